@@ -1,0 +1,28 @@
+"""How a stack reaches a cluster that another stack made."""
+
+from __future__ import annotations
+
+from cdktf import Fn, TerraformStack
+
+from constructs_lib.providers import digitalocean, helm, kubernetes
+
+
+def use_cluster(stack: TerraformStack, name: str) -> None:
+    """Point the kubernetes and helm providers of `stack` at the DOKS cluster `name`.
+
+    The cluster is looked up at plan time, so credentials are fresh and no other stack has to export them.
+    """
+    digitalocean.provider.DigitaloceanProvider(stack, "digitalocean")
+    cluster = digitalocean.data_digitalocean_kubernetes_cluster.DataDigitaloceanKubernetesCluster(
+        stack, "cluster", name=name
+    )
+    credentials = cluster.kube_config.get(0)
+    certificate = Fn.base64decode(credentials.cluster_ca_certificate)
+    kubernetes.provider.KubernetesProvider(
+        stack, "kubernetes", host=cluster.endpoint, token=credentials.token, cluster_ca_certificate=certificate
+    )
+    helm.provider.HelmProvider(
+        stack,
+        "helm",
+        kubernetes={"host": cluster.endpoint, "token": credentials.token, "cluster_ca_certificate": certificate},
+    )

@@ -1,0 +1,100 @@
+"""A DigitalOcean Kubernetes cluster with its network, project and node pools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cdktf import TerraformOutput
+from constructs import Construct
+
+from constructs_lib.environment import Environment, NodePool
+from constructs_lib.placement import POOL_LABEL, SYSTEM_POOL, SYSTEM_TAINT, WORKLOAD_POOL
+from constructs_lib.providers import digitalocean
+
+PURPOSES = {"sandbox": "Development", "staging": "Staging", "production": "Production"}
+"""Our tiers in the words of a DigitalOcean project (provider v2.71.0 `digitalocean/project/resource_project.go`)."""
+
+
+class DoksCluster(Construct):
+    """The cluster of an environment, in a VPC and a project of its own.
+
+    The default pool is the system pool: its taint admits platform services alone. The workload pool has a node at all
+    times and no taint of ours, since CoreDNS has to run somewhere (digitalocean/DOKS issue 31). A protected cluster
+    cannot be destroyed, and what its controllers made outside it is kept.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
+        super().__init__(scope, id_)
+        settings = env.cluster
+        lifecycle = {"prevent_destroy": settings.protected}
+        tag = digitalocean.tag.Tag(self, "tag", name=f"environment:{env.name}")
+        vpc = digitalocean.vpc.Vpc(
+            self,
+            "vpc",
+            name=settings.name,
+            region=env.region,
+            ip_range=str(env.vpc_range),
+            description=f"Network of the cluster {settings.name}",
+            lifecycle=lifecycle,
+        )
+        versions = digitalocean.data_digitalocean_kubernetes_versions.DataDigitaloceanKubernetesVersions(
+            self, "versions", version_prefix=f"{settings.kubernetes_minor}."
+        )
+        cluster = digitalocean.kubernetes_cluster.KubernetesCluster(
+            self,
+            "cluster",
+            name=settings.name,
+            region=env.region,
+            vpc_uuid=vpc.id,
+            version=versions.latest_version,
+            ha=settings.high_availability,
+            auto_upgrade=True,
+            surge_upgrade=True,
+            maintenance_policy={
+                "day": settings.maintenance_window.day,
+                "start_time": settings.maintenance_window.start_time,
+            },
+            control_plane_firewall={
+                "enabled": bool(settings.control_plane_allowed_addresses),
+                "allowed_addresses": [str(address) for address in settings.control_plane_allowed_addresses],
+            },
+            kubeconfig_expire_seconds=settings.kubeconfig_expire_seconds,
+            destroy_all_associated_resources=not settings.protected,
+            tags=[tag.name],
+            node_pool=_pool(SYSTEM_POOL, settings.system_pool, tag.name, [SYSTEM_TAINT]),
+            lifecycle=lifecycle,
+        )
+        digitalocean.kubernetes_node_pool.KubernetesNodePool(
+            self,
+            "workload",
+            cluster_id=cluster.id,
+            **_pool(WORKLOAD_POOL, settings.workload_pool, tag.name, []),
+        )
+        project = digitalocean.project.Project(
+            self,
+            "project",
+            name=settings.name,
+            description=f"Environment {env.name}",
+            purpose="Service or API",
+            environment=PURPOSES[env.tier],
+        )
+        # Not `resources` of the project: that would list, and then remove, what the cluster's controllers add to it.
+        digitalocean.project_resources.ProjectResources(
+            self, "project-resources", project=project.id, resources=[cluster.urn]
+        )
+        TerraformOutput(self, "cluster_id", value=cluster.id, static_id=True)
+        TerraformOutput(self, "vpc_id", value=vpc.id, static_id=True)
+
+
+def _pool(name: str, pool: NodePool, tag: str, taints: list[dict[str, str]]) -> dict[str, Any]:
+    """Return the arguments that a cluster's default pool and a further pool have in common."""
+    return {
+        "name": name,
+        "size": pool.size,
+        "auto_scale": True,
+        "min_nodes": pool.min_nodes,
+        "max_nodes": pool.max_nodes,
+        "labels": {**pool.labels, POOL_LABEL: name},
+        "taint": [*taints, *(taint.model_dump() for taint in pool.taints)],
+        "tags": [tag],
+    }

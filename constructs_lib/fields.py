@@ -1,0 +1,68 @@
+"""Text fields of the environment files, each with an error that says what is expected."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+
+def _matching(pattern: str, expected: str) -> Any:
+    """Return the metadata of a text field: its check, and its pattern for the JSON Schema."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value):
+            return value
+        raise ValueError(f"must be {expected}, found '{value}'")
+
+    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^(?:{pattern})$"})
+
+
+_LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
+
+Name = Annotated[str, *_matching(_LABEL, "1 to 63 lower-case letters, digits and hyphens, starting with a letter")]
+"""A DNS label (RFC 1123) that starts with a letter: what DigitalOcean, Kubernetes and OpenTofu all accept as a name."""
+
+BucketName = Annotated[
+    str, *_matching(r"[a-z0-9][-a-z0-9]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and inner hyphens")
+]
+"""An S3 bucket name without dots, which would break TLS on virtual-host addresses."""
+
+Region = Annotated[str, *_matching(r"[a-z]{3}\d", "a DigitalOcean region such as 'lon1'")]
+
+Size = Annotated[str, *_matching(r"[a-z][a-z0-9_.]*(-[a-z0-9_.]+)+", "a Droplet size such as 's-4vcpu-8gb'")]
+
+Domain = Annotated[
+    str,
+    *_matching(
+        r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z][-a-z0-9]{0,61}[a-z0-9]", "a domain such as 'example.org'"
+    ),
+]
+
+KubernetesMinor = Annotated[str, *_matching(r"1\.(3[3-9]|[4-9]\d)", "a minor version from '1.33' on, such as '1.35'")]
+"""Flux 2.9 needs Kubernetes 1.33 (fluxcd/flux2 v2.9.4 `cmd/flux/check.go`)."""
+
+TimeOfDay = Annotated[str, *_matching(r"([01]\d|2[0-3]):[0-5]\d", "a time in UTC such as '04:00'")]
+
+HttpsUrl = Annotated[str, *_matching(r"https://[^\s/]+\S*", "an https:// address")]
+
+ChartMirror = Annotated[str, *_matching(r"(https?|oci)://[^\s/]+\S*", "an https://, http:// or oci:// address")]
+
+Email = Annotated[str, *_matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+
+Certificate = Annotated[
+    str,
+    *_matching(r"(?s)\s*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----\s*", "a CA bundle in PEM form"),
+]
+
+KeyPath = Annotated[str, *_matching(r"[^\s/]+(/[^\s/]+)*", "a path without a slash at its ends")]
+"""A mount or path in Vault."""
+
+GitHubName = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,99}", "a GitHub name")]
+
+Branch = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_./]*", "a branch name")]
+
+SecretName = Annotated[str, *_matching(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", "upper-case letters, digits and underscores")]
+"""The name of an Actions secret or variable (GitHub: not starting with GITHUB_ or a digit)."""

@@ -1,0 +1,180 @@
+"""The GitOps repository on GitHub: its settings, who may change it, and which cluster may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cdktf import TerraformStack, TerraformVariable, Token
+from constructs import Construct
+
+from constructs_lib.environment import Environment, GitOps
+from constructs_lib.providers import github
+
+
+class GitOpsRepository(Construct):
+    """The repository that the environments share.
+
+    An existing repository is adopted when the variable `adopt_repository` is true. Deploy keys are read-only; the
+    public half of each comes as a variable. Values of Actions secrets come sealed with the repository's public key.
+    """
+
+    def __init__(self, scope: TerraformStack, id_: str, *, gitops: GitOps, environments: Sequence[Environment]) -> None:
+        super().__init__(scope, id_)
+        self._stack = scope
+        self._gitops = gitops
+        self._repository = github.repository.Repository(
+            self,
+            "repository",
+            name=gitops.repository,
+            description="What Flux applies to the clusters.",
+            visibility="private",
+            has_issues=True,
+            has_projects=False,
+            has_wiki=False,
+            allow_merge_commit=False,
+            allow_rebase_merge=False,
+            allow_squash_merge=True,
+            allow_auto_merge=False,
+            delete_branch_on_merge=True,
+            vulnerability_alerts=True,
+            archive_on_destroy=True,
+            lifecycle={"prevent_destroy": True},
+        )
+        self._adopt_existing()
+        self._protect_default_branch()
+        for env in environments:
+            self._deploy_key(env)
+            self._environment(env)
+        self._actions_secrets()
+
+    def _adopt_existing(self) -> None:
+        """An import block with an empty `for_each` does nothing, so the same JSON creates or adopts the repository."""
+        TerraformVariable(
+            self._stack,
+            "adopt_repository",
+            type="bool",
+            default=False,
+            nullable=False,
+            description="Whether the repository exists already and is to be taken over.",
+        )
+        self._stack.add_override(
+            "import",
+            [
+                {
+                    "for_each": f'${{var.adopt_repository ? toset(["{self._gitops.repository}"]) : toset([])}}',
+                    "to": f"{self._repository.terraform_resource_type}.{self._repository.friendly_unique_id}",
+                    "id": "${each.value}",
+                }
+            ],
+        )
+
+    def _protect_default_branch(self) -> None:
+        """A ruleset, since the provider's branch protection needs GraphQL and admin rights."""
+        gitops = self._gitops
+        checks = [{"context": check} for check in gitops.required_checks]
+        github.repository_ruleset.RepositoryRuleset(
+            self,
+            "default-branch",
+            name="default-branch",
+            repository=self._repository.name,
+            target="branch",
+            enforcement="active",
+            conditions={"ref_name": {"include": [f"refs/heads/{gitops.default_branch}"], "exclude": []}},
+            rules={
+                "deletion": True,
+                "non_fast_forward": True,
+                "required_linear_history": True,
+                "pull_request": {
+                    "required_approving_review_count": gitops.approvals,
+                    "dismiss_stale_reviews_on_push": True,
+                    "require_code_owner_review": True,
+                    "require_last_push_approval": gitops.approvals > 0,
+                    "required_review_thread_resolution": True,
+                },
+                "required_status_checks": {
+                    "required_check": checks,
+                    "strict_required_status_checks_policy": True,
+                    "do_not_enforce_on_create": True,
+                },
+            },
+        )
+
+    def _deploy_key(self, env: Environment) -> None:
+        public_key = TerraformVariable(
+            self._stack,
+            f"deploy_key_{env.name.replace('-', '_')}",
+            type="string",
+            nullable=False,
+            description=f"Public half of the deploy key of {env.name}, in OpenSSH form.",
+        )
+        github.repository_deploy_key.RepositoryDeployKey(
+            self,
+            f"deploy-key-{env.name}",
+            repository=self._repository.name,
+            title=f"flux-{env.name}",
+            key=public_key.string_value,
+            read_only=True,
+        )
+
+    def _environment(self, env: Environment) -> None:
+        """A GitHub environment that only the default branch may use, with reviewers where the file names some."""
+        teams = [self._id(github.data_github_team.DataGithubTeam, "team", slug=team) for team in env.reviewers.teams]
+        users = [
+            self._id(github.data_github_user.DataGithubUser, "user", username=user) for user in env.reviewers.users
+        ]
+        environment = github.repository_environment.RepositoryEnvironment(
+            self,
+            f"environment-{env.name}",
+            repository=self._repository.name,
+            environment=env.name,
+            can_admins_bypass=env.tier == "sandbox",
+            prevent_self_review=bool(teams or users),
+            reviewers=[{"teams": teams, "users": users}] if teams or users else None,
+            deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True},
+        )
+        github.repository_environment_deployment_policy.RepositoryEnvironmentDeploymentPolicy(
+            self,
+            f"environment-{env.name}-branch",
+            repository=self._repository.name,
+            environment=environment.environment,
+            branch_pattern=self._gitops.default_branch,
+        )
+        for name, value in _variables(env).items():
+            github.actions_environment_variable.ActionsEnvironmentVariable(
+                self,
+                f"environment-{env.name}-{name}",
+                repository=self._repository.name,
+                environment=environment.environment,
+                variable_name=name,
+                value=value,
+            )
+
+    def _id(self, source: type[Construct], kind: str, **lookup: str) -> float:
+        """Return the number of a team or a user; two environments with the same reviewer share one look-up."""
+        id_ = f"{kind}-{next(iter(lookup.values()))}"
+        found = self.node.try_find_child(id_) or source(self, id_, **lookup)
+        return Token.as_number(found.id)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _actions_secrets(self) -> None:
+        if not self._gitops.actions_secrets:
+            return
+        sealed = TerraformVariable(
+            self._stack,
+            "sealed_actions_secrets",
+            type="map(string)",
+            nullable=False,
+            description="Actions secrets by name, each sealed with the repository's public key (libsodium, base64).",
+        )
+        for name in self._gitops.actions_secrets:
+            github.actions_secret.ActionsSecret(
+                self,
+                f"secret-{name}",
+                repository=self._repository.name,
+                secret_name=name,
+                encrypted_value=f'${{{sealed.fqn.strip("${}")}["{name}"]}}',
+            )
+
+
+def _variables(env: Environment) -> dict[str, str]:
+    """What workflows of the GitOps repository need to know of an environment; none of it is secret."""
+    return {"CLUSTER_NAME": env.cluster.name, "VAULT_ADDRESS": env.vault.address, "VAULT_KV_MOUNT": env.vault.kv.mount}

@@ -1,0 +1,95 @@
+"""Traefik: the ingress controller behind a DigitalOcean load balancer.
+
+Upstream: traefik/traefik-helm-chart v41.3.0 `traefik/values.yaml`; annotations from
+digitalocean/digitalocean-cloud-controller-manager `docs/controllers/services/annotations.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Release, Values
+from constructs_lib.objects import manifest, namespace
+from constructs_lib.placement import ON_SYSTEM_POOL, resources, spread
+from constructs_lib.platform import cert_manager
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("https://traefik.github.io/charts", "traefik", "41.3.0")
+CONTROLLERS = LayerId("traefik", "controllers")
+CONFIGS = LayerId("traefik", "configs")
+
+NAMESPACE = "traefik"
+LOAD_BALANCER = "service.beta.kubernetes.io/do-loadbalancer"
+
+
+class Traefik(Component):
+    """The ingress of the environment.
+
+    ```yaml
+    traefik:
+      replicas: 2
+      load_balancer_size: 2
+    ```
+    """
+
+    replicas: int = Field(default=2, ge=1, description="Pods.")
+    load_balancer_size: int = Field(default=1, ge=1, le=200, description="Size unit of the DigitalOcean load balancer.")
+
+    def build(self, env: Environment) -> Iterator[Layer]:
+        """Yield the chart, then the TLS options and middlewares."""
+        release = Release("traefik", NAMESPACE, CHART, self._values(env))
+        yield Layer(CONTROLLERS, (namespace(NAMESPACE), release), after=(cert_manager.CONTROLLERS,))
+        yield Layer(CONFIGS, (_tls_options(), _security_headers()), after=(CONTROLLERS,), timeout="5m")
+
+    def _values(self, env: Environment) -> Values:
+        trusted = {"trustedIPs": [str(env.vpc_range)]}
+        behind_proxy: Values = {"proxyProtocol": trusted, "forwardedHeaders": trusted}
+        to_https = {"to": "websecure", "scheme": "https", "permanent": True}
+        return {
+            **ON_SYSTEM_POOL,
+            "deployment": {"replicas": self.replicas},
+            "podDisruptionBudget": {"enabled": True, "minAvailable": 1} if self.replicas > 1 else {"enabled": False},
+            "topologySpreadConstraints": spread(**{"app.kubernetes.io/name": "traefik"}),
+            "resources": resources("100m", "128Mi", "256Mi"),
+            "api": {"dashboard": False},
+            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+            "ingressClass": {"enabled": True, "isDefaultClass": True, "name": "traefik"},
+            "ports": {
+                "web": {**behind_proxy, "http": {"redirections": {"entryPoint": to_https}}},
+                "websecure": {**behind_proxy, "http": {"tls": {"enabled": True}}},
+            },
+            "service": {"annotations": self._load_balancer(env), "spec": {"externalTrafficPolicy": "Local"}},
+            "log": {"format": "json"},
+            "accessLog": {"enabled": True, "format": "json"},
+        }
+
+    def _load_balancer(self, env: Environment) -> dict[str, str]:
+        """PROXY protocol needs a REGIONAL balancer, and its host name, or calls from inside the cluster fail."""
+        return {
+            f"{LOAD_BALANCER}-name": f"{env.cluster.name}-ingress",
+            f"{LOAD_BALANCER}-type": "REGIONAL",
+            f"{LOAD_BALANCER}-size-unit": str(self.load_balancer_size),
+            f"{LOAD_BALANCER}-enable-proxy-protocol": "true",
+            f"{LOAD_BALANCER}-hostname": f"ingress.{env.domain}",
+        }
+
+
+def _tls_options() -> Manifest:
+    spec = {"minVersion": "VersionTLS12", "sniStrict": True}
+    return manifest("traefik.io/v1alpha1", "TLSOption", "default", NAMESPACE, spec=spec)
+
+
+def _security_headers() -> Manifest:
+    headers = {
+        "stsSeconds": 31536000,
+        "stsIncludeSubdomains": True,
+        "contentTypeNosniff": True,
+        "frameDeny": True,
+        "referrerPolicy": "strict-origin-when-cross-origin",
+    }
+    return manifest("traefik.io/v1alpha1", "Middleware", "security-headers", NAMESPACE, spec={"headers": headers})

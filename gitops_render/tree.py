@@ -1,0 +1,205 @@
+"""Where each object of an environment goes in the GitOps repository, and the Flux objects that apply it.
+
+Intervals, timeouts and strategies of Flux objects: Flux 2.9 API reference and docs/decisions/0006-flux-objects.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from constructs_lib.component import Chart, Layer, LayerId, Manifest, Release
+from constructs_lib.environment import Environment
+from constructs_lib.errors import ConfigError
+from constructs_lib.objects import manifest
+from gitops_render.yaml_output import to_yaml
+
+FLUX_NAMESPACE = "flux-system"
+PLATFORM_SOURCE = "platform"
+SOURCES = LayerId("platform", "sources")
+
+Tree = dict[PurePosixPath, bytes]
+"""Files by their path in the GitOps repository."""
+
+
+class Rendered(NamedTuple):
+    """What rendering an environment gives: files that it owns, and files that it only writes where there is none."""
+
+    owned: Tree
+    seeds: Tree
+
+
+def render(env: Environment) -> Rendered:
+    """Return the files of `env`.
+
+    Raises `ConfigError` if two objects have the same path or identity, naming both.
+    """
+    cluster = PurePosixPath("clusters", env.name)
+    tiers = [_sources_tier(env), *(_tier(env, layer) for layer in env.layers)]
+    root = [_kustomize(["source.yaml", "tiers.yaml"]), _tiers(env)]
+    files = [(cluster / name, item) for name, item in zip(("kustomization.yaml", "tiers.yaml"), root, strict=True)]
+    files += [(cluster / "tiers" / f"{item['metadata']['name']}.yaml", item) for item in tiers]
+    files += [(_sources_folder(env) / f"{item['metadata']['name']}.yaml", item) for item in _sources(env.layers)]
+    for layer in env.layers:
+        folder = layer_folder(env, layer.id)
+        files += [(folder / _file_name(item), item) for item in _flux_objects(layer)]
+    _refuse_doubles(files)
+    owned = {path: to_yaml(item) for path, item in files}
+    owned |= _kustomizations(owned)
+    return Rendered(owned, seeds=_seeds(env, cluster))
+
+
+def layer_folder(env: Environment, layer: LayerId) -> PurePosixPath:
+    """Return the folder of a layer, such as `platform/traefik/sandbox/configs`."""
+    return PurePosixPath("platform", layer.area, env.name, layer.part)
+
+
+def _sources_folder(env: Environment) -> PurePosixPath:
+    return PurePosixPath("platform", "sources", env.name)
+
+
+def _flux_objects(layer: Layer) -> Iterator[Manifest]:
+    for item in layer.objects:
+        yield helm_release(item) if isinstance(item, Release) else item
+
+
+def helm_release(release: Release) -> Manifest:
+    """Return the HelmRelease of `release`. It lives beside its source, in Flux's own namespace, as lock-down needs."""
+    # A stateful release is retried as it is, for ever: rolling back an operator can lose data.
+    upgrade: Manifest = (
+        {"strategy": {"name": "RetryOnFailure", "retryInterval": "5m"}}
+        if release.stateful
+        else {
+            "cleanupOnFail": True,
+            "remediation": {"retries": 3, "remediateLastFailure": True, "strategy": "rollback"},
+        }
+    )
+    spec: Manifest = {
+        "interval": "1h",
+        "timeout": "9m",  # shorter than its Kustomization's, or both flap
+        "releaseName": release.name,
+        "targetNamespace": release.namespace,
+        "storageNamespace": release.namespace,
+        "serviceAccountName": "helm-controller",
+        "maxHistory": 5,
+        "chart": _chart(release.chart),
+        "install": {"crds": "CreateReplace", "strategy": {"name": "RetryOnFailure", "retryInterval": "3m"}},
+        "upgrade": {"crds": "CreateReplace", **upgrade},
+        "driftDetection": {"mode": "enabled"},
+        "values": release.values,
+    }
+    return manifest("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.name, FLUX_NAMESPACE, spec=spec)
+
+
+def _chart(chart: Chart) -> Manifest:
+    source = {"kind": "HelmRepository", "name": source_name(chart)}
+    return {"spec": {"chart": chart.name, "version": chart.version, "interval": "1h", "sourceRef": source}}
+
+
+def source_name(chart: Chart) -> str:
+    """Return the name of the HelmRepository of a chart's repository, made from its address."""
+    address = chart.repository.split("://", 1)[1].rstrip("/")
+    return "".join(letter if letter.isalnum() else "-" for letter in address.lower()).strip("-")
+
+
+def _sources(layers: Iterable[Layer]) -> Iterator[Manifest]:
+    """Yield one HelmRepository for each chart repository in use."""
+    charts = {source_name(release.chart): release.chart for layer in layers for release in layer.releases}
+    for name, chart in sorted(charts.items()):
+        spec: Manifest = {"interval": "1h", "url": chart.repository}
+        if chart.is_oci:
+            spec["type"] = "oci"
+        yield manifest("source.toolkit.fluxcd.io/v1", "HelmRepository", name, FLUX_NAMESPACE, spec=spec)
+
+
+def _tier(env: Environment, layer: Layer) -> Manifest:
+    needs_source = (SOURCES,) if layer.releases else ()
+    return _flux_kustomization(
+        str(layer.id),
+        path=layer_folder(env, layer.id),
+        timeout=layer.timeout,
+        after=[str(needed) for needed in (*needs_source, *layer.after)],
+    )
+
+
+def _sources_tier(env: Environment) -> Manifest:
+    return _flux_kustomization(str(SOURCES), path=_sources_folder(env), timeout="5m", after=[])
+
+
+def _tiers(env: Environment) -> Manifest:
+    """The tiers come from the promoted commit too, so that a component cannot arrive before its files do."""
+    path = PurePosixPath("clusters", env.name, "tiers")
+    return _flux_kustomization("tiers", path=path, timeout="5m", after=[], wait=False)
+
+
+def _flux_kustomization(
+    name: str, *, path: PurePosixPath, timeout: str, after: list[str], wait: bool = True
+) -> Manifest:
+    spec: Manifest = {
+        "interval": "1h",
+        "retryInterval": "2m",
+        "timeout": timeout,
+        "path": f"./{path}",
+        "prune": True,
+        "wait": wait,
+        "force": False,
+        "serviceAccountName": "kustomize-controller",
+        "sourceRef": {"kind": "GitRepository", "name": PLATFORM_SOURCE},
+    }
+    if after:
+        spec["dependsOn"] = [{"name": needed} for needed in after]
+    return manifest("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, FLUX_NAMESPACE, spec=spec)
+
+
+def _kustomize(files: list[str]) -> Manifest:
+    """A kustomize file: it has no metadata and is never sent to a cluster."""
+    return {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": files}
+
+
+def _kustomizations(owned: Tree) -> Tree:
+    """Return a `kustomization.yaml` for each folder of objects, so that what Flux applies is what is listed."""
+    folders: dict[PurePosixPath, list[str]] = {}
+    for path in owned:
+        if path.name not in {"kustomization.yaml", "tiers.yaml"}:
+            folders.setdefault(path.parent, []).append(path.name)
+    return {folder / "kustomization.yaml": to_yaml(_kustomize(sorted(names))) for folder, names in folders.items()}
+
+
+def _seeds(env: Environment, cluster: PurePosixPath) -> Tree:
+    """What a new repository starts with; from then on `source.yaml` belongs to promotion and `apps` to its teams."""
+    source = manifest(
+        "source.toolkit.fluxcd.io/v1",
+        "GitRepository",
+        PLATFORM_SOURCE,
+        FLUX_NAMESPACE,
+        spec={
+            "interval": "1m",
+            "url": env.gitops.ssh_url,
+            "ref": {"branch": env.gitops.default_branch},
+            "secretRef": {"name": "flux-system"},
+        },
+    )
+    apps = PurePosixPath("apps", env.name, "kustomization.yaml")
+    return {cluster / "source.yaml": to_yaml(source), apps: to_yaml(_kustomize([]))}
+
+
+def _file_name(item: Manifest) -> str:
+    return f"{item['kind'].lower()}-{item['metadata']['name']}.yaml"
+
+
+def _refuse_doubles(files: list[tuple[PurePosixPath, Manifest]]) -> None:
+    paths: set[PurePosixPath] = set()
+    owners: dict[tuple[str, ...], PurePosixPath] = {}
+    for path, item in files:
+        if path in paths:
+            raise ConfigError(f"{path}: two objects would be written to this file; rename one of them")
+        paths.add(path)
+        metadata = item.get("metadata")
+        if metadata is None:
+            continue
+        group = item["apiVersion"].rpartition("/")[0]
+        identity = (group, item["kind"], metadata.get("namespace", ""), metadata["name"])
+        if identity in owners:
+            raise ConfigError(f"{path}: {' '.join(identity).strip()} is in {owners[identity]} too; remove one of them")
+        owners[identity] = path

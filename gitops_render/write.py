@@ -1,0 +1,122 @@
+"""Writing a rendered tree beside files that belong to others.
+
+An index for each environment records the files that rendering wrote, with their digests. Only those are ever replaced
+or removed, and only while they are as they were written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from constructs_lib.errors import ConfigError
+from gitops_render.tree import Rendered, Tree
+
+INDEX_FOLDER = PurePosixPath(".render")
+
+
+class Written(NamedTuple):
+    """What `write` did, as paths in the output folder."""
+
+    changed: tuple[PurePosixPath, ...]
+    removed: tuple[PurePosixPath, ...]
+
+
+def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool = False) -> Written:
+    """Bring the files of `environment` under `output` to what was rendered.
+
+    New contents are staged first and then renamed into place: a failure while writing leaves the old tree whole.
+    Raises `ConfigError`, with nothing written, if a file was edited by hand or belongs to somebody else (unless
+    `overwrite`), and if `output` cannot be written.
+    """
+    index_path = INDEX_FOLDER / f"{environment}.json"
+    with _reported(output):
+        index = _read_index(output / index_path)
+        if not overwrite:
+            _refuse_foreign(output, index, rendered.owned)
+        seeds = {path: data for path, data in rendered.seeds.items() if not (output / path).exists()}
+        wanted = rendered.owned | seeds
+        changed = tuple(path for path, data in wanted.items() if _read(output / path) != data)
+        removed = tuple(PurePosixPath(path) for path in index if PurePosixPath(path) not in rendered.owned)
+        digests = {str(path): _digest(data) for path, data in sorted(rendered.owned.items())}
+        new_index = (json.dumps(digests, indent=1) + "\n").encode()
+        if changed or removed or _read(output / index_path) != new_index:
+            _replace(output, {path: wanted[path] for path in changed} | {index_path: new_index}, removed)
+    return Written(changed, removed)
+
+
+def _replace(output: Path, files: Tree, removed: tuple[PurePosixPath, ...]) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".render-", dir=output))
+    try:
+        for number, data in enumerate(files.values()):
+            (staging / str(number)).write_bytes(data)
+        for number, path in enumerate(files):
+            (output / path).parent.mkdir(parents=True, exist_ok=True)
+            (staging / str(number)).replace(output / path)
+        for path in removed:
+            (output / path).unlink(missing_ok=True)
+            _remove_empty(output, (output / path).parent)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _refuse_foreign(output: Path, index: dict[str, str], owned: Tree) -> None:
+    """Refuse files that are neither what was written before nor what is to be written now."""
+    problems: list[str] = []
+    for path in sorted({*map(PurePosixPath, index), *owned}):
+        found = _read(output / path)
+        if found is None or found == owned.get(path) or _digest(found) == index.get(str(path)):
+            continue
+        why = "was edited by hand" if str(path) in index else "was not written by this tool"
+        problems.append(
+            f"{output / path}: {why}; move the change to environments/, or render with --overwrite to lose it"
+        )
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _read_index(path: Path) -> dict[str, str]:
+    data = _read(path)
+    if data is None:
+        return {}
+    try:
+        index: dict[str, str] = json.loads(data)
+    except ValueError:
+        raise ConfigError(f"{path}: is not a render index; restore it from Git") from None
+    if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in index):
+        raise ConfigError(f"{path}: names a file outside the output folder; restore it from Git")
+    return index
+
+
+@contextmanager
+def _reported(output: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename or output}: cannot be written: {error.strerror}; choose another --output"
+        ) from None
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _remove_empty(output: Path, folder: Path) -> None:
+    while folder != output and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent

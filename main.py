@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+"""The cdktf application: every stack of every environment in `environments/`, as OpenTofu JSON in `cdktf.out/`."""
+
+from __future__ import annotations
+
+from constructs_lib.environment import load_all
+from constructs_lib.errors import exit_on_bad_input
+
+
+def main() -> None:
+    """Synthesise all stacks. Nothing is written unless every environment is valid."""
+    environments = load_all()
+
+    from stacks import synthesise  # importing cdktf starts Node: not before the input is known to be good
+
+    synthesise(environments)
+
+
+if __name__ == "__main__":
+    with exit_on_bad_input():
+        main()

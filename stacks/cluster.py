@@ -1,0 +1,21 @@
+"""`<env>-cluster`: the Kubernetes cluster."""
+
+from __future__ import annotations
+
+from cdktf import TerraformStack
+from constructs import Construct
+
+from constructs_lib.doks import DoksCluster
+from constructs_lib.environment import Environment
+from constructs_lib.providers import digitalocean
+from constructs_lib.state_backend import keep_state
+
+
+class ClusterStack(TerraformStack):
+    """The cluster with its network, project and node pools."""
+
+    def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
+        super().__init__(scope, id_)
+        keep_state(self, env.state)
+        digitalocean.provider.DigitaloceanProvider(self, "digitalocean")
+        DoksCluster(self, "doks", env=env)

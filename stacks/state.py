@@ -1,0 +1,28 @@
+"""`<env>-state`: the environment's buckets. It keeps its own state in the first of them, once that exists."""
+
+from __future__ import annotations
+
+from cdktf import TerraformStack
+from constructs import Construct
+
+from constructs_lib.environment import Environment
+from constructs_lib.providers import digitalocean
+from constructs_lib.spaces import PrivateBucket
+from constructs_lib.state_backend import keep_state
+
+
+class StateStack(TerraformStack):
+    """The bucket for state with CI's key, and the bucket for Postgres backups with its key."""
+
+    def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
+        super().__init__(scope, id_)
+        keep_state(self, env.state)
+        digitalocean.provider.DigitaloceanProvider(self, "digitalocean")
+        PrivateBucket(self, "state", settings=env.state, key_name=f"{env.cluster.name}-state")
+        PrivateBucket(
+            self,
+            "backups",
+            settings=env.backups,
+            key_name=f"{env.cluster.name}-backups",
+            disposable=not env.cluster.protected,
+        )

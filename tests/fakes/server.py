@@ -1,0 +1,81 @@
+"""The part that every fake API shares: a Flask application on a free loopback port with a request log."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any, NamedTuple, Self
+
+from flask import Flask, Response, request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import make_server
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Body(BaseModel):
+    """A request body. The real API ignores or rejects unknown fields; the fakes always reject them."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Request(NamedTuple):
+    """One request as the fake saw it."""
+
+    method: str
+    path: str
+    body: Any
+
+
+class FakeServer:
+    """A fake API to use as a context manager.
+
+    Every route that a subclass does not register answers 404 and every body that does not fit its `Body` model answers
+    422, so that a client which relies on something the fake does not know fails loudly.
+    """
+
+    def __init__(self) -> None:
+        self.app = Flask(type(self).__name__)
+        self.requests: list[Request] = []
+        self.refused: list[str] = []
+        self.app.before_request(self._log)
+        self.app.register_error_handler(HTTPException, self._http_error)
+        self.app.register_error_handler(ValidationError, self._invalid)
+        self._server = make_server("127.0.0.1", 0, self.app, threaded=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """The base address, without a slash at its end."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def writes(self) -> list[Request]:
+        """The requests that may have changed something."""
+        return [request for request in self.requests if request.method not in READS]
+
+    def _log(self) -> None:
+        self.requests.append(Request(request.method, request.full_path.rstrip("?"), request.get_json(silent=True)))
+
+    def _http_error(self, error: HTTPException) -> Response:
+        if error.code in {404, 405} and request.url_rule is None:
+            self.refused.append(f"no such route: {request.method} {request.full_path}")
+        return self.error(error.code or 500, str(error.description))
+
+    def _invalid(self, error: ValidationError) -> Response:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        self.refused.append(f"{request.method} {request.path}: {problems}")
+        return self.error(422, problems)
+
+    def error(self, status: int, message: str) -> Response:
+        """Return an error in the shape of the faked API."""
+        return Response(json.dumps({"message": message}), status, content_type="application/json")
