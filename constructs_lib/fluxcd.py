@@ -28,8 +28,19 @@ NAMESPACE = "flux-system"
 DEPLOY_KEY_SECRET = "flux-system"  # noqa: S105 - a name
 VAULT_SECRET = "vault-approle"  # noqa: S105 - a name
 
-GITHUB_HOST_KEY = "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
-"""GitHub's public host key, from docs.github.com, "GitHub's SSH key fingerprints"."""
+GITHUB_HOST_KEYS = (
+    "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n"
+    "github.com ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nk"
+    "t5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=\n"
+    "github.com ssh-rsa "
+    "AAAAB3NzaC1yc2EAAAADAQABAAABgQCj7ndNxQowgcQnjshcLrqPEiiphnt+VTTvDP6mHBL9j1aNUkY4Ue1gvwnGLVlOhGeY"
+    "rnZaMgRK6+PKCUXaDbC7qtbW8gIkhL7aGCsOr/C56SJMy/BCZfxd1nWzAOxSDPgVsmerOBYfNqltV9/hWCqBywINIR+5dIg6"
+    "JTJ72pcEpEjcYgXkE2YEFXV1JHnsKgbLWNlhScqb2UmyRkQyytRLtL+38TGxkxCflmO+5Z8CSSNY7GidjMIZ7Q4zMjA2n1nG"
+    "rlTDkzwDCsw+wqFPGQA179cnfGWOWRVruj16z6XyvxvjJwbz0wQZ75XK5tKSb7FNyeIEs4TT4jk+S4dhPeAUC5y+bDYirYgM"
+    "4GC7uEnztnZyaVWQ7B381AK4Qdrwt51ZqExKbQpTUNn+EjqoTwvqNj4kqx5QUCI0ThS/YkOxJCXmPUWZbhjpCg56i+2aB6Cm"
+    "K2JGhn57K5mj0MNdBXA4/WnwH6XoPWJzK5Nyu2zB3nAZp+S5hpQs+p1vN1/wsjk=\n"
+)
+"""GitHub's public host keys, from docs.github.com, "GitHub's SSH key fingerprints"."""
 
 
 class Flux(Construct):
@@ -71,7 +82,7 @@ class Flux(Construct):
             self._stack, "flux_deploy_key", "Private half of the environment's deploy key, in PEM.", ephemeral=True
         )
         return self._secret(
-            "deploy-key", DEPLOY_KEY_SECRET, namespace, {"identity": key, "known_hosts": GITHUB_HOST_KEY}
+            "deploy-key", DEPLOY_KEY_SECRET, namespace, {"identity": key, "known_hosts": GITHUB_HOST_KEYS}
         )
 
     def _vault_secret(self, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:

@@ -22,6 +22,8 @@ class GitOpsRepository(Construct):
         super().__init__(scope, id_)
         self._stack = scope
         self._gitops = gitops
+        self._teams: dict[str, float] = {}
+        self._users: dict[str, float] = {}
         self._repository = github.repository.Repository(
             self,
             "repository",
@@ -118,10 +120,8 @@ class GitOpsRepository(Construct):
 
     def _environment(self, env: Environment) -> None:
         """A GitHub environment that only the default branch may use, with reviewers where the file names some."""
-        teams = [self._id(github.data_github_team.DataGithubTeam, "team", slug=team) for team in env.reviewers.teams]
-        users = [
-            self._id(github.data_github_user.DataGithubUser, "user", username=user) for user in env.reviewers.users
-        ]
+        teams = [self._team(slug) for slug in env.reviewers.teams]
+        users = [self._user(name) for name in env.reviewers.users]
         environment = github.repository_environment.RepositoryEnvironment(
             self,
             f"environment-{env.name}",
@@ -149,20 +149,29 @@ class GitOpsRepository(Construct):
                 value=value,
             )
 
-    def _id(self, source: type[Construct], kind: str, **lookup: str) -> float:
-        """Return the number of a team or a user; two environments with the same reviewer share one look-up."""
-        id_ = f"{kind}-{next(iter(lookup.values()))}"
-        found = self.node.try_find_child(id_) or source(self, id_, **lookup)
-        return Token.as_number(found.id)  # pyright: ignore[reportAttributeAccessIssue]
+    def _team(self, slug: str) -> float:
+        """Return the number of a team; environments with the same reviewers share one look-up."""
+        if slug not in self._teams:
+            team = github.data_github_team.DataGithubTeam(self, f"team-{slug}", slug=slug, summary_only=True)
+            self._teams[slug] = Token.as_number(team.id)
+        return self._teams[slug]
+
+    def _user(self, name: str) -> float:
+        """Return the number of a user, in the same way."""
+        if name not in self._users:
+            user = github.data_github_user.DataGithubUser(self, f"user-{name}", username=name)
+            self._users[name] = Token.as_number(user.id)
+        return self._users[name]
 
     def _actions_secrets(self) -> None:
         if not self._gitops.actions_secrets:
             return
-        sealed = TerraformVariable(
+        TerraformVariable(
             self._stack,
             "sealed_actions_secrets",
             type="map(string)",
             nullable=False,
+            sensitive=True,
             description="Actions secrets by name, each sealed with the repository's public key (libsodium, base64).",
         )
         for name in self._gitops.actions_secrets:
@@ -171,7 +180,7 @@ class GitOpsRepository(Construct):
                 f"secret-{name}",
                 repository=self._repository.name,
                 secret_name=name,
-                encrypted_value=f'${{{sealed.fqn.strip("${}")}["{name}"]}}',
+                encrypted_value=f'${{var.sealed_actions_secrets["{name}"]}}',
             )
 
 

@@ -30,11 +30,12 @@ class PrivateBucket(Construct):
             force_destroy=disposable,
             versioning={"enabled": True},
             lifecycle_rule=[
-                {
-                    "enabled": True,
-                    "abort_incomplete_multipart_upload_days": 7,
-                    "noncurrent_version_expiration": {"days": OLD_VERSIONS_DAYS},
-                }
+                # Typed, since the bindings convert the keys of a map but not those of maps in a list.
+                digitalocean.spaces_bucket.SpacesBucketLifecycleRule(
+                    enabled=True,
+                    abort_incomplete_multipart_upload_days=7,
+                    noncurrent_version_expiration={"days": OLD_VERSIONS_DAYS},
+                )
             ],
             lifecycle={"prevent_destroy": not disposable},
         )

@@ -17,10 +17,10 @@ class _Loader(yaml.CSafeLoader):
         mapping: dict[Any, Any] = {}
         for key_node, value_node in node.value:
             key = self.construct_object(key_node, deep=True)
-            if key in mapping:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' stands twice", key_node.start_mark
-                )
+            problem = "a key must be text" if not isinstance(key, str) else None
+            if problem or key in mapping:
+                problem = problem or f"the key '{key}' stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             mapping[key] = self.construct_object(value_node, deep=deep)
         return mapping
 

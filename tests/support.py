@@ -1,0 +1,74 @@
+"""What several tests share: environments to change, and synthesised stacks to look into."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from constructs_lib.environment import Environment
+from constructs_lib.yaml_input import read_mapping
+
+ROOT = Path(__file__).parents[1]
+"""The project's folder."""
+
+
+def environment_data(file: str = "sandbox", /, **changes: Any) -> dict[str, Any]:
+    """Return the data of an environment file with `changes` on top: `cluster__name="x"` sets `cluster.name`."""
+    data = copy.deepcopy(read_mapping(ROOT / "environments" / f"{file}.yaml"))
+    for path, value in changes.items():
+        *parents, last = path.split("__")
+        target = data
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[last] = value
+    return data
+
+
+def environment(file: str = "sandbox", /, **changes: Any) -> Environment:
+    """Return a valid environment: that of `file`, with `changes` on top."""
+    return Environment.model_validate_json(json.dumps(environment_data(file, **changes)))
+
+
+class Synthesised:
+    """The JSON of one stack."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.data = data
+
+    def all(self, kind: str, *, block: str = "resource") -> dict[str, Any]:
+        """Return every resource (or data source) of a type, by its OpenTofu name."""
+        return self.data.get(block, {}).get(kind, {})
+
+    def only(self, kind: str, *, block: str = "resource", **having: Any) -> dict[str, Any]:
+        """Return the one resource of a type that has these arguments; the test fails if there is none or another."""
+        found = [item for item in self.all(kind, block=block).values() if having.items() <= item.items()]
+        assert len(found) == 1, f"{len(found)} of {kind} with {having}, expected 1"
+        return found[0]
+
+    @property
+    def addresses(self) -> set[str]:
+        """The addresses of all resources, as OpenTofu prints them."""
+        return {f"{kind}.{name}" for kind, named in self.data.get("resource", {}).items() for name in named}
+
+
+def synthesised(build: Callable[[Any], object]) -> Synthesised:
+    """Return the JSON of a stack that `build` fills."""
+    from cdktf import TerraformStack, Testing
+
+    stack = TerraformStack(Testing.app(), "test")
+    build(stack)
+    return Synthesised(json.loads(str(Testing.synth(stack))))
+
+
+def run_python(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in `folder` with the project importable, as a user does from the command line."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+    )

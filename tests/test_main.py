@@ -1,0 +1,122 @@
+"""The application from the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT, environment_data, run_python
+
+Project = Callable[..., Path]
+MAIN = str(ROOT / "main.py")
+
+
+def output(folder: Path) -> dict[str, bytes]:
+    """Return every file below `cdktf.out`, by its path there."""
+    out = folder / "cdktf.out"
+    return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the project's own environments were synthesised."""
+    folder = tmp_path_factory.mktemp("first")
+    shutil.copytree(ROOT / "environments", folder / "environments")
+    result = run_python(MAIN, folder=folder)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    return folder
+
+
+def test_the_output_is_the_same_from_run_to_run_and_from_folder_to_folder(first: Path, tmp_path: Path) -> None:
+    before = output(first)
+    assert len(before) == 11
+    assert run_python(MAIN, folder=first, PYTHONHASHSEED="7").returncode == 0
+    assert output(first) == before
+    elsewhere = tmp_path / "else where"
+    shutil.copytree(first / "environments", elsewhere / "environments")
+    assert run_python(MAIN, folder=elsewhere).returncode == 0
+    assert output(elsewhere) == before
+
+
+def test_lazy_loading_gives_what_plain_imports_give(first: Path, tmp_path: Path) -> None:
+    shutil.copytree(first / "environments", tmp_path / "environments")
+    plain = (
+        "import constructs_lib, runpy, sys;"
+        "import cdktf_cdktf_provider_digitalocean, cdktf_cdktf_provider_github;"
+        "import cdktf_cdktf_provider_helm, cdktf_cdktf_provider_kubernetes;"
+        f"runpy.run_path({MAIN!r}, run_name='__main__');"
+        "assert 'cdktf_cdktf_provider_github.team' in sys.modules"
+    )
+    result = run_python("-c", plain, folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert output(tmp_path) == output(first)
+
+
+def test_only_the_submodules_in_use_are_loaded(first: Path, tmp_path: Path) -> None:
+    shutil.copytree(first / "environments", tmp_path / "environments")
+    lazy = (
+        f"import runpy, sys; runpy.run_path({MAIN!r}, run_name='__main__');"
+        "assert 'cdktf_cdktf_provider_github.repository' in sys.modules;"
+        "assert 'cdktf_cdktf_provider_github.team' not in sys.modules"
+    )
+    result = run_python("-c", lazy, folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_what_tofu_keeps_beside_the_json_stays_and_stale_stacks_go(first: Path, tmp_path: Path) -> None:
+    shutil.copytree(first, tmp_path / "project")
+    folder = tmp_path / "project"
+    kept = folder / "cdktf.out/stacks/sandbox-cluster/.terraform/marker"
+    kept.parent.mkdir()
+    kept.write_text("kept")
+    for name in ("staging", "production"):
+        (folder / f"environments/{name}.yaml").unlink()
+    assert run_python(MAIN, folder=folder).returncode == 0
+    assert kept.read_text() == "kept"
+    stacks = {path.parent.name for path in folder.glob("cdktf.out/stacks/*/cdk.tf.json")}
+    assert stacks == {"sandbox-state", "sandbox-cluster", "sandbox-flux", "gitops-repository"}
+    assert not (folder / "cdktf.out.partial").exists()
+
+
+def test_cdktf_may_choose_the_output_folder(project: Project) -> None:
+    folder = project()
+    assert run_python(MAIN, folder=folder, CDKTF_OUTDIR="elsewhere").returncode == 0
+    assert json.loads((folder / "elsewhere/manifest.json").read_text())["stacks"].keys() >= {"sandbox-cluster"}
+
+
+@pytest.mark.parametrize(
+    ("environments", "sentence"),
+    [
+        ({"sandbox": environment_data(regoin="x")}, "environments/sandbox.yaml: regoin: is not a known key"),
+        ({"sandbox": "a: b: c\n"}, "environments/sandbox.yaml: cannot be read as YAML at line 1, column 5"),
+        (
+            {"sandbox": environment_data(), "second": environment_data(name="second")},
+            "environments/second.yaml: cluster.name: 'episodic-sandbox' is already used by environments/sandbox.yaml",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [(MAIN,), ("-m", "gitops_render", "render", "--output", "out")])
+def test_bad_input_is_one_sentence_and_nothing_is_written(
+    project: Project, command: tuple[str, ...], environments: dict[str, object], sentence: str
+) -> None:
+    folder = project(**environments)
+    (folder / "cdktf.out").mkdir()
+    (folder / "cdktf.out/earlier").write_text("whole")
+    before = sorted(folder.rglob("*"))
+    result = run_python(*command, folder=folder)
+    assert result.returncode == 2
+    assert result.stderr.startswith(sentence)
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_no_environments_at_all(tmp_path: Path) -> None:
+    result = run_python(MAIN, folder=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("environments: no environment file found; add environments/<name>.yaml")
+    assert list(tmp_path.iterdir()) == []
