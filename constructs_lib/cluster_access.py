@@ -17,12 +17,13 @@ def use_cluster(stack: TerraformStack, name: str) -> None:
         stack, "cluster", name=name
     )
     credentials = cluster.kube_config.get(0)
+    host, token = cluster.endpoint, credentials.token
     certificate = Fn.base64decode(credentials.cluster_ca_certificate)
     kubernetes.provider.KubernetesProvider(
-        stack, "kubernetes", host=cluster.endpoint, token=credentials.token, cluster_ca_certificate=certificate
+        stack, "kubernetes", host=host, token=token, cluster_ca_certificate=certificate
     )
     helm.provider.HelmProvider(
         stack,
         "helm",
-        kubernetes={"host": cluster.endpoint, "token": credentials.token, "cluster_ca_certificate": certificate},
+        kubernetes={"host": host, "token": token, "cluster_ca_certificate": certificate},
     )

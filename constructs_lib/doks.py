@@ -27,7 +27,7 @@ class DoksCluster(Construct):
         super().__init__(scope, id_)
         settings = env.cluster
         lifecycle = {"prevent_destroy": settings.protected}
-        tag = digitalocean.tag.Tag(self, "tag", name=f"environment:{env.name}")
+        tag = digitalocean.tag.Tag(self, "tag", name=f"environment:{env.name}").name
         vpc = digitalocean.vpc.Vpc(
             self,
             "vpc",
@@ -36,7 +36,7 @@ class DoksCluster(Construct):
             ip_range=str(env.vpc_range),
             description=f"Network of the cluster {settings.name}",
             lifecycle=lifecycle,
-        )
+        ).id
         versions = digitalocean.data_digitalocean_kubernetes_versions.DataDigitaloceanKubernetesVersions(
             self, "versions", version_prefix=f"{settings.kubernetes_minor}."
         )
@@ -45,7 +45,7 @@ class DoksCluster(Construct):
             "cluster",
             name=settings.name,
             region=env.region,
-            vpc_uuid=vpc.id,
+            vpc_uuid=vpc,
             version=versions.latest_version,
             ha=settings.high_availability,
             auto_upgrade=True,
@@ -60,15 +60,16 @@ class DoksCluster(Construct):
             },
             kubeconfig_expire_seconds=settings.kubeconfig_expire_seconds,
             destroy_all_associated_resources=not settings.protected,
-            tags=[tag.name],
-            node_pool=_pool(SYSTEM_POOL, settings.system_pool, tag.name, [SYSTEM_TAINT]),
+            tags=[tag],
+            node_pool=_pool(SYSTEM_POOL, settings.system_pool, tag, [SYSTEM_TAINT]),
             lifecycle=lifecycle,
         )
+        cluster_id = cluster.id
         digitalocean.kubernetes_node_pool.KubernetesNodePool(
             self,
             "workload",
-            cluster_id=cluster.id,
-            **_pool(WORKLOAD_POOL, settings.workload_pool, tag.name, []),
+            cluster_id=cluster_id,
+            **_pool(WORKLOAD_POOL, settings.workload_pool, tag, []),
         )
         project = digitalocean.project.Project(
             self,
@@ -82,8 +83,8 @@ class DoksCluster(Construct):
         digitalocean.project_resources.ProjectResources(
             self, "project-resources", project=project.id, resources=[cluster.urn]
         )
-        TerraformOutput(self, "cluster_id", value=cluster.id, static_id=True)
-        TerraformOutput(self, "vpc_id", value=vpc.id, static_id=True)
+        TerraformOutput(self, "cluster_id", value=cluster_id, static_id=True)
+        TerraformOutput(self, "vpc_id", value=vpc, static_id=True)
 
 
 def _pool(name: str, pool: NodePool, tag: str, taints: list[dict[str, str]]) -> dict[str, Any]:

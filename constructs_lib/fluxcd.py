@@ -95,9 +95,10 @@ class Flux(Construct):
         return kubernetes.secret_v1.SecretV1(
             self,
             id_,
-            metadata={"name": name, "namespace": namespace.metadata.name},
+            metadata={"name": name, "namespace": NAMESPACE},
             data_wo=data,
             data_wo_revision=self._revision,
+            depends_on=[namespace],
         )
 
     def _runtime_info(self, env: Environment, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:
@@ -107,7 +108,7 @@ class Flux(Construct):
             "runtime-info",
             metadata={
                 "name": "flux-runtime-info",
-                "namespace": namespace.metadata.name,
+                "namespace": NAMESPACE,
                 "labels": {"reconcile.fluxcd.io/watch": "Enabled"},
                 "annotations": {"kustomize.toolkit.fluxcd.io/ssa": "Merge"},
             },
@@ -118,6 +119,7 @@ class Flux(Construct):
                 "DOMAIN": env.domain,
                 "VAULT_ADDRESS": env.vault.address,
             },
+            depends_on=[namespace],
         )
 
 

@@ -42,6 +42,7 @@ class GitOpsRepository(Construct):
             archive_on_destroy=True,
             lifecycle={"prevent_destroy": True},
         )
+        self._name = self._repository.name
         self._adopt_existing()
         self._protect_default_branch()
         for env in environments:
@@ -78,7 +79,7 @@ class GitOpsRepository(Construct):
             self,
             "default-branch",
             name="default-branch",
-            repository=self._repository.name,
+            repository=self._name,
             target="branch",
             enforcement="active",
             conditions={"ref_name": {"include": [f"refs/heads/{gitops.default_branch}"], "exclude": []}},
@@ -102,9 +103,10 @@ class GitOpsRepository(Construct):
         )
 
     def _deploy_key(self, env: Environment) -> None:
-        public_key = TerraformVariable(
+        variable = f"deploy_key_{env.name.replace('-', '_')}"
+        TerraformVariable(
             self._stack,
-            f"deploy_key_{env.name.replace('-', '_')}",
+            variable,
             type="string",
             nullable=False,
             description=f"Public half of the deploy key of {env.name}, in OpenSSH form.",
@@ -112,9 +114,9 @@ class GitOpsRepository(Construct):
         github.repository_deploy_key.RepositoryDeployKey(
             self,
             f"deploy-key-{env.name}",
-            repository=self._repository.name,
+            repository=self._name,
             title=f"flux-{env.name}",
-            key=public_key.string_value,
+            key=f"${{var.{variable}}}",
             read_only=True,
         )
 
@@ -125,26 +127,26 @@ class GitOpsRepository(Construct):
         environment = github.repository_environment.RepositoryEnvironment(
             self,
             f"environment-{env.name}",
-            repository=self._repository.name,
+            repository=self._name,
             environment=env.name,
             can_admins_bypass=env.tier == "sandbox",
             prevent_self_review=bool(teams or users),
             reviewers=[{"teams": teams, "users": users}] if teams or users else None,
             deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True},
-        )
+        ).environment
         github.repository_environment_deployment_policy.RepositoryEnvironmentDeploymentPolicy(
             self,
             f"environment-{env.name}-branch",
-            repository=self._repository.name,
-            environment=environment.environment,
+            repository=self._name,
+            environment=environment,
             branch_pattern=self._gitops.default_branch,
         )
         for name, value in _variables(env).items():
             github.actions_environment_variable.ActionsEnvironmentVariable(
                 self,
                 f"environment-{env.name}-{name}",
-                repository=self._repository.name,
-                environment=environment.environment,
+                repository=self._name,
+                environment=environment,
                 variable_name=name,
                 value=value,
             )
@@ -178,7 +180,7 @@ class GitOpsRepository(Construct):
             github.actions_secret.ActionsSecret(
                 self,
                 f"secret-{name}",
-                repository=self._repository.name,
+                repository=self._name,
                 secret_name=name,
                 encrypted_value=f'${{var.sealed_actions_secrets["{name}"]}}',
             )

@@ -13,4 +13,4 @@ def secret_variable(stack: TerraformStack, name: str, description: str, *, ephem
     variable = TerraformVariable(stack, name, type="string", sensitive=True, nullable=False, description=description)
     if ephemeral:
         variable.add_override("ephemeral", True)
-    return variable.string_value
+    return f"${{var.{name}}}"

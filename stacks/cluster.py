@@ -16,6 +16,6 @@ class ClusterStack(TerraformStack):
 
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
-        keep_state(self, env.state)
+        keep_state(self, id_, env.state)
         digitalocean.provider.DigitaloceanProvider(self, "digitalocean")
         DoksCluster(self, "doks", env=env)

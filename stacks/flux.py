@@ -16,6 +16,6 @@ class FluxStack(TerraformStack):
 
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
-        keep_state(self, env.state)
+        keep_state(self, id_, env.state)
         use_cluster(self, env.cluster.name)
         Flux(self, "flux", env=env)

@@ -20,7 +20,7 @@ class GitOpsRepositoryStack(TerraformStack):
     def __init__(self, scope: Construct, id_: str, *, environments: Sequence[Environment]) -> None:
         super().__init__(scope, id_)
         gitops = environments[0].gitops
-        keep_state(self, gitops.state)
+        keep_state(self, id_, gitops.state)
         digitalocean.provider.DigitaloceanProvider(self, "digitalocean")
         github.provider.GithubProvider(self, "github", owner=gitops.organisation)
         PrivateBucket(self, "state", settings=gitops.state, key_name=f"{gitops.repository}-state")

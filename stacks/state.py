@@ -16,7 +16,7 @@ class StateStack(TerraformStack):
 
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
-        keep_state(self, env.state)
+        keep_state(self, id_, env.state)
         digitalocean.provider.DigitaloceanProvider(self, "digitalocean")
         PrivateBucket(self, "state", settings=env.state, key_name=f"{env.cluster.name}-state")
         PrivateBucket(

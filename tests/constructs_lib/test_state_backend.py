@@ -9,12 +9,12 @@ from tests.support import Synthesised, synthesised
 
 def kept(*, use_lockfile: bool = True) -> Synthesised:
     state = StateBucket(bucket="example-state", region="ams3", use_lockfile=use_lockfile)
-    return synthesised(lambda stack: keep_state(stack, state))
+    return synthesised(lambda stack: keep_state(stack, "example", state))
 
 
 def test_state_is_in_the_bucket_under_the_stacks_name() -> None:
     backend = kept().data["terraform"]["backend"]["s3"]
-    assert (backend["bucket"], backend["key"]) == ("example-state", "test.tfstate")
+    assert (backend["bucket"], backend["key"]) == ("example-state", "example.tfstate")
     assert backend["endpoints"] == {"s3": "https://ams3.digitaloceanspaces.com"}
     assert "access_key" not in backend
     assert "secret_key" not in backend

@@ -1,0 +1,52 @@
+"""Fixtures for tests with real tools: they skip with a reason, or fail where `TOOLS_REQUIRED=1`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.tofu import BINARY, Tofu
+from tests.support import Synthesised
+
+OpenStack = Callable[..., Tofu]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def tofu_is_built() -> None:
+    """Skip where OpenTofu is not built."""
+    if BINARY.exists():
+        return
+    if os.environ.get("TOOLS_REQUIRED") == "1":
+        pytest.fail(f"not built: {BINARY} (make tools)")
+    pytest.skip(f"not built: {BINARY} (make tools)")
+
+
+@pytest.fixture(scope="session")
+def providers(tofu_is_built: None, stacks: dict[str, Synthesised], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skip where `tofu init` cannot find the providers, which no package registry serves."""
+    for name in ("sandbox-flux", "gitops-repository"):
+        tofu = Tofu(tmp_path_factory.mktemp("init") / name, stacks[name].data, {})
+        printed = tofu.run("init", "-backend=false", code=None)
+        if "OpenTofu has been successfully initialized" not in printed:
+            pytest.skip(f"tofu init finds no providers: {printed.strip().splitlines()[-1]}")
+
+
+@pytest.fixture
+def open_stack(tofu_is_built: None, tmp_path: Path) -> OpenStack:
+    """Return a function that puts a stack's JSON into a folder, with these environment variables."""
+
+    def open_in(data: Any, name: str = "stack", **variables: str) -> Tofu:
+        return Tofu(tmp_path / name, data, variables)
+
+    return open_in
