@@ -51,19 +51,10 @@ def run(code: str, folder: Path) -> Run:
     return Run(time.perf_counter() - started, int(result.stderr.split()[-1]) / 1024)
 
 
-def best(code: str, folder: Path, other: str | None = None) -> tuple[Run, Run | None]:
-    """Return the median of several runs of `code` and, in turn with it, of `other`."""
-    runs: list[Run] = []
-    others: list[Run] = []
-    for _ in range(ROUNDS):
-        runs.append(run(code, folder))
-        if other is not None:
-            others.append(run(other, folder))
-    return _median(runs), _median(others) if others else None
-
-
-def _median(runs: list[Run]) -> Run:
-    return sorted(runs)[len(runs) // 2]
+def medians(*programs: tuple[str, Path]) -> list[Run]:
+    """Return the median of several runs of each program (code and folder), run in turn."""
+    rounds = [[run(code, folder) for code, folder in programs] for _ in range(ROUNDS)]
+    return [sorted(runs)[ROUNDS // 2] for runs in zip(*rounds, strict=True)]
 
 
 def many_environments(folder: Path, number: int) -> Path:
@@ -99,14 +90,13 @@ def main() -> None:
         many_environments(few, 3)
         many_environments(many, MANY)
         run(SYNTH, own)  # warms the package cache
-        lazy, plain = best(SYNTH, own, PLAIN_SYNTH)
-        assert plain is not None
+        lazy, plain = medians((SYNTH, own), (PLAIN_SYNTH, own))
         table.add_row("synthesis of all environments", f"{lazy.seconds:.2f} s", "", "")
         table.add_row("the same with plain imports", f"{plain.seconds:.2f} s", "", "")
         row("lazy against plain imports", lazy.seconds / plain.seconds, "times", 0.45)
         row("one more environment, synthesised", _extra_milliseconds(SYNTH, few, many), "ms", 40)
         row(f"memory of {MANY} environments", run(SYNTH, many).mebibytes, "MiB", 300)
-        rendered, _ = best(RENDER, own)
+        (rendered,) = medians((RENDER, own))
         row("rendering of all environments", rendered.seconds, "s", 0.6)
         row("rendering against synthesis with plain imports", rendered.seconds / plain.seconds, "times", 0.1)
         row("one more environment, rendered", _extra_milliseconds(RENDER, few, many), "ms", 60)
@@ -115,7 +105,7 @@ def main() -> None:
 
 
 def _extra_milliseconds(code: str, few: Path, many: Path) -> float:
-    less, more = best(code, few)[0], best(code, many)[0]
+    less, more = medians((code, few), (code, many))
     return (more.seconds - less.seconds) / (MANY - 3) * 1000
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdktf import TerraformOutput
 from constructs import Construct
 
 from constructs_lib.environment import Environment, NodePool
@@ -64,11 +63,10 @@ class DoksCluster(Construct):
             node_pool=_pool(SYSTEM_POOL, settings.system_pool, tag, [SYSTEM_TAINT]),
             lifecycle=lifecycle,
         )
-        cluster_id = cluster.id
         digitalocean.kubernetes_node_pool.KubernetesNodePool(
             self,
             "workload",
-            cluster_id=cluster_id,
+            cluster_id=cluster.id,
             **_pool(WORKLOAD_POOL, settings.workload_pool, tag, []),
         )
         project = digitalocean.project.Project(
@@ -83,8 +81,6 @@ class DoksCluster(Construct):
         digitalocean.project_resources.ProjectResources(
             self, "project-resources", project=project.id, resources=[cluster.urn]
         )
-        TerraformOutput(self, "cluster_id", value=cluster_id, static_id=True)
-        TerraformOutput(self, "vpc_id", value=vpc, static_id=True)
 
 
 def _pool(name: str, pool: NodePool, tag: str, taints: list[dict[str, str]]) -> dict[str, Any]:

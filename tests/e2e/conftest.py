@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.tofu import BINARY, Tofu
+from tests.fakes.digitalocean import FakeDigitalOcean
+from tests.fakes.spaces import FakeSpaces
 from tests.support import Synthesised
 
 OpenStack = Callable[..., Tofu]
+
+
+class Cloud:
+    """A DigitalOcean account, its Spaces, and the variables by which the providers use them."""
+
+    def __init__(self, api: FakeDigitalOcean, spaces: FakeSpaces) -> None:
+        self.api, self.spaces = api, spaces
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a run of `tofu`."""
+        return {
+            "DIGITALOCEAN_API_URL": self.api.url,
+            "DIGITALOCEAN_TOKEN": self.api.token,
+            "DIGITALOCEAN_HTTP_RETRY_MAX": "0",
+            **self.spaces.environment(),
+        }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,3 +68,11 @@ def open_stack(tofu_is_built: None, tmp_path: Path) -> OpenStack:
         return Tofu(tmp_path / name, data, variables)
 
     return open_in
+
+
+@pytest.fixture
+def cloud(providers: None) -> Iterator[Cloud]:
+    """An empty account; the test fails if a provider asked for something that the fake does not know."""
+    with FakeDigitalOcean() as api, FakeSpaces() as spaces:
+        yield Cloud(api, spaces)
+        assert api.refused == []

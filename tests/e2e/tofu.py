@@ -36,7 +36,7 @@ class Tofu:
 
     def write(self, name: str, data: Mapping[str, Any]) -> None:
         """Write a configuration file; one that ends in `_override.tf.json` changes the stack's own."""
-        (self.folder / name).write_text(json.dumps(data))
+        (self.folder / name).write_text(json.dumps(data, indent=1))
 
     def run(self, *arguments: str, code: int | None = 0) -> str:
         """Run `tofu` and return all that it printed; fail unless it exits with `code` (None: any)."""

@@ -1,0 +1,125 @@
+"""The GitOps repository's stack against a loopback GitHub, with the real provider."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cdktf import Testing
+from nacl.public import PublicKey, SealedBox
+
+from stacks.gitops_repository import GitOpsRepositoryStack
+from tests.e2e.conftest import Cloud, OpenStack
+from tests.e2e.tofu import Tofu
+from tests.fakes.github import FakeGitHub
+from tests.support import Synthesised, environment
+
+NAME = "episodic-gitops"
+ENVIRONMENTS = ("sandbox", "staging", "production")
+
+Stacks = dict[str, Synthesised]
+
+
+@pytest.fixture
+def github(providers: None) -> Iterator[FakeGitHub]:
+    """An organisation with two teams and nothing else."""
+    with FakeGitHub(teams={"platform": 11, "operations": 12}) as api:
+        yield api
+        assert api.refused == []
+
+
+def public_key(number: int) -> str:
+    """Return a public key as `ssh-keygen` prints it."""
+    return "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes([number]) * 32).decode()
+
+
+def opened(open_stack: OpenStack, cloud: Cloud, github: FakeGitHub, data: Any, **variables: str) -> Tofu:
+    """Return the stack, ready to plan."""
+    keys = {f"TF_VAR_deploy_key_{name}": public_key(number) for number, name in enumerate(ENVIRONMENTS)}
+    own = {"GITHUB_BASE_URL": f"{github.url}/", "GITHUB_TOKEN": github.token, "GITHUB_OWNER": github.organisation}
+    tofu = open_stack(data, **cloud.environment(), **own, **keys, **variables)
+    # The provider waits a second after each write; there is no variable for it.
+    tofu.write("fast_override.tf.json", {"provider": {"github": {"write_delay_ms": 1}}})
+    tofu.init()
+    return tofu
+
+
+def test_the_repository_is_made_and_kept_as_it_was_made(
+    cloud: Cloud, github: FakeGitHub, stacks: Stacks, open_stack: OpenStack
+) -> None:
+    tofu = opened(open_stack, cloud, github, stacks["gitops-repository"].data)
+    tofu.apply()
+    repository = github.repositories[NAME]
+    assert repository["settings"]["visibility"] == "private"
+    assert {key["title"]: key["read_only"] for key in repository["keys"].values()} == {
+        f"flux-{name}": True for name in ENVIRONMENTS
+    }
+    (ruleset,) = repository["rulesets"].values()
+    assert {rule["type"] for rule in ruleset["rules"]} == {
+        "deletion",
+        "non_fast_forward",
+        "required_linear_history",
+        "pull_request",
+        "required_status_checks",
+    }
+    reviewers = repository["environments"]["production"]["reviewers"]
+    assert sorted(reviewer["id"] for reviewer in reviewers) == [11, 12]
+    assert not repository["environments"]["sandbox"]["reviewers"]
+    before = len(github.writes)
+    tofu.plan(changes=False)
+    tofu.apply()
+    assert len(github.writes) == before
+
+    ruleset["enforcement"] = "disabled"
+    assert "enforcement" in tofu.plan(changes=True)
+    tofu.apply()
+    assert ruleset["enforcement"] == "active"
+    tofu.plan(changes=False)
+    assert "Resource instance cannot be destroyed" in tofu.run("plan", "-destroy", code=1)
+
+
+def test_an_existing_repository_is_adopted(
+    cloud: Cloud, github: FakeGitHub, stacks: Stacks, open_stack: OpenStack
+) -> None:
+    github.add_repository(NAME, has_wiki=True, visibility="private")
+    there = github.repositories[NAME]["id"]
+    stack = stacks["gitops-repository"].data
+    refused = opened(open_stack, cloud, github, stack)
+    assert "name already exists on this account" in refused.run("apply", "-auto-approve", code=1)
+
+    adopted = opened(open_stack, cloud, github, stack, name="adopted", TF_VAR_adopt_repository="true")
+    adopted.write("bucket_override.tf.json", {"resource": {"digitalocean_spaces_bucket": other_bucket(stack)}})
+    assert "1 to import" in adopted.run("plan")
+    adopted.apply()
+    assert github.repositories[NAME]["id"] == there
+    assert github.repositories[NAME]["settings"]["has_wiki"] is False
+    adopted.plan(changes=False)
+    adopted.environ["TF_VAR_adopt_repository"] = "false"
+    adopted.plan(changes=False)
+
+
+def other_bucket(stack: Any) -> dict[str, Any]:
+    """Return the stack's bucket under another name: the run that was refused has made the first one."""
+    (name,) = stack["resource"]["digitalocean_spaces_bucket"]
+    return {name: {"name": "another-bucket"}}
+
+
+def test_a_secret_arrives_sealed_and_is_nowhere_in_clear_text(
+    cloud: Cloud, github: FakeGitHub, open_stack: OpenStack
+) -> None:
+    secret = b"hunter2-hunter2"
+    env = environment(gitops__actions_secrets=["CHAT_WEBHOOK"])
+    app = Testing.app()
+    stack = json.loads(str(Testing.synth(GitOpsRepositoryStack(app, "gitops-repository", environments=[env]))))
+    key = PublicKey(base64.b64decode(github.public_key))
+    sealed = json.dumps({"CHAT_WEBHOOK": base64.b64encode(SealedBox(key).encrypt(secret)).decode()})
+    tofu = opened(open_stack, cloud, github, stack, TF_VAR_sealed_actions_secrets=sealed)
+    tofu.apply()
+    stored = github.repositories[NAME]["secrets"]["CHAT_WEBHOOK"]
+    assert github.decrypt(stored["encrypted_value"]) in {secret, secret.decode()}
+    tofu.plan(changes=False)
+    assert secret not in tofu.bytes()
+    assert sealed.encode() not in tofu.bytes()
