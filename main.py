@@ -11,7 +11,7 @@ def main() -> None:
     """Synthesise all stacks. Nothing is written unless every environment is valid."""
     environments = load_all()
 
-    from stacks import synthesise  # importing cdktf starts Node: not before the input is known to be good
+    from stacks.synthesis import synthesise  # importing cdktf starts Node: not before the input is known to be good
 
     synthesise(environments)
 

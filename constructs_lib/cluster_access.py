@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdktf import Fn, TerraformStack
+from cdktf import TerraformStack
 
 from constructs_lib.providers import digitalocean, helm, kubernetes
 
@@ -13,17 +13,15 @@ def use_cluster(stack: TerraformStack, name: str) -> None:
     The cluster is looked up at plan time, so credentials are fresh and no other stack has to export them.
     """
     digitalocean.provider.DigitaloceanProvider(stack, "digitalocean")
-    cluster = digitalocean.data_digitalocean_kubernetes_cluster.DataDigitaloceanKubernetesCluster(
-        stack, "cluster", name=name
-    )
-    credentials = cluster.kube_config.get(0)
-    host, token = cluster.endpoint, credentials.token
-    certificate = Fn.base64decode(credentials.cluster_ca_certificate)
+    digitalocean.data_digitalocean_kubernetes_cluster.DataDigitaloceanKubernetesCluster(stack, "cluster", name=name)
+    # A child of the stack itself has its own id as its OpenTofu name.
+    cluster = "data.digitalocean_kubernetes_cluster.cluster"
+    credentials = f"{cluster}.kube_config[0]"
+    host, token = f"${{{cluster}.endpoint}}", f"${{{credentials}.token}}"
+    certificate = f"${{base64decode({credentials}.cluster_ca_certificate)}}"
     kubernetes.provider.KubernetesProvider(
         stack, "kubernetes", host=host, token=token, cluster_ca_certificate=certificate
     )
     helm.provider.HelmProvider(
-        stack,
-        "helm",
-        kubernetes={"host": host, "token": token, "cluster_ca_certificate": certificate},
+        stack, "helm", kubernetes={"host": host, "token": token, "cluster_ca_certificate": certificate}
     )

@@ -82,6 +82,38 @@ def test_what_tofu_keeps_beside_the_json_stays_and_stale_stacks_go(first: Path, 
     assert not (folder / "cdktf.out.partial").exists()
 
 
+def test_an_output_folder_that_is_a_file_is_one_sentence(project: Project) -> None:
+    folder = project()
+    (folder / "cdktf.out").write_text("a file\n")
+    result = run_python(MAIN, folder=folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "cdktf.out: cannot be written: File exists; make room for the output\n"
+    assert (folder / "cdktf.out").read_text() == "a file\n"
+    assert not (folder / "cdktf.out.partial").exists()
+
+
+def test_many_environments_are_written_by_several_processes(project: Project) -> None:
+    names = [f"env{number:02}" for number in range(20)]
+    folder = project(
+        **{
+            name: environment_data(
+                name=name,
+                cluster__name=name,
+                vpc_range=f"10.1.{number}.0/24",
+                state__bucket=f"{name}-state",
+                backups__bucket=f"{name}-backups",
+            )
+            for number, name in enumerate(names)
+        }
+    )
+    assert run_python(MAIN, folder=folder).returncode == 0
+    stacks = {f"{name}-{kind}" for name in names for kind in ("state", "cluster", "flux")} | {"gitops-repository"}
+    assert {path.parent.name for path in folder.glob("cdktf.out/stacks/*/cdk.tf.json")} == stacks
+    assert json.loads((folder / "cdktf.out/manifest.json").read_text())["stacks"].keys() == stacks
+    repository = json.loads((folder / "cdktf.out/stacks/gitops-repository/cdk.tf.json").read_text())
+    assert len(repository["resource"]["github_repository_deploy_key"]) == len(names)
+
+
 def test_cdktf_may_choose_the_output_folder(project: Project) -> None:
     folder = project()
     assert run_python(MAIN, folder=folder, CDKTF_OUTDIR="elsewhere").returncode == 0

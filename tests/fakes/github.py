@@ -55,7 +55,7 @@ class FakeGitHub(FakeServer):
     def __init__(
         self,
         organisation: str = "df12-test",
-        token: str = "gh-token",  # noqa: S107
+        token: str = "gh-token",
         teams: Mapping[str, int] | None = None,
         users: Mapping[str, int] | None = None,
     ) -> None:

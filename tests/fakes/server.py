@@ -43,7 +43,7 @@ class FakeServer:
         self.app.register_error_handler(HTTPException, self._http_error)
         self.app.register_error_handler(ValidationError, self._invalid)
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
