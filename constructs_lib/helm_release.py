@@ -23,9 +23,9 @@ def helm_release(
         id_,
         name=release.name,
         namespace=release.namespace,
-        repository=release.chart.repository,
+        repository=release.chart.repository or None,  # a chart in a folder has neither
         chart=release.chart.name,
-        version=release.chart.version,
+        version=release.chart.version or None,
         values=[template_text(release.values)],
         create_namespace=False,
         atomic=True,

@@ -31,17 +31,19 @@ class Rendered(NamedTuple):
 
 
 def render(env: Environment) -> Rendered:
-    """Return the files of `env`.
+    """Return the files of `env`. In apply mode Flux has no platform to apply, only what is added to the root by hand.
 
     Raises `ConfigError` if two objects have the same path or identity, naming both.
     """
     cluster = PurePosixPath("clusters", env.name)
-    tiers = [_sources_tier(env), *(_tier(env, layer) for layer in env.layers)]
-    root = [_kustomize(["source.yaml", "tiers.yaml"]), _tiers(env)]
-    files = [(cluster / name, item) for name, item in zip(("kustomization.yaml", "tiers.yaml"), root, strict=True)]
-    files += [(cluster / "tiers" / f"{item['metadata']['name']}.yaml", item) for item in tiers]
-    files += [(_sources_folder(env) / f"{item['metadata']['name']}.yaml", item) for item in _sources(env.layers)]
-    for layer in env.layers:
+    layers = env.layers if env.mode == "render" else ()
+    files = [(cluster / "kustomization.yaml", _kustomize(["source.yaml", "tiers.yaml"] if layers else ["source.yaml"]))]
+    if layers:
+        tiers = [_sources_tier(env), *(_tier(env, layer) for layer in layers)]
+        files += [(cluster / "tiers.yaml", _tiers(env))]
+        files += [(cluster / "tiers" / f"{item['metadata']['name']}.yaml", item) for item in tiers]
+    files += [(_sources_folder(env) / f"{item['metadata']['name']}.yaml", item) for item in _sources(layers)]
+    for layer in layers:
         folder = layer_folder(env, layer.id)
         files += [(folder / _file_name(item), item) for item in _flux_objects(layer)]
     _refuse_doubles(files)

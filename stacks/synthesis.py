@@ -17,6 +17,7 @@ from constructs_lib.errors import ConfigError
 from stacks.cluster import ClusterStack
 from stacks.flux import FluxStack
 from stacks.gitops_repository import GitOpsRepositoryStack
+from stacks.platform import PlatformStack
 from stacks.state import StateStack
 
 OUTPUT = Path("cdktf.out")
@@ -86,6 +87,8 @@ def _write(folder: Path, environments: Sequence[Environment], sharing: Sequence[
         StateStack(app, f"{env.name}-state", env=env)
         ClusterStack(app, f"{env.name}-cluster", env=env)
         FluxStack(app, f"{env.name}-flux", env=env)
+        if env.mode == "apply":
+            PlatformStack(app, f"{env.name}-platform", env=env)
     if sharing:
         GitOpsRepositoryStack(app, "gitops-repository", environments=sharing)
     app.synth()

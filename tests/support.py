@@ -66,6 +66,13 @@ def synthesised(build: Callable[[Any], object]) -> Synthesised:
     return Synthesised(json.loads(str(Testing.synth(stack))))
 
 
+def stack_of(build: Callable[[Any], Any]) -> Synthesised:
+    """Return the JSON of the stack that `build` adds to an application."""
+    from cdktf import Testing
+
+    return Synthesised(json.loads(str(Testing.synth(build(Testing.app())))))
+
+
 def run_python(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python in `folder` with the project importable, as a user does from the command line."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **variables}

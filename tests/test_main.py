@@ -6,9 +6,11 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.constructs_lib.test_environment import BAD_VALUES
 from tests.support import ROOT, environment_data, run_python
 
 Project = Callable[..., Path]
@@ -145,6 +147,17 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("changes", "sentence"), BAD_VALUES, ids=[sentence[:40] for _, sentence in BAD_VALUES])
+def test_every_bad_value_from_the_command_line(project: Project, changes: dict[str, Any], sentence: str) -> None:
+    folder = project(sandbox=environment_data(**changes))
+    result = run_python(MAIN, folder=folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("environments/sandbox.yaml: ")
+    assert sentence in line
+    assert [path.name for path in folder.iterdir()] == ["environments"]
 
 
 def test_no_environments_at_all(tmp_path: Path) -> None:

@@ -63,7 +63,17 @@ class FakeDigitalOcean(FakeServer):
     def add_cluster(self, name: str) -> State:
         """Add a running cluster as if somebody had made it before, and return it."""
         pool = _new_pool(PoolBody(name="system", size=SIZES[0], count=1))
-        cluster = {"name": name, "region": "lon1", "version": VERSIONS[0], "vpc_uuid": "vpc", "ha": True, "tags": []}
+        cluster = {
+            "name": name,
+            "region": "lon1",
+            "version": VERSIONS[0],
+            "vpc_uuid": "vpc",
+            "ha": True,
+            "tags": [],
+            "auto_upgrade": True,
+            "surge_upgrade": True,
+            "maintenance_policy": {"day": "any", "start_time": "00:00", "duration": "4h0m0s"},
+        }
         return self._store_cluster(cluster, [pool])
 
     def _authorise(self) -> Response | None:

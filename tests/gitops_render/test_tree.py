@@ -161,6 +161,14 @@ def test_a_switched_off_component_leaves_nothing() -> None:
     assert not [path for path in objects(env) if "traefik" in str(path)]
 
 
+def test_in_apply_mode_flux_has_no_platform() -> None:
+    assert sorted(map(str, objects(environment(mode="apply")))) == [
+        "apps/sandbox/kustomization.yaml",
+        "clusters/sandbox/kustomization.yaml",
+        "clusters/sandbox/source.yaml",
+    ]
+
+
 def test_source_names_are_made_from_addresses() -> None:
     assert source_name(Chart("oci://ghcr.io/Example/charts/", "x", "1")) == "ghcr-io-example-charts"
 

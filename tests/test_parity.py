@@ -1,0 +1,127 @@
+"""Both modes apply the same: what Flux is given equals what OpenTofu is given, for every environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from constructs_lib.component import Layer, LayerId
+from constructs_lib.environment import Environment, load_all
+from constructs_lib.objects import manifest
+from gitops_render.tree import render
+from stacks.platform import PlatformStack
+from tests.support import ROOT, Synthesised, environment, stack_of
+
+every_environment = pytest.mark.parametrize("env", load_all(ROOT / "environments"), ids=lambda env: env.name)
+
+
+class Installed(NamedTuple):
+    """A Helm release as a cluster sees it."""
+
+    namespace: str
+    repository: str
+    chart: str
+    version: str
+    values: dict[str, Any]
+
+
+class Applied(NamedTuple):
+    """What a mode puts into a cluster."""
+
+    releases: dict[str, Installed]
+    objects: dict[tuple[str, str, str], dict[str, Any]]
+
+
+def by_flux(env: Environment) -> Applied:
+    items = [yaml.safe_load(data) for data in render(env).owned.values()]
+    urls = {item["metadata"]["name"]: item["spec"]["url"] for item in items if item["kind"] == "HelmRepository"}
+    releases: dict[str, Installed] = {}
+    for item in (item for item in items if item["kind"] == "HelmRelease"):
+        spec = item["spec"]
+        chart = spec["chart"]["spec"]
+        source = urls[chart["sourceRef"]["name"]]
+        releases[spec["releaseName"]] = Installed(
+            spec["targetNamespace"], source, chart["chart"], chart["version"], spec["values"]
+        )
+    return Applied(releases, identified(item for item in items if ".fluxcd.io/" not in item["apiVersion"]))
+
+
+def by_tofu(env: Environment) -> Applied:
+    releases: dict[str, Installed] = {}
+    objects: list[dict[str, Any]] = []
+    for item in platform(env).all("helm_release").values():
+        (text,) = item["values"]
+        values = json.loads(text.replace("$${", "${").replace("%%{", "%{"))
+        if "repository" in item:
+            releases[item["name"]] = Installed(
+                item["namespace"], item["repository"], item["chart"], item["version"], values
+            )
+        else:
+            objects += values["objects"]
+    return Applied(releases, identified(objects))
+
+
+def platform(env: Environment) -> Synthesised:
+    return stack_of(lambda app: PlatformStack(app, f"{env.name}-platform", env=env))
+
+
+def identified(items: Any) -> dict[tuple[str, str, str], dict[str, Any]]:
+    named = [item for item in items if item["apiVersion"] != "kustomize.config.k8s.io/v1beta1"]
+    return {(item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]): item for item in named}
+
+
+@every_environment
+def test_releases_and_objects_are_equal(env: Environment) -> None:
+    flux, tofu = by_flux(env), by_tofu(env)
+    assert len(flux.releases) >= 2
+    assert flux.releases == tofu.releases
+    assert len(flux.objects) >= 4
+    assert flux.objects == tofu.objects
+
+
+@every_environment
+def test_a_layer_waits_for_the_layers_it_names(env: Environment) -> None:
+    stack = platform(env)
+    names = {item["name"]: name for name, item in stack.all("helm_release").items()}
+    for layer in env.layers:
+        for made in made_by(layer):
+            waits_for = stack.all("helm_release")[names[made]].get("depends_on", [])
+            for needed in (item for item in env.layers if item.id in layer.after):
+                for before in made_by(needed):
+                    assert f"helm_release.{names[before]}" in waits_for
+
+
+def made_by(layer: Layer) -> Iterator[str]:
+    """Yield the names of the Helm releases that apply a layer."""
+    yield from (release.name for release in layer.releases)
+    if layer.manifests:
+        yield str(layer.id)
+
+
+def test_what_opentofu_would_read_as_a_template_arrives_as_it_is() -> None:
+    text = "${notional} %{if} $${twice} and $1"
+    env = environment()
+    layer = Layer(LayerId("x", "y"), (manifest("v1", "ConfigMap", "a", "b", data={"text": text}),))
+    object.__setattr__(env, "layers", (layer,))
+    (item,) = platform(env).all("helm_release").values()
+    assert "$${notional} %%{if}" in item["values"][0]
+    assert by_flux(env).objects == identified(layer.manifests)
+
+
+def test_the_embedded_chart_is_found_from_the_stacks_folder() -> None:
+    charts = {
+        item["chart"] for item in platform(environment()).all("helm_release").values() if "repository" not in item
+    }
+    assert len(charts) == 1
+    assert charts.pop().startswith("assets/")
+
+
+def test_a_release_comes_after_the_namespace_of_its_own_layer() -> None:
+    stack = platform(environment())
+    names = {item["name"]: name for name, item in stack.all("helm_release").items()}
+    waits_for = stack.only("helm_release", name="cert-manager")["depends_on"]
+    assert f"helm_release.{names['cert-manager-controllers']}" in waits_for
