@@ -92,6 +92,7 @@ def test_the_network_is_the_environments_own() -> None:
 def test_the_project_groups_the_cluster(file: str, purpose: str) -> None:
     stack = cluster_of(file)
     project = stack.only("digitalocean_project")
+    assert (project["name"], project["purpose"]) == (f"episodic-{file}", "Service or API")
     assert project["environment"] == purpose
     assert "resources" not in project, "would remove what the cluster's controllers add to the project"
     (cluster,) = stack.all("digitalocean_kubernetes_cluster")

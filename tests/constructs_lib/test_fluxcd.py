@@ -46,6 +46,7 @@ def test_the_distribution_is_exact_and_follows_no_moving_tag() -> None:
 
 def test_tenants_are_locked_down() -> None:
     cluster = values(flux(), "flux")["instance"]["cluster"]
+    assert cluster["type"] == "kubernetes"
     assert cluster["multitenant"] is True
     assert cluster["tenantDefaultServiceAccount"] == "default"
     assert cluster["networkPolicy"] is True
@@ -62,8 +63,25 @@ def test_flux_runs_on_the_system_pool() -> None:
     assert {key: operator[key] for key in ON_SYSTEM_POOL} == ON_SYSTEM_POOL
     (patch,) = values(stack, "flux")["instance"]["kustomize"]["patches"]
     assert patch["target"] == {"kind": "Deployment"}
+    assert {step["op"] for step in json.loads(patch["patch"])} == {"add"}
     applied = {step["path"].removeprefix("/spec/template/spec/"): step["value"] for step in json.loads(patch["patch"])}
     assert applied == ON_SYSTEM_POOL
+
+
+def test_the_operator_is_critical_and_shows_no_page() -> None:
+    operator = values(flux(), "flux-operator")
+    assert operator["priorityClassName"] == "system-cluster-critical"
+    assert operator["web"] == {"enabled": False}
+    assert operator["resources"]["requests"] == {"cpu": "100m", "memory": "128Mi"}
+
+
+def test_the_release_is_done_when_flux_is_ready() -> None:
+    assert values(flux(), "flux")["healthcheck"] == {"enabled": True, "timeout": "5m", **ON_SYSTEM_POOL}
+
+
+def test_secrets_are_written_once_unless_the_revision_is_raised() -> None:
+    variable = flux().data["variable"]["secrets_revision"]
+    assert (variable["type"], variable["default"], variable["nullable"]) == ("number", 1, False)
 
 
 def test_the_instance_comes_after_what_it_needs() -> None:
@@ -77,6 +95,7 @@ def test_the_instance_comes_after_what_it_needs() -> None:
 def test_releases_wait_and_undo_a_failed_upgrade(release: str) -> None:
     found = flux().only("helm_release", name=release)
     assert (found["wait"], found["atomic"], found["cleanup_on_fail"]) == (True, True, True)
+    assert found["max_history"] == 5
     assert (found["timeout"], found["namespace"], found["create_namespace"]) == (600, "flux-system", False)
     assert found["version"] == "0.58.1"
     assert found["repository"] == "oci://ghcr.io/controlplaneio-fluxcd/charts"
@@ -111,6 +130,7 @@ def test_only_approle_needs_a_secret_of_vault() -> None:
 
 def test_runtime_info_shares_its_object_with_flux() -> None:
     info = flux("production").only("kubernetes_config_map_v1")
+    assert (info["metadata"]["name"], info["metadata"]["namespace"]) == ("flux-runtime-info", "flux-system")
     assert info["metadata"]["annotations"] == {"kustomize.toolkit.fluxcd.io/ssa": "Merge"}
     assert info["metadata"]["labels"] == {"reconcile.fluxcd.io/watch": "Enabled"}
     assert info["data"] == {

@@ -21,7 +21,7 @@ def repository(environments: Sequence[Environment] = (SANDBOX, STAGING)) -> Synt
 
 def rules(**changes: Any) -> dict[str, Any]:
     ruleset = repository([environment(**changes)]).only("github_repository_ruleset")
-    assert (ruleset["enforcement"], ruleset["target"]) == ("active", "branch")
+    assert (ruleset["name"], ruleset["enforcement"], ruleset["target"]) == ("default-branch", "active", "branch")
     return ruleset["rules"]
 
 
@@ -32,6 +32,8 @@ def test_the_repository_is_private_and_kept() -> None:
     assert found["archive_on_destroy"] is True
     assert found["delete_branch_on_merge"] is True
     assert found["vulnerability_alerts"] is True
+    assert found["allow_auto_merge"] is False
+    assert (found["has_issues"], found["has_projects"], found["has_wiki"]) == (True, False, False)
 
 
 def test_only_squash_merges_so_that_history_is_a_line() -> None:
@@ -55,6 +57,7 @@ def test_the_default_branch_changes_by_reviewed_pull_requests_alone() -> None:
 
 
 def test_a_team_of_one_can_approve_its_own_push() -> None:
+    assert rules(gitops__approvals=1)["pull_request"]["require_last_push_approval"] is True
     assert rules(gitops__approvals=0)["pull_request"]["require_last_push_approval"] is False
 
 
@@ -75,6 +78,9 @@ def test_every_environment_has_a_read_only_deploy_key() -> None:
         "flux-sandbox": (True, "${var.deploy_key_sandbox}"),
         "flux-staging": (True, "${var.deploy_key_staging}"),
     }
+    variable = repository().data["variable"]["deploy_key_staging"]
+    assert (variable["type"], variable["nullable"]) == ("string", False)
+    assert "default" not in variable
 
 
 def test_reviewers_guard_what_the_file_says() -> None:
@@ -93,7 +99,9 @@ def test_reviewers_guard_what_the_file_says() -> None:
 
 
 def test_two_environments_with_the_same_team_look_it_up_once() -> None:
-    assert len(repository([STAGING, environment("production")]).all("github_team", block="data")) == 2
+    teams = repository([STAGING, environment("production")]).all("github_team", block="data").values()
+    assert {team["slug"] for team in teams} == {"platform", "operations"}
+    assert all(team["summary_only"] for team in teams), "a plan needs the number, not the members"
 
 
 def test_environments_deploy_from_the_default_branch_alone() -> None:
@@ -119,6 +127,8 @@ def test_secrets_arrive_sealed() -> None:
     assert secret["secret_name"] == "CHAT_WEBHOOK"
     assert secret["encrypted_value"] == '${var.sealed_actions_secrets["CHAT_WEBHOOK"]}'
     assert "plaintext_value" not in secret
+    variable = stack.data["variable"]["sealed_actions_secrets"]
+    assert (variable["type"], variable["sensitive"], variable["nullable"]) == ("map(string)", True, False)
     assert "sealed_actions_secrets" not in repository().data["variable"]
 
 
@@ -132,4 +142,5 @@ def test_an_existing_repository_is_adopted_on_demand() -> None:
             "id": "${each.value}",
         }
     ]
-    assert stack.data["variable"]["adopt_repository"]["default"] is False
+    variable = stack.data["variable"]["adopt_repository"]
+    assert (variable["type"], variable["default"], variable["nullable"]) == ("bool", False, False)

@@ -11,10 +11,8 @@ from tests.support import Synthesised, synthesised
 SETTINGS = Bucket(bucket="example-state", region="ams3")
 
 
-def bucket(*, disposable: bool = False) -> Synthesised:
-    return synthesised(
-        lambda stack: PrivateBucket(stack, "b", settings=SETTINGS, key_name="example-key", disposable=disposable)
-    )
+def bucket(**changes: bool) -> Synthesised:
+    return synthesised(lambda stack: PrivateBucket(stack, "b", settings=SETTINGS, key_name="example-key", **changes))
 
 
 def test_the_bucket_is_private_and_keeps_old_versions_for_a_while() -> None:
@@ -37,6 +35,11 @@ def test_the_only_key_is_limited_to_the_bucket() -> None:
         {"bucket": f"${{digitalocean_spaces_bucket.{name}.name}}", "permission": "readwrite"}
     ]
     assert not stack.all("digitalocean_spaces_bucket_policy"), "Spaces refuses a policy beside a limited key"
+
+
+def test_a_bucket_is_kept_unless_told_otherwise() -> None:
+    found = bucket().only("digitalocean_spaces_bucket")
+    assert (found["lifecycle"], found["force_destroy"]) == ({"prevent_destroy": True}, False)
 
 
 @pytest.mark.parametrize("disposable", [True, False])
