@@ -80,8 +80,8 @@ class Traefik(Component):
 
 
 def _tls_options() -> Manifest:
-    spec = {"minVersion": "VersionTLS12", "sniStrict": True}
-    return manifest("traefik.io/v1alpha1", "TLSOption", "default", NAMESPACE, spec=spec)
+    # Without `sniStrict`: an ACME HTTP-01 challenge is redirected here before its host has a certificate.
+    return manifest("traefik.io/v1alpha1", "TLSOption", "default", NAMESPACE, spec={"minVersion": "VersionTLS12"})
 
 
 def _security_headers() -> Manifest:
