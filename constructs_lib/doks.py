@@ -24,55 +24,14 @@ class DoksCluster(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
-        settings = env.cluster
-        lifecycle = {"prevent_destroy": settings.protected}
         tag = digitalocean.tag.Tag(self, "tag", name=f"environment:{env.name}").name
-        vpc = digitalocean.vpc.Vpc(
-            self,
-            "vpc",
-            name=settings.name,
-            region=env.region,
-            ip_range=str(env.vpc_range),
-            description=f"Network of the cluster {settings.name}",
-            lifecycle=lifecycle,
-        ).id
-        versions = digitalocean.data_digitalocean_kubernetes_versions.DataDigitaloceanKubernetesVersions(
-            self, "versions", version_prefix=f"{settings.kubernetes_minor}."
-        )
-        cluster = digitalocean.kubernetes_cluster.KubernetesCluster(
-            self,
-            "cluster",
-            name=settings.name,
-            region=env.region,
-            vpc_uuid=vpc,
-            version=versions.latest_version,
-            ha=settings.high_availability,
-            auto_upgrade=True,
-            surge_upgrade=True,
-            maintenance_policy={
-                "day": settings.maintenance_window.day,
-                "start_time": settings.maintenance_window.start_time,
-            },
-            control_plane_firewall={
-                "enabled": bool(settings.control_plane_allowed_addresses),
-                "allowed_addresses": [str(address) for address in settings.control_plane_allowed_addresses],
-            },
-            kubeconfig_expire_seconds=settings.kubeconfig_expire_seconds,
-            destroy_all_associated_resources=not settings.protected,
-            tags=[tag],
-            node_pool=_pool(SYSTEM_POOL, settings.system_pool, tag, [SYSTEM_TAINT]),
-            lifecycle=lifecycle,
-        )
-        digitalocean.kubernetes_node_pool.KubernetesNodePool(
-            self,
-            "workload",
-            cluster_id=cluster.id,
-            **_pool(WORKLOAD_POOL, settings.workload_pool, tag, []),
-        )
+        cluster = self._cluster(env, tag)
+        workload_pool = _pool(WORKLOAD_POOL, env.cluster.workload_pool, tag, [])
+        digitalocean.kubernetes_node_pool.KubernetesNodePool(self, "workload", cluster_id=cluster.id, **workload_pool)
         project = digitalocean.project.Project(
             self,
             "project",
-            name=settings.name,
+            name=env.cluster.name,
             description=f"Environment {env.name}",
             purpose="Service or API",
             environment=PURPOSES[env.tier],
@@ -81,6 +40,45 @@ class DoksCluster(Construct):
         digitalocean.project_resources.ProjectResources(
             self, "project-resources", project=project.id, resources=[cluster.urn]
         )
+
+    def _cluster(self, env: Environment, tag: str) -> digitalocean.kubernetes_cluster.KubernetesCluster:
+        settings = env.cluster
+        versions = digitalocean.data_digitalocean_kubernetes_versions.DataDigitaloceanKubernetesVersions(
+            self, "versions", version_prefix=f"{settings.kubernetes_minor}."
+        )
+        return digitalocean.kubernetes_cluster.KubernetesCluster(
+            self,
+            "cluster",
+            name=settings.name,
+            region=env.region,
+            vpc_uuid=self._network(env),
+            version=versions.latest_version,
+            ha=settings.high_availability,
+            auto_upgrade=True,
+            surge_upgrade=True,
+            maintenance_policy=settings.maintenance_window.model_dump(),
+            control_plane_firewall={
+                "enabled": bool(settings.control_plane_allowed_addresses),
+                "allowed_addresses": [str(address) for address in settings.control_plane_allowed_addresses],
+            },
+            kubeconfig_expire_seconds=settings.kubeconfig_expire_seconds,
+            destroy_all_associated_resources=not settings.protected,
+            tags=[tag],
+            node_pool=_pool(SYSTEM_POOL, settings.system_pool, tag, [SYSTEM_TAINT]),
+            lifecycle={"prevent_destroy": settings.protected},
+        )
+
+    def _network(self, env: Environment) -> str:
+        """Add the VPC and return its id."""
+        return digitalocean.vpc.Vpc(
+            self,
+            "vpc",
+            name=env.cluster.name,
+            region=env.region,
+            ip_range=str(env.vpc_range),
+            description=f"Network of the cluster {env.cluster.name}",
+            lifecycle={"prevent_destroy": env.cluster.protected},
+        ).id
 
 
 def _pool(name: str, pool: NodePool, tag: str, taints: list[dict[str, str]]) -> dict[str, Any]:
