@@ -17,16 +17,20 @@ from constructs_lib.fields import (
     BucketName,
     Certificate,
     ChartMirror,
+    CheckName,
     Domain,
     GitHubName,
     HttpsUrl,
     KeyPath,
     KubernetesMinor,
+    LabelKey,
+    LabelValue,
     Name,
     Region,
     SecretName,
     Size,
     TimeOfDay,
+    VaultName,
 )
 from constructs_lib.platform import Platform
 from constructs_lib.yaml_input import read_mapping
@@ -46,8 +50,8 @@ TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
 class Taint(Settings):
     """A taint of every node in a pool."""
 
-    key: str
-    value: str
+    key: LabelKey
+    value: LabelValue
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
@@ -57,7 +61,7 @@ class NodePool(Settings):
     size: Size = Field(description="Droplet size, such as s-4vcpu-8gb.")
     min_nodes: int = Field(ge=1, description="Nodes that always run.")
     max_nodes: int = Field(ge=1, le=512, description="Nodes at full load.")
-    labels: dict[str, str] = Field(default_factory=dict, description="Further node labels.")
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Further node labels.")
     taints: tuple[Taint, ...] = Field(default=(), description="Further node taints.")
 
     @model_validator(mode="after")
@@ -151,8 +155,8 @@ class GitOps(Settings):
     organisation: GitHubName
     repository: GitHubName
     default_branch: Branch = "main"
-    required_checks: tuple[str, ...] = Field(
-        default=("validate",), description="Status checks that a pull request must pass."
+    required_checks: tuple[CheckName, ...] = Field(
+        default=("validate",), min_length=1, description="Status checks that a pull request must pass."
     )
     approvals: int = Field(default=1, ge=0, le=6, description="Reviews that a pull request needs.")
     actions_secrets: tuple[SecretName, ...] = Field(
@@ -176,8 +180,8 @@ class ServiceAccountAuth(Settings):
 
     method: Literal["jwt", "kubernetes"]
     mount: KeyPath = Field(description="Where the auth method is mounted; one mount for each cluster.")
-    role: str = Field(min_length=1)
-    audiences: tuple[str, ...] = Field(default=("vault",), min_length=1, description="Audiences of the token.")
+    role: VaultName
+    audiences: tuple[VaultName, ...] = Field(default=("vault",), min_length=1, description="Audiences of the token.")
 
 
 class AppRoleAuth(Settings):
@@ -185,7 +189,7 @@ class AppRoleAuth(Settings):
 
     method: Literal["approle"]
     mount: KeyPath
-    role_id: str = Field(min_length=1, description="The role's ID, which is no secret.")
+    role_id: VaultName = Field(description="The role's ID, which is no secret.")
 
 
 class KvPaths(Settings):

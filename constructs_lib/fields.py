@@ -10,9 +10,11 @@ from pydantic import AfterValidator, Field
 
 def _matching(pattern: str, expected: str) -> Any:
     """Return the metadata of a text field: its check, and its pattern for the JSON Schema."""
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
+        if "${" in value or "%{" in value:
+            raise ValueError(f"may not hold ${{ or %{{, which OpenTofu reads as a template, found '{value}'")
         if compiled.fullmatch(value):
             return value
         raise ValueError(f"must be {expected}, found '{value}'")
@@ -57,12 +59,34 @@ Certificate = Annotated[
     *_matching(r"(?s)\s*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----\s*", "a CA bundle in PEM form"),
 ]
 
-KeyPath = Annotated[str, *_matching(r"[^\s/]+(/[^\s/]+)*", "a path without a slash at its ends")]
+KeyPath = Annotated[
+    str,
+    *_matching(r"[\w.-]{1,100}(/[\w.-]{1,100})*", "a path of letters, digits, '_', '.' and '-', without outer slashes"),
+]
 """A mount or path in Vault."""
+
+VaultName = Annotated[str, *_matching(r"[\w.:/-]{1,128}", "letters, digits, '_', '.', ':', '/' and '-'")]
+"""A role, a role's ID or an audience in Vault."""
+
+LabelKey = Annotated[
+    str,
+    *_matching(
+        r"(?!doks\.digitalocean\.com/)([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?",
+        "a Kubernetes label key that DigitalOcean does not set itself",
+    ),
+]
+
+LabelValue = Annotated[
+    str, *_matching(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", "a Kubernetes label value of at most 63 characters")
+]
+
+CheckName = Annotated[
+    str, *_matching(r"[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?", "the name of a status check")
+]
 
 GitHubName = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,99}", "a GitHub name")]
 
-Branch = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_./]*", "a branch name")]
+Branch = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_./]{0,199}", "a branch name")]
 
 SecretName = Annotated[str, *_matching(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", "upper-case letters, digits and underscores")]
 """The name of an Actions secret or variable (GitHub: not starting with GITHUB_ or a digit)."""

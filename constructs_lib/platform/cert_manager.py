@@ -40,7 +40,7 @@ class CertManager(Component):
     ```
     """
 
-    replicas: int = Field(default=2, ge=1, description="Pods of the controller, the webhook and the CA injector.")
+    replicas: int = Field(default=2, ge=1, le=9, description="Pods of the controller, the webhook and the CA injector.")
     acme_email: Email | None = Field(default=None, description="Where Let's Encrypt sends warnings about expiry.")
     issuer: Literal["letsencrypt-staging", "letsencrypt-production"] = Field(
         default="letsencrypt-staging", description="The ClusterIssuer that ingresses use unless they name another."

@@ -37,7 +37,7 @@ class Traefik(Component):
     ```
     """
 
-    replicas: int = Field(default=2, ge=1, description="Pods.")
+    replicas: int = Field(default=2, ge=1, le=50, description="Pods.")
     load_balancer_size: int = Field(default=1, ge=1, le=200, description="Size unit of the DigitalOcean load balancer.")
 
     def build(self, env: Environment) -> Iterator[Layer]:

@@ -95,6 +95,21 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
         "vault.auth: 'method' must be one of 'jwt', 'kubernetes', 'approle', found 'token'",
     ),
     ({"vault__auth": {"mount": "jwt"}}, "vault.auth: needs the key 'method'"),
+    ({"vault__kv__flux": "${var.x}"}, "vault.kv.flux: may not hold ${ or %{, which OpenTofu reads as a template"),
+    ({"vault__auth__role": "a role"}, "vault.auth.role: must be letters, digits, '_', '.', ':', '/' and '-', found"),
+    ({"gitops__required_checks": []}, "gitops.required_checks: tuple should have at least 1 item"),
+    (
+        {"gitops__required_checks": ["validate", ""]},
+        "gitops.required_checks[1]: must be the name of a status check, found ''",
+    ),
+    (
+        {"cluster__system_pool__labels": {"doks.digitalocean.com/node-pool": "x"}},
+        "must be a Kubernetes label key that DigitalOcean does not set itself, found 'doks.digitalocean.com/node-pool'",
+    ),
+    (
+        {"cluster__system_pool__labels": {"a": "b c"}},
+        "cluster.system_pool.labels.a: must be a Kubernetes label value of at most 63 characters, found 'b c'",
+    ),
     ({"mode": "aply"}, "mode: input should be 'render' or 'apply', found 'aply'"),
     (
         {"chart_mirror": "ftp://mirror"},
