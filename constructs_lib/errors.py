@@ -37,7 +37,8 @@ def exit_on_bad_input() -> Generator[None]:
 
 def sentences(file: str, error: ValidationError, data: object) -> list[str]:
     """Return one sentence for each problem that Pydantic found in `data`, which was read from `file`."""
-    return [f"{file}: {_key(problem['loc'], data)}: {_what(problem)}" for problem in error.errors(include_url=False)]
+    told = ((_key(problem["loc"], data), _what(problem)) for problem in error.errors(include_url=False))
+    return [": ".join(filter(None, (file, key, what))) for key, what in told]
 
 
 def _key(location: Sequence[int | str], data: object) -> str:
@@ -52,7 +53,7 @@ def _key(location: Sequence[int | str], data: object) -> str:
         else:
             continue
         steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
-    return "".join(steps).removeprefix(".") or "the file"
+    return "".join(steps).removeprefix(".")
 
 
 def _what(problem: Mapping[str, Any]) -> str:

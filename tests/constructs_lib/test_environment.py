@@ -154,6 +154,13 @@ def test_a_missing_key_is_named(project: Project, key: str) -> None:
         load(project(sandbox=data) / "environments/sandbox.yaml")
 
 
+def test_a_rule_about_the_whole_file_names_its_keys_itself(project: Project) -> None:
+    path = project(sandbox=environment_data(vpc_range="8.8.0.0/16")) / "environments/sandbox.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value) == f"{path}: vpc_range must be private (RFC 1918), found 8.8.0.0/16"
+
+
 def test_every_problem_of_a_file_is_told_at_once(project: Project) -> None:
     data = environment_data(region="x", domain="x", mode="x")
     with pytest.raises(ConfigError) as caught:
