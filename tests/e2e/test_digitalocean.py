@@ -67,13 +67,13 @@ def test_a_cluster_lives_and_dies(cloud: Cloud, stacks: Stacks, open_stack: Open
     tofu.plan(changes=False)
 
     pools["workload"]["max_nodes"] = 9
-    cluster["ha"] = True
+    cluster["maintenance_policy"]["day"] = "friday"
     drift = tofu.plan(changes=True)
     assert "max_nodes" in drift
-    assert "ha " in drift
-    cluster["ha"] = False
+    assert "friday" in drift
     tofu.apply()
     assert pools["workload"]["max_nodes"] == 3
+    assert cluster["maintenance_policy"]["day"] == "sunday"
     tofu.plan(changes=False)
 
     pools["workload"]["count"] = 2  # what the autoscaler does is no drift

@@ -204,7 +204,7 @@ class FakeDigitalOcean(FakeServer):
         cluster = _found(self.clusters, key)
         if cluster["ha"] and body.ha is False:
             abort(422, "high availability cannot be disabled")
-        cluster.update(body.model_dump(exclude_none=True))
+        cluster.update({name: value for name, value in body.model_dump(exclude_none=True).items() if value != {}})
         return self._show_cluster(key), 202
 
     def _upgrade(self, key: str) -> Answer:

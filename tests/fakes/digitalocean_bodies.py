@@ -80,6 +80,20 @@ class Firewall(Body):
     allowed_addresses: list[str] | None
 
 
+class Plugin(Body):
+    """A part of the cluster that can be switched on; an update names it with null where the stack does not."""
+
+    enabled: bool | None = None
+
+
+class Autoscaler(Body):
+    """How the cluster scales its pools; an update names all of it with null where the stack does not."""
+
+    scale_down_utilization_threshold: float | None = None
+    scale_down_unneeded_time: str | None = None
+    expanders: list[str] | None = None
+
+
 class ClusterSettings(Body):
     """What a cluster may be created with or changed to."""
 
@@ -92,9 +106,13 @@ class ClusterSettings(Body):
 
 
 class ClusterUpdate(ClusterSettings):
-    """PUT /v2/kubernetes/clusters/ID; what is left out stays."""
+    """PUT /v2/kubernetes/clusters/ID; what is left out or null stays."""
 
     name: str | None = None
+    cluster_autoscaler_configuration: Autoscaler | None = None
+    routing_agent: Plugin | None = None
+    amd_gpu_device_plugin: Plugin | None = None
+    amd_gpu_device_metrics_exporter_plugin: Plugin | None = None
 
 
 class ClusterBody(ClusterSettings):

@@ -38,10 +38,11 @@ class FakeSpaces:
         """Return the variables with which the DigitalOcean provider and OpenTofu's backend use this server.
 
         The provider puts the bucket into the host name, which no loopback address resolves; as an HTTP proxy moto sees
-        the name without anybody resolving it.
+        the name without anybody resolving it. The endpoint is a reserved name without a dot: moto takes what stands
+        before the first dot of any other for a bucket.
         """
         return {
-            "SPACES_ENDPOINT_URL": "http://s3.amazonaws.com",
+            "SPACES_ENDPOINT_URL": "http://test",
             "SPACES_ACCESS_KEY_ID": ACCESS_KEY,
             "SPACES_SECRET_ACCESS_KEY": SECRET_KEY,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
