@@ -72,18 +72,30 @@ class LayerId(NamedTuple):
         return f"{self.area}-{self.part}"
 
 
+class Ready(NamedTuple):
+    """When objects of a kind count as ready: `current` is a CEL expression on the object (Flux `healthCheckExprs`)."""
+
+    api_version: str
+    kind: str
+    current: str
+
+
 @dataclass(frozen=True)
 class Layer:
     """Objects that are applied together and waited for: one Flux Kustomization, one apply step.
 
-    `after` names the layers that must be ready before, `timeout` is a Go duration for the wait. The order of the
-    objects inside a layer means nothing.
+    `after` names the layers that must be ready before, `timeout` is a Go duration for the wait, `ready` says when
+    custom resources count as ready. A `sealed` layer also holds the SOPS files that `seal` writes into its folder.
+    Applications wait for a layer unless `blocks_apps` is false. The order of the objects inside a layer means nothing.
     """
 
     id: LayerId
-    objects: tuple[Release | Manifest, ...]
+    objects: tuple[Release | Manifest, ...] = ()
     after: tuple[LayerId, ...] = ()
     timeout: str = "10m"
+    ready: tuple[Ready, ...] = ()
+    sealed: bool = False
+    blocks_apps: bool = True
 
     @property
     def releases(self) -> tuple[Release, ...]:

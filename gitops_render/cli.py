@@ -10,16 +10,9 @@ import typer
 
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.errors import ConfigError, exit_on_bad_input, unknown
+from gitops_render.app import app
 from gitops_render.tree import render as render_environment
 from gitops_render.write import write
-
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Render the GitOps repository.")
-
-
-@app.callback()
-def commands() -> None:
-    """Exit codes: 0 done, 2 bad input (one sentence for each problem on stderr, nothing written)."""
-
 
 @app.command()
 def render(
