@@ -17,6 +17,7 @@ from constructs_lib.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
+    from constructs_lib.network import Link
 
 Manifest: TypeAlias = dict[str, Any]
 """One Kubernetes object as plain data. Its shape is checked against the CRD schemas, not by the type checker."""
@@ -120,6 +121,14 @@ class Component(Settings, ABC):
     @abstractmethod
     def build(self, env: Environment) -> Iterable[Layer]:
         """Return the layers of this component. Pure: the same environment gives equal layers."""
+
+    def namespaces(self, env: Environment) -> Iterable[Manifest]:
+        """Return the namespaces that this component's pods run in; `baseline` makes and closes them."""
+        return ()
+
+    def links(self, env: Environment) -> Iterable[Link]:
+        """Return who talks to whom: network policies on both sides come from these links."""
+        return ()
 
     @final
     def layers(self, env: Environment) -> Iterator[Layer]:

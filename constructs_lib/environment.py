@@ -12,9 +12,10 @@ from pydantic import Field, ValidationError, model_validator
 
 from constructs_lib.component import Chart, Layer, Settings, in_order
 from constructs_lib.errors import ConfigError, sentences
+from constructs_lib.bucket import Bucket
 from constructs_lib.fields import (
+    AgeRecipient,
     Branch,
-    BucketName,
     Certificate,
     ChartMirror,
     CheckName,
@@ -115,18 +116,6 @@ class Cluster(Settings):
         return self
 
 
-class Bucket(Settings):
-    """A bucket on DigitalOcean Spaces."""
-
-    bucket: BucketName
-    region: Region = Field(description="Spaces region; not every region with DOKS has Spaces.")
-
-    @property
-    def endpoint(self) -> str:
-        """The S3 endpoint of the bucket's region."""
-        return f"https://{self.region}.digitaloceanspaces.com"
-
-
 class StateBucket(Bucket):
     """The bucket for OpenTofu state."""
 
@@ -159,6 +148,9 @@ class GitOps(Settings):
         default=("validate",), min_length=1, description="Status checks that a pull request must pass."
     )
     approvals: int = Field(default=1, ge=0, le=6, description="Reviews that a pull request needs.")
+    recovery_recipient: AgeRecipient | None = Field(
+        default=None, description="age public key, kept offline, that can decrypt every sealed secret."
+    )
     actions_secrets: tuple[SecretName, ...] = Field(
         default=(), description="Actions secrets of the repository; their sealed values come as an OpenTofu variable."
     )
@@ -231,6 +223,9 @@ class Environment(Settings):
     backups: Bucket = Field(description="The bucket for Postgres backups.")
     chart_mirror: ChartMirror | None = Field(
         default=None, description="One address that replaces every public chart repository."
+    )
+    sops_recipient: AgeRecipient | None = Field(
+        default=None, description="age public key of the environment, whose private half is in Vault."
     )
     platform: Platform = Platform()
 
@@ -328,6 +323,9 @@ def _problems_between(folder: Path, environments: list[Environment]) -> list[str
             "state.bucket": ("bucket", env.state.bucket),
             "backups.bucket": ("bucket", env.backups.bucket),
         }
+        traces = env.platform.observability.traces.bucket
+        if traces is not None:
+            unique["platform.observability.traces.bucket"] = ("bucket", traces.bucket)
         for key, owned in unique.items():
             if owned in owners:
                 problems.append(

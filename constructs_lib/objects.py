@@ -9,6 +9,8 @@ from constructs_lib.component import Manifest
 KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled", "helm.sh/resource-policy": "keep"}
 """Annotations by which neither Flux nor Helm ever deletes an object."""
 
+PRIVILEGED_REASON = "platform/privileged-reason"
+
 PodSecurity = Literal["restricted", "baseline", "privileged"]
 
 
@@ -18,7 +20,18 @@ def manifest(api_version: str, kind: str, name: str, namespace: str | None = Non
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
 
 
-def namespace(name: str, pod_security: PodSecurity = "restricted") -> Manifest:
-    """Return a namespace that enforces a pod security standard and that nothing prunes."""
+def namespace(name: str, pod_security: PodSecurity = "restricted", *, why: str = "", part_of: str = "platform") -> Manifest:
+    """Return a namespace that enforces a pod security standard and that nothing prunes.
+
+    `why` is the reason for a privileged one, `part_of` is `platform` or `apps`.
+    """
     labels = {f"pod-security.kubernetes.io/{mode}": pod_security for mode in ("enforce", "audit", "warn")}
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels, "annotations": KEEP}}
+    labels["app.kubernetes.io/part-of"] = part_of
+    annotations = KEEP | ({PRIVILEGED_REASON: why} if why else {})
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels, "annotations": annotations}}
+
+
+def kept(item: Manifest) -> Manifest:
+    """Return `item` so that neither Flux nor Helm ever deletes or replaces it: it holds data."""
+    annotations = {**item["metadata"].get("annotations", {}), **KEEP, "kustomize.toolkit.fluxcd.io/force": "disabled"}
+    return {**item, "metadata": {**item["metadata"], "annotations": annotations}}

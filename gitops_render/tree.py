@@ -13,9 +13,16 @@ from constructs_lib.component import Chart, Layer, LayerId, Manifest, Release
 from constructs_lib.environment import Environment
 from constructs_lib.errors import ConfigError
 from constructs_lib.objects import manifest
+from constructs_lib.platform import baseline, vault_eso
 from gitops_render.yaml_output import to_yaml
 
-FLUX_NAMESPACE = "flux-system"
+FLUX_NAMESPACE = baseline.FLUX_NAMESPACE
+FLUX_ACCOUNT = "kustomize-controller"
+"""Flux's own account, for what has to be there before the platform's account is."""
+DRIFT_IGNORED = [
+    # Written by the Prometheus operator's webhook (fluxcd.io, HelmRelease, "Drift detection").
+    {"target": {"kind": "PrometheusRule"}, "paths": ["/metadata/annotations/prometheus-operator-validated"]},
+]
 PLATFORM_SOURCE = "platform"
 SOURCES = LayerId("platform", "sources")
 
@@ -39,7 +46,7 @@ def render(env: Environment) -> Rendered:
     layers = env.layers if env.mode == "render" else ()
     files = [(cluster / "kustomization.yaml", _kustomize(["source.yaml", "tiers.yaml"] if layers else ["source.yaml"]))]
     if layers:
-        tiers = [_sources_tier(env), *(_tier(env, layer) for layer in layers)]
+        tiers = [_sources_tier(env), *(_tier(env, layer) for layer in layers), _apps_tier(env)]
         files += [(cluster / "tiers.yaml", _tiers(env))]
         files += [(cluster / "tiers" / f"{item['metadata']['name']}.yaml", item) for item in tiers]
     files += [(_sources_folder(env) / f"{item['metadata']['name']}.yaml", item) for item in _sources(layers)]
@@ -83,12 +90,12 @@ def helm_release(release: Release) -> Manifest:
         "releaseName": release.name,
         "targetNamespace": release.namespace,
         "storageNamespace": release.namespace,
-        "serviceAccountName": "helm-controller",
+        "serviceAccountName": baseline.PLATFORM_ACCOUNT,
         "maxHistory": 5,
         "chart": _chart(release.chart),
         "install": {"crds": "CreateReplace", "strategy": {"name": "RetryOnFailure", "retryInterval": "3m"}},
         "upgrade": {"crds": "CreateReplace", **upgrade},
-        "driftDetection": {"mode": "enabled"},
+        "driftDetection": {"mode": "enabled", "ignore": DRIFT_IGNORED},
         "values": release.values,
     }
     return manifest("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.name, FLUX_NAMESPACE, spec=spec)
@@ -117,12 +124,27 @@ def _sources(layers: Iterable[Layer]) -> Iterator[Manifest]:
 
 def _tier(env: Environment, layer: Layer) -> Manifest:
     needs_source = (SOURCES,) if layer.releases else ()
-    return _flux_kustomization(
+    tier = _flux_kustomization(
         str(layer.id),
         path=layer_folder(env, layer.id),
         timeout=layer.timeout,
         after=[str(needed) for needed in (*needs_source, *layer.after)],
+        account=FLUX_ACCOUNT if layer.id in (baseline.NAMESPACES, baseline.RBAC) else baseline.PLATFORM_ACCOUNT,
     )
+    if layer.ready:
+        tier["spec"]["healthCheckExprs"] = [
+            {"apiVersion": ready.api_version, "kind": ready.kind, "current": ready.current} for ready in layer.ready
+        ]
+    if layer.sealed:
+        tier["spec"]["decryption"] = {"provider": "sops", "secretRef": {"name": vault_eso.AGE_KEY_SECRET}}
+    return tier
+
+
+def _apps_tier(env: Environment) -> Manifest:
+    """Applications come last, with rights in their own namespaces alone; a broken backend of telemetry is no reason."""
+    after = sorted(str(layer.id) for layer in env.layers if layer.blocks_apps)
+    path = PurePosixPath("apps", env.name)
+    return _flux_kustomization("apps", path=path, timeout="10m", after=after, account=baseline.APPS_ACCOUNT)
 
 
 def _sources_tier(env: Environment) -> Manifest:
@@ -136,7 +158,7 @@ def _tiers(env: Environment) -> Manifest:
 
 
 def _flux_kustomization(
-    name: str, *, path: PurePosixPath, timeout: str, after: list[str], wait: bool = True
+    name: str, *, path: PurePosixPath, timeout: str, after: list[str], account: str = FLUX_ACCOUNT, wait: bool = True
 ) -> Manifest:
     spec: Manifest = {
         "interval": "1h",
@@ -146,7 +168,7 @@ def _flux_kustomization(
         "prune": True,
         "wait": wait,
         "force": False,
-        "serviceAccountName": "kustomize-controller",
+        "serviceAccountName": account,
         "sourceRef": {"kind": "GitRepository", "name": PLATFORM_SOURCE},
     }
     if after:
@@ -169,7 +191,7 @@ def _kustomizations(owned: Tree) -> Tree:
 
 
 def _seeds(env: Environment, cluster: PurePosixPath) -> Tree:
-    """What a new repository starts with; from then on `source.yaml` belongs to promotion and `apps` to its teams."""
+    """What a new repository starts with: `source.yaml` belongs to promotion, `apps` to its teams, `sealed` to `seal`."""
     source = manifest(
         "source.toolkit.fluxcd.io/v1",
         "GitRepository",
@@ -182,12 +204,16 @@ def _seeds(env: Environment, cluster: PurePosixPath) -> Tree:
             "secretRef": {"name": "flux-system"},
         },
     )
-    apps = PurePosixPath("apps", env.name, "kustomization.yaml")
-    return {cluster / "source.yaml": to_yaml(source), apps: to_yaml(_kustomize([]))}
+    empty = (PurePosixPath("apps", env.name), *(layer_folder(env, layer.id) for layer in env.layers if layer.sealed))
+    seeds = {folder / "kustomization.yaml": to_yaml(_kustomize([])) for folder in empty}
+    return {cluster / "source.yaml": to_yaml(source), **seeds}
 
 
 def _file_name(item: Manifest) -> str:
-    return f"{item['kind'].lower()}-{item['metadata']['name']}.yaml"
+    """Return `kind-namespace-name.yaml`; what lies in no namespace, or in Flux's own, goes without."""
+    namespace = item["metadata"].get("namespace", FLUX_NAMESPACE)
+    parts = [item["kind"].lower(), *([] if namespace == FLUX_NAMESPACE else [namespace]), item["metadata"]["name"]]
+    return f"{'-'.join(parts)}.yaml"
 
 
 def _refuse_doubles(files: list[tuple[PurePosixPath, Manifest]]) -> None:

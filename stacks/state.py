@@ -12,7 +12,7 @@ from constructs_lib.state_backend import keep_state
 
 
 class StateStack(TerraformStack):
-    """The bucket for state with CI's key, and the bucket for Postgres backups with its key."""
+    """The bucket for state with CI's key, and those for Postgres backups and for traces with theirs."""
 
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
@@ -26,3 +26,12 @@ class StateStack(TerraformStack):
             key_name=f"{env.cluster.name}-backups",
             disposable=not env.cluster.protected,
         )
+        traces = env.platform.observability.traces.bucket
+        if traces is not None:
+            PrivateBucket(
+                self,
+                "traces",
+                settings=traces,
+                key_name=f"{env.cluster.name}-traces",
+                disposable=not env.cluster.protected,
+            )

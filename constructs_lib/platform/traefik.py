@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Release, Values
+from constructs_lib.monitoring import scraped
+from constructs_lib.network import ANYWHERE, Link, Pods, to_api_server
 from constructs_lib.objects import manifest, namespace
 from constructs_lib.placement import ON_SYSTEM_POOL, resources, spread
 from constructs_lib.platform import cert_manager
+from constructs_lib.platform.baseline import BASELINE
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -24,6 +27,7 @@ CONTROLLERS = LayerId("traefik", "controllers")
 CONFIGS = LayerId("traefik", "configs")
 
 NAMESPACE = "traefik"
+PODS = Pods(NAMESPACE, "traefik", {"app.kubernetes.io/name": "traefik"})
 LOAD_BALANCER = "service.beta.kubernetes.io/do-loadbalancer"
 
 
@@ -40,15 +44,36 @@ class Traefik(Component):
     replicas: int = Field(default=2, ge=1, le=50, description="Pods.")
     load_balancer_size: int = Field(default=1, ge=1, le=200, description="Size unit of the DigitalOcean load balancer.")
 
+    requests_per_second: int = Field(
+        default=100, ge=1, description="Average rate that the middleware `rate-limit` allows each client address."
+    )
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespace of Traefik."""
+        yield namespace(NAMESPACE)
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways in from anywhere and on to the applications and to the solvers of HTTP-01 challenges."""
+        yield Link(ANYWHERE, PODS, (8000, 8443))
+        yield from to_api_server(PODS)
+        yield from scraped(env, PODS, 9100)
+        for app in env.platform.baseline.apps:
+            yield Link(PODS, app.pods, (app.http_port,))
+            yield Link(PODS, Pods(app.name, "acme-solver", cert_manager.SOLVER_LABELS), (8089,))
+
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the chart, then the TLS options and middlewares."""
         release = Release("traefik", NAMESPACE, CHART, self._values(env))
-        yield Layer(CONTROLLERS, (namespace(NAMESPACE), release), after=(cert_manager.CONTROLLERS,))
-        yield Layer(CONFIGS, (_tls_options(), _security_headers()), after=(CONTROLLERS,), timeout="5m")
+        yield Layer(CONTROLLERS, (release,), after=BASELINE)
+        objects = [_tls_options(), _security_headers(), self._rate_limit()]
+        if env.platform.cert_manager.enabled and env.platform.cert_manager.dns_challenge:
+            objects.append(_default_certificate())
+        yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS,), timeout="5m")
 
     def _values(self, env: Environment) -> Values:
         trusted = {"trustedIPs": [str(env.vpc_range)]}
         behind_proxy: Values = {"proxyProtocol": trusted, "forwardedHeaders": trusted}
+        has_metrics = env.platform.observability.has_metrics
         to_https = {"to": "websecure", "scheme": "https", "permanent": True}
         return {
             **ON_SYSTEM_POOL,
@@ -63,10 +88,20 @@ class Traefik(Component):
                 "web": {**behind_proxy, "http": {"redirections": {"entryPoint": to_https}}},
                 "websecure": {**behind_proxy, "http": {"tls": {"enabled": True}}},
             },
+            "metrics": {
+                "prometheus": {
+                    "service": {"enabled": has_metrics},
+                    "serviceMonitor": {"enabled": has_metrics},
+                }
+            },
             "service": {"annotations": self._load_balancer(env), "spec": {"externalTrafficPolicy": "Local"}},
             "log": {"format": "json"},
             "accessLog": {"enabled": True, "format": "json"},
         }
+
+    def _rate_limit(self) -> Manifest:
+        rate = {"average": self.requests_per_second, "burst": 2 * self.requests_per_second, "period": "1s"}
+        return manifest("traefik.io/v1alpha1", "Middleware", "rate-limit", NAMESPACE, spec={"rateLimit": rate})
 
     def _load_balancer(self, env: Environment) -> dict[str, str]:
         """PROXY protocol needs a REGIONAL balancer, and its host name, or calls from inside the cluster fail."""
@@ -82,6 +117,12 @@ class Traefik(Component):
 def _tls_options() -> Manifest:
     # Without `sniStrict`: an ACME HTTP-01 challenge is redirected here before its host has a certificate.
     return manifest("traefik.io/v1alpha1", "TLSOption", "default", NAMESPACE, spec={"minVersion": "VersionTLS12"})
+
+
+def _default_certificate() -> Manifest:
+    """What Traefik serves where an ingress names no certificate; until it is issued, Traefik serves its own."""
+    spec = {"defaultCertificate": {"secretName": cert_manager.WILDCARD_SECRET}}
+    return manifest("traefik.io/v1alpha1", "TLSStore", "default", NAMESPACE, spec=spec)
 
 
 def _security_headers() -> Manifest:

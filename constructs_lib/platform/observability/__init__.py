@@ -1,0 +1,78 @@
+"""Observability, OpenTelemetry first: metrics, traces and logs, each with a backend that an environment chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from constructs_lib.component import Component, Layer, LayerId, Manifest
+from constructs_lib.network import Link
+from constructs_lib.objects import namespace
+from constructs_lib.platform import cert_manager
+from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.observability import collectors, influxdb, logs, metrics, traces
+from constructs_lib.platform.observability.influxdb import Influxdb
+from constructs_lib.platform.observability.logs import Logs
+from constructs_lib.platform.observability.metrics import Metrics
+from constructs_lib.platform.observability.names import AGENTS, NAMESPACE
+from constructs_lib.platform.observability.traces import Traces
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CONTROLLERS = LayerId("observability", "controllers")
+CREDENTIALS = LayerId("observability", "credentials")
+BACKENDS = LayerId("observability", "backends")
+COLLECTORS = LayerId("observability", "collectors")
+
+
+class Observability(Component):
+    """Metrics, traces and logs. Applications send OTLP to the gateway; agents read what pods print.
+
+    ```yaml
+    observability:
+      metrics: {retention: 15d, storage: 50Gi}
+      traces: {backend: tempo, bucket: {bucket: episodic-traces, region: lon1}}
+      logs: {backend: opensearch, nodes: 3}
+    ```
+    """
+
+    metrics: Metrics = Metrics()
+    traces: Traces = Traces()
+    logs: Logs = Logs()
+    influxdb: Influxdb = Influxdb()
+
+    @property
+    def has_metrics(self) -> bool:
+        """Whether Prometheus runs and looks for monitors."""
+        return self.enabled and self.metrics.enabled
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespaces of the backends, of the collector's operator, and of what reads the nodes."""
+        yield namespace(NAMESPACE, "baseline")
+        yield namespace(AGENTS, "privileged", why="agents read the logs and counters of the node they run on")
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the links of every part that is on."""
+        for part in (metrics, traces, logs, influxdb, collectors):
+            yield from part.links(env)
+
+    def build(self, env: Environment) -> Iterator[Layer]:
+        """Yield operators, credentials, backends, then collectors. Applications never wait for any of them."""
+        parts = (metrics, traces, logs, influxdb, collectors)
+        controllers = tuple(item for part in parts for item in part.controllers(env))
+        after = (*BASELINE, cert_manager.CONTROLLERS)
+        credentials = tuple(item for part in parts for item in part.credentials(env))
+        backends = tuple(item for part in parts for item in part.backends(env))
+        if credentials:
+            yield Layer(
+                CREDENTIALS, credentials, after=(STORE,), timeout="5m", ready=SECRETS_READY, blocks_apps=False
+            )
+            after = (*after, CREDENTIALS)
+        yield Layer(CONTROLLERS, controllers, after=after, timeout="15m", blocks_apps=False)
+        ready = (CONTROLLERS, cert_manager.ISSUERS)
+        if backends:
+            yield Layer(BACKENDS, backends, after=ready, timeout="20m", blocks_apps=False)
+            ready = (BACKENDS,)
+        yield Layer(COLLECTORS, tuple(collectors.collectors(env)), after=ready, blocks_apps=False)

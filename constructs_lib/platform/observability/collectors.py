@@ -1,0 +1,172 @@
+"""OpenTelemetry: a gateway that takes OTLP and sends it on to the backends, and an agent on each node.
+
+Upstream: open-telemetry/opentelemetry-helm-charts opentelemetry-operator-0.122.0 `values.yaml`,
+open-telemetry/opentelemetry-operator 0.158.0 `docs/api`, and the collector's components at 0.158.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from constructs_lib.component import Chart, Manifest, Release, Values
+from constructs_lib.monitoring import PROMETHEUS, scraped
+from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server, webhook
+from constructs_lib.objects import manifest
+from constructs_lib.placement import (
+    ON_SYSTEM_POOL,
+    SYSTEM_NODE_SELECTOR,
+    SYSTEM_TOLERATIONS,
+    resources,
+    spread,
+)
+from constructs_lib.platform import cert_manager
+from constructs_lib.platform.observability import influxdb, logs
+from constructs_lib.platform.observability.collector_config import agent_config, gateway_config
+from constructs_lib.platform.observability.names import (
+    AGENT,
+    AGENTS,
+    CA_MOUNT,
+    GATEWAY,
+    GATEWAY_HOST,
+    LOGS_CA_MOUNT,
+    NAMESPACE,
+    OTLP_PORTS,
+    TLS_MOUNT,
+)
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("https://open-telemetry.github.io/opentelemetry-helm-charts", "opentelemetry-operator", "0.122.0")
+API = "opentelemetry.io/v1beta1"
+IMAGE = "ghcr.io/open-telemetry/opentelemetry-collector-releases/opentelemetry-collector-contrib"
+IMAGE_TAG = "0.158.0"
+CERTIFICATE = "otel-gateway-tls"
+OPERATOR = Pods(NAMESPACE, "otel-operator", {"app.kubernetes.io/name": "opentelemetry-operator"})
+
+
+def links(env: Environment) -> Iterator[Link]:
+    """Yield the ways from applications and agents to the gateway, and on to backends outside of the cluster."""
+    yield from to_api_server(OPERATOR, GATEWAY, AGENT)
+    yield webhook(OPERATOR, 9443)
+    yield Link(AGENT, GATEWAY, OTLP_PORTS)
+    for app in env.platform.baseline.apps:
+        yield Link(app.pods, GATEWAY, OTLP_PORTS)
+    yield from scraped(env, GATEWAY, 8888)
+    yield from scraped(env, AGENT, 8888)
+    settings = env.platform.observability
+    if settings.has_metrics:
+        yield Link(GATEWAY, PROMETHEUS, (9090,))
+    if "otlp" in (settings.traces.backend, settings.logs.backend):
+        yield Link(GATEWAY, ANYWHERE, HTTPS)
+
+
+def controllers(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield the operator."""
+    values: Values = {
+        **ON_SYSTEM_POOL,
+        "manager": {
+            "collectorImage": {"repository": IMAGE, "tag": IMAGE_TAG},
+            "resources": resources("50m", "128Mi", "256Mi"),
+        },
+        "admissionWebhooks": {"certManager": {"enabled": True}, "autoGenerateCert": {"enabled": False}},
+    }
+    yield Release("opentelemetry-operator", NAMESPACE, CHART, values, stateful=True)
+
+
+def credentials(env: Environment) -> Iterator[Manifest]:
+    """Yield nothing: the backends bring theirs."""
+    return iter(())
+
+
+def backends(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield nothing: collectors come after every backend."""
+    return iter(())
+
+
+def collectors(env: Environment) -> Iterator[Manifest]:
+    """Yield the gateway with its certificate, and the agent with its rights."""
+    host = GATEWAY_HOST.removesuffix(f".{NAMESPACE}.svc")
+    yield cert_manager.certificate(CERTIFICATE, NAMESPACE, (host,))
+    yield manifest(API, "OpenTelemetryCollector", "gateway", NAMESPACE, spec=_gateway(env))
+    # The agent's own certificate only brings it the CA by which it knows the gateway.
+    yield cert_manager.certificate(CERTIFICATE, AGENTS, ("agent-collector",))
+    yield manifest(API, "OpenTelemetryCollector", "agent", AGENTS, spec=_agent(env))
+    for name, namespace in (("gateway", NAMESPACE), ("agent", AGENTS)):
+        yield from _may_read_pods(f"{name}-collector", namespace)
+
+
+def _gateway(env: Environment) -> Manifest:
+    replicas = 1 if env.tier == "sandbox" else 2
+    volumes = [{"name": "tls", "secret": {"secretName": CERTIFICATE}}]
+    mounts = [{"name": "tls", "mountPath": TLS_MOUNT, "readOnly": True}]
+    if logs.is_on(env):
+        only_ca = [{"key": "ca.crt", "path": "ca.crt"}]
+        volumes.append({"name": "logs-ca", "secret": {"secretName": logs.CA_SECRET, "items": only_ca}})
+        mounts.append({"name": "logs-ca", "mountPath": LOGS_CA_MOUNT, "readOnly": True})
+    spec: Manifest = {
+        "mode": "deployment",
+        "replicas": replicas,
+        "image": f"{IMAGE}:{IMAGE_TAG}",
+        "nodeSelector": SYSTEM_NODE_SELECTOR,
+        "tolerations": SYSTEM_TOLERATIONS,
+        "topologySpreadConstraints": spread(**GATEWAY.labels),
+        "resources": resources("100m", "512Mi"),
+        "env": _credentials(env),
+        "volumes": volumes,
+        "volumeMounts": mounts,
+        "config": gateway_config(env),
+    }
+    if replicas > 1:
+        spec["podDisruptionBudget"] = {"minAvailable": 1}
+    return spec
+
+
+def _credentials(env: Environment) -> list[Manifest]:
+    wanted: dict[str, tuple[str, str]] = {}
+    if logs.is_on(env):
+        wanted["OPENSEARCH_PASSWORD"] = (logs.WRITER_SECRET, "password")
+    if influxdb.is_on(env):
+        wanted["INFLUXDB_TOKEN"] = (influxdb.SECRET, "admin-token")
+    return [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+        for name, (secret, key) in wanted.items()
+    ]
+
+
+def _agent(env: Environment) -> Manifest:
+    return {
+        "mode": "daemonset",
+        "image": f"{IMAGE}:{IMAGE_TAG}",
+        "tolerations": [{"operator": "Exists"}],
+        "resources": resources("50m", "256Mi"),
+        # Logs of pods belong to root on the node.
+        "securityContext": {"runAsUser": 0, "readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False},
+        "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+        "volumes": [
+            {"name": "logs", "hostPath": {"path": "/var/log/pods"}},
+            {"name": "positions", "hostPath": {"path": "/var/lib/otel-agent", "type": "DirectoryOrCreate"}},
+            {"name": "ca", "secret": {"secretName": CERTIFICATE, "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        ],
+        "volumeMounts": [
+            {"name": "logs", "mountPath": "/var/log/pods", "readOnly": True},
+            {"name": "positions", "mountPath": "/var/lib/otel-agent"},
+            {"name": "ca", "mountPath": CA_MOUNT, "readOnly": True},
+        ],
+        "config": agent_config(env),
+    }
+
+
+def _may_read_pods(account: str, namespace: str) -> Iterator[Manifest]:
+    """Yield the right to look up to which pod and workload a signal belongs."""
+    rbac = "rbac.authorization.k8s.io"
+    rules = [
+        {"apiGroups": [""], "resources": ["pods", "namespaces", "nodes"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["get", "list", "watch"]},
+    ]
+    name = f"otel-{account}"
+    yield manifest(f"{rbac}/v1", "ClusterRole", name, rules=rules)
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace}
+    role = {"apiGroup": rbac, "kind": "ClusterRole", "name": name}
+    yield manifest(f"{rbac}/v1", "ClusterRoleBinding", name, roleRef=role, subjects=[subject])

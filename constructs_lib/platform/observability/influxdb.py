@@ -1,0 +1,84 @@
+"""InfluxDB, optional: keeps metrics longer than Prometheus does.
+
+Upstream: influxdata/helm-charts influxdb2-2.1.2 `charts/influxdb2/values.yaml`. One pod by design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from constructs_lib.component import Chart, Manifest, Release, Settings, Values
+from constructs_lib.fields import Days, Memory, Storage
+from constructs_lib.network import Link, Pods
+from constructs_lib.placement import ON_SYSTEM_POOL, resources
+from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
+from constructs_lib.platform.vault_eso import external_secret
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("https://helm.influxdata.com/", "influxdb2", "2.1.2")
+SECRET = "influxdb-admin"  # noqa: S105 - a name
+ORGANISATION = "platform"
+BUCKET = "metrics"
+URL = f"http://influxdb2.{NAMESPACE}.svc"
+PODS = Pods(NAMESPACE, "influxdb2", {"app.kubernetes.io/name": "influxdb2"})
+
+
+class Influxdb(Settings):
+    """A long-term store of the metrics that applications send by OTLP."""
+
+    enabled: bool = False
+    retention: Days = Field(default="365d", description="How long metrics are kept.")
+    storage: Storage = "50Gi"
+    memory: Memory = "1Gi"
+
+
+def is_on(env: Environment) -> bool:
+    """Return whether the environment has InfluxDB."""
+    return env.platform.observability.influxdb.enabled
+
+
+def links(env: Environment) -> Iterator[Link]:
+    """Yield the way from the gateway."""
+    if is_on(env):
+        yield Link(GATEWAY, PODS, (8086,))
+
+
+def controllers(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield nothing: it has no operator."""
+    return iter(())
+
+
+def credentials(env: Environment) -> Iterator[Manifest]:
+    """Yield the administrator's password and token."""
+    if is_on(env):
+        keys = {"admin-password": "password", "admin-token": "token"}
+        yield external_secret(env, SECRET, NAMESPACE, "influxdb", keys)
+
+
+def backends(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield the chart."""
+    if is_on(env):
+        yield Release("influxdb2", NAMESPACE, CHART, _values(env.platform.observability.influxdb), stateful=True)
+
+
+def _values(settings: Influxdb) -> Values:
+    admin = {
+        "organization": ORGANISATION,
+        "bucket": BUCKET,
+        "user": "admin",
+        "retention_policy": f"{int(settings.retention[:-1]) * 24}h",
+        "existingSecret": SECRET,
+    }
+    return {
+        **ON_SYSTEM_POOL,
+        "adminUser": admin,
+        "persistence": {"enabled": True, "storageClass": "do-block-storage-retain", "size": settings.storage},
+        "resources": resources("100m", settings.memory),
+        # A budget of one pod out of one would keep its node from ever being drained.
+        "pdb": {"create": False},
+    }

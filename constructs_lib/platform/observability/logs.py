@@ -1,0 +1,169 @@
+"""Logs: OpenSearch, or any endpoint that takes OTLP.
+
+Upstream: opensearch-project/opensearch-k8s-operator opensearch-operator-3.0.2 `docs/userguide/main.md` and
+`charts/opensearch-operator/values.yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from constructs_lib.component import Chart, Manifest, Release, Settings, Values
+from constructs_lib.fields import Days, HttpsUrl, Memory, Storage
+from constructs_lib.network import Link, Pods, to_api_server, webhook
+from constructs_lib.objects import kept, manifest
+from constructs_lib.placement import ON_SYSTEM_POOL, SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
+from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
+from constructs_lib.platform.vault_eso import external_secret
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("https://opensearch-project.github.io/opensearch-k8s-operator/", "opensearch-operator", "3.0.2")
+OPERATOR_IMAGE_TAG = "3.0.0-alpha"
+"""What chart 3.0.2 was published with; no later image is known (tags of the repository end at v3.0.0-alpha)."""
+OPENSEARCH_VERSION = "3.6.0"
+API = "opensearch.org/v1"
+
+CLUSTER = "logs"
+ENDPOINT = f"https://{CLUSTER}.{NAMESPACE}.svc:9200"
+CA_SECRET = f"{CLUSTER}-ca"
+"""Where the operator keeps the CA of the certificates that it makes."""
+ADMIN_SECRET = "opensearch-admin"  # noqa: S105 - a name
+WRITER = "otel-gateway"
+WRITER_SECRET = "opensearch-writer"  # noqa: S105 - a name
+STORAGE_CLASS = "do-block-storage-retain"
+
+OPERATOR = Pods(NAMESPACE, "opensearch-operator", {"control-plane": "controller-manager"})
+NODES = Pods(NAMESPACE, "opensearch", {"opensearch.org/opensearch-cluster": CLUSTER})
+
+
+class Logs(Settings):
+    """Where logs go."""
+
+    backend: Literal["none", "opensearch", "otlp"] = "none"
+    endpoint: HttpsUrl | None = Field(default=None, description="Where otlp sends to (OTLP over HTTP).")
+    nodes: Literal[1, 3, 5] = Field(default=1, description="Nodes of OpenSearch.")
+    retention: Days = "7d"
+    storage: Storage = Field(default="20Gi", description="Volume of each node.")
+    memory: Memory = Field(default="2Gi", description="Memory of each node, requested and limit; half is heap.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.endpoint is not None) != (self.backend == "otlp"):
+            raise ValueError(f"endpoint belongs to backend otlp, found backend {self.backend}; set both or neither")
+        return self
+
+    @property
+    def has_opensearch(self) -> bool:
+        """Whether OpenSearch runs in the cluster."""
+        return self.backend == "opensearch"
+
+
+def is_on(env: Environment) -> bool:
+    """Return whether the environment has OpenSearch."""
+    return env.platform.observability.logs.has_opensearch
+
+
+def links(env: Environment) -> Iterator[Link]:
+    """Yield the ways among nodes, from the operator and from the gateway."""
+    if is_on(env):
+        yield from to_api_server(OPERATOR)
+        yield webhook(OPERATOR, 9443)
+        yield Link(OPERATOR, NODES, (9200,))
+        yield Link(NODES, NODES, (9200, 9300))
+        yield Link(GATEWAY, NODES, (9200,))
+
+
+def controllers(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield the operator."""
+    if is_on(env):
+        manager = {"image": {"tag": OPERATOR_IMAGE_TAG}, "watchNamespace": NAMESPACE, "resources": resources("100m", "256Mi", "512Mi")}
+        webhooks = {"enabled": True, "certManager": {"enabled": True}}
+        values: Values = {**ON_SYSTEM_POOL, "manager": manager, "webhook": webhooks}
+        yield Release("opensearch-operator", NAMESPACE, CHART, values, stateful=True)
+
+
+def credentials(env: Environment) -> Iterator[Manifest]:
+    """Yield the administrator, and the user by which the gateway writes."""
+    if is_on(env):
+        keys = {"username": "username", "password": "password"}
+        yield external_secret(env, ADMIN_SECRET, NAMESPACE, "opensearch/admin", keys)
+        yield external_secret(env, WRITER_SECRET, NAMESPACE, "opensearch/writer", {"password": "password"})
+
+
+def backends(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield the cluster, the writer with its role, and how long an index lives."""
+    if not is_on(env):
+        return
+    settings = env.platform.observability.logs
+    yield kept(_cluster(settings))
+    own = {"opensearchCluster": {"name": CLUSTER}}
+    index = index_pattern(env)
+    allowed = [{"indexPatterns": [index], "allowedActions": ["create_index", "write", "indices:admin/mapping/put"]}]
+    role = {**own, "clusterPermissions": ["cluster_composite_ops", "cluster_monitor"], "indexPermissions": allowed}
+    yield manifest(API, "OpensearchRole", WRITER, NAMESPACE, spec=role)
+    user = {**own, "passwordFrom": {"name": WRITER_SECRET, "key": "password"}}
+    yield manifest(API, "OpensearchUser", WRITER, NAMESPACE, spec=user)
+    binding = {**own, "users": [WRITER], "roles": [WRITER]}
+    yield manifest(API, "OpensearchUserRoleBinding", WRITER, NAMESPACE, spec=binding)
+    yield _lifecycle(index, settings)
+
+
+def index_pattern(env: Environment) -> str:
+    """Return the pattern of the environment's indices."""
+    return f"logs-{env.name}-*"
+
+
+def _cluster(settings: Logs) -> Manifest:
+    half = int(settings.memory[:-2]) * (1024 if settings.memory.endswith("Gi") else 1) // 2
+    placed = {"nodeSelector": SYSTEM_NODE_SELECTOR, "tolerations": SYSTEM_TOLERATIONS}
+    pool: Manifest = {
+        "component": "nodes",
+        "replicas": settings.nodes,
+        "roles": ["cluster_manager", "data", "ingest"],
+        "diskSize": settings.storage,
+        "jvm": f"-Xms{half}M -Xmx{half}M",
+        "persistence": {"pvc": {"accessModes": ["ReadWriteOnce"], "storageClass": STORAGE_CLASS}},
+        "resources": resources("250m", settings.memory),
+        **placed,
+    }
+    if settings.nodes > 1:
+        pool["pdb"] = {"enable": True, "minAvailable": settings.nodes - 1}
+    spec = {
+        "general": {
+            "serviceName": CLUSTER,
+            "version": OPENSEARCH_VERSION,
+            "httpPort": 9200,
+            "drainDataNodes": settings.nodes > 1,
+            # Memory maps need a setting of the node that only a privileged container could raise.
+            "setVMMaxMapCount": False,
+            "additionalConfig": {"node.store.allow_mmap": "false"},
+        },
+        "security": {
+            "config": {"adminCredentialsSecret": {"name": ADMIN_SECRET}},
+            "tls": {"transport": {"generate": True, "perNode": True}, "http": {"generate": True}},
+        },
+        "nodePools": [pool],
+    }
+    return manifest(API, "OpenSearchCluster", CLUSTER, NAMESPACE, spec=spec)
+
+
+def _lifecycle(index: str, settings: Logs) -> Manifest:
+    gone = [{"stateName": "delete", "conditions": {"minIndexAge": settings.retention}}]
+    spec = {
+        "opensearchCluster": {"name": CLUSTER},
+        "policyId": "logs",
+        "description": f"Indices of logs are deleted after {settings.retention}",
+        "defaultState": "hot",
+        "applyToExistingIndices": True,
+        "ismTemplate": {"indexPatterns": [index], "priority": 100},
+        "states": [
+            {"name": "hot", "actions": [], "transitions": gone},
+            {"name": "delete", "actions": [{"delete": {}}], "transitions": []},
+        ],
+    }
+    return manifest(API, "OpenSearchISMPolicy", "logs", NAMESPACE, spec=spec)

@@ -1,0 +1,166 @@
+"""Metrics: Prometheus with Alertmanager and Grafana.
+
+Upstream: prometheus-community/helm-charts kube-prometheus-stack-88.5.3 `charts/kube-prometheus-stack/values.yaml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from constructs_lib.component import Chart, Manifest, Release, Settings, Values
+from constructs_lib.fields import Days, Memory, Storage
+from constructs_lib.monitoring import PROMETHEUS
+from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server, webhook
+from constructs_lib.placement import ON_SYSTEM_POOL, SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
+from constructs_lib.platform.observability.names import AGENTS, NAMESPACE
+from constructs_lib.platform.vault_eso import external_secret
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("oci://ghcr.io/prometheus-community/charts", "kube-prometheus-stack", "88.5.3")
+
+RELEASE = "kube-prometheus-stack"
+GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - a name
+STORAGE_CLASS = "do-block-storage"
+
+OPERATOR = Pods(NAMESPACE, "prometheus-operator", {"app": f"{RELEASE}-operator"})
+ALERTMANAGER = Pods(NAMESPACE, "alertmanager", {"app.kubernetes.io/name": "alertmanager"})
+GRAFANA = Pods(NAMESPACE, "grafana", {"app.kubernetes.io/name": "grafana"})
+KUBE_STATE_METRICS = Pods(NAMESPACE, "kube-state-metrics", {"app.kubernetes.io/name": "kube-state-metrics"})
+NODE_EXPORTER = Pods(AGENTS, "node-exporter", {"app.kubernetes.io/name": "prometheus-node-exporter"})
+
+
+class Metrics(Settings):
+    """Prometheus, Alertmanager and Grafana."""
+
+    enabled: bool = True
+    replicas: int = Field(default=1, ge=1, le=3, description="Pods of Prometheus and of Alertmanager.")
+    retention: Days = "7d"
+    storage: Storage = "20Gi"
+    memory: Memory = Field(default="1Gi", description="Memory of each Prometheus, requested and limit.")
+
+
+def links(env: Environment) -> Iterator[Link]:
+    """Yield the ways to the API server, to what is scraped here, and to where alerts go."""
+    if not env.platform.observability.has_metrics:
+        return
+    yield from to_api_server(OPERATOR, PROMETHEUS, GRAFANA, KUBE_STATE_METRICS)
+    yield webhook(OPERATOR, 10250)
+    yield Link(PROMETHEUS, ALERTMANAGER, (8080, 9093))
+    yield Link(PROMETHEUS, PROMETHEUS, (8080, 9090))
+    yield Link(PROMETHEUS, OPERATOR, (10250,))
+    yield Link(PROMETHEUS, GRAFANA, (3000,))
+    yield Link(PROMETHEUS, KUBE_STATE_METRICS, (8080,))
+    # Node exporters and kubelets answer on addresses of nodes, which no selector names.
+    yield Link(PROMETHEUS, ANYWHERE, (9100, 10250))
+    yield Link(OPERATOR, PROMETHEUS, (8080, 9090))
+    yield Link(OPERATOR, ALERTMANAGER, (8080, 9093))
+    yield Link(GRAFANA, PROMETHEUS, (9090,))
+    yield Link(GRAFANA, ALERTMANAGER, (9093,))
+    yield Link(ALERTMANAGER, ALERTMANAGER, (9093, 9094))
+    yield Link(ALERTMANAGER, ANYWHERE, HTTPS)
+
+
+def controllers(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield the stack, whose custom resources need only the CRDs of the baseline."""
+    if env.platform.observability.has_metrics:
+        yield Release(RELEASE, NAMESPACE, CHART, _values(env, env.platform.observability.metrics), stateful=True)
+
+
+def credentials(env: Environment) -> Iterator[Manifest]:
+    """Yield Grafana's administrator."""
+    if env.platform.observability.has_metrics:
+        keys = {"admin-user": "username", "admin-password": "password"}
+        yield external_secret(env, GRAFANA_SECRET, NAMESPACE, "grafana", keys)
+
+
+def backends(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield nothing: the stack is its own backend."""
+    return iter(())
+
+
+def _values(env: Environment, settings: Metrics) -> Values:
+    # DigitalOcean hides the control plane: there is nothing to scrape.
+    hidden = ("kubeEtcd", "kubeControllerManager", "kubeScheduler", "kubeProxy")
+    return {
+        "fullnameOverride": RELEASE,
+        "cleanPrometheusOperatorObjectNames": True,
+        "crds": {"enabled": False},
+        **{name: {"enabled": False} for name in hidden},
+        "prometheusOperator": _operator(),
+        "prometheus": _prometheus(env, settings),
+        "alertmanager": _alertmanager(settings),
+        "grafana": _grafana(env),
+        "kube-state-metrics": {**ON_SYSTEM_POOL, "resources": resources("20m", "128Mi")},
+        "prometheus-node-exporter": {
+            "namespaceOverride": AGENTS,
+            "tolerations": [{"operator": "Exists"}],
+            "resources": resources("20m", "64Mi"),
+        },
+    }
+
+
+def _operator() -> Values:
+    return {
+        **ON_SYSTEM_POOL,
+        "resources": resources("50m", "128Mi", "256Mi"),
+        "prometheusConfigReloader": {"resources": resources("10m", "64Mi")},
+        "admissionWebhooks": {"certManager": {"enabled": True}, "patch": {"enabled": False}},
+    }
+
+
+def _volume(size: str) -> Values:
+    spec = {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": STORAGE_CLASS,
+        "resources": {"requests": {"storage": size}},
+    }
+    return {"volumeClaimTemplate": {"spec": spec}}
+
+
+def _prometheus(env: Environment, settings: Metrics) -> Values:
+    every_monitor = ("serviceMonitor", "podMonitor", "rule", "probe", "scrapeConfig")
+    spec: Values = {
+        "nodeSelector": SYSTEM_NODE_SELECTOR,
+        "tolerations": SYSTEM_TOLERATIONS,
+        "replicas": settings.replicas,
+        "podAntiAffinity": "soft",
+        "retention": settings.retention,
+        "resources": resources("200m", settings.memory),
+        "storageSpec": _volume(settings.storage),
+        "externalLabels": {"cluster": env.cluster.name, "environment": env.name},
+        "enableRemoteWriteReceiver": True,
+        **{f"{kind}SelectorNilUsesHelmValues": False for kind in every_monitor},
+    }
+    return {"podDisruptionBudget": {"enabled": settings.replicas > 1}, "prometheusSpec": spec}
+
+
+def _alertmanager(settings: Metrics) -> Values:
+    spec = {
+        "nodeSelector": SYSTEM_NODE_SELECTOR,
+        "tolerations": SYSTEM_TOLERATIONS,
+        "replicas": settings.replicas,
+        "resources": resources("20m", "64Mi"),
+        "storage": _volume("1Gi"),
+    }
+    return {"podDisruptionBudget": {"enabled": settings.replicas > 1}, "alertmanagerSpec": spec}
+
+
+def _grafana(env: Environment) -> Values:
+    return {
+        **ON_SYSTEM_POOL,
+        "admin": {"existingSecret": GRAFANA_SECRET, "userKey": "admin-user", "passwordKey": "admin-password"},
+        "resources": resources("100m", "256Mi"),
+        "sidecar": {"resources": resources("10m", "128Mi")},
+        "grafana.ini": {"analytics": {"reporting_enabled": False, "check_for_updates": False}},
+        "additionalDataSources": list(_data_sources(env)),
+    }
+
+
+def _data_sources(env: Environment) -> Iterator[Values]:
+    if env.platform.observability.traces.has_tempo:
+        yield {"name": "Tempo", "type": "tempo", "uid": "tempo", "access": "proxy", "url": "http://tempo:3200"}

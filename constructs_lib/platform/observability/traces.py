@@ -1,0 +1,113 @@
+"""Traces: Tempo on Spaces, or any endpoint that takes OTLP.
+
+Upstream: grafana-community/helm-charts tempo-2.2.4 `charts/tempo/values.yaml`, grafana/tempo 2.10
+`docs/sources/tempo/configuration`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from constructs_lib.bucket import Bucket
+from constructs_lib.component import Chart, Manifest, Release, Settings, Values
+from constructs_lib.fields import Days, HttpsUrl, Memory, Storage
+from constructs_lib.monitoring import scraped
+from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods
+from constructs_lib.placement import ON_SYSTEM_POOL, resources
+from constructs_lib.platform.cert_manager import certificate
+from constructs_lib.platform.observability.metrics import GRAFANA
+from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
+from constructs_lib.platform.vault_eso import external_secret
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("oci://ghcr.io/grafana-community/helm-charts", "tempo", "2.2.4")
+SECRET = "tempo-bucket"  # noqa: S105 - a name
+CERTIFICATE = "tempo-tls"
+MOUNT = "/tls"
+ENDPOINT = f"tempo.{NAMESPACE}.svc:4317"
+PODS = Pods(NAMESPACE, "tempo", {"app.kubernetes.io/name": "tempo"})
+
+
+class Traces(Settings):
+    """Where traces go."""
+
+    backend: Literal["none", "tempo", "otlp"] = "none"
+    bucket: Bucket | None = Field(default=None, description="The bucket of, and only of, tempo; the state stack makes it.")
+    endpoint: HttpsUrl | None = Field(default=None, description="Where otlp sends to (OTLP over HTTP).")
+    retention: Days = "3d"
+    storage: Storage = Field(default="5Gi", description="Volume for traces that are not in the bucket yet.")
+    memory: Memory = "1Gi"
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        for key, backend in (("bucket", "tempo"), ("endpoint", "otlp")):
+            if (getattr(self, key) is not None) != (self.backend == backend):
+                raise ValueError(f"{key} belongs to backend {backend}, found backend {self.backend}; set both or neither")
+        return self
+
+    @property
+    def has_tempo(self) -> bool:
+        """Whether Tempo runs in the cluster."""
+        return self.backend == "tempo"
+
+
+def links(env: Environment) -> Iterator[Link]:
+    """Yield the ways from the gateway and Grafana, and to the bucket."""
+    if env.platform.observability.traces.has_tempo:
+        yield Link(GATEWAY, PODS, (4317,))
+        yield Link(PODS, ANYWHERE, HTTPS)
+        if env.platform.observability.has_metrics:
+            yield Link(GRAFANA, PODS, (3200,))
+        yield from scraped(env, PODS, 3200)
+
+
+def controllers(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield nothing: it has no operator."""
+    return iter(())
+
+
+def credentials(env: Environment) -> Iterator[Manifest]:
+    """Yield the key of the bucket."""
+    if env.platform.observability.traces.has_tempo:
+        keys = {"S3_ACCESS_KEY": "access_key_id", "S3_SECRET_KEY": "secret_access_key"}
+        yield external_secret(env, SECRET, NAMESPACE, "traces", keys)
+
+
+def backends(env: Environment) -> Iterator[Release | Manifest]:
+    """Yield Tempo with the certificate of its OTLP receiver."""
+    settings = env.platform.observability.traces
+    if settings.bucket is not None:
+        yield certificate(CERTIFICATE, NAMESPACE, ("tempo",))
+        yield Release("tempo", NAMESPACE, CHART, _values(env, settings, settings.bucket), stateful=True)
+
+
+def _values(env: Environment, settings: Traces, bucket: Bucket) -> Values:
+    s3 = {
+        "bucket": bucket.bucket,
+        "endpoint": bucket.endpoint.removeprefix("https://"),
+        "access_key": "${S3_ACCESS_KEY}",
+        "secret_key": "${S3_SECRET_KEY}",
+    }
+    tls = {"cert_file": f"{MOUNT}/tls.crt", "key_file": f"{MOUNT}/tls.key"}
+    tempo = {
+        "reportingEnabled": False,
+        "retention": f"{int(settings.retention[:-1]) * 24}h",
+        "resources": resources("100m", settings.memory),
+        "storage": {"trace": {"backend": "s3", "s3": s3}},
+        "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317", "tls": tls}}}},
+        "extraArgs": {"config.expand-env": "true"},
+        "extraEnvFrom": [{"secretRef": {"name": SECRET}}],
+        "extraVolumeMounts": [{"name": "tls", "mountPath": MOUNT, "readOnly": True}],
+    }
+    return {
+        **ON_SYSTEM_POOL,
+        "tempo": tempo,
+        "persistence": {"enabled": True, "size": settings.storage, "storageClassName": "do-block-storage"},
+        "serviceMonitor": {"enabled": env.platform.observability.has_metrics},
+        "extraVolumes": [{"name": "tls", "secret": {"secretName": CERTIFICATE}}],
+    }
