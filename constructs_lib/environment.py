@@ -10,9 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from constructs_lib.bucket import Bucket
 from constructs_lib.component import Chart, Layer, Settings, in_order
 from constructs_lib.errors import ConfigError, sentences
-from constructs_lib.bucket import Bucket
 from constructs_lib.fields import (
     AgeRecipient,
     Branch,
@@ -312,21 +312,24 @@ def load_all(folder: Path = ENVIRONMENTS) -> tuple[Environment, ...]:
     return tuple(sorted(environments, key=lambda env: (TIERS.index(env.tier), env.name)))
 
 
+def _owned(env: Environment) -> dict[str, tuple[str, str]]:
+    """Return the kind and name of what belongs to one environment alone, by its key in the file."""
+    buckets = {
+        "state.bucket": env.state,
+        "backups.bucket": env.backups,
+        "platform.observability.traces.bucket": env.platform.observability.traces.bucket,
+    }
+    named = {key: ("bucket", bucket.bucket) for key, bucket in buckets.items() if bucket is not None}
+    return {"cluster.name": ("cluster", env.cluster.name), **named}
+
+
 def _problems_between(folder: Path, environments: list[Environment]) -> list[str]:
     """Return what two environments may not share, and what all must share, a sentence for each."""
     problems: list[str] = []
     owners: dict[tuple[str, str], str] = {}
     for position, env in enumerate(environments):
         file = folder / f"{env.name}.yaml"
-        unique = {
-            "cluster.name": ("cluster", env.cluster.name),
-            "state.bucket": ("bucket", env.state.bucket),
-            "backups.bucket": ("bucket", env.backups.bucket),
-        }
-        traces = env.platform.observability.traces.bucket
-        if traces is not None:
-            unique["platform.observability.traces.bucket"] = ("bucket", traces.bucket)
-        for key, owned in unique.items():
+        for key, owned in _owned(env).items():
             if owned in owners:
                 problems.append(
                     f"{file}: {key}: '{owned[1]}' is already used by {owners[owned]}; choose another {owned[0]}"
@@ -341,7 +344,7 @@ def _problems_between(folder: Path, environments: list[Environment]) -> list[str
             problems.append(
                 f"{file}: gitops: differs from {first}; all environments share one repository, make them equal"
             )
-        if env.gitops.state.bucket in {env.state.bucket, env.backups.bucket}:
+        if ("bucket", env.gitops.state.bucket) in _owned(env).values():
             problems.append(
                 f"{file}: gitops.state.bucket: '{env.gitops.state.bucket}' is used twice; choose another bucket"
             )

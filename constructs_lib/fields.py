@@ -106,7 +106,8 @@ SqlName = Annotated[
 Days = Annotated[str, *_matching(r"[1-9]\d{0,3}d", "a number of days such as '30d'")]
 
 SixFieldSchedule = Annotated[
-    str, *_matching(r"[\d*/,-]+( [\d*/,?A-Za-z-]+){5}", "a schedule of six fields, seconds first, such as '0 0 2 * * *'")
+    str,
+    *_matching(r"[\d*/,-]+( [\d*/,?A-Za-z-]+){5}", "a schedule of six fields, seconds first, such as '0 0 2 * * *'"),
 ]
 """CloudNativePG reads seconds first: five fields would run a daily backup every hour."""
 

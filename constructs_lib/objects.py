@@ -20,7 +20,9 @@ def manifest(api_version: str, kind: str, name: str, namespace: str | None = Non
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
 
 
-def namespace(name: str, pod_security: PodSecurity = "restricted", *, why: str = "", part_of: str = "platform") -> Manifest:
+def namespace(
+    name: str, pod_security: PodSecurity = "restricted", *, why: str = "", part_of: str = "platform"
+) -> Manifest:
     """Return a namespace that enforces a pod security standard and that nothing prunes.
 
     `why` is the reason for a privileged one, `part_of` is `platform` or `apps`.
@@ -28,7 +30,11 @@ def namespace(name: str, pod_security: PodSecurity = "restricted", *, why: str =
     labels = {f"pod-security.kubernetes.io/{mode}": pod_security for mode in ("enforce", "audit", "warn")}
     labels["app.kubernetes.io/part-of"] = part_of
     annotations = KEEP | ({PRIVILEGED_REASON: why} if why else {})
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels, "annotations": annotations}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": labels, "annotations": annotations},
+    }
 
 
 def kept(item: Manifest) -> Manifest:

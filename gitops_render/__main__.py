@@ -1,5 +1,8 @@
-"""`python -m gitops_render`."""
+"""`python -m gitops_render`. Importing a module of commands adds them to the application."""
 
-from gitops_render.cli import app
+from gitops_render import cli, promote_command, seal_command
+from gitops_render.app import app
+
+COMMANDS = (cli, promote_command, seal_command)
 
 app(prog_name="gitops_render")

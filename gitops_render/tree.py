@@ -5,7 +5,7 @@ Intervals, timeouts and strategies of Flux objects: Flux 2.9 API reference and d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -56,7 +56,7 @@ def render(env: Environment) -> Rendered:
     _refuse_doubles(files)
     owned = {path: to_yaml(item) for path, item in files}
     owned |= _kustomizations(owned)
-    return Rendered(owned, seeds=_seeds(env, cluster))
+    return Rendered(owned, seeds=_seeds(env, layers))
 
 
 def layer_folder(env: Environment, layer: LayerId) -> PurePosixPath:
@@ -129,8 +129,9 @@ def _tier(env: Environment, layer: Layer) -> Manifest:
         path=layer_folder(env, layer.id),
         timeout=layer.timeout,
         after=[str(needed) for needed in (*needs_source, *layer.after)],
-        account=FLUX_ACCOUNT if layer.id in (baseline.NAMESPACES, baseline.RBAC) else baseline.PLATFORM_ACCOUNT,
     )
+    if layer.id not in (baseline.NAMESPACES, baseline.RBAC):
+        tier["spec"]["serviceAccountName"] = baseline.PLATFORM_ACCOUNT
     if layer.ready:
         tier["spec"]["healthCheckExprs"] = [
             {"apiVersion": ready.api_version, "kind": ready.kind, "current": ready.current} for ready in layer.ready
@@ -144,7 +145,9 @@ def _apps_tier(env: Environment) -> Manifest:
     """Applications come last, with rights in their own namespaces alone; a broken backend of telemetry is no reason."""
     after = sorted(str(layer.id) for layer in env.layers if layer.blocks_apps)
     path = PurePosixPath("apps", env.name)
-    return _flux_kustomization("apps", path=path, timeout="10m", after=after, account=baseline.APPS_ACCOUNT)
+    tier = _flux_kustomization("apps", path=path, timeout="10m", after=after)
+    tier["spec"]["serviceAccountName"] = baseline.APPS_ACCOUNT
+    return tier
 
 
 def _sources_tier(env: Environment) -> Manifest:
@@ -158,7 +161,7 @@ def _tiers(env: Environment) -> Manifest:
 
 
 def _flux_kustomization(
-    name: str, *, path: PurePosixPath, timeout: str, after: list[str], account: str = FLUX_ACCOUNT, wait: bool = True
+    name: str, *, path: PurePosixPath, timeout: str, after: list[str], wait: bool = True
 ) -> Manifest:
     spec: Manifest = {
         "interval": "1h",
@@ -168,7 +171,7 @@ def _flux_kustomization(
         "prune": True,
         "wait": wait,
         "force": False,
-        "serviceAccountName": account,
+        "serviceAccountName": FLUX_ACCOUNT,
         "sourceRef": {"kind": "GitRepository", "name": PLATFORM_SOURCE},
     }
     if after:
@@ -190,8 +193,8 @@ def _kustomizations(owned: Tree) -> Tree:
     return {folder / "kustomization.yaml": to_yaml(_kustomize(sorted(names))) for folder, names in folders.items()}
 
 
-def _seeds(env: Environment, cluster: PurePosixPath) -> Tree:
-    """What a new repository starts with: `source.yaml` belongs to promotion, `apps` to its teams, `sealed` to `seal`."""
+def _seeds(env: Environment, layers: Sequence[Layer]) -> Tree:
+    """What a repository starts with: `source.yaml` belongs to promotion, `apps` to its teams, `sealed` to `seal`."""
     source = manifest(
         "source.toolkit.fluxcd.io/v1",
         "GitRepository",
@@ -204,9 +207,10 @@ def _seeds(env: Environment, cluster: PurePosixPath) -> Tree:
             "secretRef": {"name": "flux-system"},
         },
     )
-    empty = (PurePosixPath("apps", env.name), *(layer_folder(env, layer.id) for layer in env.layers if layer.sealed))
+    sealed = (layer_folder(env, layer.id) for layer in layers if layer.sealed)
+    empty = (PurePosixPath("apps", env.name), *sealed)
     seeds = {folder / "kustomization.yaml": to_yaml(_kustomize([])) for folder in empty}
-    return {cluster / "source.yaml": to_yaml(source), **seeds}
+    return {PurePosixPath("clusters", env.name, "source.yaml"): to_yaml(source), **seeds}
 
 
 def _file_name(item: Manifest) -> str:

@@ -79,3 +79,14 @@ def run_python(*arguments: str, folder: Path, **variables: str) -> subprocess.Co
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def everything() -> Environment:
+    """Return an environment with every component, backend and option on that the project's own leave off."""
+    return environment(
+        "production",
+        name="everything",
+        platform__external_dns={"enabled": True},
+        platform__observability__influxdb={"enabled": True},
+        sops_recipient=f"age1{'q' * 58}",
+    )

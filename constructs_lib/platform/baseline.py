@@ -25,7 +25,7 @@ NAMESPACES = LayerId("baseline", "namespaces")
 RBAC = LayerId("baseline", "rbac")
 NETWORK_POLICIES = LayerId("baseline", "network-policies")
 CRDS = LayerId("baseline", "crds")
-BASELINE = (NETWORK_POLICIES, RBAC, CRDS)
+BASELINE = (NETWORK_POLICIES, CRDS)
 """What every other component comes after."""
 
 FLUX_NAMESPACE = "flux-system"
@@ -82,7 +82,7 @@ class Baseline(Component):
         closed = [policy for name in names for policy in default_policies(name)]
         yield Layer(NAMESPACES, namespaces, timeout="5m")
         yield Layer(RBAC, tuple(self._rights()), after=(NAMESPACES,), timeout="5m")
-        yield Layer(NETWORK_POLICIES, (*closed, *link_policies(links, names)), after=(NAMESPACES,), timeout="5m")
+        yield Layer(NETWORK_POLICIES, (*closed, *link_policies(links, names)), after=(RBAC,), timeout="5m")
         crds = Release("prometheus-operator-crds", FLUX_NAMESPACE, CRDS_CHART, stateful=True)
         yield Layer(CRDS, (crds,), after=(RBAC,))
 

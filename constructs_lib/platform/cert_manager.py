@@ -17,7 +17,7 @@ from constructs_lib.network import ANYWHERE, Link, Pods, to_api_server, webhook
 from constructs_lib.objects import manifest, namespace
 from constructs_lib.placement import ON_SYSTEM_POOL, resources, spread
 from constructs_lib.platform.baseline import BASELINE
-from constructs_lib.platform.vault_eso import IS_READY, SECRETS_READY, STORE, external_secret
+from constructs_lib.platform.vault_eso import IS_READY, SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -104,7 +104,7 @@ class CertManager(Component):
             yield self._acme_issuer(env, name, server)
         yield from _internal_ca(env)
         if self.dns_challenge:
-            yield external_secret(env, DNS_TOKEN, NAMESPACE, "digitalocean-dns", {"token": "token"})
+            yield external_secret(env, DNS_TOKEN, NAMESPACE, InVault("digitalocean-dns", {"token": "token"}))
 
     def _values(self, env: Environment) -> Values:
         pods: Values = {

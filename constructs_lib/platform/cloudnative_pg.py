@@ -19,7 +19,7 @@ from constructs_lib.placement import ON_SYSTEM_POOL, resources, spread
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.postgres_cluster import API, BACKUP_SECRET, PostgresCluster, cluster_objects
-from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, external_secret
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 from constructs_lib.unique import unique
 
 if TYPE_CHECKING:
@@ -109,18 +109,13 @@ class CloudnativePg(Component):
     def _credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield the bucket's key and each role's password; an operator reads them before its objects come."""
         keys = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_access_key"}
-        yield external_secret(env, BACKUP_SECRET, NAMESPACE, "backups", keys)
+        yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault("backups", keys))
         for cluster in self.clusters:
             for role in cluster.roles:
-                yield external_secret(
-                    env,
-                    cluster.secret_of(role.name),
-                    NAMESPACE,
-                    f"postgres/{cluster.name}/{role.name}",
-                    {"password": "password"},
-                    template={
-                        "type": "kubernetes.io/basic-auth",
-                        "metadata": {"labels": {"cnpg.io/reload": "true"}},
-                        "data": {"username": role.name, "password": "{{ .password }}"},
-                    },
-                )
+                template = {
+                    "type": "kubernetes.io/basic-auth",
+                    "metadata": {"labels": {"cnpg.io/reload": "true"}},
+                    "data": {"username": role.name, "password": "{{ .password }}"},
+                }
+                entry = InVault(f"postgres/{cluster.name}/{role.name}", {"password": "password"}, template)
+                yield external_secret(env, cluster.secret_of(role.name), NAMESPACE, entry)

@@ -17,7 +17,7 @@ from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server
 from constructs_lib.objects import namespace
 from constructs_lib.placement import ON_SYSTEM_POOL, resources
 from constructs_lib.platform.baseline import BASELINE
-from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, external_secret
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -56,7 +56,7 @@ class ExternalDns(Component):
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the token from Vault, then the chart."""
-        token = external_secret(env, TOKEN, NAMESPACE, "digitalocean-dns", {"token": "token"})
+        token = external_secret(env, TOKEN, NAMESPACE, InVault("digitalocean-dns", {"token": "token"}))
         yield Layer(CREDENTIALS, (token,), after=(STORE,), timeout="5m", ready=SECRETS_READY)
         release = Release("external-dns", NAMESPACE, CHART, self._values(env))
         yield Layer(CONTROLLERS, (release,), after=(*BASELINE, CREDENTIALS))

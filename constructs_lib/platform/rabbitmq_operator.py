@@ -19,7 +19,7 @@ from constructs_lib.placement import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE, FLUX_NAMESPACE, PLATFORM_ACCOUNT
 from constructs_lib.platform.rabbitmq_cluster import API, RabbitmqCluster, cluster_objects, topology_objects
-from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, external_secret
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 from constructs_lib.unique import unique
 from constructs_lib.yaml_text import json_patch
 
@@ -120,17 +120,12 @@ class RabbitmqOperator(Component):
         """Yield each user's credentials with the label without which the operator's webhook refuses the user."""
         for cluster in self.clusters:
             for user in cluster.users:
-                yield external_secret(
-                    env,
-                    cluster.secret_of(user.name),
-                    NAMESPACE,
-                    f"rabbitmq/{cluster.name}/{user.name}",
-                    {"password": "password"},
-                    template={
-                        "metadata": {"labels": {"rabbitmq.com/topology-operator": "true"}},
-                        "data": {"username": user.name, "password": "{{ .password }}"},
-                    },
-                )
+                template = {
+                    "metadata": {"labels": {"rabbitmq.com/topology-operator": "true"}},
+                    "data": {"username": user.name, "password": "{{ .password }}"},
+                }
+                entry = InVault(f"rabbitmq/{cluster.name}/{user.name}", {"password": "password"}, template)
+                yield external_secret(env, cluster.secret_of(user.name), NAMESPACE, entry)
 
 
 def _install(operator: Operator) -> Iterator[Manifest]:
@@ -149,7 +144,10 @@ def _install(operator: Operator) -> Iterator[Manifest]:
     )
     remove_namespace = "$patch: delete\napiVersion: v1\nkind: Namespace\nmetadata: {name: rabbitmq-system}\n"
     place = json_patch(
-        {"/spec/template/spec/nodeSelector": SYSTEM_NODE_SELECTOR, "/spec/template/spec/tolerations": SYSTEM_TOLERATIONS}
+        {
+            "/spec/template/spec/nodeSelector": SYSTEM_NODE_SELECTOR,
+            "/spec/template/spec/tolerations": SYSTEM_TOLERATIONS,
+        }
     )
     spec = {
         "interval": "1h",

@@ -19,7 +19,7 @@ from constructs_lib.objects import kept, manifest, namespace
 from constructs_lib.placement import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
-from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, external_secret
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 from constructs_lib.unique import unique
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ValkeyOperator(Component):
         if not self.clusters:
             return
         secrets = (
-            external_secret(env, cluster.secret, NAMESPACE, f"valkey/{cluster.name}", {"password": "password"})
+            external_secret(env, cluster.secret, NAMESPACE, InVault(f"valkey/{cluster.name}", {"password": "password"}))
             for cluster in self.clusters
         )
         yield Layer(CREDENTIALS, tuple(secrets), after=(STORE,), timeout="5m", ready=SECRETS_READY)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -107,35 +108,36 @@ class VaultEso(Component):
         }
 
 
-def external_secret(
-    env: Environment,
-    name: str,
-    namespace: str,
-    path: str,
-    keys: Mapping[str, str],
-    *,
-    template: Manifest | None = None,
-) -> Manifest:
-    """Return the ExternalSecret that makes the Secret `name` from Vault.
+@dataclass(frozen=True)
+class InVault:
+    """An entry in Vault: its path, and its property for each key of the Secret.
 
-    `path` is below the environment's path for the platform, `keys` gives the property in Vault for each key of the
-    Secret, `template` is merged into the Secret's `template` (labels, type, made-up keys).
+    `template` goes into the Secret's own template: labels, type, keys that are made of others.
     """
-    return _from_vault(PLATFORM_STORE, name, namespace, f"{env.vault.kv.platform}/{path}", keys, template)
+
+    path: str
+    keys: Mapping[str, str]
+    template: Manifest = field(default_factory=dict[str, Any])
 
 
-def _from_vault(
-    store: str, name: str, namespace: str, path: str, keys: Mapping[str, str], template: Manifest | None = None
-) -> Manifest:
+def external_secret(env: Environment, name: str, namespace: str, entry: InVault) -> Manifest:
+    """Return the ExternalSecret that makes the Secret `name` from an entry below the environment's platform path."""
+    return _from_vault(PLATFORM_STORE, name, namespace, replace(entry, path=f"{env.vault.kv.platform}/{entry.path}"))
+
+
+def _from_vault(store: str, name: str, namespace: str, entry: InVault) -> Manifest:
     target: Manifest = {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"}
-    if template is not None:
-        target["template"] = {"engineVersion": "v2", **template}
+    if entry.template:
+        target["template"] = {"engineVersion": "v2", **entry.template}
+    data = [
+        {"secretKey": key, "remoteRef": {"key": entry.path, "property": entry.keys[key]}} for key in sorted(entry.keys)
+    ]
     spec = {
         "refreshInterval": "1h",
         "refreshPolicy": "Periodic",
         "secretStoreRef": {"kind": "ClusterSecretStore", "name": store},
         "target": target,
-        "data": [{"secretKey": key, "remoteRef": {"key": path, "property": keys[key]}} for key in sorted(keys)],
+        "data": data,
     }
     return manifest(API, "ExternalSecret", name, namespace, spec=spec)
 
@@ -197,7 +199,8 @@ def _login(env: Environment) -> Iterator[Manifest]:
 
 def _age_key(env: Environment) -> Manifest:
     """The key outlives this object, the store and External Secrets: without it Flux reads no sealed file."""
-    item = _from_vault(FLUX_STORE, AGE_KEY_SECRET, FLUX_NAMESPACE, env.vault.kv.flux, {"age.agekey": "age_key"})
+    entry = InVault(env.vault.kv.flux, {"age.agekey": "age_key"})
+    item = _from_vault(FLUX_STORE, AGE_KEY_SECRET, FLUX_NAMESPACE, entry)
     item["spec"]["target"]["creationPolicy"] = "Orphan"
     item["metadata"]["annotations"] = KEEP
     return item

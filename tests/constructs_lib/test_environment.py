@@ -120,7 +120,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"platform__traefk": {}}, "platform.traefk: is not a known key; correct or remove it"),
     (
         {"platform__cert_manager__enabled": False},
-        "platform: layer traefik-controllers needs layer cert-manager-controllers",
+        "platform: layer databases-controllers needs layer cert-manager-controllers",
     ),
     (
         {"platform__traefik__extra_values": {"treafik": {}}},

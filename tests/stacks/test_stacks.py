@@ -108,7 +108,8 @@ def test_no_path_of_this_machine_is_in_the_json(stacks: Stacks) -> None:
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_the_buckets_of_an_environment(stacks: Stacks, env: str) -> None:
     buckets = stacks[f"{env}-state"].all("digitalocean_spaces_bucket").values()
-    assert {bucket["name"] for bucket in buckets} == {f"episodic-{env}-state", f"episodic-{env}-backups"}
+    purposes = {"state", "backups"} | (set() if env == "sandbox" else {"traces"})
+    assert {bucket["name"] for bucket in buckets} == {f"episodic-{env}-{purpose}" for purpose in purposes}
     state = stacks[f"{env}-state"].only("digitalocean_spaces_bucket", name=f"episodic-{env}-state")
     assert state["lifecycle"] == {"prevent_destroy": True}
 

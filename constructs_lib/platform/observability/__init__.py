@@ -14,7 +14,7 @@ from constructs_lib.platform.observability import collectors, influxdb, logs, me
 from constructs_lib.platform.observability.influxdb import Influxdb
 from constructs_lib.platform.observability.logs import Logs
 from constructs_lib.platform.observability.metrics import Metrics
-from constructs_lib.platform.observability.names import AGENTS, NAMESPACE
+from constructs_lib.platform.observability.names import AGENTS, NAMESPACE, Part
 from constructs_lib.platform.observability.traces import Traces
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE
 
@@ -55,20 +55,17 @@ class Observability(Component):
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the links of every part that is on."""
-        for part in (metrics, traces, logs, influxdb, collectors):
-            yield from part.links(env)
+        return (link for part in _parts(env) for link in part.links)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield operators, credentials, backends, then collectors. Applications never wait for any of them."""
-        parts = (metrics, traces, logs, influxdb, collectors)
-        controllers = tuple(item for part in parts for item in part.controllers(env))
+        parts = _parts(env)
+        controllers = tuple(item for part in parts for item in part.controllers)
+        credentials = tuple(item for part in parts for item in part.credentials)
+        backends = tuple(item for part in parts for item in part.backends)
         after = (*BASELINE, cert_manager.CONTROLLERS)
-        credentials = tuple(item for part in parts for item in part.credentials(env))
-        backends = tuple(item for part in parts for item in part.backends(env))
         if credentials:
-            yield Layer(
-                CREDENTIALS, credentials, after=(STORE,), timeout="5m", ready=SECRETS_READY, blocks_apps=False
-            )
+            yield Layer(CREDENTIALS, credentials, after=(STORE,), timeout="5m", ready=SECRETS_READY, blocks_apps=False)
             after = (*after, CREDENTIALS)
         yield Layer(CONTROLLERS, controllers, after=after, timeout="15m", blocks_apps=False)
         ready = (CONTROLLERS, cert_manager.ISSUERS)
@@ -76,3 +73,7 @@ class Observability(Component):
             yield Layer(BACKENDS, backends, after=ready, timeout="20m", blocks_apps=False)
             ready = (BACKENDS,)
         yield Layer(COLLECTORS, tuple(collectors.collectors(env)), after=ready, blocks_apps=False)
+
+
+def _parts(env: Environment) -> list[Part]:
+    return [module.part(env) for module in (metrics, traces, logs, influxdb, collectors)]

@@ -1,7 +1,7 @@
 """The configuration of the collectors, as plain data: receivers, processors, exporters and the pipelines of them.
 
-Memory limiter first, batch last. Upstream: open-telemetry/opentelemetry-collector and -contrib 0.158.0, the README of each
-component.
+Memory limiter first, batch last. Upstream: open-telemetry/opentelemetry-collector and -contrib 0.158.0, the README of
+each component.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TELEMETRY: Manifest = {
 
 def gateway_config(env: Environment) -> Manifest:
     """Return the gateway's configuration: OTLP in with TLS, and out to each backend that is on."""
-    exporters, routes = _exporters(env)
+    exporters = _exporters(env)
     processors: Manifest = {
         "memory_limiter": LIMITER,
         "k8sattributes": {"extract": {"metadata": ["k8s.namespace.name", "k8s.pod.name", "k8s.deployment.name"]}},
@@ -33,10 +33,10 @@ def gateway_config(env: Environment) -> Manifest:
         "batch": {},
     }
     pipelines = {
-        signal: {"receivers": ["otlp"], "processors": list(processors), "exporters": names}
-        for signal, names in routes.items()
+        signal: {"receivers": ["otlp"], "processors": list(processors), "exporters": sorted(named)}
+        for signal, named in exporters.items()
     }
-    extensions: Manifest = {"health_check": {"endpoint": "0.0.0.0:13133"}}  # noqa: S104
+    extensions: Manifest = {"health_check": {"endpoint": "0.0.0.0:13133"}}
     if logs.is_on(env):
         extensions["basicauth/opensearch"] = {
             "client_auth": {"username": logs.WRITER, "password": "${env:OPENSEARCH_PASSWORD}"}
@@ -44,7 +44,7 @@ def gateway_config(env: Environment) -> Manifest:
     return {
         "receivers": {"otlp": {"protocols": {"grpc": _otlp(4317), "http": _otlp(4318)}}},
         "processors": processors,
-        "exporters": exporters,
+        "exporters": {name: config for named in exporters.values() for name, config in named.items()},
         "extensions": extensions,
         "service": {"extensions": list(extensions), "telemetry": TELEMETRY, "pipelines": pipelines},
     }
@@ -60,33 +60,34 @@ def _attributes(env: Environment) -> list[Manifest]:
     return [{"key": key, "value": value, "action": "upsert"} for key, value in values.items()]
 
 
-def _exporters(env: Environment) -> tuple[Manifest, dict[str, list[str]]]:
-    """Return the exporters and, for each signal, where it goes; a signal without a backend is counted and dropped."""
+def _exporters(env: Environment) -> dict[str, Manifest]:
+    """Return each signal's exporters by name; a signal without a backend is taken and dropped."""
     settings = env.platform.observability
-    exporters: Manifest = {}
-    routes: dict[str, list[str]] = {"traces": [], "metrics": [], "logs": []}
+    found = {"traces": _traces(settings.traces), "metrics": _metrics(env), "logs": _logs(env)}
+    return {signal: exporters or {"nop": {}} for signal, exporters in found.items()}
 
-    def add(signal: str, name: str, config: Manifest) -> None:
-        exporters[name] = config
-        routes[signal].append(name)
 
-    if settings.traces.has_tempo:
-        add("traces", "otlp/tempo", {"endpoint": traces.ENDPOINT, "tls": {"ca_file": f"{TLS_MOUNT}/ca.crt"}, **RETRY})
-    elif settings.traces.endpoint is not None:
-        add("traces", "otlphttp/traces", {"endpoint": settings.traces.endpoint, **RETRY})
-    if settings.has_metrics:
-        add("metrics", "prometheusremotewrite", {"endpoint": PROMETHEUS_URL, "resource_to_telemetry_conversion": {"enabled": True}})
+def _traces(settings: traces.Traces) -> Manifest:
+    if settings.has_tempo:
+        return {"otlp/tempo": {"endpoint": traces.ENDPOINT, "tls": {"ca_file": f"{TLS_MOUNT}/ca.crt"}, **RETRY}}
+    return {} if settings.endpoint is None else {"otlphttp/traces": {"endpoint": settings.endpoint, **RETRY}}
+
+
+def _metrics(env: Environment) -> Manifest:
+    found: Manifest = {}
+    if env.platform.observability.has_metrics:
+        convert = {"resource_to_telemetry_conversion": {"enabled": True}}
+        found["prometheusremotewrite"] = {"endpoint": PROMETHEUS_URL, **convert}
     if influxdb.is_on(env):
-        add("metrics", "influxdb", _influxdb())
+        found["influxdb"] = _influxdb()
+    return found
+
+
+def _logs(env: Environment) -> Manifest:
     if logs.is_on(env):
-        add("logs", "opensearch", _opensearch(env))
-    elif settings.logs.endpoint is not None:
-        add("logs", "otlphttp/logs", {"endpoint": settings.logs.endpoint, **RETRY})
-    for names in routes.values():
-        if not names:
-            exporters["nop"] = {}
-            names.append("nop")
-    return exporters, routes
+        return {"opensearch": _opensearch(env)}
+    endpoint = env.platform.observability.logs.endpoint
+    return {} if endpoint is None else {"otlphttp/logs": {"endpoint": endpoint, **RETRY}}
 
 
 def _influxdb() -> Manifest:
@@ -112,7 +113,7 @@ def _opensearch(env: Environment) -> Manifest:
     }
 
 
-def agent_config(env: Environment) -> Manifest:
+def agent_config() -> Manifest:
     """Return the agent's configuration: what pods print goes to the gateway, each line once across restarts."""
     storage = {"file_storage": {"directory": "/var/lib/otel-agent"}}
     files = {

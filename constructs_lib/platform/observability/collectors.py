@@ -33,6 +33,7 @@ from constructs_lib.platform.observability.names import (
     NAMESPACE,
     OTLP_PORTS,
     TLS_MOUNT,
+    Part,
 )
 
 if TYPE_CHECKING:
@@ -46,8 +47,13 @@ CERTIFICATE = "otel-gateway-tls"
 OPERATOR = Pods(NAMESPACE, "otel-operator", {"app.kubernetes.io/name": "opentelemetry-operator"})
 
 
-def links(env: Environment) -> Iterator[Link]:
-    """Yield the ways from applications and agents to the gateway, and on to backends outside of the cluster."""
+def part(env: Environment) -> Part:
+    """Return the operator; the collectors themselves come after every backend."""
+    release = Release("opentelemetry-operator", NAMESPACE, CHART, _values(), stateful=True)
+    return Part(tuple(_links(env)), controllers=(release,))
+
+
+def _links(env: Environment) -> Iterator[Link]:
     yield from to_api_server(OPERATOR, GATEWAY, AGENT)
     yield webhook(OPERATOR, 9443)
     yield Link(AGENT, GATEWAY, OTLP_PORTS)
@@ -62,27 +68,13 @@ def links(env: Environment) -> Iterator[Link]:
         yield Link(GATEWAY, ANYWHERE, HTTPS)
 
 
-def controllers(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield the operator."""
-    values: Values = {
-        **ON_SYSTEM_POOL,
-        "manager": {
-            "collectorImage": {"repository": IMAGE, "tag": IMAGE_TAG},
-            "resources": resources("50m", "128Mi", "256Mi"),
-        },
-        "admissionWebhooks": {"certManager": {"enabled": True}, "autoGenerateCert": {"enabled": False}},
+def _values() -> Values:
+    manager = {
+        "collectorImage": {"repository": IMAGE, "tag": IMAGE_TAG},
+        "resources": resources("50m", "128Mi", "256Mi"),
     }
-    yield Release("opentelemetry-operator", NAMESPACE, CHART, values, stateful=True)
-
-
-def credentials(env: Environment) -> Iterator[Manifest]:
-    """Yield nothing: the backends bring theirs."""
-    return iter(())
-
-
-def backends(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield nothing: collectors come after every backend."""
-    return iter(())
+    webhooks = {"certManager": {"enabled": True}, "autoGenerateCert": {"enabled": False}}
+    return {**ON_SYSTEM_POOL, "manager": manager, "admissionWebhooks": webhooks}
 
 
 def collectors(env: Environment) -> Iterator[Manifest]:
@@ -92,15 +84,15 @@ def collectors(env: Environment) -> Iterator[Manifest]:
     yield manifest(API, "OpenTelemetryCollector", "gateway", NAMESPACE, spec=_gateway(env))
     # The agent's own certificate only brings it the CA by which it knows the gateway.
     yield cert_manager.certificate(CERTIFICATE, AGENTS, ("agent-collector",))
-    yield manifest(API, "OpenTelemetryCollector", "agent", AGENTS, spec=_agent(env))
+    yield manifest(API, "OpenTelemetryCollector", "agent", AGENTS, spec=_agent())
     for name, namespace in (("gateway", NAMESPACE), ("agent", AGENTS)):
         yield from _may_read_pods(f"{name}-collector", namespace)
 
 
 def _gateway(env: Environment) -> Manifest:
     replicas = 1 if env.tier == "sandbox" else 2
-    volumes = [{"name": "tls", "secret": {"secretName": CERTIFICATE}}]
-    mounts = [{"name": "tls", "mountPath": TLS_MOUNT, "readOnly": True}]
+    volumes: list[Manifest] = [{"name": "tls", "secret": {"secretName": CERTIFICATE}}]
+    mounts: list[Manifest] = [{"name": "tls", "mountPath": TLS_MOUNT, "readOnly": True}]
     if logs.is_on(env):
         only_ca = [{"key": "ca.crt", "path": "ca.crt"}]
         volumes.append({"name": "logs-ca", "secret": {"secretName": logs.CA_SECRET, "items": only_ca}})
@@ -135,7 +127,7 @@ def _credentials(env: Environment) -> list[Manifest]:
     ]
 
 
-def _agent(env: Environment) -> Manifest:
+def _agent() -> Manifest:
     return {
         "mode": "daemonset",
         "image": f"{IMAGE}:{IMAGE_TAG}",
@@ -154,7 +146,7 @@ def _agent(env: Environment) -> Manifest:
             {"name": "positions", "mountPath": "/var/lib/otel-agent"},
             {"name": "ca", "mountPath": CA_MOUNT, "readOnly": True},
         ],
-        "config": agent_config(env),
+        "config": agent_config(),
     }
 
 

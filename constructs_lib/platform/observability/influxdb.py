@@ -5,17 +5,16 @@ Upstream: influxdata/helm-charts influxdb2-2.1.2 `charts/influxdb2/values.yaml`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from constructs_lib.component import Chart, Manifest, Release, Settings, Values
+from constructs_lib.component import Chart, Release, Settings, Values
 from constructs_lib.fields import Days, Memory, Storage
 from constructs_lib.network import Link, Pods
 from constructs_lib.placement import ON_SYSTEM_POOL, resources
-from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
-from constructs_lib.platform.vault_eso import external_secret
+from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
+from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -42,28 +41,16 @@ def is_on(env: Environment) -> bool:
     return env.platform.observability.influxdb.enabled
 
 
-def links(env: Environment) -> Iterator[Link]:
-    """Yield the way from the gateway."""
-    if is_on(env):
-        yield Link(GATEWAY, PODS, (8086,))
-
-
-def controllers(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield nothing: it has no operator."""
-    return iter(())
-
-
-def credentials(env: Environment) -> Iterator[Manifest]:
-    """Yield the administrator's password and token."""
-    if is_on(env):
-        keys = {"admin-password": "password", "admin-token": "token"}
-        yield external_secret(env, SECRET, NAMESPACE, "influxdb", keys)
-
-
-def backends(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield the chart."""
-    if is_on(env):
-        yield Release("influxdb2", NAMESPACE, CHART, _values(env.platform.observability.influxdb), stateful=True)
+def part(env: Environment) -> Part:
+    """Return the chart, with the administrator's password and token."""
+    if not is_on(env):
+        return Part()
+    keys = {"admin-password": "password", "admin-token": "token"}
+    return Part(
+        links=(Link(GATEWAY, PODS, (8086,)),),
+        credentials=(external_secret(env, SECRET, NAMESPACE, InVault("influxdb", keys)),),
+        backends=(Release("influxdb2", NAMESPACE, CHART, _values(env.platform.observability.influxdb), stateful=True),),
+    )
 
 
 def _values(settings: Influxdb) -> Values:

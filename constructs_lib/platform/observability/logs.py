@@ -16,8 +16,8 @@ from constructs_lib.fields import Days, HttpsUrl, Memory, Storage
 from constructs_lib.network import Link, Pods, to_api_server, webhook
 from constructs_lib.objects import kept, manifest
 from constructs_lib.placement import ON_SYSTEM_POOL, SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
-from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
-from constructs_lib.platform.vault_eso import external_secret
+from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
+from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -68,38 +68,41 @@ def is_on(env: Environment) -> bool:
     return env.platform.observability.logs.has_opensearch
 
 
-def links(env: Environment) -> Iterator[Link]:
-    """Yield the ways among nodes, from the operator and from the gateway."""
-    if is_on(env):
-        yield from to_api_server(OPERATOR)
-        yield webhook(OPERATOR, 9443)
-        yield Link(OPERATOR, NODES, (9200,))
-        yield Link(NODES, NODES, (9200, 9300))
-        yield Link(GATEWAY, NODES, (9200,))
-
-
-def controllers(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield the operator."""
-    if is_on(env):
-        manager = {"image": {"tag": OPERATOR_IMAGE_TAG}, "watchNamespace": NAMESPACE, "resources": resources("100m", "256Mi", "512Mi")}
-        webhooks = {"enabled": True, "certManager": {"enabled": True}}
-        values: Values = {**ON_SYSTEM_POOL, "manager": manager, "webhook": webhooks}
-        yield Release("opensearch-operator", NAMESPACE, CHART, values, stateful=True)
-
-
-def credentials(env: Environment) -> Iterator[Manifest]:
-    """Yield the administrator, and the user by which the gateway writes."""
-    if is_on(env):
-        keys = {"username": "username", "password": "password"}
-        yield external_secret(env, ADMIN_SECRET, NAMESPACE, "opensearch/admin", keys)
-        yield external_secret(env, WRITER_SECRET, NAMESPACE, "opensearch/writer", {"password": "password"})
-
-
-def backends(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield the cluster, the writer with its role, and how long an index lives."""
+def part(env: Environment) -> Part:
+    """Return OpenSearch, if logs go there: operator, cluster, the user by which the gateway writes."""
     if not is_on(env):
-        return
-    settings = env.platform.observability.logs
+        return Part()
+    keys = {"username": "username", "password": "password"}
+    return Part(
+        links=tuple(_links()),
+        controllers=(Release("opensearch-operator", NAMESPACE, CHART, _values(), stateful=True),),
+        credentials=(
+            external_secret(env, ADMIN_SECRET, NAMESPACE, InVault("opensearch/admin", keys)),
+            external_secret(env, WRITER_SECRET, NAMESPACE, InVault("opensearch/writer", {"password": "password"})),
+        ),
+        backends=tuple(_objects(env, env.platform.observability.logs)),
+    )
+
+
+def _links() -> Iterator[Link]:
+    yield from to_api_server(OPERATOR)
+    yield webhook(OPERATOR, 9443)
+    yield Link(OPERATOR, NODES, (9200,))
+    yield Link(NODES, NODES, (9200, 9300))
+    yield Link(GATEWAY, NODES, (9200,))
+
+
+def _values() -> Values:
+    manager = {
+        "image": {"tag": OPERATOR_IMAGE_TAG},
+        "watchNamespace": NAMESPACE,
+        "resources": resources("100m", "256Mi", "512Mi"),
+    }
+    return {**ON_SYSTEM_POOL, "manager": manager, "webhook": {"enabled": True, "certManager": {"enabled": True}}}
+
+
+def _objects(env: Environment, settings: Logs) -> Iterator[Manifest]:
+    """Yield the cluster, the writer with its role, and how long an index lives."""
     yield kept(_cluster(settings))
     own = {"opensearchCluster": {"name": CLUSTER}}
     index = index_pattern(env)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from constructs_lib.component import Chart, Manifest, Release, Settings, Values
+from constructs_lib.component import Chart, Release, Settings, Values
 from constructs_lib.fields import Days, Memory, Storage
 from constructs_lib.monitoring import PROMETHEUS
 from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server, webhook
 from constructs_lib.placement import ON_SYSTEM_POOL, SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
-from constructs_lib.platform.observability.names import AGENTS, NAMESPACE
-from constructs_lib.platform.vault_eso import external_secret
+from constructs_lib.platform.observability.names import AGENTS, NAMESPACE, Part
+from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -44,10 +44,17 @@ class Metrics(Settings):
     memory: Memory = Field(default="1Gi", description="Memory of each Prometheus, requested and limit.")
 
 
-def links(env: Environment) -> Iterator[Link]:
-    """Yield the ways to the API server, to what is scraped here, and to where alerts go."""
+def part(env: Environment) -> Part:
+    """Return the stack, whose custom resources need only the CRDs of the baseline, and Grafana's administrator."""
     if not env.platform.observability.has_metrics:
-        return
+        return Part()
+    keys = {"admin-user": "username", "admin-password": "password"}
+    release = Release(RELEASE, NAMESPACE, CHART, _values(env, env.platform.observability.metrics), stateful=True)
+    grafana = external_secret(env, GRAFANA_SECRET, NAMESPACE, InVault("grafana", keys))
+    return Part(tuple(_links()), controllers=(release,), credentials=(grafana,))
+
+
+def _links() -> Iterator[Link]:
     yield from to_api_server(OPERATOR, PROMETHEUS, GRAFANA, KUBE_STATE_METRICS)
     yield webhook(OPERATOR, 10250)
     yield Link(PROMETHEUS, ALERTMANAGER, (8080, 9093))
@@ -63,24 +70,6 @@ def links(env: Environment) -> Iterator[Link]:
     yield Link(GRAFANA, ALERTMANAGER, (9093,))
     yield Link(ALERTMANAGER, ALERTMANAGER, (9093, 9094))
     yield Link(ALERTMANAGER, ANYWHERE, HTTPS)
-
-
-def controllers(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield the stack, whose custom resources need only the CRDs of the baseline."""
-    if env.platform.observability.has_metrics:
-        yield Release(RELEASE, NAMESPACE, CHART, _values(env, env.platform.observability.metrics), stateful=True)
-
-
-def credentials(env: Environment) -> Iterator[Manifest]:
-    """Yield Grafana's administrator."""
-    if env.platform.observability.has_metrics:
-        keys = {"admin-user": "username", "admin-password": "password"}
-        yield external_secret(env, GRAFANA_SECRET, NAMESPACE, "grafana", keys)
-
-
-def backends(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield nothing: the stack is its own backend."""
-    return iter(())
 
 
 def _values(env: Environment, settings: Metrics) -> Values:

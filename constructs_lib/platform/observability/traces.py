@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.bucket import Bucket
-from constructs_lib.component import Chart, Manifest, Release, Settings, Values
+from constructs_lib.component import Chart, Release, Settings, Values
 from constructs_lib.fields import Days, HttpsUrl, Memory, Storage
 from constructs_lib.monitoring import scraped
 from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods
 from constructs_lib.placement import ON_SYSTEM_POOL, resources
 from constructs_lib.platform.cert_manager import certificate
 from constructs_lib.platform.observability.metrics import GRAFANA
-from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
-from constructs_lib.platform.vault_eso import external_secret
+from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
+from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -37,7 +37,9 @@ class Traces(Settings):
     """Where traces go."""
 
     backend: Literal["none", "tempo", "otlp"] = "none"
-    bucket: Bucket | None = Field(default=None, description="The bucket of, and only of, tempo; the state stack makes it.")
+    bucket: Bucket | None = Field(
+        default=None, description="The bucket of, and only of, tempo; the state stack makes it."
+    )
     endpoint: HttpsUrl | None = Field(default=None, description="Where otlp sends to (OTLP over HTTP).")
     retention: Days = "3d"
     storage: Storage = Field(default="5Gi", description="Volume for traces that are not in the bucket yet.")
@@ -47,7 +49,9 @@ class Traces(Settings):
     def _complete(self) -> Self:
         for key, backend in (("bucket", "tempo"), ("endpoint", "otlp")):
             if (getattr(self, key) is not None) != (self.backend == backend):
-                raise ValueError(f"{key} belongs to backend {backend}, found backend {self.backend}; set both or neither")
+                raise ValueError(
+                    f"{key} belongs to backend {backend}, found backend {self.backend}; set both or neither"
+                )
         return self
 
     @property
@@ -56,34 +60,26 @@ class Traces(Settings):
         return self.backend == "tempo"
 
 
-def links(env: Environment) -> Iterator[Link]:
-    """Yield the ways from the gateway and Grafana, and to the bucket."""
-    if env.platform.observability.traces.has_tempo:
-        yield Link(GATEWAY, PODS, (4317,))
-        yield Link(PODS, ANYWHERE, HTTPS)
-        if env.platform.observability.has_metrics:
-            yield Link(GRAFANA, PODS, (3200,))
-        yield from scraped(env, PODS, 3200)
-
-
-def controllers(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield nothing: it has no operator."""
-    return iter(())
-
-
-def credentials(env: Environment) -> Iterator[Manifest]:
-    """Yield the key of the bucket."""
-    if env.platform.observability.traces.has_tempo:
-        keys = {"S3_ACCESS_KEY": "access_key_id", "S3_SECRET_KEY": "secret_access_key"}
-        yield external_secret(env, SECRET, NAMESPACE, "traces", keys)
-
-
-def backends(env: Environment) -> Iterator[Release | Manifest]:
-    """Yield Tempo with the certificate of its OTLP receiver."""
+def part(env: Environment) -> Part:
+    """Return Tempo, if traces go there, with the key of its bucket and the certificate of its OTLP receiver."""
     settings = env.platform.observability.traces
-    if settings.bucket is not None:
-        yield certificate(CERTIFICATE, NAMESPACE, ("tempo",))
-        yield Release("tempo", NAMESPACE, CHART, _values(env, settings, settings.bucket), stateful=True)
+    if settings.bucket is None:
+        return Part()
+    keys = {"S3_ACCESS_KEY": "access_key_id", "S3_SECRET_KEY": "secret_access_key"}
+    release = Release("tempo", NAMESPACE, CHART, _values(env, settings, settings.bucket), stateful=True)
+    return Part(
+        links=tuple(_links(env)),
+        credentials=(external_secret(env, SECRET, NAMESPACE, InVault("traces", keys)),),
+        backends=(certificate(CERTIFICATE, NAMESPACE, ("tempo",)), release),
+    )
+
+
+def _links(env: Environment) -> Iterator[Link]:
+    yield Link(GATEWAY, PODS, (4317,))
+    yield Link(PODS, ANYWHERE, HTTPS)
+    if env.platform.observability.has_metrics:
+        yield Link(GRAFANA, PODS, (3200,))
+    yield from scraped(env, PODS, 3200)
 
 
 def _values(env: Environment, settings: Traces, bucket: Bucket) -> Values:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.component import Layer, Release
-from constructs_lib.platform.cert_manager import CONTROLLERS, ISSUERS, CertManager
+from constructs_lib.platform.cert_manager import CERTIFICATES, CONTROLLERS, ISSUERS, CertManager
 from tests.support import environment
 
 PLACEMENT = {
@@ -75,23 +75,50 @@ def test_leaders_are_elected_in_its_own_namespace() -> None:
     assert release().values["global"] == {"leaderElection": {"namespace": "cert-manager"}}
 
 
-def test_the_issuers() -> None:
-    found = layers(acme_email="ops@example.org")[str(ISSUERS)]
-    assert found.after == (CONTROLLERS,)
-    issuers = {item["metadata"]["name"]: item["spec"]["acme"] for item in found.manifests}
-    assert issuers == {
-        f"letsencrypt-{stage}": {
-            "server": f"https://{host}.api.letsencrypt.org/directory",
-            "email": "ops@example.org",
-            "privateKeySecretRef": {"name": f"letsencrypt-{stage}-account"},
-            "solvers": [{"http01": {"ingress": {"ingressClassName": "traefik"}}}],
-        }
-        for stage, host in (("staging", "acme-staging-v02"), ("production", "acme-v02"))
-    }
-    assert all(
-        (item["apiVersion"], item["kind"]) == ("cert-manager.io/v1", "ClusterIssuer") for item in found.manifests
-    )
+def issuers(**settings: Any) -> dict[str, Any]:
+    found = layers(**settings)[str(ISSUERS)]
+    return {item["metadata"]["name"]: item["spec"] for item in found.manifests if item["kind"] == "ClusterIssuer"}
+
+
+def test_the_issuers_of_lets_encrypt() -> None:
+    found = issuers(acme_email="ops@example.org")
+    for stage, host in (("staging", "acme-staging-v02"), ("production", "acme-v02")):
+        acme = found[f"letsencrypt-{stage}"]["acme"]
+        assert acme["server"] == f"https://{host}.api.letsencrypt.org/directory"
+        assert acme["email"] == "ops@example.org"
+        assert acme["privateKeySecretRef"] == {"name": f"letsencrypt-{stage}-account"}
+
+
+def test_the_domains_own_names_are_proven_by_dns_and_all_others_over_http() -> None:
+    http, dns = issuers()["letsencrypt-staging"]["acme"]["solvers"]
+    assert http == {"http01": {"ingress": {"ingressClassName": "traefik"}}}
+    assert dns["selector"]["dnsNames"] == ["sandbox.episodic.example", "*.sandbox.episodic.example"]
+    assert dns["dns01"]["digitalocean"]["tokenSecretRef"] == {"name": "digitalocean-dns", "key": "token"}
+
+
+def test_without_the_dns_challenge_there_is_neither_token_nor_wildcard() -> None:
+    found = layers(dns_challenge=False)
+    assert [len(item["acme"]["solvers"]) for item in issuers(dns_challenge=False).values() if "acme" in item] == [1, 1]
+    assert not [item for item in found[str(ISSUERS)].manifests if item["kind"] == "ExternalSecret"]
+    assert str(CERTIFICATES) not in found
 
 
 def test_without_an_address_nobody_is_written_to() -> None:
-    assert all("email" not in item["spec"]["acme"] for item in layers()[str(ISSUERS)].manifests)
+    assert all("email" not in item["acme"] for item in issuers().values() if "acme" in item)
+
+
+def test_the_internal_ca_signs_itself_and_is_an_issuer() -> None:
+    found = issuers()
+    assert (found["self-signed"], found["internal-ca"]) == ({"selfSigned": {}}, {"ca": {"secretName": "internal-ca"}})
+    (authority,) = [item for item in layers()[str(ISSUERS)].manifests if item["kind"] == "Certificate"]
+    assert authority["metadata"]["namespace"] == "cert-manager", "where ClusterIssuers look for secrets"
+    assert (authority["spec"]["isCA"], authority["spec"]["secretName"]) == (True, "internal-ca")
+    assert authority["spec"]["privateKey"]["rotationPolicy"] == "Never"
+
+
+def test_nothing_waits_for_the_wildcard_certificate() -> None:
+    found = layers()[str(CERTIFICATES)]
+    assert found.blocks_apps is False
+    (wildcard,) = found.manifests
+    assert wildcard["metadata"]["namespace"] == "traefik", "where Traefik reads its default certificate"
+    assert wildcard["spec"]["issuerRef"]["name"] == "letsencrypt-staging"

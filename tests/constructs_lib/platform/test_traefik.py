@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.component import Layer
-from constructs_lib.platform import cert_manager
+from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.traefik import CONFIGS, CONTROLLERS, Traefik
 from tests.support import environment
 
@@ -25,9 +25,13 @@ def values(**settings: Any) -> dict[str, Any]:
     return release.values
 
 
-def test_it_comes_after_cert_manager_and_its_objects_after_its_chart() -> None:
+def objects(**settings: Any) -> dict[str, Any]:
+    return {item["metadata"]["name"]: item for item in layers(**settings)[str(CONFIGS)].manifests}
+
+
+def test_it_comes_after_the_baseline_and_its_objects_after_its_chart() -> None:
     found = layers()
-    assert found[str(CONTROLLERS)].after == (cert_manager.CONTROLLERS,)
+    assert found[str(CONTROLLERS)].after == BASELINE
     assert found[str(CONFIGS)].after == (CONTROLLERS,)
 
 
@@ -98,7 +102,20 @@ def test_every_connection_is_tls_1_2_or_newer() -> None:
     options = {item["kind"]: item for item in layers()[str(CONFIGS)].manifests}
     assert options["TLSOption"]["metadata"] == {"name": "default", "namespace": "traefik"}
     assert options["TLSOption"]["spec"] == {"minVersion": "VersionTLS12"}, "sniStrict fails HTTP-01 challenges"
-    headers = options["Middleware"]["spec"]["headers"]
+    headers = objects()["security-headers"]["spec"]["headers"]
     assert headers["stsSeconds"] >= 31536000
     assert headers["contentTypeNosniff"] is True
     assert headers["frameDeny"] is True
+
+
+def test_a_client_may_send_so_many_requests() -> None:
+    assert objects(requests_per_second=10)["rate-limit"]["spec"]["rateLimit"] == {
+        "average": 10,
+        "burst": 20,
+        "period": "1s",
+    }
+
+
+def test_it_serves_the_wildcard_certificate_where_an_ingress_names_none() -> None:
+    (store,) = [item for item in layers()[str(CONFIGS)].manifests if item["kind"] == "TLSStore"]
+    assert store["spec"] == {"defaultCertificate": {"secretName": "wildcard-tls"}}

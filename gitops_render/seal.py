@@ -1,0 +1,235 @@
+"""Secrets in the GitOps repository: encrypted by SOPS, with age, before they reach the disk.
+
+Clear text goes to `sops` through a pipe and comes back encrypted, so that no file ever holds it.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from constructs_lib.component import Manifest
+from constructs_lib.errors import ConfigError, unknown
+from constructs_lib.yaml_input import read_mapping
+from gitops_render.sops_config import SOPS_FILE, read_recipients, sealed_file, sealed_folder
+from gitops_render.yaml_output import to_yaml
+
+KEY_VARIABLES = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY")
+"""Where `unseal` takes the age key from."""
+
+_YAML = ("--input-type", "yaml", "--output-type", "yaml")
+_FIELDS = ("data", "stringData")
+_TELLING = 8
+"""Shorter values are not looked for in annotations: a port or `true` would be found by chance."""
+
+
+def seal(
+    output: Path, environment: str, inputs: Mapping[str, str], *, overwrite: bool = False
+) -> tuple[PurePosixPath, ...]:
+    """Encrypt the Secrets in `inputs`, YAML by where it is from, and list them in their folder's kustomization.yaml.
+
+    `output` is the GitOps repository. The paths of the sealed files are returned.
+    Raises `ConfigError`, with nothing written and no value told, if an input holds anything but complete Secrets, a
+    Secret is sealed already (unless `overwrite`), or SOPS did not encrypt it to the environment's recipients.
+    """
+    recipients = read_recipients(output, environment)
+    secrets = [secret for where, text in inputs.items() for secret in _secrets(where, text)]
+    paths = [sealed_file(environment, secret["metadata"]["name"]) for secret in secrets]
+    _refuse_clashes(output, paths, overwrite=overwrite)
+    listing = output / sealed_folder(environment) / "kustomization.yaml"
+    listing_data = listed(listing, [path.name for path in paths])
+    sealed = [_encrypted(output, path, secret) for path, secret in zip(paths, secrets, strict=True)]
+    for path, secret, data in zip(paths, secrets, sealed, strict=True):
+        verify(path, secret, data, recipients)
+    for path, data in zip(paths, sealed, strict=True):
+        _replace(output / path, data)
+    _replace(listing, listing_data)
+    return tuple(paths)
+
+
+def unseal(output: Path, environment: str, name: str) -> bytes:
+    """Return the Secret `name` of `environment` in clear text, with the age key that the environment variables give.
+
+    Raises `ConfigError` if there is no such Secret, no key, or the key cannot decrypt it.
+    """
+    read_recipients(output, environment)
+    folder = output / sealed_folder(environment)
+    known = sorted(file.stem.removeprefix("secret-") for file in folder.glob("secret-*.yaml"))
+    if name not in known:
+        raise ConfigError(f"{folder}: {unknown('Secret', name, known or ['none'])}")
+    path = output / sealed_file(environment, name)
+    if not any(os.environ.get(variable) for variable in KEY_VARIABLES):
+        raise ConfigError(f"{path}: needs an age key; set {' or '.join(KEY_VARIABLES)}")
+    return _sops(output, path, "decrypt", *_YAML, str(path.absolute()))
+
+
+def refuse_stream_into(output: Path, stream: int) -> None:
+    """Raise `ConfigError` if the open file `stream` is one in `output`: clear text may not get there."""
+    to = os.fstat(stream)
+    for path in output.rglob("*"):
+        if path.is_file() and os.path.samestat(to, path.stat()):
+            raise ConfigError(f"{path}: would hold clear text in the GitOps repository; write it elsewhere")
+
+
+def _secrets(where: str, text: str) -> list[Manifest]:
+    """Return the Secrets in `text`. No problem that is told holds a value of theirs."""
+    try:
+        items = [item for item in yaml.load_all(text, yaml.CSafeLoader) if item is not None]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{where}: cannot be read as YAML{line}; correct it, or put text in quotes") from None
+    except (yaml.YAMLError, ValueError):
+        raise ConfigError(f"{where}: cannot be read as YAML; correct it, or put text in quotes") from None
+    if not items:
+        raise ConfigError(f"{where}: holds no object; give it one or more Secrets")
+    problems = [f"{where}: object {number}: {what}" for number, item in enumerate(items, 1) for what in _problems(item)]
+    if problems:
+        raise ConfigError(*problems)
+    return items
+
+
+def _problems(item: Any) -> Iterator[str]:
+    """Yield what keeps `item` from being sealed; what is said about a Secret needs it to be one."""
+    if not isinstance(item, dict):
+        yield f"must be a Secret, found {type(item).__name__}"
+    elif (item.get("apiVersion"), item.get("kind")) != ("v1", "Secret"):
+        yield f"must be a Secret of v1, found {item.get('kind')} of {item.get('apiVersion')}; only Secrets are sealed"
+    elif not _keys_are_text(item):
+        yield "has a key that is not text; put it in quotes"
+    elif "sops" in item:
+        yield "is sealed already; give the Secret in clear text"
+    else:
+        yield from _metadata_problems(item.get("metadata"))
+        if not any(item.get(field) for field in _FIELDS):
+            yield "has neither data nor stringData; add the values"
+        for field in _FIELDS:
+            yield from _value_problems(field, item.get(field) or {})
+
+
+def _keys_are_text(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _keys_are_text(item) for key, item in value.items())
+    return all(map(_keys_are_text, value)) if isinstance(value, list) else True
+
+
+def _metadata_problems(metadata: Any) -> Iterator[str]:
+    for key in ("name", "namespace"):
+        value = metadata.get(key) if isinstance(metadata, dict) else None
+        if value is None:
+            yield f"metadata.{key} is missing; add it"
+        elif not isinstance(value, str) or not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", value):
+            yield f"metadata.{key} must be lower-case letters, digits, '-' and '.', found {value!r}"
+
+
+def _value_problems(field: str, values: Any) -> Iterator[str]:
+    if not isinstance(values, dict):
+        yield f"{field} must hold keys and values"
+        return
+    for key, value in values.items():
+        if not isinstance(value, str):
+            yield f"{field}.{key} must be text; put it in quotes"
+        elif field == "data" and _decoded(value) is None:
+            yield f"{field}.{key} is not base64; encode it, or move it to stringData"
+
+
+def _decoded(value: str) -> bytes | None:
+    try:
+        return base64.b64decode("".join(value.split()), validate=True)
+    except ValueError:
+        return None
+
+
+def _refuse_clashes(output: Path, paths: list[PurePosixPath], *, overwrite: bool) -> None:
+    problems = [f"{path}: would hold two Secrets; rename one" for path in sorted({*paths}) if paths.count(path) > 1]
+    if not overwrite:
+        taken = (path for path in paths if (output / path).exists())
+        problems += [f"{path}: holds a Secret already; rename yours, or seal with --overwrite" for path in taken]
+    if problems:
+        raise ConfigError(*problems)
+
+
+def listed(listing: Path, names: list[str]) -> bytes:
+    """Return the kustomization.yaml at `listing`, which rendering seeds and `seal` owns, with `names` in it.
+
+    Raises `ConfigError` if there is none, or none that lists resources.
+    """
+    data = read_mapping(listing)
+    resources = data.get("resources") or []
+    if not isinstance(resources, list):
+        raise ConfigError(f"{listing}: resources: must be a list; restore it from Git")
+    return to_yaml({**data, "resources": sorted({*map(str, resources), *names})})
+
+
+def _encrypted(output: Path, path: PurePosixPath, secret: Manifest) -> bytes:
+    override = str(output / path)
+    return _sops(output, output / path, "encrypt", "--filename-override", override, *_YAML, given=to_yaml(secret))
+
+
+def _sops(output: Path, about: Path, *arguments: str, given: bytes = b"") -> bytes:
+    """Return what `sops` prints, with the repository's rules and no setting from outside but the key."""
+    sops = shutil.which(os.environ.get("SOPS") or "sops")
+    if sops is None:
+        raise ConfigError("sops: is not installed; put it on PATH, or set SOPS to where it is")
+    kept = {key: value for key, value in os.environ.items() if key in KEY_VARIABLES or not key.startswith("SOPS_")}
+    command = [sops, "--config", str(output / SOPS_FILE), *arguments]
+    result = subprocess.run(command, input=given, env=kept, capture_output=True, check=False)  # noqa: S603
+    if result.returncode:
+        why = result.stderr.decode(errors="replace").partition("\n")[0].rstrip(".")
+        raise ConfigError(f"{about}: sops cannot {arguments[0]} it: {why}; check the key and {SOPS_FILE}")
+    return result.stdout
+
+
+def verify(path: PurePosixPath, secret: Manifest, sealed: bytes, recipients: frozenset[str]) -> None:
+    """Raise `ConfigError` unless `sealed`, which is for `path`, is `secret` for the eyes of `recipients` alone."""
+    found = yaml.load(sealed, yaml.CSafeLoader)
+    if frozenset(key["recipient"] for key in found["sops"].get("age") or ()) != recipients:
+        raise ConfigError(f"{path}: sops chose other recipients; render {SOPS_FILE} anew")
+    values = [text for field in _FIELDS for text in _leaves(found.pop(field, None) or {})]
+    if not all(text == "" or text.startswith("ENC[") for text in values):
+        raise ConfigError(f"{path}: sops left a value in clear text; render {SOPS_FILE} anew")
+    public = {key: value for key, value in found["metadata"].items() if key not in {"name", "namespace", "labels"}}
+    texts = [*values, *_leaves({**found, "metadata": public})]
+    if any(clear in text for clear in _clear_values(secret) for text in texts):
+        raise ConfigError(
+            f"{path}: a value of the Secret also stands outside data and stringData, where it would stay in clear "
+            "text; remove it there (an annotation?)"
+        )
+
+
+def _clear_values(secret: Manifest) -> Iterator[str]:
+    """Yield the values of `secret`, each as it is and in base64, unless too short to tell anything."""
+    for field in _FIELDS:
+        for value in (secret.get(field) or {}).values():
+            clear = _decoded(value) if field == "data" else value.encode()
+            texts = (value, (clear or b"").decode(errors="replace"), base64.b64encode(clear or b"").decode())
+            yield from (text for text in texts if len(text) >= _TELLING)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Yield each value in nested data as text."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    if items is None:
+        yield str(value)
+    else:
+        for item in items:
+            yield from _leaves(item)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    staged = path.with_name(f".{path.name}.new")
+    try:
+        staged.write_bytes(data)
+        staged.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}; make the folder writable") from None
+    finally:
+        staged.unlink(missing_ok=True)

@@ -1,0 +1,79 @@
+"""Who can read the sealed Secrets of an environment: the rules that SOPS finds in `.sops.yaml`.
+
+Rules: https://getsops.io/docs/#using-sopsyaml-conf-to-select-kms-pgp-and-age-for-new-files
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from constructs_lib.errors import ConfigError, sentences
+from constructs_lib.yaml_input import read_mapping
+from gitops_render.yaml_output import to_yaml
+
+SOPS_FILE = PurePosixPath(".sops.yaml")
+"""Where the rules are in the GitOps repository."""
+
+ENCRYPTED = "^(data|stringData)$"
+"""The keys below which SOPS encrypts: kind and metadata stay readable."""
+
+
+def sealed_folder(environment: str) -> PurePosixPath:
+    """Return the folder of an environment's sealed Secrets."""
+    return PurePosixPath("platform", "secrets", environment, "sealed")
+
+
+def sealed_file(environment: str, secret: str) -> PurePosixPath:
+    """Return the path of a sealed Secret."""
+    return sealed_folder(environment) / f"secret-{secret}.yaml"
+
+
+def sops_config(recipients: Mapping[str, Sequence[str]]) -> bytes:
+    """Return `.sops.yaml` from the age recipients of each environment, that of recovery among them.
+
+    There is a rule for each environment that has recipients, and none for any other file.
+    """
+    rules = [
+        {"path_regex": _path_regex(environment), "encrypted_regex": ENCRYPTED, "age": ",".join(keys)}
+        for environment, keys in recipients.items()
+        if keys
+    ]
+    return to_yaml({"creation_rules": rules})
+
+
+def read_recipients(output: Path, environment: str) -> frozenset[str]:
+    """Return the age recipients that the GitOps repository in `output` has for an environment.
+
+    Raises `ConfigError` if its `.sops.yaml` is not one that `sops_config` gave, or has no rule for the environment.
+    """
+    path = output / SOPS_FILE
+    data = read_mapping(path)
+    try:
+        rules = {rule.path_regex: rule for rule in _Rules.model_validate(data).creation_rules}
+    except ValidationError as error:
+        raise ConfigError(*sentences(str(path), error, data)) from None
+    rule = rules.get(_path_regex(environment))
+    if rule is None:
+        raise ConfigError(
+            f"{path}: has no rule for '{environment}'; correct the name, or give it recipients and render"
+        )
+    return frozenset(rule.age.split(","))
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    path_regex: str
+    encrypted_regex: str
+    age: str
+
+
+class _Rules(BaseModel):
+    creation_rules: list[_Rule]
+
+
+def _path_regex(environment: str) -> str:
+    return rf"^{sealed_folder(environment)}/secret-.*\.yaml$"
