@@ -53,7 +53,7 @@ class Chart:
 class Release:
     """A chart installed under a name with values. It has no field that only Flux or only OpenTofu understands.
 
-    `stateful` releases are never uninstalled by a clean-up.
+    A `stateful` release holds data, or the kinds of objects that do: it is neither rolled back nor pruned.
     """
 
     name: str

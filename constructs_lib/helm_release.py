@@ -11,13 +11,16 @@ from constructs import Construct
 from constructs_lib.component import Release, Values
 from constructs_lib.providers import helm
 
-TIMEOUT_SECONDS = 600
-
 
 def helm_release(
-    scope: Construct, id_: str, release: Release, *, depends_on: Sequence[ITerraformDependable] = ()
+    scope: Construct,
+    id_: str,
+    release: Release,
+    *,
+    depends_on: Sequence[ITerraformDependable] = (),
+    timeout_seconds: int = 600,
 ) -> helm.release.Release:
-    """Add a `helm_release` that waits until its workloads are ready and undoes a failed upgrade."""
+    """Add a `helm_release` that waits until its workloads are ready and, unless it is stateful, undoes a failure."""
     return helm.release.Release(
         scope,
         id_,
@@ -28,11 +31,11 @@ def helm_release(
         version=release.chart.version or None,
         values=[template_text(release.values)],
         create_namespace=False,
-        atomic=True,
-        cleanup_on_fail=True,
+        atomic=not release.stateful,
+        cleanup_on_fail=not release.stateful,
         max_history=5,
         wait=True,
-        timeout=TIMEOUT_SECONDS,
+        timeout=timeout_seconds,
         depends_on=list(depends_on),
     )
 

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 from constructs_lib.component import Manifest
 
-KEEP = {"kustomize.toolkit.fluxcd.io/prune": "disabled", "helm.sh/resource-policy": "keep"}
+KEEP_IN_FLUX = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+KEEP_IN_HELM = {"helm.sh/resource-policy": "keep"}
+KEEP = KEEP_IN_FLUX | KEEP_IN_HELM
 """Annotations by which neither Flux nor Helm ever deletes an object."""
 
 PRIVILEGED_REASON = "platform/privileged-reason"

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from constructs_lib.component import Chart, Layer, LayerId, Manifest, Release
 from constructs_lib.environment import Environment
 from constructs_lib.errors import ConfigError
-from constructs_lib.objects import manifest
+from constructs_lib.objects import KEEP_IN_FLUX, manifest
 from constructs_lib.platform import baseline, vault_eso
 from gitops_render.yaml_output import to_yaml
 
@@ -98,7 +98,10 @@ def helm_release(release: Release) -> Manifest:
         "driftDetection": {"mode": "enabled", "ignore": DRIFT_IGNORED},
         "values": release.values,
     }
-    return manifest("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.name, FLUX_NAMESPACE, spec=spec)
+    item = manifest("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.name, FLUX_NAMESPACE, spec=spec)
+    if release.stateful:
+        item["metadata"]["annotations"] = KEEP_IN_FLUX
+    return item
 
 
 def _chart(chart: Chart) -> Manifest:

@@ -16,7 +16,9 @@ from gitops_render.tree import render
 from stacks.platform import PlatformStack
 from tests.support import ROOT, Synthesised, environment, everything, stack_of
 
-every_environment = pytest.mark.parametrize("env", (*load_all(ROOT / "environments"), everything()), ids=lambda env: env.name)
+every_environment = pytest.mark.parametrize(
+    "env", (*load_all(ROOT / "environments"), everything()), ids=lambda env: env.name
+)
 
 
 class Installed(NamedTuple):
@@ -63,7 +65,7 @@ def by_tofu(env: Environment) -> Applied:
                 item["namespace"], item["repository"], item["chart"], item["version"], values
             )
         else:
-            objects += values["objects"]
+            objects += [made for made in values["objects"] if made["kind"] != "Job"]
     return Applied(releases, identified(objects))
 
 
@@ -127,3 +129,28 @@ def test_a_release_comes_after_the_plain_objects_of_its_own_layer() -> None:
     names = {item["name"]: name for name, item in stack.all("helm_release").items()}
     waits_for = stack.only("helm_release", name="tempo")["depends_on"]
     assert f"helm_release.{names['observability-backends']}" in waits_for
+
+
+def test_where_flux_applies_an_operator_helm_waits_until_it_is_ready() -> None:
+    release = platform(environment()).only("helm_release", name="messaging-controllers")
+    (job,) = [item for item in json.loads(release["values"][0])["objects"] if item["kind"] == "Job"]
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,post-upgrade"
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"][:3] == ["kubectl", "wait", "--for=condition=Ready"]
+    assert [name.partition("/")[2] for name in container["command"][-2:]] == [
+        "rabbitmq-cluster-operator",
+        "messaging-topology-operator",
+    ]
+
+
+def test_only_what_holds_no_data_is_undone_when_it_fails() -> None:
+    stack = platform(environment())
+    assert stack.only("helm_release", name="traefik")["atomic"] is True
+    assert stack.only("helm_release", name="cloudnative-pg")["atomic"] is False
+    assert stack.only("helm_release", name="databases-configs")["atomic"] is False
+
+
+def test_a_layer_may_take_as_long_in_both_modes() -> None:
+    stack = platform(environment("staging"))
+    assert stack.only("helm_release", name="databases-configs")["timeout"] == 900
+    assert stack.only("helm_release", name="tempo")["timeout"] == 1200

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Release, Settings
 from constructs_lib.fields import Name
 from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, default_policies, link_policies
-from constructs_lib.objects import manifest, namespace
+from constructs_lib.objects import KEEP_IN_HELM, manifest, namespace
 from constructs_lib.unique import unique
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ class Baseline(Component):
         yield Layer(NAMESPACES, namespaces, timeout="5m")
         yield Layer(RBAC, tuple(self._rights()), after=(NAMESPACES,), timeout="5m")
         yield Layer(NETWORK_POLICIES, (*closed, *link_policies(links, names)), after=(RBAC,), timeout="5m")
-        crds = Release("prometheus-operator-crds", FLUX_NAMESPACE, CRDS_CHART, stateful=True)
+        values = {"crds": {"annotations": KEEP_IN_HELM}}
+        crds = Release("prometheus-operator-crds", FLUX_NAMESPACE, CRDS_CHART, values, stateful=True)
         yield Layer(CRDS, (crds,), after=(RBAC,))
 
     def _rights(self) -> Iterator[Manifest]:

@@ -17,7 +17,7 @@ from pydantic import Field
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Ready, Release, Values
 from constructs_lib.monitoring import scraped
 from constructs_lib.network import ANYWHERE, Link, Pods, to_api_server, webhook
-from constructs_lib.objects import KEEP, manifest, namespace
+from constructs_lib.objects import KEEP, KEEP_IN_HELM, manifest, namespace
 from constructs_lib.placement import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources, spread
 from constructs_lib.platform.baseline import BASELINE, FLUX_NAMESPACE
 
@@ -92,6 +92,7 @@ class VaultEso(Component):
         return {
             **pods("external-secrets", self.replicas),
             "installCRDs": True,
+            "crds": {"annotations": KEEP_IN_HELM},
             "leaderElect": True,
             "processClusterExternalSecret": False,
             "processClusterPushSecret": False,

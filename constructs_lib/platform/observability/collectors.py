@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from constructs_lib.component import Chart, Manifest, Release, Values
 from constructs_lib.monitoring import PROMETHEUS, scraped
 from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server, webhook
-from constructs_lib.objects import manifest
+from constructs_lib.objects import KEEP_IN_HELM, manifest
 from constructs_lib.placement import (
     ON_SYSTEM_POOL,
     SYSTEM_NODE_SELECTOR,
@@ -49,7 +49,7 @@ OPERATOR = Pods(NAMESPACE, "otel-operator", {"app.kubernetes.io/name": "opentele
 
 def part(env: Environment) -> Part:
     """Return the operator; the collectors themselves come after every backend."""
-    release = Release("opentelemetry-operator", NAMESPACE, CHART, _values(), stateful=True)
+    release = Release("opentelemetry-operator", NAMESPACE, CHART, _values())
     return Part(tuple(_links(env)), controllers=(release,))
 
 
@@ -74,7 +74,8 @@ def _values() -> Values:
         "resources": resources("50m", "128Mi", "256Mi"),
     }
     webhooks = {"certManager": {"enabled": True}, "autoGenerateCert": {"enabled": False}}
-    return {**ON_SYSTEM_POOL, "manager": manager, "admissionWebhooks": webhooks}
+    crds = {"create": True, "annotations": KEEP_IN_HELM}
+    return {**ON_SYSTEM_POOL, "crds": crds, "manager": manager, "admissionWebhooks": webhooks}
 
 
 def collectors(env: Environment) -> Iterator[Manifest]:

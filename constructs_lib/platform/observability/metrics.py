@@ -49,7 +49,7 @@ def part(env: Environment) -> Part:
     if not env.platform.observability.has_metrics:
         return Part()
     keys = {"admin-user": "username", "admin-password": "password"}
-    release = Release(RELEASE, NAMESPACE, CHART, _values(env, env.platform.observability.metrics), stateful=True)
+    release = Release(RELEASE, NAMESPACE, CHART, _values(env, env.platform.observability.metrics))
     grafana = external_secret(env, GRAFANA_SECRET, NAMESPACE, InVault("grafana", keys))
     return Part(tuple(_links()), controllers=(release,), credentials=(grafana,))
 

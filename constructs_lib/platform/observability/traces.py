@@ -66,7 +66,7 @@ def part(env: Environment) -> Part:
     if settings.bucket is None:
         return Part()
     keys = {"S3_ACCESS_KEY": "access_key_id", "S3_SECRET_KEY": "secret_access_key"}
-    release = Release("tempo", NAMESPACE, CHART, _values(env, settings, settings.bucket), stateful=True)
+    release = Release("tempo", NAMESPACE, CHART, _values(env, settings, settings.bucket))
     return Part(
         links=tuple(_links(env)),
         credentials=(external_secret(env, SECRET, NAMESPACE, InVault("traces", keys)),),
