@@ -17,7 +17,7 @@ from stacks.platform import PlatformStack
 from tests.support import ROOT, Synthesised, environment, everything, stack_of
 
 every_environment = pytest.mark.parametrize(
-    "env", (*load_all(ROOT / "environments"), everything()), ids=lambda env: env.name
+    "env", [*load_all(ROOT / "environments"), everything()], ids=lambda env: env.name
 )
 
 

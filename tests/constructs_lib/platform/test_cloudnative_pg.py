@@ -1,0 +1,156 @@
+"""Postgres: clusters, backups, recovery, roles and the pooler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from constructs_lib.environment import Environment
+from tests.support import environment
+
+ROLE = {"name": "shop"}
+CLUSTER: dict[str, Any] = {"name": "orders", "roles": [ROLE], "databases": [{"name": "shop", "owner": "shop"}]}
+
+
+def with_clusters(*clusters: dict[str, Any], file: str = "sandbox") -> Environment:
+    return environment(file, platform__cloudnative_pg={"clusters": list(clusters)})
+
+
+def objects(env: Environment) -> dict[tuple[str, str], dict[str, Any]]:
+    found = [item for layer in env.layers if layer.id.area == "databases" for item in layer.manifests]
+    return {(item["kind"], item["metadata"]["name"]): item for item in found}
+
+
+def cluster(**changes: Any) -> dict[str, Any]:
+    return objects(with_clusters(CLUSTER | changes))["Cluster", "orders"]["spec"]
+
+
+def test_an_empty_cluster_starts_with_its_first_database() -> None:
+    assert cluster()["bootstrap"] == {
+        "initdb": {"database": "shop", "owner": "shop", "secret": {"name": "orders-shop"}, "dataChecksums": True}
+    }
+
+
+def test_one_instance_has_no_budget_that_would_hold_up_a_drain() -> None:
+    assert cluster(instances=1)["enablePDB"] is False
+    assert cluster(instances=2)["enablePDB"] is True
+    assert not [key for key in objects(with_clusters(CLUSTER)) if key[0] == "PodDisruptionBudget"], "it makes its own"
+
+
+def test_three_instances_lose_no_commit_and_share_no_node() -> None:
+    three, two = cluster(instances=3), cluster(instances=2)
+    assert three["postgresql"]["synchronous"] == {"method": "any", "number": 1, "dataDurability": "required"}
+    assert three["affinity"]["podAntiAffinityType"] == "required"
+    assert "synchronous" not in two["postgresql"]
+    assert two["affinity"]["podAntiAffinityType"] == "preferred"
+
+
+def test_nobody_is_superuser() -> None:
+    assert cluster()["enableSuperuserAccess"] is False
+
+
+def test_the_log_is_archived_to_the_bucket_without_checksums_that_spaces_refuses() -> None:
+    (plugin,) = cluster()["plugins"]
+    assert plugin == {
+        "name": "barman-cloud.cloudnative-pg.io",
+        "isWALArchiver": True,
+        "parameters": {"barmanObjectName": "orders", "serverName": "orders"},
+    }
+    store = objects(with_clusters(CLUSTER | {"backup_retention": "14d"}))["ObjectStore", "orders"]["spec"]
+    assert store["retentionPolicy"] == "14d"
+    assert store["configuration"]["destinationPath"] == "s3://episodic-sandbox-backups/postgres"
+    assert store["configuration"]["endpointURL"] == "https://lon1.digitaloceanspaces.com"
+    sidecar = {item["name"]: item["value"] for item in store["instanceSidecarConfiguration"]["env"]}
+    assert set(sidecar.values()) == {"when_required"}
+    assert "serverName" not in store["configuration"], "the plugin wants it empty here"
+
+
+def test_base_backups_are_daily_and_by_the_plugin() -> None:
+    backup = objects(with_clusters(CLUSTER))["ScheduledBackup", "orders"]["spec"]
+    assert len(backup["schedule"].split()) == 6, "seconds first, or a daily backup runs every hour"
+    assert (backup["method"], backup["pluginConfiguration"]["name"]) == ("plugin", "barman-cloud.cloudnative-pg.io")
+
+
+def test_a_role_and_its_password_from_vault() -> None:
+    found = objects(with_clusters(CLUSTER))
+    (role,) = found["Cluster", "orders"]["spec"]["managed"]["roles"]
+    assert (role["name"], role["passwordSecret"]) == ("shop", {"name": "orders-shop"})
+    secret = found["ExternalSecret", "orders-shop"]["spec"]
+    assert secret["data"] == [
+        {"secretKey": "password", "remoteRef": {"key": "sandbox/platform/postgres/orders/shop", "property": "password"}}
+    ]
+    assert secret["target"]["template"]["type"] == "kubernetes.io/basic-auth"
+    assert secret["target"]["template"]["data"] == {"username": "shop", "password": "{{ .password }}"}
+
+
+def test_further_databases_are_objects_of_their_own_and_are_retained() -> None:
+    databases = [*CLUSTER["databases"], {"name": "shop_reports", "owner": "shop"}]
+    found = objects(with_clusters(CLUSTER | {"databases": databases}))
+    (database,) = [item for (kind, _), item in found.items() if kind == "Database"]
+    assert database["metadata"]["name"] == "orders-shop-reports"
+    assert database["spec"]["name"] == "shop_reports"
+    assert database["spec"]["databaseReclaimPolicy"] == "retain"
+
+
+def test_what_holds_data_is_never_pruned_or_replaced() -> None:
+    found = objects(with_clusters(CLUSTER))
+    for kind in ("Cluster", "ObjectStore"):
+        annotations = found[kind, "orders"]["metadata"]["annotations"]
+        assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+        assert annotations["kustomize.toolkit.fluxcd.io/force"] == "disabled"
+        assert annotations["helm.sh/resource-policy"] == "keep"
+
+
+def test_a_recovery_reads_the_old_archive_and_writes_a_new_one() -> None:
+    origin = {"server_name": "orders", "until": "2026-01-31T04:00:00Z"}
+    spec = cluster(server_name="orders-2", recover_from=origin)
+    assert spec["bootstrap"]["recovery"]["source"] == "origin"
+    assert spec["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": "2026-01-31T04:00:00Z"}
+    (external,) = spec["externalClusters"]
+    assert external["name"] == "origin"
+    assert external["plugin"]["parameters"]["serverName"] == "orders"
+    assert spec["plugins"][0]["parameters"]["serverName"] == "orders-2"
+
+
+def test_the_pooler_is_placed_and_sized() -> None:
+    found = objects(with_clusters(CLUSTER | {"pooler": {"instances": 3, "max_client_connections": 500}}))
+    spec = found["Pooler", "orders-pooler"]["spec"]
+    assert (spec["type"], spec["instances"]) == ("rw", 3)
+    assert spec["pgbouncer"] == {"poolMode": "transaction", "parameters": {"max_client_conn": "500"}}
+    assert spec["template"]["spec"]["nodeSelector"] == {"pool": "system"}
+
+
+def test_without_metrics_nobody_looks_for_them() -> None:
+    env = environment(platform__observability={"metrics": {"enabled": False}})
+    assert not [key for key in objects(env) if key[0] == "PodMonitor"]
+    assert ("PodMonitor", "main") in objects(environment())
+
+
+def test_without_clusters_there_is_the_operator_alone() -> None:
+    env = environment(platform__cloudnative_pg={})
+    assert [str(layer.id) for layer in env.layers if layer.id.area == "databases"] == ["databases-controllers"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"databases": [{"name": "a", "owner": "shpo"}]}, "unknown role 'shpo', known are shop; did you mean 'shop'"),
+        ({"storage": "20"}, "must be a size such as '20Gi'"),
+        ({"storage": "20 Gi"}, "must be a size such as '20Gi'"),
+        ({"storage": "0Gi"}, "must be a size such as '20Gi'"),
+        ({"backup_schedule": "0 2 * * *"}, "must be a schedule of six fields, seconds first"),
+        ({"roles": [{"name": "postgres"}]}, "must be a PostgreSQL name that the system does not keep"),
+        ({"roles": [ROLE, ROLE]}, "two entries have the name 'shop'; rename one of them"),
+        ({"recover_from": {"server_name": "orders"}}, "server_name must differ from recover_from.server_name"),
+        ({"roles": []}, "at least 1 item"),
+    ],
+)
+def test_bad_settings_are_refused(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        with_clusters(CLUSTER | changes)
+
+
+def test_two_clusters_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two entries have the name 'orders'; rename one of them"):
+        with_clusters(CLUSTER, CLUSTER)

@@ -1,0 +1,123 @@
+"""External Secrets: how it logs in to Vault, who may use its stores, and what brings the age key."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from constructs_lib.environment import Environment
+from constructs_lib.platform.vault_eso import STORE
+from tests.support import environment
+
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+def objects(env: Environment) -> dict[tuple[str, str], dict[str, Any]]:
+    (layer,) = [layer for layer in env.layers if layer.id == STORE]
+    return {(item["kind"], item["metadata"]["name"]): item for item in layer.manifests}
+
+
+def vault(env: Environment, store: str = "vault") -> dict[str, Any]:
+    return objects(env)["ClusterSecretStore", store]["spec"]["provider"]["vault"]
+
+
+def test_jwt_shows_a_short_token_with_its_audience() -> None:
+    assert vault(environment())["auth"] == {
+        "jwt": {
+            "path": "jwt-sandbox",
+            "role": "external-secrets",
+            "kubernetesServiceAccountToken": {
+                "serviceAccountRef": {"name": "vault", "namespace": "external-secrets", "audiences": ["vault"]},
+                "expirationSeconds": 600,
+            },
+        }
+    }
+
+
+def test_kubernetes_may_have_its_token_reviewed() -> None:
+    auth = {"method": "kubernetes", "mount": "k8s", "role": "eso", "audiences": ["a", "b"]}
+    env = environment(vault__auth=auth)
+    found = vault(env)["auth"]["kubernetes"]
+    assert (found["mountPath"], found["role"]) == ("k8s", "eso")
+    assert found["serviceAccountRef"]["audiences"] == ["a", "b"]
+    review = objects(env)["ClusterRoleBinding", "vault-token-review"]
+    assert review["roleRef"]["name"] == "system:auth-delegator"
+
+
+def test_approle_reads_its_secret_id_from_the_secret_of_the_flux_stack() -> None:
+    env = environment(vault__auth={"method": "approle", "mount": "approle", "role_id": "an-id"})
+    assert vault(env)["auth"]["appRole"] == {
+        "path": "approle",
+        "roleId": "an-id",
+        "secretRef": {"name": "vault-approle", "namespace": "flux-system", "key": "secret-id"},
+    }
+    assert ("ServiceAccount", "vault") not in objects(env)
+
+
+def test_tokens_are_made_for_one_account_alone() -> None:
+    (rule,) = objects(environment())["Role", "vault-token"]["rules"]
+    assert (rule["resources"], rule["resourceNames"]) == (["serviceaccounts/token"], ["vault"])
+    (release,) = [item for layer in environment().layers for item in layer.releases if item.name == "external-secrets"]
+    assert release.values["rbac"] == {"serviceAccountTokenCreate": False}
+
+
+def test_the_ca_bundle_is_given_where_there_is_one() -> None:
+    assert "caBundle" not in vault(environment())
+    assert base64.b64decode(vault(environment(vault__ca_bundle=CA))["caBundle"]).decode() == CA
+
+
+@pytest.mark.parametrize(
+    ("store", "conditions"),
+    [
+        ("vault", [{"namespaceSelector": {"matchLabels": {"app.kubernetes.io/part-of": "platform"}}}]),
+        ("vault-flux", [{"namespaces": ["flux-system"]}]),
+    ],
+)
+def test_each_store_serves_its_own_namespaces(store: str, conditions: list[Any]) -> None:
+    assert objects(environment())["ClusterSecretStore", store]["spec"]["conditions"] == conditions
+
+
+def test_the_age_key_outlives_everything() -> None:
+    item = objects(environment())["ExternalSecret", "sops-age"]
+    assert item["metadata"]["namespace"] == "flux-system"
+    assert item["metadata"]["annotations"]["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+    target = item["spec"]["target"]
+    assert (target["creationPolicy"], target["deletionPolicy"]) == ("Orphan", "Retain")
+    (entry,) = item["spec"]["data"]
+    assert entry == {"secretKey": "age.agekey", "remoteRef": {"key": "sandbox/flux", "property": "age_key"}}
+    assert item["spec"]["secretStoreRef"]["name"] == "vault-flux"
+
+
+def test_the_store_is_ready_only_when_it_says_so() -> None:
+    (layer,) = [layer for layer in environment().layers if layer.id == STORE]
+    assert {ready.kind for ready in layer.ready} == {"ClusterSecretStore", "ExternalSecret"}
+
+
+def test_every_credential_is_below_the_environments_path_in_vault() -> None:
+    found = [item for layer in environment().layers for item in layer.manifests if item["kind"] == "ExternalSecret"]
+    keys = {entry["remoteRef"]["key"] for item in found for entry in item["spec"]["data"]}
+    assert keys == {
+        *("sandbox/flux", "sandbox/platform/backups", "sandbox/platform/digitalocean-dns", "sandbox/platform/grafana"),
+        *("sandbox/platform/postgres/main/episodic", "sandbox/platform/rabbitmq/main/episodic"),
+        "sandbox/platform/valkey/main",
+    }
+
+
+def test_no_object_of_the_platform_is_a_secret() -> None:
+    assert not [
+        item for layer in environment("production").layers for item in layer.manifests if item["kind"] == "Secret"
+    ]
+
+
+def test_the_network_is_open_to_vaults_port() -> None:
+    env = environment(vault__address="https://vault.example.org:8201")
+    (policy,) = [
+        item
+        for layer in env.layers
+        for item in layer.manifests
+        if item["kind"] == "NetworkPolicy"
+        and item["metadata"] == {"name": "controller", "namespace": "external-secrets"}
+    ]
+    assert 8201 in {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
