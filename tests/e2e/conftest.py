@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.tofu import BINARY, Tofu
+from tests.e2e.cluster import CRDS, TOOLS, Cluster
+from tests.e2e.tofu import Tofu
 from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.fakes.spaces import FakeSpaces
-from tests.support import Synthesised
+from tests.support import ROOT, Synthesised
 
 OpenStack = Callable[..., Tofu]
 
@@ -40,14 +41,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
+def require(*tools: str) -> None:
+    """Skip where a tool is not built, or fail where `TOOLS_REQUIRED=1`."""
+    for path in (ROOT / "tools/bin" / tool for tool in tools):
+        if not path.exists():
+            stop = pytest.fail if os.environ.get("TOOLS_REQUIRED") == "1" else pytest.skip
+            stop(f"not built: {path} (make tools)")
+
+
 @pytest.fixture(scope="session")
 def tofu_is_built() -> None:
     """Skip where OpenTofu is not built."""
-    if BINARY.exists():
-        return
-    if os.environ.get("TOOLS_REQUIRED") == "1":
-        pytest.fail(f"not built: {BINARY} (make tools)")
-    pytest.skip(f"not built: {BINARY} (make tools)")
+    require("tofu")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A real API server that has no node and no CRD yet."""
+    require(*TOOLS)
+    if not CRDS.is_dir():
+        pytest.skip(f"no CRDs in {CRDS}; set CRDS")
+    with Cluster(tmp_path / "cluster") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

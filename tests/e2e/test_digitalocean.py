@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cdktf import App, Testing
+from cdktf import Testing
 
 from constructs_lib.environment import Environment
 from constructs_lib.fluxcd import INSTANCE, OPERATOR
-from constructs_lib.platform import cert_manager, traefik
 from stacks.flux import FluxStack
-from stacks.platform import PlatformStack
 from tests.e2e.conftest import Cloud, OpenStack
 from tests.e2e.tofu import Tofu
 from tests.fakes.charts import FakeCharts
@@ -134,25 +130,3 @@ def test_flux_is_planned_before_the_cluster_answers_and_its_secrets_are_in_no_fi
         assert b"hunter2" not in shown
         assert SECRET_ID.encode() not in shown
         assert cloud.api.cluster_token.encode() not in tofu.bytes()
-
-
-def test_apply_mode_is_planned_before_the_cluster_answers(cloud: Cloud, open_stack: OpenStack, tmp_path: Path) -> None:
-    cloud.api.add_cluster("episodic-sandbox")
-    with FakeCharts([traefik.CHART, cert_manager.CHART]) as charts:
-        env = environment(mode="apply", chart_mirror=charts.url)
-        app = App(outdir=str(tmp_path / "out"))
-        PlatformStack(app, "sandbox-platform", env=env)
-        app.synth()
-        synthesised = tmp_path / "out/stacks/sandbox-platform"
-        stack = json.loads((synthesised / "cdk.tf.json").read_text())
-        tofu = open_stack(stack, **cloud.environment())
-        shutil.copytree(synthesised / "assets", tofu.folder / "assets")
-        tofu.init()
-        assert planned(tofu) == dict.fromkeys(Synthesised(stack).addresses, "create")
-        resources = json.loads(tofu.run("show", "-json", "planned"))["planned_values"]["root_module"]["resources"]
-        values = {item["values"]["name"]: json.loads(item["values"]["values"][0]) for item in resources}
-        for layer in env.layers:
-            if layer.manifests:
-                assert values[str(layer.id)] == {"objects": list(layer.manifests)}
-            for release in layer.releases:
-                assert values[release.name] == release.values
