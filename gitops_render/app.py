@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typer
 
+DIFFERENT = 1
+"""The exit code of a command that found a difference or broke a rule."""
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Render the GitOps repository.")
 
 

@@ -9,21 +9,31 @@ from typing import Annotated
 import typer
 
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.errors import ConfigError, exit_on_bad_input, unknown
-from gitops_render.app import app
+from constructs_lib.errors import exit_on_bad_input
+from gitops_render.app import DIFFERENT, app
+from gitops_render.choice import chosen
+from gitops_render.difference import difference
+from gitops_render.repository import INDEX_NAME, render_repository
+from gitops_render.tree import Rendered
 from gitops_render.tree import render as render_environment
 from gitops_render.write import write
+
 
 @app.command()
 def render(
     output: Annotated[Path, typer.Option(help="The folder of the GitOps repository.")],
     environment: Annotated[list[str] | None, typer.Option(help="Only this environment; may be repeated.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace files that were edited by hand.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; show what would change, and exit 1.")] = False,
 ) -> None:
-    """Write the Flux tree of every environment, or of those named."""
+    """Write the Flux tree of every environment, or of those named, and the files that all share."""
     with exit_on_bad_input():
-        chosen = _chosen(load_all(), environment or [])
-        trees = {env.name: render_environment(env) for env in chosen}
+        environments = load_all()
+        trees = {env.name: render_environment(env) for env in chosen(environments, environment or [])}
+        trees[INDEX_NAME] = render_repository(environments)
+        if check:
+            _show_difference(output, trees)
+            return
         for name, rendered in trees.items():
             written = write(output, name, rendered, overwrite=overwrite)
             typer.echo(
@@ -31,15 +41,14 @@ def render(
             )
 
 
+def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
+    lines = [line for name, rendered in trees.items() for line in difference(output, name, rendered)]
+    if lines:
+        typer.echo("\n".join(lines))
+        raise typer.Exit(DIFFERENT)
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the environment files, which editors use."""
     typer.echo(json.dumps(Environment.model_json_schema(), indent=2))
-
-
-def _chosen(environments: tuple[Environment, ...], names: list[str]) -> list[Environment]:
-    known = [env.name for env in environments]
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"--environment: {unknown('environment', name, known)}")
-    return [env for env in environments if not names or env.name in names]

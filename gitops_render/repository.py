@@ -9,8 +9,8 @@ from constructs_lib.environment import Environment
 from gitops_render.sops_config import SOPS_FILE, sops_config
 from gitops_render.tree import Rendered
 
-INDEX_NAME = "_repository"
-"""The name of the shared files' index, which no environment can have."""
+INDEX_NAME = "_shared"
+"""The name of their index, which no environment can have."""
 
 SOURCE_IGNORE = b"""\
 # What Flux need not download: nothing here is applied.

@@ -37,20 +37,28 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
     Raises `ConfigError`, with nothing written, if a file was edited by hand or belongs to somebody else (unless
     `overwrite`), and if `output` cannot be written.
     """
-    index_path = INDEX_FOLDER / f"{environment}.json"
     with _reported(output):
-        index = _read_index(output / index_path)
+        index = read_index(output, environment)
         if not overwrite:
             _refuse_foreign(output, index, rendered.owned)
-        seeds = {path: data for path, data in rendered.seeds.items() if not (output / path).exists()}
-        wanted = rendered.owned | seeds
+        wanted = wanted_files(output, environment, rendered)
         changed = tuple(path for path, data in wanted.items() if _read(output / path) != data)
         removed = tuple(PurePosixPath(path) for path in index if PurePosixPath(path) not in rendered.owned)
-        digests = {str(path): _digest(data) for path, data in sorted(rendered.owned.items())}
-        new_index = (json.dumps(digests, indent=1) + "\n").encode()
-        if changed or removed or _read(output / index_path) != new_index:
-            _replace(output, {path: wanted[path] for path in changed} | {index_path: new_index}, removed)
-    return Written(changed, removed)
+        if changed or removed:
+            _replace(output, {path: wanted[path] for path in changed}, removed)
+    return Written(tuple(path for path in changed if path != index_path(environment)), removed)
+
+
+def wanted_files(output: Path, environment: str, rendered: Rendered) -> Tree:
+    """Return what should be in `output`: the owned files, seeds that nobody wrote yet, and, last, the index."""
+    seeds = {path: data for path, data in rendered.seeds.items() if not (output / path).exists()}
+    digests = {str(path): _digest(data) for path, data in sorted(rendered.owned.items())}
+    return rendered.owned | seeds | {index_path(environment): (json.dumps(digests, indent=1) + "\n").encode()}
+
+
+def index_path(environment: str) -> PurePosixPath:
+    """Return where the index of an environment's files is."""
+    return INDEX_FOLDER / f"{environment}.json"
 
 
 def _replace(output: Path, files: Tree, removed: tuple[PurePosixPath, ...]) -> None:
@@ -84,7 +92,12 @@ def _refuse_foreign(output: Path, index: dict[str, str], owned: Tree) -> None:
         raise ConfigError(*problems)
 
 
-def _read_index(path: Path) -> dict[str, str]:
+def read_index(output: Path, environment: str) -> dict[str, str]:
+    """Return the digest of each file that rendering `environment` wrote before, by its path.
+
+    Raises `ConfigError` if the index was edited.
+    """
+    path = output / index_path(environment)
     data = _read(path)
     if data is None:
         return {}

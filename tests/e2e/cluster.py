@@ -99,10 +99,13 @@ class Cluster:
             self.kubectl("apply", "--server-side", "-f", str(path))
         self.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=60s")
 
-    def start(self, name: str, *arguments: str) -> None:
+    def start(self, name: str, *arguments: str, **variables: str) -> None:
         """Start one of the built tools as part of the cluster; it is stopped with it."""
+        environ = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **variables}
         with (self.folder / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen([str(BIN / name), *arguments], cwd=self.folder, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                [str(BIN / name), *arguments], cwd=self.folder, env=environ, stdout=log, stderr=log
+            )
         self._running.append(process)
 
     def _start_etcd(self) -> None:

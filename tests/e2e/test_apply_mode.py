@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def test_it_is_applied_changed_and_destroyed(
 
 
 @contextmanager
-def jobs_completed(cluster: Cluster) -> Iterator[None]:
+def jobs_completed(cluster: Cluster) -> Generator[None]:
     """Complete every job meanwhile, for there is no node to run it."""
     done = threading.Event()
     worker = threading.Thread(target=_complete_jobs, args=(cluster, done))

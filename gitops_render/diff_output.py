@@ -1,0 +1,80 @@
+"""Differences as text, Markdown and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from html import escape
+from itertools import groupby
+from typing import Any
+
+from gitops_render.diff import Difference, Field
+
+MARKS = {"added": "+", "removed": "-", "changed": "~"}
+LONGEST = 80
+
+
+def to_text(differences: Sequence[Difference]) -> str:
+    """Return a line for each object and each changed field, under a line for each environment and area."""
+    lines: list[str] = []
+    for (environment, area), found in _grouped(differences):
+        lines.append(f"{environment} / {area}")
+        for item in found:
+            lines.append(f"  {MARKS[item.change]} {item.identity}")
+            lines += [f"      {field.path}: {_shown(field.old)} -> {_shown(field.new)}" for field in item.fields]
+    return "\n".join(lines) or "no difference"
+
+
+def to_markdown(differences: Sequence[Difference]) -> str:
+    """Return a table of counts, then what changed, folded for each environment."""
+    if not differences:
+        return "No rendered object changes.\n"
+    environments = sorted({item.identity.environment for item in differences})
+    lines = ["| environment | added | changed | removed |", "| --- | ---: | ---: | ---: |"]
+    for name in environments:
+        changes = [item.change for item in differences if item.identity.environment == name]
+        lines.append(f"| {name} | {changes.count('added')} | {changes.count('changed')} | {changes.count('removed')} |")
+    for name in environments:
+        lines += _details(name, [item for item in differences if item.identity.environment == name])
+    return "\n".join(lines) + "\n"
+
+
+def _details(name: str, differences: Sequence[Difference]) -> Iterator[str]:
+    yield from ("", "<details>", f"<summary><b>{name}</b>: {len(differences)} objects</summary>", "")
+    for (_, area), found in _grouped(differences):
+        yield from (f"**{area}**", "")
+        for item in found:
+            yield f"- {item.change} {_code(str(item.identity))}"
+            yield from (f"  - {_field(field)}" for field in item.fields)
+        yield ""
+    yield "</details>"
+
+
+def _field(field: Field) -> str:
+    return f"{_code(field.path)}: {_code(_shown(field.old))} → {_code(_shown(field.new))}"
+
+
+def _code(text: str) -> str:
+    """Return text that Markdown shows as it is: HTML, for a span of Markdown ends at a backtick."""
+    return f"<code>{escape(text).replace('|', '&#124;')}</code>"
+
+
+def to_json(differences: Iterable[Difference]) -> str:
+    """Return a list of objects with `environment`, `area`, `kind`, `namespace`, `name`, `change` and `fields`."""
+    return json.dumps([_plain(item) for item in differences], indent=2, default=str)
+
+
+def _plain(item: Difference) -> dict[str, Any]:
+    return {**item.identity._asdict(), "change": item.change, "fields": [asdict(field) for field in item.fields]}
+
+
+def _grouped(differences: Iterable[Difference]) -> Iterator[tuple[tuple[str, str], list[Difference]]]:
+    for key, found in groupby(differences, key=lambda item: (item.identity.environment, item.identity.area)):
+        yield key, list(found)
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

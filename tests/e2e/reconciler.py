@@ -1,0 +1,190 @@
+"""The real kustomize-controller on a real API server, following a real Git repository.
+
+source-controller cannot be built here, so `Sources` does its part: it archives the commit that each GitRepository asks
+for, serves it on loopback and says so in the object's status. Nothing else of Flux is faked; what needs a node or
+another controller (`HelmRelease`, custom resources) is called ready by `Health`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from flask import Response, abort
+
+from tests.e2e.cluster import Cluster
+from tests.fakes.server import FakeServer
+
+TOOLS = ("kustomize-controller",)
+NOW = "2026-01-01T00:00:00Z"
+READY_TYPES = ("Ready", "AllReplicasReady")
+
+
+class Repository:
+    """A GitOps repository with one branch, in which the tests commit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True)
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *arguments: str) -> str:
+        """Run git and return what it printed."""
+        identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+        command = ["git", *identity, *arguments]
+        return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(self, message: str) -> str:
+        """Commit everything and return the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+
+class Background:
+    """A function that runs every half second until the end."""
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self._step = step
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(0.5):
+            self._step()
+
+
+class Sources(FakeServer):
+    """Does source-controller's part for GitRepositories; those of other repositories get an empty archive."""
+
+    def __init__(self, cluster: Cluster, repository: Repository, url: str) -> None:
+        super().__init__()
+        self._cluster, self._repository, self._url = cluster, repository, url
+        self._archives: dict[str, bytes] = {}
+        self.app.add_url_rule("/<name>.tar.gz", view_func=self._serve)
+
+    def publish(self) -> None:
+        """Bring the status of every GitRepository up to date."""
+        found = json.loads(self._cluster.kubectl("get", "gitrepositories", "-A", "--output=json"))
+        for item in found["items"]:
+            reference = item["spec"].get("ref", {})
+            name = reference.get("commit") or reference.get("branch") or reference.get("name") or "main"
+            ours = item["spec"]["url"] == self._url
+            commit = self._repository.git("rev-parse", f"{name}^{{commit}}") if ours else "0" * 40
+            revision = f"{name}@sha1:{commit}"
+            if item.get("status", {}).get("artifact", {}).get("revision") != revision:
+                self._publish(item, revision, commit, ours=ours)
+
+    def _publish(self, item: dict[str, Any], revision: str, commit: str, *, ours: bool) -> None:
+        source = self._repository.folder if ours else None
+        self._archives[commit] = _archive(source, commit)
+        archive = {
+            "path": f"{commit}.tar.gz",
+            "url": f"{self.url}/{commit}.tar.gz",
+            "revision": revision,
+            "digest": f"sha256:{hashlib.sha256(self._archives[commit]).hexdigest()}",
+            "size": len(self._archives[commit]),
+            "lastUpdateTime": NOW,
+        }
+        patch_status(self._cluster, item, artifact=archive, conditions=[ready(item, "Ready")])
+
+    def _serve(self, name: str) -> Response:
+        if name not in self._archives:
+            abort(404)
+        return Response(self._archives[name], content_type="application/gzip")
+
+
+def _archive(repository: Path | None, commit: str) -> bytes:
+    if repository is None:
+        return _empty_release()
+    tree = subprocess.run(["git", "archive", "--format=tar", commit], cwd=repository, check=True, capture_output=True)
+    return gzip.compress(tree.stdout, mtime=0)
+
+
+def _empty_release() -> bytes:
+    """Return what stands for the release of an operator: a folder to apply, with nothing in it."""
+    text = b"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("config/installation/kustomization.yaml")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
+    return packed.getvalue()
+
+
+class Health:
+    """Calls ready what would need a node or another controller, except for what is named in `broken`."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.broken: set[str] = set()
+
+    def update(self) -> None:
+        """Patch the status of every HelmRelease and HelmRepository, and of every kind that a Kustomization waits for by expression."""
+        kinds = {"helmreleases.helm.toolkit.fluxcd.io", "helmrepositories.source.toolkit.fluxcd.io"}
+        tiers = json.loads(
+            self._cluster.kubectl("get", "kustomizations.kustomize.toolkit.fluxcd.io", "-A", "-o", "json")
+        )
+        for tier in tiers["items"]:
+            for rule in tier["spec"].get("healthCheckExprs", []):
+                kinds.add(f"{rule['kind'].lower()}.{rule['apiVersion'].partition('/')[0]}")
+        for kind in sorted(kinds):
+            printed = self._cluster.kubectl("get", kind, "-A", "--output=json", code=None)
+            for item in json.loads(printed)["items"] if printed.startswith("{") else []:
+                if item["metadata"]["name"] not in self.broken and not is_ready(item):
+                    more = {"readyInstances": 1, "currentPrimary": "main-1"} if item["kind"] == "Cluster" else {}
+                    patch_status(self._cluster, item, conditions=[ready(item, kind) for kind in READY_TYPES], **more)
+
+
+def is_ready(item: dict[str, Any]) -> bool:
+    """Return whether an object says that its present generation is ready."""
+    status = item.get("status", {})
+    conditions = {entry["type"]: entry["status"] for entry in status.get("conditions", [])}
+    current = status.get("observedGeneration", item["metadata"].get("generation")) == item["metadata"].get("generation")
+    return conditions.get("Ready") == "True" and current
+
+
+def ready(item: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return a condition that is true for the present generation."""
+    said = {"status": "True", "reason": "Test", "message": "said by the test", "lastTransitionTime": NOW}
+    return {"type": kind, "observedGeneration": item["metadata"]["generation"], **said}
+
+
+def patch_status(cluster: Cluster, item: dict[str, Any], **status: Any) -> None:
+    """Set fields of an object's status; fields that its kind does not have are dropped by the API server."""
+    named = (item["metadata"]["name"], "--namespace", item["metadata"].get("namespace", "default"))
+    kind = f"{item['kind'].lower()}.{item['apiVersion'].partition('/')[0]}"
+    status["observedGeneration"] = item["metadata"]["generation"]
+    patch = json.dumps({"status": status})
+    cluster.kubectl("patch", kind, *named, "--subresource=status", "--type=merge", "--patch", patch, code=None)
+
+
+def start_controller(cluster: Cluster) -> None:
+    """Start the real kustomize-controller as part of the cluster, quick to retry."""
+    cluster.start(
+        "kustomize-controller",
+        "--enable-leader-election=false",
+        *("--health-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0", "--events-addr", ""),
+        *("--requeue-dependency", "1s", "--min-retry-delay", "500ms", "--max-retry-delay", "2s"),
+        *("--interval-jitter-percentage", "0", "--concurrent", "10", "--no-cross-namespace-refs"),
+        *("--default-service-account", "default"),
+        KUBECONFIG=str(cluster.kubeconfig),
+        RUNTIME_NAMESPACE="flux-system",
+    )

@@ -1,0 +1,55 @@
+"""A real API server takes every rendered object, strictly."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import yaml
+
+from constructs_lib.environment import Environment, load_all
+from gitops_render.tree import render
+from tests.e2e.cluster import Cluster
+from tests.support import ROOT, everything
+
+
+def objects(env: Environment) -> list[dict[str, Any]]:
+    """Return every object that is sent to a cluster, namespaces first."""
+    rendered = render(env)
+    items = [yaml.safe_load(data) for data in (rendered.owned | rendered.seeds).values()]
+    sent = [item for item in items if not item["apiVersion"].startswith("kustomize.config.k8s.io/")]
+    return sorted(sent, key=lambda item: item["kind"] != "Namespace")
+
+
+def test_every_object_of_every_environment_is_taken(cluster: Cluster) -> None:
+    cluster.install_crds()
+    cluster.kubectl("create", "namespace", "flux-system")
+    for env in (*load_all(ROOT / "environments"), everything()):
+        items = objects(env)
+        assert len(items) > 120
+        cluster.apply(*(item for item in items if item["kind"] == "Namespace"))
+        printed = cluster.apply(*items, dry_run=True)
+        assert printed.count("serverside-applied") == len(items), printed
+    assert cluster.get("helmreleases", "traefik", "flux-system") is None, "a dry run changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        ("HelmRelease", ("spec", "intervall"), "1h"),
+        ("Cluster", ("spec", "instances"), "three"),
+        ("Valkey", ("spec", "storage", "storageClassName"), "do-block-storage"),
+    ],
+)
+def test_a_wrong_field_is_refused(cluster: Cluster, kind: str, path: tuple[str, ...], value: str) -> None:
+    cluster.install_crds()
+    for name in ("flux-system", "databases", "cache"):
+        cluster.kubectl("create", "namespace", name)
+    item = copy.deepcopy(next(item for item in objects(everything()) if item["kind"] == kind))
+    cluster.apply(item, dry_run=True)
+    target = item
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = value
+    assert path[-1] in cluster.apply(item, dry_run=True, code=1)
