@@ -26,7 +26,12 @@ from tests.fakes.server import FakeServer
 
 TOOLS = ("kustomize-controller",)
 NOW = "2026-01-01T00:00:00Z"
-READY_TYPES = ("Ready", "AllReplicasReady")
+
+SAYS: dict[str, dict[str, Any]] = {
+    "Cluster": {"status": {"readyInstances": 1, "currentPrimary": "main-1"}},
+    "RabbitmqCluster": {"type": "AllReplicasReady"},
+}
+"""How kinds say that they are ready, other than by the condition `Ready`."""
 
 
 class Repository:
@@ -137,7 +142,7 @@ class Health:
         self.broken: set[str] = set()
 
     def update(self) -> None:
-        """Patch the status of every HelmRelease and HelmRepository, and of every kind that a Kustomization waits for by expression."""
+        """Patch every HelmRelease and HelmRepository, and every kind that a Kustomization waits for by expression."""
         kinds = {"helmreleases.helm.toolkit.fluxcd.io", "helmrepositories.source.toolkit.fluxcd.io"}
         tiers = json.loads(
             self._cluster.kubectl("get", "kustomizations.kustomize.toolkit.fluxcd.io", "-A", "-o", "json")
@@ -149,16 +154,18 @@ class Health:
             printed = self._cluster.kubectl("get", kind, "-A", "--output=json", code=None)
             for item in json.loads(printed)["items"] if printed.startswith("{") else []:
                 if item["metadata"]["name"] not in self.broken and not is_ready(item):
-                    more = {"readyInstances": 1, "currentPrimary": "main-1"} if item["kind"] == "Cluster" else {}
-                    patch_status(self._cluster, item, conditions=[ready(item, kind) for kind in READY_TYPES], **more)
+                    said = SAYS.get(item["kind"], {})
+                    conditions = [ready(item, said.get("type", "Ready"))]
+                    patch_status(self._cluster, item, conditions=conditions, **said.get("status", {}))
 
 
 def is_ready(item: dict[str, Any]) -> bool:
     """Return whether an object says that its present generation is ready."""
     status = item.get("status", {})
     conditions = {entry["type"]: entry["status"] for entry in status.get("conditions", [])}
+    wanted = SAYS.get(item.get("kind", ""), {}).get("type", "Ready")
     current = status.get("observedGeneration", item["metadata"].get("generation")) == item["metadata"].get("generation")
-    return conditions.get("Ready") == "True" and current
+    return conditions.get(wanted) == "True" and current
 
 
 def ready(item: dict[str, Any], kind: str) -> dict[str, Any]:

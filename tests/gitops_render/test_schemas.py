@@ -23,7 +23,7 @@ BUILT_IN = ("v1", "kustomize.config.k8s.io/", "rbac.authorization.k8s.io/", "net
 
 
 @pytest.mark.skipif(not SCHEMAS.is_dir(), reason=f"no schemas in {SCHEMAS}; set CRD_SCHEMAS")
-@pytest.mark.parametrize("env", (*load_all(ROOT / "environments"), everything()), ids=lambda env: env.name)
+@pytest.mark.parametrize("env", [*load_all(ROOT / "environments"), everything()], ids=lambda env: env.name)
 def test_custom_resources_fit_their_schemas(env: Environment) -> None:
     rendered = render(env)
     items = {path: yaml.safe_load(data) for path, data in (rendered.owned | rendered.seeds).items()}

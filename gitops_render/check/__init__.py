@@ -1,0 +1,93 @@
+"""Policies over the rendered tree and the synthesised JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from constructs_lib.errors import ConfigError
+from gitops_render.check import flux, safety, stacks
+from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Finding, Found, Item, Policy, Stack, Tree
+
+REGISTERED = (flux, safety, stacks)
+"""The modules of policies: importing one registers what is in it."""
+
+POLICIES: tuple[Policy, ...] = (*TREE_POLICIES, *STACK_POLICIES)
+
+
+def check_trees(trees: Iterable[Tree]) -> list[Finding]:
+    """Return what breaks a policy in these trees."""
+    return [
+        _finding(policy, found)
+        for tree in trees
+        for policy in TREE_POLICIES
+        if policy.of_tree is not None
+        for found in policy.of_tree(tree)
+    ]
+
+
+def check_stacks(found: Iterable[Stack]) -> list[Finding]:
+    """Return what breaks a policy in these stacks."""
+    return [
+        _finding(policy, broken)
+        for stack in found
+        for policy in STACK_POLICIES
+        if policy.of_stack is not None
+        for broken in policy.of_stack(stack)
+    ]
+
+
+def read_trees(root: Path) -> list[Tree]:
+    """Return the trees of all environments in a rendered repository. Raises `ConfigError` if one cannot be read."""
+    if not (root / "clusters").is_dir():
+        raise ConfigError(f"{root}: holds no rendered tree; render one, or name another with --tree")
+    items: dict[str, list[Item]] = {}
+    for path in sorted(root.rglob("*.yaml")):
+        relative = PurePosixPath(path.relative_to(root))
+        environment = _environment(relative)
+        if environment is not None:
+            items.setdefault(environment, []).extend(Item(relative, data) for data in _read_objects(path))
+    return [Tree(name, tuple(found)) for name, found in sorted(items.items())]
+
+
+def read_stacks(root: Path) -> list[Stack]:
+    """Return the synthesised stacks in a folder. Raises `ConfigError` if there is none or one cannot be read."""
+    paths = sorted(root.glob("stacks/*/cdk.tf.json"))
+    if not paths:
+        raise ConfigError(f"{root}: holds no stack; synthesise them, or name another folder with --stacks")
+    return [Stack(PurePosixPath(path.relative_to(root)), _read_json(path)) for path in paths]
+
+
+def _environment(path: PurePosixPath) -> str | None:
+    match path.parts:
+        case ("clusters" | "apps", environment, *_, _):
+            return environment
+        case ("platform", _, environment, *_, _):
+            return environment
+        case _:
+            return None
+
+
+def _read_objects(path: Path) -> Iterator[dict[str, object]]:
+    try:
+        found = list(yaml.load_all(path.read_bytes(), yaml.CSafeLoader))
+    except (OSError, yaml.YAMLError):
+        raise ConfigError(f"{path}: cannot be read as YAML; render again") from None
+    for item in found:
+        if not isinstance(item, dict) or not {"apiVersion", "kind"} <= item.keys():
+            raise ConfigError(f"{path}: holds no Kubernetes object; remove it, or render again")
+        yield item
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        raise ConfigError(f"{path}: cannot be read as JSON; synthesise again") from None
+
+
+def _finding(policy: Policy, found: Found) -> Finding:
+    return Finding(policy.id, str(found.path), found.subject, found.message, policy.fix)

@@ -1,0 +1,185 @@
+"""Policies on what Flux is told to do: order, sources, releases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gitops_render.check.model import KUSTOMIZE, Found, Item, Tree, at, tree_policy
+
+ROOT_SOURCES = {("GitRepository", "flux-system")}
+"""What the flux stack makes, and no file here."""
+
+PROVIDERS = {
+    "cert-manager.io": "cert-manager",
+    "traefik.io": "traefik",
+    "external-secrets.io": "external-secrets",
+    "postgresql.cnpg.io": "cloudnative-pg",
+    "barmancloud.cnpg.io": "plugin-barman-cloud",
+    "rabbitmq.com": "rabbitmq-cluster-operator",
+    "hyperspike.io": "valkey-operator",
+    "opentelemetry.io": "opentelemetry-operator",
+    "opensearch.org": "opensearch-operator",
+    "monitoring.coreos.com": "prometheus-operator-crds",
+}
+"""Which chart, or which repository of an operator, brings the kinds of an API group."""
+
+
+@tree_policy(
+    "FLUX001",
+    "a Kustomization without these waits an hour after a failure, or leaves behind what was removed",
+    "set interval, retryInterval, timeout and prune: true, and neither suspend nor force",
+)
+def _complete(tree: Tree) -> Iterator[Found]:
+    for tier in tree.tiers.values():
+        missing = [key for key in ("interval", "retryInterval", "timeout") if not tier.spec.get(key)]
+        if missing:
+            yield at(tier, f"has no {' and no '.join(missing)}")
+        if tier.spec.get("prune") is not True:
+            yield at(tier, "does not prune what is removed")
+        yield from (at(tier, f"sets {key}") for key in ("suspend", "force") if tier.spec.get(key))
+
+
+@tree_policy("FLUX002", "Flux fails on a path that is not there", "correct spec.path, or render the folder")
+def _path_exists(tree: Tree) -> Iterator[Found]:
+    folders = {str(item.path.parent) for item in tree.items}
+    for tier in tree.folders.values():
+        if tier.spec["path"].removeprefix("./") not in folders:
+            yield at(tier, f"reads {tier.spec['path']}, which holds no file")
+
+
+@tree_policy("FLUX003", "nothing is fetched from a source that is not there", "correct sourceRef, or add the source")
+def _source_exists(tree: Tree) -> Iterator[Found]:
+    known = {(item.kind, item.name) for item in tree.of("GitRepository", "HelmRepository")} | ROOT_SOURCES
+    for item in tree.of("Kustomization", "HelmRelease", group=""):
+        if item.group == KUSTOMIZE:
+            continue
+        wanted = item.spec["sourceRef"] if item.kind == "Kustomization" else item.spec["chart"]["spec"]["sourceRef"]
+        if (wanted.get("kind"), wanted.get("name")) not in known:
+            yield at(item, f"reads {wanted.get('kind')} {wanted.get('name')}, which does not exist")
+
+
+@tree_policy("FLUX004", "a tier waits for ever for one that is not there", "correct dependsOn, or add the tier")
+def _dependency_exists(tree: Tree) -> Iterator[Found]:
+    for tier in tree.tiers.values():
+        for needed in tier.spec.get("dependsOn", ()):
+            if needed["name"] not in tree.tiers:
+                yield at(tier, f"waits for {needed['name']}, which does not exist")
+
+
+@tree_policy("FLUX005", "tiers that wait for each other never start", "remove one dependency of the loop")
+def _no_loop(tree: Tree) -> Iterator[Found]:
+    yield from (at(tier, "waits for itself") for name, tier in tree.tiers.items() if name in tree.waits_for(name))
+
+
+@tree_policy(
+    "FLUX006",
+    "Flux checks a whole tier before it applies it, and fails on a kind that is not known yet",
+    "let its tier depend on the tier of the chart that brings its kind",
+)
+def _kinds_are_known(tree: Tree) -> Iterator[Found]:
+    brought = {item.name: tree.tier_of(item) for item in tree.of("HelmRelease", "GitRepository")}
+    for item in tree.items:
+        group = next((group for group in PROVIDERS if item.group in (group, f"acme.{group}")), None)
+        tier = tree.tier_of(item)
+        if group is None or tier is None:
+            continue
+        provider = brought.get(PROVIDERS[group])
+        if provider is None or provider.name not in tree.waits_for(tier.name):
+            yield at(item, f"does not come after {PROVIDERS[group]}, which brings its kind")
+
+
+@tree_policy("FLUX007", "a tier that does not wait is ready before its objects are", "set wait: true")
+def _waits(tree: Tree) -> Iterator[Found]:
+    for tier in tree.tiers.values():
+        if tier.spec.get("wait") is not True and tier.spec["path"] != f"./clusters/{tree.environment}/tiers":
+            yield at(tier, "does not wait until its objects are ready")
+
+
+@tree_policy("FLUX008", "Flux applies what kustomization.yaml lists, and no more", "list exactly the folder's files")
+def _listed(tree: Tree) -> Iterator[Found]:
+    for listing in tree.of("Kustomization", group=KUSTOMIZE):
+        beside = {item.path.name for item in tree.items if item.path.parent == listing.path.parent} - {
+            listing.path.name
+        }
+        listed = set(listing.data.get("resources", ()))
+        for name in sorted(beside ^ listed):
+            yield Found(listing.path, name, "is not listed" if name in beside else "is listed, but is no file")
+
+
+@tree_policy("FLUX009", "two tiers that own one object undo each other's changes", "remove it from one of the files")
+def _one_owner(tree: Tree) -> Iterator[Found]:
+    first: dict[tuple[str, str], Item] = {}
+    for item in (item for item in tree.items if item.group != KUSTOMIZE):
+        owner = first.setdefault((item.group, str(item)), item)
+        if owner is not item:
+            yield at(item, f"is in {owner.path} too")
+
+
+@tree_policy("FLUX010", "a locked-down Flux acts as an account without rights by default", "set serviceAccountName")
+def _account(tree: Tree) -> Iterator[Found]:
+    for item in (*tree.tiers.values(), *tree.of("HelmRelease")):
+        if not item.spec.get("serviceAccountName"):
+            yield at(item, "names no service account")
+
+
+@tree_policy(
+    "FLUX011", "what is fetched without encryption can be changed on the way", "use https://, ssh:// or oci://"
+)
+def _encrypted_sources(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("GitRepository", "HelmRepository", "OCIRepository"):
+        if not str(item.spec.get("url", "")).startswith(("https://", "ssh://", "oci://")):
+            yield at(item, f"is fetched from {item.spec.get('url')}")
+
+
+@tree_policy("HELM001", "a range upgrades without a commit", "give the chart's exact version")
+def _exact_version(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("HelmRelease"):
+        version = str(item.spec["chart"]["spec"].get("version", ""))
+        if not re.fullmatch(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.-]+)?", version):
+            yield at(item, f"has the version '{version}'")
+
+
+@tree_policy("HELM002", "a release that outlasts its tier makes both fail in turns", "shorten spec.timeout")
+def _shorter_than_tier(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("HelmRelease"):
+        tier = tree.tier_of(item)
+        if tier and _seconds(item.spec.get("timeout", "5m")) >= _seconds(tier.spec.get("timeout", "5m")):
+            yield at(item, f"may take {item.spec.get('timeout', '5m')}, as long as its tier {tier.name}")
+
+
+def _seconds(duration: str) -> int:
+    units = {"h": 3600, "m": 60, "s": 1}
+    return sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([hms])", duration))
+
+
+@tree_policy("HELM003", "what is changed or deleted by hand stays so", "set driftDetection.mode: enabled")
+def _drift(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("HelmRelease"):
+        if item.spec.get("driftDetection", {}).get("mode") != "enabled":
+            yield at(item, "does not repair drift")
+
+
+@tree_policy("HELM004", "Helm never upgrades CRDs by itself", "set install.crds and upgrade.crds: CreateReplace")
+def _crds(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("HelmRelease"):
+        if any(item.spec.get(step, {}).get("crds") != "CreateReplace" for step in ("install", "upgrade")):
+            yield at(item, "does not upgrade the CRDs of its chart")
+
+
+@tree_policy(
+    "HELM005", "a release that failed once stays failed", "set a strategy or remediation for install and for upgrade"
+)
+def _remediation(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("HelmRelease"):
+        for step in ("install", "upgrade"):
+            settings = item.spec.get(step, {})
+            if not (settings.get("strategy") or settings.get("remediation", {}).get("retries")):
+                yield at(item, f"gives up after one failed {step}")
+
+
+@tree_policy("HELM006", "an address of oci:// is read as a web page without its type", "set type: oci")
+def _oci_type(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("HelmRepository"):
+        if str(item.spec.get("url", "")).startswith("oci://") != (item.spec.get("type") == "oci"):
+            yield at(item, f"has the type {item.spec.get('type', 'default')}")

@@ -1,0 +1,230 @@
+"""Policies on secrets, networks, transport and data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from constructs_lib.objects import PRIVILEGED_REASON
+from gitops_render.check.model import Found, Item, Tree, at, tree_policy, walk
+
+FLUX_OWN = {"flux-system", "kube-system"}
+"""Flux brings policies of its own, and DigitalOcean owns the other."""
+
+KEPT = "kustomize.toolkit.fluxcd.io/prune"
+STATEFUL = ("Cluster", "ObjectStore", "Database", "RabbitmqCluster", "Valkey", "OpenSearchCluster")
+STATEFUL_GROUPS = ("postgresql.cnpg.io", "barmancloud.cnpg.io", "rabbitmq.com", "hyperspike.io", "opensearch.org")
+OWN_BUDGETS = {
+    "postgresql.cnpg.io": "cnpg.io/cluster",
+    "hyperspike.io": "app.kubernetes.io/instance",
+    "opensearch.org": "opensearch.org/opensearch-cluster",
+}
+"""Operators that make a PodDisruptionBudget themselves, and the label by which theirs selects pods."""
+
+WEBHOOKS = {
+    "cert-manager": 10250,
+    "external-secrets": 10250,
+    "kube-prometheus-stack": 10250,
+    "cloudnative-pg": 9443,
+    "opentelemetry-operator": 9443,
+    "opensearch-operator": 9443,
+}
+"""Charts that bring an admission webhook, and its port."""
+
+GONE = (
+    ("external-secrets.io", "v1beta1"),
+    ("helm.toolkit.fluxcd.io", "v2beta"),
+    ("kustomize.toolkit.fluxcd.io", "v1beta"),
+    ("source.toolkit.fluxcd.io", "v1beta"),
+    ("notification.toolkit.fluxcd.io", "v1beta2"),
+    ("opensearch.opster.io", ""),
+)
+
+
+@tree_policy("SEC001", "whoever reads the repository reads the secret", "seal it, or bring it from Vault")
+def _no_clear_text(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("Secret"):
+        if "sops" not in item.data and (item.data.get("data") or item.data.get("stringData")):
+            yield at(item, "is in clear text")
+
+
+@tree_policy(
+    "SEC002",
+    "the age key comes through the store: what the store waits for cannot be decrypted yet",
+    "let the sealed tier come after the store, and decrypt nowhere else",
+)
+def _store_needs_no_key(tree: Tree) -> Iterator[Found]:
+    stores = {tier.name for item in tree.of("ClusterSecretStore") if (tier := tree.tier_of(item))}
+    for tier in tree.tiers.values():
+        if "decryption" in tier.spec and not stores <= tree.waits_for(tier.name):
+            yield at(tier, "decrypts, but does not come after the secrets store")
+    for item in (item for item in tree.items if "sops" in item.data):
+        tier = tree.tier_of(item)
+        if tier is None or "decryption" not in tier.spec:
+            yield at(item, "is encrypted in a tier that does not decrypt")
+
+
+@tree_policy("SEC003", "a privileged pod owns its node", f"lower the standard, or say why in {PRIVILEGED_REASON}")
+def _privileged(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("Namespace"):
+        level = item.data["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce")
+        if level is None:
+            yield at(item, "enforces no pod security standard")
+        if level == "privileged" and not item.annotations.get(PRIVILEGED_REASON):
+            yield at(item, "allows privileged pods without a reason")
+
+
+@tree_policy("SEC004", "a secret from a store that is not there never comes", "correct secretStoreRef")
+def _store_exists(tree: Tree) -> Iterator[Found]:
+    stores = {item.name for item in tree.of("ClusterSecretStore")}
+    for item in tree.of("ExternalSecret"):
+        name = item.spec.get("secretStoreRef", {}).get("name")
+        if name not in stores:
+            yield at(item, f"reads the store {name}, which does not exist")
+
+
+@tree_policy("SEC005", "a store without conditions serves every namespace", "set conditions, and an https:// server")
+def _store_is_closed(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("ClusterSecretStore"):
+        if not item.spec.get("conditions"):
+            yield at(item, "serves every namespace")
+        if not str(item.spec.get("provider", {}).get("vault", {}).get("server", "")).startswith("https://"):
+            yield at(item, "reaches Vault without TLS")
+
+
+@tree_policy("SEC006", "a moving tag changes what runs without a commit", "give the image an exact tag or digest")
+def _pinned_images(tree: Tree) -> Iterator[Found]:
+    for item in tree.items:
+        for path, value in walk(item.data):
+            key = path.rpartition(".")[2]
+            if key in ("image", "imageName") and isinstance(value, str):
+                tag = value.rpartition("/")[2].partition(":")[2]
+                if "@sha256:" not in value and tag in ("", "latest"):
+                    yield at(item, f"runs {value} ({path})")
+            if key in ("newTag", "tag") and value == "latest":
+                yield at(item, f"runs the tag latest ({path})")
+
+
+@tree_policy("SEC007", "the API server does not serve it, or will not soon", "use the current version")
+def _served(tree: Tree) -> Iterator[Found]:
+    for item in tree.items:
+        version = item.data["apiVersion"].rpartition("/")[2]
+        if any(item.group == group and version.startswith(start) for group, start in GONE):
+            yield at(item, f"is of {item.data['apiVersion']}")
+
+
+@tree_policy("SEC008", "a certificate from an issuer that is not there never comes", "correct issuerRef")
+def _issuer_exists(tree: Tree) -> Iterator[Found]:
+    issuers = {item.name for item in tree.of("ClusterIssuer")}
+    for item in tree.items:
+        wanted = (
+            item.spec.get("issuerRef", {}).get("name") if item.kind == "Certificate" else item.spec.get("certIssuer")
+        )
+        if wanted is not None and wanted not in issuers:
+            yield at(item, f"is issued by {wanted}, which does not exist")
+
+
+@tree_policy("SEC009", "an issuer without account key or solver gets no certificate", "complete spec.acme")
+def _acme(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("ClusterIssuer"):
+        acme = item.spec.get("acme")
+        if acme is None:
+            continue
+        if not str(acme.get("server", "")).startswith("https://"):
+            yield at(item, "reaches its server without TLS")
+        if not acme.get("privateKeySecretRef", {}).get("name"):
+            yield at(item, "names no secret for its account key")
+        if not acme.get("solvers"):
+            yield at(item, "has no solver")
+
+
+@tree_policy("NET001", "without it every pod talks to every other", "add a default-deny for Ingress and Egress")
+def _closed(tree: Tree) -> Iterator[Found]:
+    closed = {
+        item.namespace
+        for item in tree.of("NetworkPolicy")
+        if not item.spec.get("podSelector")
+        and {"Ingress", "Egress"} <= set(item.spec.get("policyTypes", ()))
+        and not item.spec.get("ingress")
+        and not item.spec.get("egress")
+    }
+    for item in tree.of("Namespace"):
+        if item.name not in closed | FLUX_OWN:
+            yield at(item, "has no default-deny")
+
+
+@tree_policy("NET002", "the API server cannot call a webhook that is closed, and refuses every object", "open its port")
+def _webhooks_reachable(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("HelmRelease"):
+        port = WEBHOOKS.get(item.spec["chart"]["spec"]["chart"])
+        namespace = item.spec.get("targetNamespace", item.namespace)
+        if port is not None and port not in set(_open_ports(tree, namespace)):
+            yield at(item, f"has a webhook on port {port}, which is closed in {namespace}")
+
+
+def _open_ports(tree: Tree, namespace: str) -> Iterator[int]:
+    for policy in tree.of("NetworkPolicy"):
+        for rule in policy.spec.get("ingress", ()) if policy.namespace == namespace else ():
+            if "from" not in rule:
+                yield from (port["port"] for port in rule.get("ports", ()))
+
+
+@tree_policy("TLS001", "what is not encrypted can be read on the way", "switch TLS on, and plain listeners off")
+def _services_speak_tls(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("RabbitmqCluster"):
+        if item.spec.get("tls", {}).get("disableNonTLSListeners") is not True:
+            yield at(item, "listens without TLS")
+    for item in tree.of("Valkey"):
+        if item.spec.get("tls") is not True or item.spec.get("anonymousAuth") is not False:
+            yield at(item, "lets clients in without TLS or without a password")
+
+
+@tree_policy("TLS002", "what leaves the cluster without TLS can be read on the way", "use https://, and name a secret")
+def _outside_is_tls(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("ObjectStore"):
+        if not str(item.spec.get("configuration", {}).get("endpointURL", "")).startswith("https://"):
+            yield at(item, "writes backups without TLS")
+    for item in tree.of("Ingress"):
+        if not item.spec.get("tls"):
+            yield at(item, "serves without TLS")
+
+
+@tree_policy("DATA001", "an object that is gone from Git takes its data with it", f"annotate it {KEPT}: disabled")
+def _kept(tree: Tree) -> Iterator[Found]:
+    for item in tree.items:
+        holds_data = item.kind in STATEFUL and item.group in STATEFUL_GROUPS
+        if (holds_data or item.kind in ("Namespace", "PersistentVolumeClaim")) and not _is_kept(item):
+            yield at(item, "is pruned when it is removed from Git")
+        if item.annotations.get("kustomize.toolkit.fluxcd.io/force") == "enabled":
+            yield at(item, "is deleted and made anew where it cannot be changed")
+
+
+def _is_kept(item: Item) -> bool:
+    return item.annotations.get(KEPT) == "disabled"
+
+
+@tree_policy("DATA002", "of five fields the first is read as seconds: daily is hourly", "use six fields, and plugin")
+def _backups(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("ScheduledBackup"):
+        if len(str(item.spec.get("schedule", "")).split()) != 6:
+            yield at(item, f"has the schedule '{item.spec.get('schedule')}'")
+        if item.spec.get("method") != "plugin":
+            yield at(item, "backs up by a method that the operator removes in 1.31")
+
+
+@tree_policy("DATA003", "a pod with two budgets cannot be evicted, and its node never drains", "remove this budget")
+def _one_budget(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("PodDisruptionBudget"):
+        labels = item.spec.get("selector", {}).get("matchLabels", {})
+        for group, label in OWN_BUDGETS.items():
+            owners = {other.name for other in tree.items if other.group == group and other.namespace == item.namespace}
+            if labels.get(label) in owners:
+                yield at(item, "selects pods for which their operator makes a budget")
+
+
+@tree_policy("POD001", "a pod without a memory limit can take its node down", "set requests, and a limit for memory")
+def _sized(tree: Tree) -> Iterator[Found]:
+    sized = ("Cluster", "RabbitmqCluster", "Valkey", "OpenTelemetryCollector")
+    for item in tree.of(*sized):
+        sizes = item.spec.get("resources", {})
+        if not ({"cpu", "memory"} <= set(sizes.get("requests", {})) and "memory" in sizes.get("limits", {})):
+            yield at(item, "has no requests, or no limit for memory")

@@ -1,0 +1,279 @@
+"""Each policy fires on the project's own tree or stacks, once they are broken in its way, and only then."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+
+from constructs_lib.environment import load_all
+from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks
+from gitops_render.check.model import Item, Stack, Tree
+from gitops_render.tree import render
+from tests.gitops_render.test_cli import cli
+from tests.support import ROOT, Synthesised, environment, everything
+
+Manifest = dict[str, Any]
+
+
+def tree_of(env: Any) -> Tree:
+    rendered = render(env)
+    files = rendered.owned | rendered.seeds
+    return Tree(env.name, tuple(Item(path, yaml.safe_load(data)) for path, data in files.items()))
+
+
+@pytest.mark.parametrize("env", [*load_all(ROOT / "environments"), everything()], ids=lambda env: env.name)
+def test_the_own_tree_is_clean(env: Any) -> None:
+    assert check_trees([tree_of(env)]) == []
+
+
+def test_the_own_stacks_are_clean(stacks: dict[str, Synthesised]) -> None:
+    assert check_stacks(Stack(PurePosixPath(name), stack.data) for name, stack in stacks.items()) == []
+
+
+class Broken:
+    """The tree of the sandbox, to be broken."""
+
+    def __init__(self) -> None:
+        self.items = [copy.deepcopy(item) for item in tree_of(environment()).items]
+
+    def one(self, kind: str, name: str = "", group: str = "") -> Manifest:
+        found = (i for i in self.items if i.kind == kind and name in ("", i.name) and i.group.startswith(group))
+        return next(found).data
+
+    def tier(self, name: str) -> Manifest:
+        return self.one("Kustomization", name, "kustomize.toolkit")["spec"]
+
+    def release(self, name: str = "traefik") -> Manifest:
+        return self.one("HelmRelease", name)["spec"]
+
+    def remove(self, kind: str, name: str) -> None:
+        self.items = [item for item in self.items if (item.kind, item.name) != (kind, name)]
+
+    def add(self, kind: str, api: str = "v1", folder: str = "platform/traefik/sandbox/configs", **body: Any) -> None:
+        data = {"apiVersion": api, "kind": kind, "metadata": {"name": "added", "namespace": "traefik"}, **body}
+        self.items.append(Item(PurePosixPath(folder, f"{kind.lower()}-added.yaml"), data))
+        listing = next(item for item in self.items if item.path == PurePosixPath(folder, "kustomization.yaml"))
+        listing.data["resources"].append(f"{kind.lower()}-added.yaml")
+
+    def findings(self) -> set[str]:
+        return {finding.policy for finding in check_trees([Tree("sandbox", tuple(self.items))])}
+
+
+def pop(mapping: Manifest, key: str) -> None:
+    mapping.pop(key)
+
+
+def webhook_closed(tree: Broken) -> None:
+    tree.remove("NetworkPolicy", "webhook")
+
+
+BREAKS: dict[str, list[Callable[[Broken], None]]] = {
+    "FLUX001": [
+        lambda t: pop(t.tier("traefik-configs"), "retryInterval"),
+        lambda t: t.tier("traefik-configs").update(prune=False),
+        lambda t: t.tier("traefik-configs").update(suspend=True),
+        lambda t: t.tier("traefik-configs").update(force=True),
+    ],
+    "FLUX002": [lambda t: t.tier("traefik-configs").update(path="./platform/nowhere")],
+    "FLUX003": [
+        lambda t: t.tier("traefik-configs")["sourceRef"].update(kind="Bucket"),
+        lambda t: t.release()["chart"]["spec"]["sourceRef"].update(name="nothing"),
+    ],
+    "FLUX004": [lambda t: t.tier("traefik-configs")["dependsOn"].append({"name": "nothing"})],
+    "FLUX005": [lambda t: t.tier("traefik-controllers")["dependsOn"].append({"name": "traefik-configs"})],
+    "FLUX006": [
+        lambda t: t.tier("traefik-configs").update(dependsOn=[{"name": "baseline-rbac"}]),
+        lambda t: t.remove("GitRepository", "rabbitmq-cluster-operator"),
+    ],
+    "FLUX007": [lambda t: t.tier("traefik-configs").update(wait=False)],
+    "FLUX008": [
+        lambda t: t.remove("Middleware", "rate-limit"),
+        lambda t: t.items.append(Item(PurePosixPath("platform/traefik/sandbox/configs/x.yaml"), t.one("TLSOption"))),
+    ],
+    "FLUX009": [
+        lambda t: t.items.append(Item(PurePosixPath("platform/cache/sandbox/configs/x.yaml"), t.one("TLSOption")))
+    ],
+    "FLUX010": [lambda t: pop(t.tier("apps"), "serviceAccountName"), lambda t: pop(t.release(), "serviceAccountName")],
+    "FLUX011": [lambda t: t.one("GitRepository", "platform")["spec"].update(url="http://github.com/x/y")],
+    "HELM001": [
+        lambda t: t.release()["chart"]["spec"].update(version="41.x"),
+        lambda t: pop(t.release()["chart"]["spec"], "version"),
+    ],
+    "HELM002": [lambda t: t.release().update(timeout="10m")],
+    "HELM003": [lambda t: t.release()["driftDetection"].update(mode="warn")],
+    "HELM004": [lambda t: pop(t.release()["upgrade"], "crds")],
+    "HELM005": [lambda t: pop(t.release()["install"], "strategy")],
+    "HELM006": [lambda t: pop(t.one("HelmRepository", "quay-io-jetstack-charts")["spec"], "type")],
+    "SEC001": [
+        lambda t: t.add("Secret", stringData={"a": "b"}),
+        lambda t: t.add("Secret", data={"a": "Yg=="}),
+    ],
+    "SEC002": [
+        lambda t: t.tier("secrets-controllers").update(decryption={"provider": "sops"}),
+        lambda t: t.add("Secret", data={"a": "ENC[]"}, sops={}),
+    ],
+    "SEC003": [
+        lambda t: t.one("Namespace", "observability-agents")["metadata"].update(annotations={}),
+        lambda t: t.one("Namespace", "traefik")["metadata"].update(labels={}),
+    ],
+    "SEC004": [lambda t: t.one("ExternalSecret")["spec"]["secretStoreRef"].update(name="nothing")],
+    "SEC005": [
+        lambda t: t.one("ClusterSecretStore")["spec"].update(conditions=[]),
+        lambda t: t.one("ClusterSecretStore")["spec"]["provider"]["vault"].update(server="http://vault"),
+    ],
+    "SEC006": [
+        lambda t: t.one("RabbitmqCluster")["spec"].update(image="rabbitmq"),
+        lambda t: t.one("Cluster")["spec"].update(imageName="host:5000/postgresql:latest"),
+        lambda t: t.tier("rabbitmq-cluster-operator")["images"][0].update(newTag="latest"),
+    ],
+    "SEC007": [lambda t: t.one("ExternalSecret").update(apiVersion="external-secrets.io/v1beta1")],
+    "SEC008": [
+        lambda t: t.one("Certificate")["spec"]["issuerRef"].update(name="nothing"),
+        lambda t: t.one("Valkey")["spec"].update(certIssuer="nothing"),
+    ],
+    "SEC009": [
+        lambda t: t.one("ClusterIssuer", "letsencrypt-staging")["spec"]["acme"].update(server="http://acme"),
+        lambda t: t.one("ClusterIssuer", "letsencrypt-staging")["spec"]["acme"].update(solvers=[]),
+        lambda t: t.one("ClusterIssuer", "letsencrypt-staging")["spec"]["acme"].update(privateKeySecretRef={}),
+    ],
+    "NET001": [lambda t: t.one("NetworkPolicy", "default-deny")["spec"].update(policyTypes=["Ingress"])],
+    "NET002": [webhook_closed],
+    "TLS001": [
+        lambda t: t.one("RabbitmqCluster")["spec"]["tls"].update(disableNonTLSListeners=False),
+        lambda t: t.one("Valkey")["spec"].update(anonymousAuth=True),
+    ],
+    "TLS002": [
+        lambda t: t.one("ObjectStore")["spec"]["configuration"].update(endpointURL="http://x"),
+        lambda t: t.add("Ingress", "networking.k8s.io/v1", spec={"rules": []}),
+    ],
+    "DATA001": [
+        lambda t: t.one("Cluster")["metadata"].update(annotations={}),
+        lambda t: t.one("Namespace", "traefik")["metadata"].update(annotations={}),
+        lambda t: t.one("Valkey")["metadata"]["annotations"].update({"kustomize.toolkit.fluxcd.io/force": "enabled"}),
+    ],
+    "DATA002": [
+        lambda t: t.one("ScheduledBackup")["spec"].update(schedule="0 2 * * *"),
+        lambda t: pop(t.one("ScheduledBackup")["spec"], "method"),
+    ],
+    "DATA003": [
+        lambda t: (
+            t.add(
+                "PodDisruptionBudget",
+                "policy/v1",
+                spec={"selector": {"matchLabels": {"cnpg.io/cluster": "main"}}},
+            )
+            or t.items[-1].data["metadata"].update(namespace="databases")
+        )
+    ],
+    "POD001": [
+        lambda t: pop(t.one("Cluster")["spec"], "resources"),
+        lambda t: pop(t.one("Valkey")["spec"]["resources"], "limits"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("policy", "break_it"), [(policy, break_it) for policy, breaks in BREAKS.items() for break_it in breaks]
+)
+def test_a_broken_tree_is_found(policy: str, break_it: Callable[[Broken], None]) -> None:
+    tree = Broken()
+    assert tree.findings() == set()
+    break_it(tree)
+    assert policy in tree.findings()
+
+
+STACK_BREAKS: dict[str, tuple[str, Callable[[Manifest], Any]]] = {
+    "TOFU001": ("sandbox-state", lambda d: d["terraform"]["encryption"]["plan"].update(enforced=False)),
+    "TOFU002": ("sandbox-flux", lambda d: d["resource"].update(kubernetes_manifest={"x": {}})),
+    "TOFU003": (
+        "gitops-repository",
+        lambda d: next(iter(d["resource"]["github_repository_deploy_key"].values())).update(read_only=False),
+    ),
+    "TOFU004": ("sandbox-cluster", lambda d: d.update(output={"kubeconfig": {"value": "x", "sensitive": True}})),
+    "TOFU005": (
+        "sandbox-state",
+        lambda d: next(iter(d["resource"]["digitalocean_spaces_bucket"].values())).update(acl="public-read"),
+    ),
+    "TOFU006": (
+        "sandbox-state",
+        lambda d: d["terraform"]["required_providers"]["digitalocean"].update(version="~> 2.71"),
+    ),
+}
+
+
+@pytest.mark.parametrize("policy", STACK_BREAKS)
+def test_a_broken_stack_is_found(policy: str, stacks: dict[str, Synthesised]) -> None:
+    name, break_it = STACK_BREAKS[policy]
+    data = copy.deepcopy(stacks[name].data)
+    assert check_stacks([Stack(PurePosixPath(name), data)]) == []
+    break_it(data)
+    assert {finding.policy for finding in check_stacks([Stack(PurePosixPath(name), data)])} == {policy}
+
+
+def test_every_policy_is_broken_by_a_test() -> None:
+    assert [policy.id for policy in POLICIES] == [*BREAKS, *STACK_BREAKS]
+
+
+def test_a_budget_of_other_pods_is_no_second_one() -> None:
+    tree = Broken()
+    tree.add("PodDisruptionBudget", "policy/v1", spec={"selector": {"matchLabels": {"app": "mine"}}})
+    assert "DATA003" not in tree.findings()
+
+
+def test_an_image_by_digest_needs_no_tag() -> None:
+    tree = Broken()
+    tree.one("RabbitmqCluster")["spec"].update(image=f"host:5000/rabbitmq@sha256:{'0' * 64}")
+    assert tree.findings() == set()
+
+
+@pytest.fixture
+def rendered(tmp_path: Path, stacks: dict[str, Synthesised]) -> Path:
+    """A folder in which all is rendered and synthesised, as `make` leaves it."""
+    (tmp_path / "environments").symlink_to(ROOT / "environments")
+    assert cli(tmp_path, "render", "--output", "gitops.out")[0] == 0
+    for name, stack in stacks.items():
+        folder = tmp_path / "cdktf.out/stacks" / name
+        folder.mkdir(parents=True)
+        (folder / "cdk.tf.json").write_text(json.dumps(stack.data))
+    return tmp_path
+
+
+def test_the_command(rendered: Path) -> None:
+    code, printed, _ = cli(rendered, "check")
+    assert (code, printed.splitlines()[-1]) == (0, f"{len(POLICIES)} policies, 0 findings")
+    broken = rendered / "gitops.out/platform/cache/staging/configs/valkey-cache-main.yaml"
+    broken.write_text(broken.read_text().replace("tls: true", "tls: false"))
+    code, printed, _ = cli(rendered, "check")
+    assert code == 1
+    assert printed.startswith("TLS001 platform/cache/staging/configs/valkey-cache-main.yaml: Valkey cache main lets")
+    assert "Fix: switch TLS on" in printed
+    code, printed, _ = cli(rendered, "check", "--json")
+    assert (code, [item["policy"] for item in json.loads(printed)]) == (1, ["TLS001"])
+
+
+def test_the_policies_are_listed_with_reason_and_fix(tmp_path: Path) -> None:
+    code, printed, _ = cli(tmp_path, "check", "--list", "--json")
+    listed = json.loads(printed)
+    assert (code, [row["id"] for row in listed]) == (0, [policy.id for policy in POLICIES])
+    assert all(row["reason"] and row["fix"] for row in listed)
+    assert cli(tmp_path, "check", "--list")[1].count("Fix: ") == len(POLICIES)
+
+
+def test_what_cannot_be_read_is_told(rendered: Path) -> None:
+    code, _, said = cli(rendered, "check", "--tree", "nowhere")
+    assert (code, said) == (2, "nowhere: holds no rendered tree; render one, or name another with --tree\n")
+    code, _, said = cli(rendered, "check", "--stacks", "nowhere")
+    assert (code, said) == (2, "nowhere: holds no stack; synthesise them, or name another folder with --stacks\n")
+    (rendered / "gitops.out/apps/sandbox/x.yaml").write_text("a: [")
+    code, _, said = cli(rendered, "check")
+    assert (code, said) == (2, "gitops.out/apps/sandbox/x.yaml: cannot be read as YAML; render again\n")
+
+
+def test_stacks_are_read_from_their_folder(rendered: Path) -> None:
+    assert len(read_stacks(rendered / "cdktf.out")) == 10
