@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.support import ROOT, run_python
+from tests.support import ROOT, environment_data, run_python
 
 Project = Callable[..., Path]
 
@@ -66,3 +67,39 @@ def test_the_schema_is_printed(tmp_path: Path) -> None:
     code, out, _ = cli(tmp_path, "schema")
     assert code == 0
     assert json.loads(out)["properties"].keys() >= {"region", "cluster", "vault", "platform"}
+
+
+def test_check_shows_what_would_change_and_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "environments").symlink_to(ROOT / "environments")
+    code, printed, _ = cli(tmp_path, "render", "--output", "out", "--check")
+    assert (code, (tmp_path / "out").exists()) == (1, False)
+    assert "+++ b/clusters/sandbox/tiers.yaml" in printed
+    assert cli(tmp_path, "render", "--output", "out")[0] == 0
+    assert cli(tmp_path, "render", "--output", "out", "--check") == (0, "", "")
+    path = tmp_path / "out/clusters/sandbox/tiers.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("prune: true", "prune: false"))
+    code, printed, _ = cli(tmp_path, "render", "--output", "out", "--check")
+    assert (code, "-  prune: false\n" in printed, "+  prune: true\n" in printed) == (1, True, True)
+    assert path.read_text() != before
+
+
+def test_check_shows_files_that_are_left_over(tmp_path: Path, project: Project) -> None:
+    folder = project()
+    assert cli(folder, "render", "--output", "out")[0] == 0
+    data = environment_data(platform__rabbitmq_operator={"enabled": False})
+    project(sandbox=data)
+    code, printed, _ = cli(folder, "render", "--output", "out", "--check")
+    assert code == 1
+    assert "--- a/platform/messaging/sandbox/configs/rabbitmqcluster-messaging-main.yaml\n+++ /dev/null" in printed
+
+
+def test_the_shared_files_know_every_recipient(project: Project) -> None:
+    keys = {name: f"age1{letter * 58}" for name, letter in (("env", "q"), ("recovery", "p"))}
+    data = environment_data(sops_recipient=keys["env"], gitops__recovery_recipient=keys["recovery"])
+    folder = project(sandbox=data)
+    assert cli(folder, "render", "--output", "out")[0] == 0
+    (rule,) = yaml.safe_load((folder / "out/.sops.yaml").read_text())["creation_rules"]
+    assert rule["path_regex"] == r"^platform/secrets/sandbox/sealed/secret-.*\.yaml$"
+    assert rule["age"] == f"{keys['env']},{keys['recovery']}"
+    assert "/.github" in (folder / "out/.sourceignore").read_text()

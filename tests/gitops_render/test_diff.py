@@ -1,0 +1,134 @@
+"""What differs between two rendered trees, and how it is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from constructs_lib.errors import ConfigError
+from gitops_render.diff import diff
+from gitops_render.diff_output import to_json, to_markdown, to_text
+from gitops_render.tree import render
+from gitops_render.write import write
+from tests.gitops_render.test_cli import cli
+from tests.support import environment
+
+LIMIT = "platform/traefik/sandbox/configs/middleware-traefik-rate-limit.yaml"
+
+
+@pytest.fixture
+def trees(tmp_path: Path) -> tuple[Path, Path]:
+    """Two equal trees of the sandbox."""
+    for name in ("old", "new"):
+        write(tmp_path / name, "sandbox", render(environment()))
+    return tmp_path / "old", tmp_path / "new"
+
+
+def put(path: Path, **data: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump({"apiVersion": "v1", **data}))
+
+
+def test_equal_trees(trees: tuple[Path, Path]) -> None:
+    assert diff(*trees) == []
+    assert (to_text([]), to_markdown([]), to_json([])) == ("no difference", "No rendered object changes.\n", "[]")
+
+
+def test_a_changed_setting_is_one_field_of_one_object(tmp_path: Path) -> None:
+    write(tmp_path / "old", "sandbox", render(environment()))
+    write(tmp_path / "new", "sandbox", render(environment(platform__traefik={"replicas": 1, "requests_per_second": 5})))
+    found = diff(tmp_path / "old", tmp_path / "new")
+    assert to_text(found) == (
+        "sandbox / traefik\n"
+        "  ~ Middleware traefik rate-limit\n"
+        "      spec.rateLimit.average: 100 -> 5\n"
+        "      spec.rateLimit.burst: 200 -> 10"
+    )
+
+
+def test_added_and_removed_objects(trees: tuple[Path, Path]) -> None:
+    old, new = trees
+    (new / LIMIT).unlink()
+    put(new / "apps/sandbox/web.yaml", kind="ConfigMap", metadata={"name": "web", "namespace": "episodic"})
+    found = {(item.change, str(item.identity), item.identity.area) for item in diff(old, new)}
+    assert found == {
+        ("removed", "Middleware traefik rate-limit", "traefik"),
+        ("added", "ConfigMap episodic web", "apps"),
+    }
+
+
+def test_a_file_that_only_moved_is_no_difference(trees: tuple[Path, Path]) -> None:
+    old, new = trees
+    (new / LIMIT).rename(new / LIMIT.replace("rate-limit", "renamed"))
+    assert diff(old, new) == []
+
+
+def test_an_item_of_a_list_is_told_by_its_place_and_a_longer_list_whole(tmp_path: Path) -> None:
+    for name, ports in (("old", [{"port": 1}, {"port": 2}]), ("new", [{"port": 1}, {"port": 3}])):
+        put(tmp_path / name / "apps/x/a.yaml", kind="Service", metadata={"name": "a"}, spec={"ports": ports})
+    (item,) = diff(tmp_path / "old", tmp_path / "new")
+    assert [(field.path, field.old, field.new) for field in item.fields] == [("spec.ports[1].port", 2, 3)]
+
+
+def test_no_value_of_a_secret_is_shown(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        put(tmp_path / name / "apps/x/a.yaml", kind="Secret", metadata={"name": "a"}, data={"key": f"{name}-hunter2"})
+        sealed = {"sops": {"mac": f"{name}-hunter2"}, "metadata": {"name": "b"}}
+        put(tmp_path / name / "platform/secrets/x/sealed/b.yaml", kind="Secret", **sealed)
+    found = diff(tmp_path / "old", tmp_path / "new")
+    assert {field.path for item in found for field in item.fields} == {"data.key", "sops.mac"}
+    assert "hunter2" not in to_text(found) + to_markdown(found) + to_json(found)
+
+
+def test_markdown_shows_text_as_it_is(tmp_path: Path) -> None:
+    for name, value in (("old", "a"), ("new", "</details>| `x` <b>\n" + "long " * 50)):
+        put(tmp_path / name / "apps/x/a.yaml", kind="ConfigMap", metadata={"name": "a"}, data={"k": value})
+    shown = to_markdown(diff(tmp_path / "old", tmp_path / "new"))
+    assert "| x | 0 | 1 | 0 |" in shown
+    assert shown.count("</details>") == 1
+    line = next(line for line in shown.splitlines() if "data.k" in line)
+    assert "&lt;/details&gt;&#124; `x` &lt;b&gt;" in line
+    assert line.endswith("…</code>")
+
+
+def test_json_for_machines(tmp_path: Path) -> None:
+    for name, value in (("old", 1), ("new", 2)):
+        put(tmp_path / name / "apps/x/a.yaml", kind="ConfigMap", metadata={"name": "a"}, data={"k": value})
+    assert json.loads(to_json(diff(tmp_path / "old", tmp_path / "new"))) == [
+        {
+            "environment": "x",
+            "area": "apps",
+            "kind": "ConfigMap",
+            "namespace": "",
+            "name": "a",
+            "change": "changed",
+            "fields": [{"path": "data.k", "old": 1, "new": 2}],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("a: [", "cannot be read as YAML"), ("- 1", "holds no Kubernetes object"), ("a: 1", "holds no Kubernetes object")],
+)
+def test_a_file_that_is_no_object_is_told(trees: tuple[Path, Path], text: str, sentence: str) -> None:
+    old, new = trees
+    (new / "apps/sandbox/x.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=rf"apps/sandbox/x\.yaml: {sentence}"):
+        diff(old, new)
+
+
+def test_the_command(trees: tuple[Path, Path]) -> None:
+    folder = trees[0].parent
+    assert cli(folder, "diff", "old", "new")[:2] == (0, "no difference\n")
+    path = trees[1] / LIMIT
+    path.write_text(path.read_text().replace("average: 100", "average: 7"))
+    code, printed, _ = cli(folder, "diff", "old", "new", "--format", "markdown")
+    assert (code, "| sandbox | 0 | 1 | 0 |" in printed) == (1, True)
+    code, printed, _ = cli(folder, "diff", "old", "new", "--json")
+    assert (code, json.loads(printed)[0]["fields"][0]["new"]) == (1, 7)
+    code, _, said = cli(folder, "diff", "old", "nowhere")
+    assert (code, said) == (2, "nowhere: is not a folder; give two folders that `render` wrote\n")
