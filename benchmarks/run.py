@@ -28,7 +28,7 @@ import cdktf_cdktf_provider_helm, cdktf_cdktf_provider_kubernetes
 """
 SYNTH = f"import runpy; runpy.run_path({str(ROOT / 'main.py')!r}, run_name='__main__')"
 PLAIN_SYNTH = f"import constructs_lib{PLAIN}{SYNTH}"
-RENDER = "from gitops_render.cli import app; app(['render', '--output', 'out'], standalone_mode=False)"
+RENDER = "from gitops_render.commands import app; app(['render', '--output', 'out'], standalone_mode=False)"
 
 
 class Run(NamedTuple):

@@ -27,6 +27,14 @@ _LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 Name = Annotated[str, *_matching(_LABEL, "1 to 63 lower-case letters, digits and hyphens, starting with a letter")]
 """A DNS label (RFC 1123) that starts with a letter: what DigitalOcean, Kubernetes and OpenTofu all accept as a name."""
 
+ServiceName = Annotated[
+    str,
+    *_matching(
+        r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", "1 to 40 lower-case letters, digits and hyphens, starting with a letter"
+    ),
+]
+"""The name of a cluster of Postgres, RabbitMQ or Valkey: their operators put suffixes to it, within 63 characters."""
+
 BucketName = Annotated[
     str, *_matching(r"[a-z0-9][-a-z0-9]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and inner hyphens")
 ]

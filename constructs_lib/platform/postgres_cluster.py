@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from constructs_lib.component import Manifest, Settings
 from constructs_lib.errors import unknown
-from constructs_lib.fields import Cpu, Days, Instant, Memory, Name, SixFieldSchedule, SqlName, Storage
+from constructs_lib.fields import Cpu, Days, Instant, Memory, Name, ServiceName, SixFieldSchedule, SqlName, Storage
 from constructs_lib.network import Pods
 from constructs_lib.objects import kept, manifest
 from constructs_lib.placement import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
@@ -63,7 +63,7 @@ class Recovery(Settings):
 class PostgresCluster(Settings):
     """A Postgres cluster with continuous backup."""
 
-    name: Name
+    name: ServiceName
     instances: int = Field(default=1, ge=1, le=9, description="A primary and its replicas.")
     storage: Storage = "10Gi"
     wal_storage: Storage = "5Gi"

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from constructs_lib.component import Manifest, Settings
 from constructs_lib.errors import unknown
-from constructs_lib.fields import Cpu, Memory, Name, Storage
+from constructs_lib.fields import Cpu, Memory, Name, ServiceName, Storage
 from constructs_lib.objects import kept, manifest
 from constructs_lib.placement import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources, spread
 from constructs_lib.platform.cert_manager import certificate
@@ -58,7 +58,7 @@ class Policy(Settings):
 class RabbitmqCluster(Settings):
     """A RabbitMQ broker: TLS alone, quorum queues by default."""
 
-    name: Name
+    name: ServiceName
     replicas: Literal[1, 3, 5, 7] = Field(default=1, description="Nodes; an odd number, so that there is a majority.")
     storage: Storage = "10Gi"
     cpu: Cpu = "250m"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Release, Settings, Values
-from constructs_lib.fields import Cpu, Memory, Name, Storage
+from constructs_lib.fields import Cpu, Memory, ServiceName, Storage
 from constructs_lib.monitoring import scraped
 from constructs_lib.network import Link, Pods, to_api_server
 from constructs_lib.objects import kept, manifest, namespace
@@ -41,7 +41,7 @@ NODES = Pods(NAMESPACE, "valkey", {"app.kubernetes.io/component": "valkey"})
 class ValkeyCluster(Settings):
     """A Valkey cluster with TLS and a password from Vault. Clients use the Service of its name, port 6379."""
 
-    name: Name
+    name: ServiceName
     shards: int = Field(default=1, ge=1, le=100, description="Primaries among which the keys are divided.")
     replicas: int = Field(default=0, ge=0, le=5, description="Replicas of each primary.")
     storage: Storage = "2Gi"

@@ -127,11 +127,11 @@ def _empty_release() -> bytes:
     """Return what stands for the release of an operator: a folder to apply, with nothing in it."""
     text = b"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+    with tarfile.open(fileobj=packed, mode="w") as archive:
         entry = tarfile.TarInfo("config/installation/kustomization.yaml")
         entry.size = len(text)
         archive.addfile(entry, io.BytesIO(text))
-    return packed.getvalue()
+    return gzip.compress(packed.getvalue(), mtime=0)
 
 
 class Health:

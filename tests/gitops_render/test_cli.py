@@ -56,7 +56,7 @@ def test_bad_arguments_are_one_sentence(project: Project, cause: str) -> None:
 
 def test_rendering_imports_neither_cdktf_nor_jsii(project: Project) -> None:
     code = (
-        "import sys; from gitops_render.cli import app; app(['render', '--output', 'out'], standalone_mode=False);"
+        "import sys; from gitops_render.commands import app; app(['render', '--output', 'out'], standalone_mode=False);"
         "print(sorted({name.split('.')[0] for name in sys.modules} & {'cdktf', 'jsii', 'constructs'}))"
     )
     result = run_python("-c", code, folder=project())

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from constructs_lib.environment import Environment
+from gitops_render.tree import render
 from tests.support import environment
 
 ROLE = {"name": "shop"}
@@ -154,3 +160,27 @@ def test_bad_settings_are_refused(changes: dict[str, Any], sentence: str) -> Non
 def test_two_clusters_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two entries have the name 'orders'; rename one of them"):
         with_clusters(CLUSTER, CLUSTER)
+
+
+@given(
+    name=st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True),
+    size=st.from_regex(r"[1-9]\d{0,4}(Mi|Gi|Ti)", fullmatch=True),
+)
+@settings(deadline=None, max_examples=25)
+def test_every_accepted_name_and_size_reaches_every_reader_as_it_is(name: str, size: str) -> None:
+    env = with_clusters(CLUSTER | {"name": name, "storage": size})
+    path = f"platform/databases/sandbox/configs/cluster-databases-{name}.yaml"
+    (data,) = [data for where, data in render(env).owned.items() if str(where) == path]
+    for read in (yaml.safe_load, YAML(typ="safe", pure=True).load):
+        item = read(data.decode())
+        assert (item["metadata"]["name"], item["spec"]["storage"]["size"]) == (name, size)
+    assert len(path.rpartition("/")[2]) < 255
+
+
+@given(st.text(max_size=70))
+@settings(deadline=None, max_examples=50)
+def test_every_other_name_is_refused_with_a_sentence(name: str) -> None:
+    if re.fullmatch(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", name, re.ASCII):
+        return
+    with pytest.raises(ValueError, match=r"must be 1 to 40 lower-case letters|may not hold"):
+        with_clusters(CLUSTER | {"name": name})

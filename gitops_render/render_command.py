@@ -1,4 +1,4 @@
-"""The command line of the renderer."""
+"""The commands that render the tree, and print the schema of what it is rendered from."""
 
 from __future__ import annotations
 
