@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,17 +13,25 @@ from typing import Any
 import pytest
 import yaml
 
-from constructs_lib.environment import Environment, load
+from constructs_lib.environment import Environment
 from gitops_render.promote import promote
+from gitops_render.repository import INDEX_NAME, render_repository
+from gitops_render.seal import seal
 from gitops_render.tree import render
 from gitops_render.write import write
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import BIN, Cluster
 from tests.e2e.conftest import require
 from tests.e2e.reconciler import TOOLS, Background, Health, Repository, Sources, is_ready, start_controller
-from tests.support import ROOT
+from tests.support import environment
 
 NAMES = ("sandbox", "staging", "production")
 WAIT_SECONDS = 150
+SEALED = """
+apiVersion: v1
+kind: Secret
+metadata: {name: sealed, namespace: databases}
+stringData: {password: hunter2-hunter2}
+"""
 
 
 class GitOps:
@@ -91,18 +100,31 @@ def _flux(api_version: str, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def environments() -> dict[str, Environment]:
-    """The project's own environments."""
-    return {name: load(ROOT / "environments" / f"{name}.yaml") for name in NAMES}
+def age_key(tmp_path: Path) -> tuple[str, str]:
+    """A pair of age keys: the private half as Vault holds it, and the public half."""
+    require("sops", "age-keygen")
+    made = subprocess.run([BIN / "age-keygen"], capture_output=True, text=True, check=True).stdout
+    return made, next(line.rpartition(" ")[2] for line in made.splitlines() if "public key" in line)
 
 
 @pytest.fixture
-def gitops(cluster: Cluster, environments: dict[str, Environment], tmp_path: Path) -> Iterator[GitOps]:
+def environments(age_key: tuple[str, str]) -> dict[str, Environment]:
+    """The project's own environments, each with a key for sealed secrets."""
+    return {name: environment(name, sops_recipient=age_key[1]) for name in NAMES}
+
+
+@pytest.fixture
+def gitops(
+    cluster: Cluster, environments: dict[str, Environment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[GitOps]:
     """A repository with every environment's tree in its first commit, and a cluster with Flux."""
     require(*TOOLS)
     repository = Repository(tmp_path / "gitops")
     for env in environments.values():
         write(repository.folder, env.name, render(env))
+    write(repository.folder, INDEX_NAME, render_repository(list(environments.values())))
+    monkeypatch.setenv("SOPS", str(BIN / "sops"))
+    seal(repository.folder, "sandbox", {"the test": SEALED})
     repository.commit("seed")
     cluster.install_crds()
     cluster.kubectl("create", "namespace", "flux-system")
@@ -132,7 +154,15 @@ def label_of(cluster: Cluster) -> str | None:
     return found["metadata"].get("labels", {}).get("test") if found else None
 
 
-def test_tiers_come_up_in_order_and_objects_come_and_go(gitops: GitOps, environments: dict[str, Environment]) -> None:
+def give_key(cluster: Cluster, private: str) -> None:
+    """Put the age key where External Secrets would bring it from Vault."""
+    secret = ("create", "secret", "generic", "sops-age", "--namespace", "flux-system")
+    cluster.kubectl(*secret, "--from-file=age.agekey=/dev/stdin", text=private)
+
+
+def test_tiers_come_up_in_order_and_objects_come_and_go(
+    gitops: GitOps, environments: dict[str, Environment], age_key: tuple[str, str]
+) -> None:
     cluster, repository = gitops.cluster, gitops.repository
     gitops.health.broken.add("external-secrets")
     gitops.follow(environments["sandbox"])
@@ -143,11 +173,13 @@ def test_tiers_come_up_in_order_and_objects_come_and_go(gitops: GitOps, environm
         assert not is_ready(waiting[name]), f"{name} comes after the secrets' controllers"
     assert cluster.get("clusters.postgresql.cnpg.io", "main", "databases") is None
     gitops.health.broken.clear()
-    # The real key comes from Vault; decryption needs a Secret of this name, even where nothing is encrypted.
-    cluster.kubectl("create", "secret", "generic", "sops-age", "--namespace", "flux-system")
+    give_key(cluster, age_key[0])
     gitops.hurry()
     gitops.until_all_ready()
     assert cluster.get("clusters.postgresql.cnpg.io", "main", "databases") is not None
+    unsealed = cluster.get("secret", "sealed", "databases")
+    assert unsealed is not None
+    assert unsealed["data"] == {"password": "aHVudGVyMi1odW50ZXIy"}, "Flux decrypts what was sealed"
 
     label_everywhere(repository, "sandbox", "one")
     gone = repository.folder / "platform/traefik/sandbox/configs"
@@ -169,7 +201,7 @@ def test_tiers_come_up_in_order_and_objects_come_and_go(gitops: GitOps, environm
 
 
 def test_a_change_reaches_an_environment_when_it_is_promoted(
-    gitops: GitOps, environments: dict[str, Environment]
+    gitops: GitOps, environments: dict[str, Environment], age_key: tuple[str, str]
 ) -> None:
     cluster, repository = gitops.cluster, gitops.repository
     sandbox, staging, production = (environments[name] for name in NAMES)
@@ -177,7 +209,7 @@ def test_a_change_reaches_an_environment_when_it_is_promoted(
     first = repository.commit("pin staging")
     promote(repository.folder, staging, production)
     repository.commit("pin production")
-    cluster.kubectl("create", "secret", "generic", "sops-age", "--namespace", "flux-system")
+    give_key(cluster, age_key[0])
     gitops.follow(production)
     gitops.until_all_ready()
     pinned = repository.git("rev-parse", f"{first}~1")

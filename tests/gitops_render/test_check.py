@@ -33,7 +33,7 @@ def test_the_own_tree_is_clean(env: Any) -> None:
 
 
 def test_the_own_stacks_are_clean(stacks: dict[str, Synthesised]) -> None:
-    assert check_stacks(Stack(PurePosixPath(name), stack.data) for name, stack in stacks.items()) == []
+    assert check_stacks(Stack(PurePosixPath(name), dict(stack.data)) for name, stack in stacks.items()) == []
 
 
 class Broken:
@@ -210,7 +210,7 @@ STACK_BREAKS: dict[str, tuple[str, Callable[[Manifest], Any]]] = {
 @pytest.mark.parametrize("policy", STACK_BREAKS)
 def test_a_broken_stack_is_found(policy: str, stacks: dict[str, Synthesised]) -> None:
     name, break_it = STACK_BREAKS[policy]
-    data = copy.deepcopy(stacks[name].data)
+    data = copy.deepcopy(dict(stacks[name].data))
     assert check_stacks([Stack(PurePosixPath(name), data)]) == []
     break_it(data)
     assert {finding.policy for finding in check_stacks([Stack(PurePosixPath(name), data)])} == {policy}
