@@ -39,11 +39,13 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
     """
     with _reported(output):
         index = read_index(output, environment)
-        if not overwrite:
-            _refuse_foreign(output, index, rendered.owned)
+        stale = [path for path in map(PurePosixPath, index) if path not in rendered.owned]
         wanted = wanted_files(output, environment, rendered)
-        changed = tuple(path for path, data in wanted.items() if _read(output / path) != data)
-        removed = tuple(PurePosixPath(path) for path in index if PurePosixPath(path) not in rendered.owned)
+        found = {path: _read(output / path) for path in (*wanted, *stale)}
+        if not overwrite:
+            _refuse_foreign(output, index, rendered.owned, found)
+        changed = tuple(path for path, data in wanted.items() if found[path] != data)
+        removed = tuple(stale)
         if changed or removed:
             _replace(output, {path: wanted[path] for path in changed}, removed)
     return Written(tuple(path for path in changed if path != index_path(environment)), removed)
@@ -67,8 +69,9 @@ def _replace(output: Path, files: Tree, removed: tuple[PurePosixPath, ...]) -> N
     try:
         for number, data in enumerate(files.values()):
             (staging / str(number)).write_bytes(data)
+        for folder in {path.parent for path in files}:
+            (output / folder).mkdir(parents=True, exist_ok=True)
         for number, path in enumerate(files):
-            (output / path).parent.mkdir(parents=True, exist_ok=True)
             (staging / str(number)).replace(output / path)
         for path in removed:
             (output / path).unlink(missing_ok=True)
@@ -77,12 +80,12 @@ def _replace(output: Path, files: Tree, removed: tuple[PurePosixPath, ...]) -> N
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _refuse_foreign(output: Path, index: dict[str, str], owned: Tree) -> None:
+def _refuse_foreign(output: Path, index: dict[str, str], owned: Tree, found: dict[PurePosixPath, bytes | None]) -> None:
     """Refuse files that are neither what was written before nor what is to be written now."""
     problems: list[str] = []
     for path in sorted({*map(PurePosixPath, index), *owned}):
-        found = _read(output / path)
-        if found is None or found == owned.get(path) or _digest(found) == index.get(str(path)):
+        data = found[path]
+        if data is None or data == owned.get(path) or _digest(data) == index.get(str(path)):
             continue
         why = "was edited by hand" if str(path) in index else "was not written by this tool"
         problems.append(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -30,12 +32,12 @@ _Dumper.add_representer(str, _Dumper.represent_text)
 
 def to_yaml(manifest: Manifest) -> bytes:
     """Return `manifest` as YAML: `apiVersion`, `kind` and `metadata` first, all else in alphabetical order."""
-    ordered = {key: _sorted(manifest[key]) for key in _FIRST_KEYS if key in manifest}
-    ordered |= {key: _sorted(manifest[key]) for key in sorted(manifest.keys() - ordered.keys())}
-    return yaml.dump(ordered, Dumper=_Dumper, encoding="utf-8", allow_unicode=True, sort_keys=False, width=120)
+    return _dumped(json.dumps(manifest, sort_keys=True))
 
 
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(item) for item in value] if isinstance(value, list | tuple) else value
+@lru_cache(maxsize=4096)
+def _dumped(text: str) -> bytes:
+    """Dump what `text` holds as JSON. Most objects are the same in every environment, and JSON is quick to compare."""
+    ordered = json.loads(text)
+    first = {key: ordered.pop(key) for key in _FIRST_KEYS if key in ordered}
+    return yaml.dump(first | ordered, Dumper=_Dumper, encoding="utf-8", allow_unicode=True, sort_keys=False, width=120)
