@@ -137,6 +137,50 @@ def _acme(tree: Tree) -> Iterator[Found]:
             yield at(item, "has no solver")
 
 
+SECRET_KEYS = {
+    *("passwordSecret", "importCredentialsSecret", "servicePassword", "adminCredentialsSecret", "passwordFrom"),
+    *("accessKeyId", "secretAccessKey", "secretKeyRef", "secretRef", "tokenSecretRef"),
+}
+"""Fields that name a Secret under `name`."""
+SECRET_NAMES = {"secretName", "caSecretName", "existingSecret"}
+"""Fields that are the name of a Secret."""
+MADE_ELSEWHERE = {"flux-system", "vault-approle"}
+"""Secrets that the flux stack makes."""
+
+
+@tree_policy("SEC010", "what waits for a secret that nothing makes never starts", "correct the name, or add the secret")
+def _secret_exists(tree: Tree) -> Iterator[Found]:
+    made = set(_secrets_made(tree))
+    for item in tree.items:
+        namespace = item.spec.get("targetNamespace") or item.namespace
+        for name in _secrets_named(item):
+            wanted = "cert-manager" if item.kind == "ClusterIssuer" else namespace
+            if name not in MADE_ELSEWHERE and (wanted, name) not in made:
+                yield at(item, f"names the secret {name}, which nothing makes in {wanted}")
+
+
+def _secrets_made(tree: Tree) -> Iterator[tuple[str, str]]:
+    for item in tree.of("ExternalSecret"):
+        yield item.namespace, item.spec.get("target", {}).get("name", item.name)
+    for item in tree.of("Certificate"):
+        yield item.namespace, item.spec.get("secretName", "")
+    for item in tree.of("Secret"):
+        yield item.namespace, item.name
+    for item in tree.of("OpenSearchCluster"):
+        yield item.namespace, f"{item.name}-ca"
+
+
+def _secrets_named(item: Item) -> Iterator[str]:
+    if item.kind in ("Certificate", "ClusterSecretStore"):
+        return
+    for path, value in walk(item.spec):
+        key = path.rpartition(".")[2]
+        if key in SECRET_KEYS and isinstance(value, dict) and "name" in value:
+            yield value["name"]
+        if key in SECRET_NAMES and isinstance(value, str):
+            yield value
+
+
 @tree_policy("NET001", "without it every pod talks to every other", "add a default-deny for Ingress and Egress")
 def _closed(tree: Tree) -> Iterator[Found]:
     closed = {

@@ -142,6 +142,11 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: t.one("ClusterIssuer", "letsencrypt-staging")["spec"]["acme"].update(solvers=[]),
         lambda t: t.one("ClusterIssuer", "letsencrypt-staging")["spec"]["acme"].update(privateKeySecretRef={}),
     ],
+    "SEC010": [
+        lambda t: t.remove("ExternalSecret", "main-password"),
+        lambda t: t.remove("Certificate", "main-rabbitmq-tls"),
+        lambda t: t.remove("ExternalSecret", "grafana-admin"),
+    ],
     "NET001": [lambda t: t.one("NetworkPolicy", "default-deny")["spec"].update(policyTypes=["Ingress"])],
     "NET002": [webhook_closed],
     "TLS001": [
