@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import yaml
 
 from constructs_lib.errors import ConfigError
 from gitops_render.check import flux, safety, stacks
-from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Finding, Found, Item, Policy, Stack, Tree
+from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Finding, Item, Policy, Stack, Subject, Tree
 
 REGISTERED = (flux, safety, stacks)
 """The modules of policies: importing one registers what is in it."""
 
-POLICIES: tuple[Policy, ...] = (*TREE_POLICIES, *STACK_POLICIES)
+POLICIES = (*TREE_POLICIES, *STACK_POLICIES)
 
 
 def check_trees(trees: Iterable[Tree]) -> list[Finding]:
     """Return what breaks a policy in these trees."""
-    return [
-        _finding(policy, found)
-        for tree in trees
-        for policy in TREE_POLICIES
-        if policy.of_tree is not None
-        for found in policy.of_tree(tree)
-    ]
+    return _findings(TREE_POLICIES, trees)
 
 
-def check_stacks(found: Iterable[Stack]) -> list[Finding]:
+def check_stacks(stacks_: Iterable[Stack]) -> list[Finding]:
     """Return what breaks a policy in these stacks."""
+    return _findings(STACK_POLICIES, stacks_)
+
+
+def _findings(policies: Sequence[Policy[Subject]], subjects: Iterable[Subject]) -> list[Finding]:
     return [
-        _finding(policy, broken)
-        for stack in found
-        for policy in STACK_POLICIES
-        if policy.of_stack is not None
-        for broken in policy.of_stack(stack)
+        Finding(policy.id, str(found.path), found.subject, found.message, policy.fix)
+        for subject in subjects
+        for policy in policies
+        for found in policy.check(subject)
     ]
 
 
@@ -87,7 +84,3 @@ def _read_json(path: Path) -> dict[str, object]:
         return json.loads(path.read_bytes())
     except (OSError, ValueError):
         raise ConfigError(f"{path}: cannot be read as JSON; synthesise again") from None
-
-
-def _finding(policy: Policy, found: Found) -> Finding:
-    return Finding(policy.id, str(found.path), found.subject, found.message, policy.fix)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from constructs_lib.component import Manifest
 
@@ -115,15 +115,18 @@ class Found(NamedTuple):
     message: str
 
 
+Subject = TypeVar("Subject", Tree, Stack)
+Check = Callable[[Subject], Iterable[Found]]
+
+
 @dataclass(frozen=True)
-class Policy:
-    """A rule with the reason for it and what to do where it is broken."""
+class Policy(Generic[Subject]):
+    """A rule with the reason for it, what to do where it is broken, and what finds that."""
 
     id: str
     reason: str
     fix: str
-    of_tree: Callable[[Tree], Iterable[Found]] | None = None
-    of_stack: Callable[[Stack], Iterable[Found]] | None = None
+    check: Check[Subject]
 
 
 @dataclass(frozen=True)
@@ -137,26 +140,18 @@ class Finding:
     fix: str
 
 
-TREE_POLICIES: list[Policy] = []
-STACK_POLICIES: list[Policy] = []
+TREE_POLICIES: list[Policy[Tree]] = []
+STACK_POLICIES: list[Policy[Stack]] = []
 
 
-def tree_policy(id_: str, reason: str, fix: str) -> Callable[[Callable[[Tree], Iterable[Found]]], None]:
+def tree_policy(id_: str, reason: str, fix: str) -> Callable[[Check[Tree]], None]:
     """Return the decorator that registers a policy on rendered trees."""
-
-    def register(check: Callable[[Tree], Iterable[Found]]) -> None:
-        TREE_POLICIES.append(Policy(id_, reason, fix, of_tree=check))
-
-    return register
+    return lambda check: TREE_POLICIES.append(Policy(id_, reason, fix, check))
 
 
-def stack_policy(id_: str, reason: str, fix: str) -> Callable[[Callable[[Stack], Iterable[Found]]], None]:
+def stack_policy(id_: str, reason: str, fix: str) -> Callable[[Check[Stack]], None]:
     """Return the decorator that registers a policy on synthesised stacks."""
-
-    def register(check: Callable[[Stack], Iterable[Found]]) -> None:
-        STACK_POLICIES.append(Policy(id_, reason, fix, of_stack=check))
-
-    return register
+    return lambda check: STACK_POLICIES.append(Policy(id_, reason, fix, check))
 
 
 def at(item: Item, message: str) -> Found:
