@@ -7,16 +7,15 @@ charts carry the operator's number.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from cdktf import TerraformStack, TerraformVariable
 from constructs import Construct
 
-from constructs_lib.component import Chart, Manifest, Release, Values
+from constructs_lib.component import Chart, Release, Values
 from constructs_lib.environment import AppRoleAuth, Environment
 from constructs_lib.helm_release import helm_release
-from constructs_lib.placement import ON_SYSTEM_POOL, resources
+from constructs_lib.placement import DEPLOYMENTS_ON_SYSTEM_POOL, ON_SYSTEM_POOL, resources
 from constructs_lib.providers import kubernetes
 from constructs_lib.variables import secret_variable
 
@@ -145,7 +144,7 @@ def _instance_values(env: Environment) -> Values:
                 "tenantDefaultServiceAccount": "default",
                 "networkPolicy": True,
             },
-            "kustomize": {"patches": [_placement_patch()]},
+            "kustomize": {"patches": [DEPLOYMENTS_ON_SYSTEM_POOL]},
             "sync": {
                 "name": "flux-system",
                 "kind": "GitRepository",
@@ -158,10 +157,3 @@ def _instance_values(env: Environment) -> Values:
         },
         "healthcheck": {"enabled": True, "timeout": "5m", **ON_SYSTEM_POOL},
     }
-
-
-def _placement_patch() -> Manifest:
-    patch = [
-        {"op": "add", "path": f"/spec/template/spec/{key}", "value": value} for key, value in ON_SYSTEM_POOL.items()
-    ]
-    return {"target": {"kind": "Deployment"}, "patch": json.dumps(patch)}

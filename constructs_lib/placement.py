@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from constructs_lib.component import Manifest, Values
 
 POOL_LABEL = "pool"
@@ -16,6 +18,14 @@ SYSTEM_TOLERATIONS: list[Manifest] = [{"key": "CriticalAddonsOnly", "operator": 
 
 ON_SYSTEM_POOL: Values = {"nodeSelector": SYSTEM_NODE_SELECTOR, "tolerations": SYSTEM_TOLERATIONS}
 """The Helm values by which most charts place their pods."""
+
+DEPLOYMENTS_ON_SYSTEM_POOL: Manifest = {
+    "target": {"kind": "Deployment"},
+    "patch": json.dumps(
+        [{"op": "add", "path": f"/spec/template/spec/{key}", "value": value} for key, value in ON_SYSTEM_POOL.items()]
+    ),
+}
+"""The kustomize patch by which manifests that are no chart place their pods."""
 
 
 def spread(**labels: str) -> list[Manifest]:

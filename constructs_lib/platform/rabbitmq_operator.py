@@ -15,13 +15,12 @@ from constructs_lib.component import Component, Layer, LayerId, Manifest, Ready
 from constructs_lib.monitoring import pod_monitor, scraped
 from constructs_lib.network import Link, Pods, to_api_server, webhook
 from constructs_lib.objects import manifest, namespace
-from constructs_lib.placement import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS
+from constructs_lib.placement import DEPLOYMENTS_ON_SYSTEM_POOL
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE, FLUX_NAMESPACE, PLATFORM_ACCOUNT
 from constructs_lib.platform.rabbitmq_cluster import API, RabbitmqCluster, cluster_objects, topology_objects
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 from constructs_lib.unique import unique
-from constructs_lib.yaml_text import json_patch
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -143,12 +142,6 @@ def _install(operator: Operator) -> Iterator[Manifest]:
         },
     )
     remove_namespace = "$patch: delete\napiVersion: v1\nkind: Namespace\nmetadata: {name: rabbitmq-system}\n"
-    place = json_patch(
-        {
-            "/spec/template/spec/nodeSelector": SYSTEM_NODE_SELECTOR,
-            "/spec/template/spec/tolerations": SYSTEM_TOLERATIONS,
-        }
-    )
     spec = {
         "interval": "1h",
         "retryInterval": "2m",
@@ -164,7 +157,7 @@ def _install(operator: Operator) -> Iterator[Manifest]:
         "images": [{"name": operator.image, "newTag": operator.version}],
         "patches": [
             {"target": {"kind": "Namespace", "name": OPERATORS}, "patch": remove_namespace},
-            {"target": {"kind": "Deployment"}, "patch": place},
+            DEPLOYMENTS_ON_SYSTEM_POOL,
         ],
     }
     yield manifest("kustomize.toolkit.fluxcd.io/v1", "Kustomization", operator.name, FLUX_NAMESPACE, spec=spec)
