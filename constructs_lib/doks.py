@@ -26,13 +26,13 @@ class DoksCluster(Construct):
         super().__init__(scope, id_)
         tag = digitalocean.tag.Tag(self, "tag", name=f"environment:{env.name}").name
         cluster = self._cluster(env, tag)
-        workload_pool = _pool(WORKLOAD_POOL, env.cluster.workload_pool, tag, [])
+        workload_pool = _pool(WORKLOAD_POOL, env.cluster.workload_pool, [tag, *env.cluster.tags], [])
         digitalocean.kubernetes_node_pool.KubernetesNodePool(self, "workload", cluster_id=cluster.id, **workload_pool)
         project = digitalocean.project.Project(
             self,
             "project",
             name=env.cluster.name,
-            description=f"Environment {env.name}",
+            description=_described(f"Environment {env.name}", env),
             purpose="Service or API",
             environment=PURPOSES[env.tier],
         )
@@ -63,8 +63,8 @@ class DoksCluster(Construct):
             },
             kubeconfig_expire_seconds=settings.kubeconfig_expire_seconds,
             destroy_all_associated_resources=not settings.protected,
-            tags=[tag],
-            node_pool=_pool(SYSTEM_POOL, settings.system_pool, tag, [SYSTEM_TAINT]),
+            tags=[tag, *settings.tags],
+            node_pool=_pool(SYSTEM_POOL, settings.system_pool, [tag, *settings.tags], [SYSTEM_TAINT]),
             lifecycle={"prevent_destroy": settings.protected},
         )
 
@@ -76,12 +76,17 @@ class DoksCluster(Construct):
             name=env.cluster.name,
             region=env.region,
             ip_range=str(env.vpc_range),
-            description=f"Network of the cluster {env.cluster.name}",
+            description=_described(f"Network of the cluster {env.cluster.name}", env),
             lifecycle={"prevent_destroy": env.cluster.protected},
         ).id
 
 
-def _pool(name: str, pool: NodePool, tag: str, taints: list[dict[str, str]]) -> dict[str, Any]:
+def _described(text: str, env: Environment) -> str:
+    """Return a description with the environment's tags, for what DigitalOcean cannot tag."""
+    return " ".join([text, *env.cluster.tags])
+
+
+def _pool(name: str, pool: NodePool, tags: list[str], taints: list[dict[str, str]]) -> dict[str, Any]:
     """Return the arguments that a cluster's default pool and a further pool have in common."""
     return {
         "name": name,
@@ -91,5 +96,5 @@ def _pool(name: str, pool: NodePool, tag: str, taints: list[dict[str, str]]) -> 
         "max_nodes": pool.max_nodes,
         "labels": {**pool.labels, POOL_LABEL: name},
         "taint": [*taints, *(taint.model_dump() for taint in pool.taints)],
-        "tags": [tag],
+        "tags": tags,
     }

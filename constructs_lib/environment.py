@@ -30,6 +30,7 @@ from constructs_lib.fields import (
     Region,
     SecretName,
     Size,
+    Tag,
     TimeOfDay,
     VaultName,
 )
@@ -101,6 +102,7 @@ class Cluster(Settings):
         default=False,
         description="Accept a production cluster without a replicated control plane or with one-node pools.",
     )
+    tags: tuple[Tag, ...] = Field(default=(), description="Further DigitalOcean tags of the cluster and its nodes.")
     system_pool: NodePool = Field(description="Nodes for platform services, tainted CriticalAddonsOnly.")
     workload_pool: NodePool = Field(
         description="Nodes for applications, and for CoreDNS: its taints may not repel pods."
@@ -138,11 +140,38 @@ class Reviewers(Settings):
         return self
 
 
+class VaultLogin(Settings):
+    """How a workflow logs in to Vault: with the token that GitHub signs for it (OpenID Connect)."""
+
+    mount: KeyPath = Field(description="Where Vault's JWT auth method for GitHub is mounted.")
+    role: VaultName = Field(description="The role, bound to the workflows' repository and branch.")
+
+
+class VaultServer(Settings):
+    """Where Vault is and how a workflow logs in."""
+
+    address: HttpsUrl
+    ca_bundle: Certificate | None = Field(
+        default=None, description="PEM; leave out for a publicly trusted certificate."
+    )
+    ci: VaultLogin
+
+
+class GitOpsVault(VaultServer):
+    """Where Vault keeps what the bootstrap of the GitOps repository needs."""
+
+    mount: KeyPath
+    path: KeyPath = Field(description="GitHub token, DigitalOcean token, Spaces key and state passphrase.")
+
+
 class GitOps(Settings):
     """The GitOps repository that Flux follows. All environments share it, so all files say the same here."""
 
     organisation: GitHubName
     repository: GitHubName
+    infrastructure_repository: GitHubName | None = Field(
+        default=None, description="The repository of these files: its environments get the same reviewers."
+    )
     default_branch: Branch = "main"
     required_checks: tuple[CheckName, ...] = Field(
         default=("validate",), min_length=1, description="Status checks that a pull request must pass."
@@ -155,6 +184,7 @@ class GitOps(Settings):
         default=(), description="Actions secrets of the repository; their sealed values come as an OpenTofu variable."
     )
     state: StateBucket = Field(description="The bucket for the state of the gitops-repository stack.")
+    vault: GitOpsVault
 
     @property
     def full_name(self) -> str:
@@ -190,16 +220,12 @@ class KvPaths(Settings):
     mount: KeyPath
     flux: KeyPath = Field(description="Flux's deploy key and age key.")
     platform: KeyPath = Field(description="Below it, the credentials of the platform's services.")
-    provisioning: KeyPath = Field(description="State passphrase and Spaces keys, for CI alone.")
+    provisioning: KeyPath = Field(description="DigitalOcean token, Spaces key and state passphrase, for CI alone.")
 
 
-class Vault(Settings):
+class Vault(VaultServer):
     """The contract with the shared Vault: where it is, how a cluster logs in and what it may read."""
 
-    address: HttpsUrl
-    ca_bundle: Certificate | None = Field(
-        default=None, description="PEM; leave out for a publicly trusted certificate."
-    )
     auth: Annotated[ServiceAccountAuth | AppRoleAuth, Field(discriminator="method")]
     kv: KvPaths
 

@@ -54,6 +54,9 @@ Domain = Annotated[
 KubernetesMinor = Annotated[str, *_matching(r"1\.(3[3-9]|[4-9]\d)", "a minor version from '1.33' on, such as '1.35'")]
 """Flux 2.9 needs Kubernetes 1.33 (fluxcd/flux2 v2.9.4 `cmd/flux/check.go`)."""
 
+Tag = Annotated[str, *_matching(r"[\w:-]{1,255}", "a tag of letters, digits, '_', ':' and '-'")]
+"""A tag as DigitalOcean's API takes it (digitalocean/openapi `tags_create`)."""
+
 TimeOfDay = Annotated[str, *_matching(r"([01]\d|2[0-3]):[0-5]\d", "a time in UTC such as '04:00'")]
 
 HttpsUrl = Annotated[str, *_matching(r"https://[^\s/]+\S*", "an https:// address")]

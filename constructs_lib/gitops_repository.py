@@ -14,8 +14,8 @@ from constructs_lib.providers import github
 class GitOpsRepository(Construct):
     """The repository that the environments share.
 
-    An existing repository is adopted when the variable `adopt_repository` is true. Deploy keys are read-only; the
-    public half of each comes as a variable. Values of Actions secrets come sealed with the repository's public key.
+    Deploy keys are read-only; the public half of each comes as a variable. Values of Actions secrets come sealed with
+    the repository's public key.
     """
 
     def __init__(self, scope: TerraformStack, id_: str, *, gitops: GitOps, environments: Sequence[Environment]) -> None:
@@ -43,33 +43,11 @@ class GitOpsRepository(Construct):
             lifecycle={"prevent_destroy": True},
         )
         self._name = self._repository.name
-        self._adopt_existing()
         self._protect_default_branch()
         for env in environments:
             self._deploy_key(env)
             self._environment(env)
         self._actions_secrets()
-
-    def _adopt_existing(self) -> None:
-        """An import block with an empty `for_each` does nothing, so the same JSON creates or adopts the repository."""
-        TerraformVariable(
-            self._stack,
-            "adopt_repository",
-            type="bool",
-            default=False,
-            nullable=False,
-            description="Whether the repository exists already and is to be taken over.",
-        )
-        self._stack.add_override(
-            "import",
-            [
-                {
-                    "for_each": f'${{var.adopt_repository ? toset(["{self._gitops.repository}"]) : toset([])}}',
-                    "to": f"{self._repository.terraform_resource_type}.{self._repository.friendly_unique_id}",
-                    "id": "${each.value}",
-                }
-            ],
-        )
 
     def _protect_default_branch(self) -> None:
         """A ruleset, since the provider's branch protection needs GraphQL and admin rights."""
@@ -121,26 +99,8 @@ class GitOpsRepository(Construct):
         )
 
     def _environment(self, env: Environment) -> None:
-        """A GitHub environment that only the default branch may use, with reviewers where the file names some."""
-        teams = [self._team(slug) for slug in env.reviewers.teams]
-        users = [self._user(name) for name in env.reviewers.users]
-        environment = github.repository_environment.RepositoryEnvironment(
-            self,
-            f"environment-{env.name}",
-            repository=self._name,
-            environment=env.name,
-            can_admins_bypass=env.tier == "sandbox",
-            prevent_self_review=bool(teams or users),
-            reviewers=[{"teams": teams, "users": users}] if teams or users else None,
-            deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True},
-        ).environment
-        github.repository_environment_deployment_policy.RepositoryEnvironmentDeploymentPolicy(
-            self,
-            f"environment-{env.name}-branch",
-            repository=self._name,
-            environment=environment,
-            branch_pattern=self._gitops.default_branch,
-        )
+        """The environment's GitHub environment, and the same where the workflows are that provision it."""
+        environment = self._protected_environment(env, f"environment-{env.name}", self._name)
         for name, value in _variables(env).items():
             github.actions_environment_variable.ActionsEnvironmentVariable(
                 self,
@@ -150,6 +110,31 @@ class GitOpsRepository(Construct):
                 variable_name=name,
                 value=value,
             )
+        if self._gitops.infrastructure_repository is not None:
+            self._protected_environment(env, f"provision-{env.name}", self._gitops.infrastructure_repository)
+
+    def _protected_environment(self, env: Environment, id_: str, repository: str) -> str:
+        """Add a GitHub environment that only the default branch may use, with reviewers where the file names some."""
+        teams = [self._team(slug) for slug in env.reviewers.teams]
+        users = [self._user(name) for name in env.reviewers.users]
+        environment = github.repository_environment.RepositoryEnvironment(
+            self,
+            id_,
+            repository=repository,
+            environment=env.name,
+            can_admins_bypass=env.tier == "sandbox",
+            prevent_self_review=bool(teams or users),
+            reviewers=[{"teams": teams, "users": users}] if teams or users else None,
+            deployment_branch_policy={"protected_branches": False, "custom_branch_policies": True},
+        ).environment
+        github.repository_environment_deployment_policy.RepositoryEnvironmentDeploymentPolicy(
+            self,
+            f"{id_}-branch",
+            repository=repository,
+            environment=environment,
+            branch_pattern=self._gitops.default_branch,
+        )
+        return environment
 
     def _team(self, slug: str) -> float:
         """Return the number of a team; environments with the same reviewers share one look-up."""

@@ -88,14 +88,16 @@ def test_reviewers_guard_what_the_file_says() -> None:
     stack = repository([SANDBOX, users])
     (team,) = stack.all("github_team", block="data")
     (user,) = stack.all("github_user", block="data")
-    guarded = stack.only("github_repository_environment", environment="staging")
-    assert guarded["reviewers"] == [
-        {"teams": [f"${{data.github_team.{team}.id}}"], "users": [f"${{data.github_user.{user}.id}}"]}
-    ]
-    assert (guarded["prevent_self_review"], guarded["can_admins_bypass"]) == (True, False)
-    free = stack.only("github_repository_environment", environment="sandbox")
-    assert "reviewers" not in free
-    assert (free["prevent_self_review"], free["can_admins_bypass"]) == (False, True)
+    made = stack.all("github_repository_environment").values()
+    assert [item["environment"] for item in made if item["repository"] == "infrastructure"] == ["sandbox", "staging"]
+    for guarded in (item for item in made if item["environment"] == "staging"):
+        assert guarded["reviewers"] == [
+            {"teams": [f"${{data.github_team.{team}.id}}"], "users": [f"${{data.github_user.{user}.id}}"]}
+        ]
+        assert (guarded["prevent_self_review"], guarded["can_admins_bypass"]) == (True, False)
+    for free in (item for item in made if item["environment"] == "sandbox"):
+        assert "reviewers" not in free
+        assert (free["prevent_self_review"], free["can_admins_bypass"]) == (False, True)
 
 
 def test_two_environments_with_the_same_team_look_it_up_once() -> None:
@@ -109,7 +111,7 @@ def test_environments_deploy_from_the_default_branch_alone() -> None:
     for guarded in stack.all("github_repository_environment").values():
         assert guarded["deployment_branch_policy"] == {"protected_branches": False, "custom_branch_policies": True}
     policies = stack.all("github_repository_environment_deployment_policy").values()
-    assert [policy["branch_pattern"] for policy in policies] == ["main", "main"]
+    assert [policy["branch_pattern"] for policy in policies] == ["main"] * 4
 
 
 def test_variables_tell_workflows_what_is_not_secret() -> None:
@@ -130,17 +132,3 @@ def test_secrets_arrive_sealed() -> None:
     variable = stack.data["variable"]["sealed_actions_secrets"]
     assert (variable["type"], variable["sensitive"], variable["nullable"]) == ("map(string)", True, False)
     assert "sealed_actions_secrets" not in repository().data["variable"]
-
-
-def test_an_existing_repository_is_adopted_on_demand() -> None:
-    stack = repository()
-    (name,) = stack.all("github_repository")
-    assert stack.data["import"] == [
-        {
-            "for_each": '${var.adopt_repository ? toset(["episodic-gitops"]) : toset([])}',
-            "to": f"github_repository.{name}",
-            "id": "${each.value}",
-        }
-    ]
-    variable = stack.data["variable"]["adopt_repository"]
-    assert (variable["type"], variable["default"], variable["nullable"]) == ("bool", False, False)

@@ -81,32 +81,6 @@ def test_the_repository_is_made_and_kept_as_it_was_made(
     assert "Resource instance cannot be destroyed" in tofu.run("plan", "-destroy", code=1)
 
 
-def test_an_existing_repository_is_adopted(
-    cloud: Cloud, github: FakeGitHub, stacks: Stacks, open_stack: OpenStack
-) -> None:
-    github.add_repository(NAME, has_wiki=True, visibility="private")
-    there = github.repositories[NAME]["id"]
-    stack = stacks["gitops-repository"].data
-    refused = opened(open_stack, cloud, github, stack)
-    assert "name already exists on this account" in refused.run("apply", "-auto-approve", code=1)
-
-    adopted = opened(open_stack, cloud, github, stack, name="adopted", TF_VAR_adopt_repository="true")
-    adopted.write("bucket_override.tf.json", {"resource": {"digitalocean_spaces_bucket": other_bucket(stack)}})
-    assert "1 to import" in adopted.run("plan")
-    adopted.apply()
-    assert github.repositories[NAME]["id"] == there
-    assert github.repositories[NAME]["settings"]["has_wiki"] is False
-    adopted.plan(changes=False)
-    adopted.environ["TF_VAR_adopt_repository"] = "false"
-    adopted.plan(changes=False)
-
-
-def other_bucket(stack: Any) -> dict[str, Any]:
-    """Return the stack's bucket under another name: the run that was refused has made the first one."""
-    (name,) = stack["resource"]["digitalocean_spaces_bucket"]
-    return {name: {"name": "another-bucket"}}
-
-
 def test_a_secret_arrives_sealed_and_is_nowhere_in_clear_text(
     cloud: Cloud, github: FakeGitHub, open_stack: OpenStack
 ) -> None:
