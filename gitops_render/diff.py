@@ -63,21 +63,22 @@ def _compared(key: Identity, old: Manifest | None, new: Manifest | None) -> Diff
         return Difference(key, "added" if old is None else "removed")
     if old == new:
         return None
-    fields = tuple(_fields("", old, new))
+    found = tuple(fields(old, new))
     if key.kind == "Secret" or "sops" in old or "sops" in new:
-        fields = tuple(Field(field.path, HIDDEN, HIDDEN) for field in fields)
-    return Difference(key, "changed", fields)
+        found = tuple(Field(field.path, HIDDEN, HIDDEN) for field in found)
+    return Difference(key, "changed", found)
 
 
-def _fields(path: str, old: Any, new: Any) -> Iterator[Field]:
+def fields(old: Any, new: Any, path: str = "") -> Iterator[Field]:
+    """Yield what differs between two pieces of plain data, each with its path below `path`."""
     if old == new:
         return
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
-            yield from _fields(f"{path}.{key}" if path else key, old.get(key), new.get(key))
+            yield from fields(old.get(key), new.get(key), f"{path}.{key}" if path else key)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for position, (left, right) in enumerate(zip(old, new, strict=True)):
-            yield from _fields(f"{path}[{position}]", left, right)
+            yield from fields(left, right, f"{path}[{position}]")
     else:
         yield Field(path, old, new)
 

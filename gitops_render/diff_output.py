@@ -46,12 +46,13 @@ def _details(name: str, differences: Sequence[Difference]) -> Iterator[str]:
         yield from (f"**{area}**", "")
         for item in found:
             yield f"- {item.change} {_code(str(item.identity))}"
-            yield from (f"  - {_field(field)}" for field in item.fields)
+            yield from (f"  - {field_markdown(field)}" for field in item.fields)
         yield ""
     yield "</details>"
 
 
-def _field(field: Field) -> str:
+def field_markdown(field: Field) -> str:
+    """Return a changed field as a line of Markdown."""
     return f"{_code(field.path)}: {_code(_shown(field.old))} → {_code(_shown(field.new))}"
 
 

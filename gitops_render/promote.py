@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -53,7 +53,7 @@ def promote(repository: Path, source: Environment, target: Environment, commit: 
     new = history.running(source) if commit is None else history.chosen(source, commit)
     if ran.commit == new:
         return Promotion(new, new, changed=False, commits=())
-    _pin(path, data, new)
+    pin(path, new)
     commits = history.between(ran.commit, new) if ran.commit else ()
     return Promotion(ran.commit or f"branch {ran.branch}", new, changed=True, commits=commits)
 
@@ -75,8 +75,9 @@ def _refuse_order(source: Environment, target: Environment) -> None:
         )
 
 
-def _pin(path: Path, data: dict[str, Any], commit: str) -> None:
-    """Write `data`, which the file at `path` holds, with another ref and no other change."""
+def pin(path: Path, commit: str) -> None:
+    """Let the `source.yaml` at `path` follow `commit`, with no other change. Raises `ConfigError` as `promote` does."""
+    data = read_mapping(path)
     if path.read_bytes() != to_yaml(data):
         raise ConfigError(f"{path}: has comments or a layout that promotion would lose; give it its rendered form")
     data["spec"]["ref"] = {"commit": commit}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from constructs_lib.environment import Environment
 from gitops_render.sops_config import SOPS_FILE, sops_config
@@ -22,13 +22,45 @@ SOURCE_IGNORE = b"""\
 """
 
 
+FILES = Path(__file__).with_name("repository_files")
+"""What is the same in every GitOps repository: its validation."""
+
+
 def render_repository(environments: Sequence[Environment]) -> Rendered:
-    """Return `.sourceignore`, and `.sops.yaml` if an environment has a recipient. They must see every environment."""
-    owned = {PurePosixPath(".sourceignore"): SOURCE_IGNORE}
+    """Return the validation workflow, CODEOWNERS, `.sourceignore`, and `.sops.yaml` if an environment has a recipient.
+
+    They must see every environment.
+    """
+    owned = {
+        PurePosixPath(".sourceignore"): SOURCE_IGNORE,
+        PurePosixPath(".github/CODEOWNERS"): _code_owners(environments),
+        PurePosixPath(".github/workflows/validate.yml"): (FILES / "validate.yml").read_bytes(),
+        PurePosixPath(".github/validate.py"): (FILES / "validate.py").read_bytes(),
+    }
     recipients = {env.name: _recipients(env) for env in environments if env.sops_recipient is not None}
     if recipients:
         owned[SOPS_FILE] = sops_config(recipients)
     return Rendered(owned, seeds={})
+
+
+def _code_owners(environments: Sequence[Environment]) -> bytes:
+    """Return who reviews what (docs.github.com, "About code owners"): an environment's reviewers own its folders.
+
+    What all share is owned by everybody who reviews for an environment, and the last rule that fits counts.
+    """
+    owners = {env.name: _owners(env) for env in environments}
+    everybody = sorted({owner for names in owners.values() for owner in names})
+    lines = ["# Written by rendering: change `reviewers` in the environment files instead."]
+    lines += [f"* {' '.join(everybody)}"] if everybody else []
+    for name, names in owners.items():
+        lines += [f"{place} {' '.join(names)}".rstrip() for place in (f"/clusters/{name}/", f"/platform/*/{name}/")]
+        lines.append(f"/apps/{name}/ {' '.join(names)}".rstrip())
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _owners(env: Environment) -> list[str]:
+    teams = [f"@{env.gitops.organisation}/{team}" for team in env.reviewers.teams]
+    return sorted([*teams, *(f"@{user}" for user in env.reviewers.users)])
 
 
 def _recipients(env: Environment) -> list[str]:

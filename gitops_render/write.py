@@ -80,17 +80,26 @@ def _replace(output: Path, files: Tree, removed: tuple[PurePosixPath, ...]) -> N
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def edited(output: Path, environment: str, rendered: Rendered) -> list[PurePosixPath]:
+    """Return the files under `output` that rendering would replace though it did not write what they hold now."""
+    index = read_index(output, environment)
+    paths = sorted({*map(PurePosixPath, index), *rendered.owned})
+    return [path for path in paths if _is_foreign(path, _read(output / path), index, rendered.owned)]
+
+
+def _is_foreign(path: PurePosixPath, data: bytes | None, index: dict[str, str], owned: Tree) -> bool:
+    """Say whether a file is neither what was written before nor what is to be written now."""
+    return data is not None and data != owned.get(path) and _digest(data) != index.get(str(path))
+
+
 def _refuse_foreign(output: Path, index: dict[str, str], owned: Tree, found: dict[PurePosixPath, bytes | None]) -> None:
-    """Refuse files that are neither what was written before nor what is to be written now."""
     problems: list[str] = []
     for path in sorted({*map(PurePosixPath, index), *owned}):
-        data = found[path]
-        if data is None or data == owned.get(path) or _digest(data) == index.get(str(path)):
-            continue
-        why = "was edited by hand" if str(path) in index else "was not written by this tool"
-        problems.append(
-            f"{output / path}: {why}; move the change to environments/, or render with --overwrite to lose it"
-        )
+        if _is_foreign(path, found[path], index, owned):
+            why = "was edited by hand" if str(path) in index else "was not written by this tool"
+            problems.append(
+                f"{output / path}: {why}; move the change to environments/, or render with --overwrite to lose it"
+            )
     if problems:
         raise ConfigError(*problems)
 

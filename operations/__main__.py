@@ -1,0 +1,5 @@
+"""`python -m operations`."""
+
+from operations.commands import app
+
+app(prog_name="operations")

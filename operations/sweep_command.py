@@ -1,0 +1,34 @@
+"""The command that removes what tests left behind."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from constructs_lib.errors import ConfigError, exit_on_bad_input
+from operations.app import app
+from operations.console import say
+from operations.digitalocean import DigitalOcean
+from operations.sweep import expired
+from operations.sweep import sweep as remove
+
+
+@app.command()
+def sweep(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be removed.")] = False,
+) -> None:
+    """Remove ephemeral resources that carry both the prefix eph- and an expired tag, with DIGITALOCEAN_TOKEN."""
+    with exit_on_bad_input():
+        token = os.environ.get("DIGITALOCEAN_TOKEN")
+        if not token:
+            raise ConfigError("DIGITALOCEAN_TOKEN: is not set; set the token of the account that tests use")
+        api = DigitalOcean(token)
+        found = expired(api)
+        if dry_run:
+            for item in found:
+                say(f"{item.kind} {item.name}: would be removed")
+        else:
+            remove(api, found)
+        say(f"{len(found)} expired")

@@ -1,0 +1,79 @@
+"""OpenTofu's errors, as sentences about what a person has to do. Texts: OpenTofu 1.12.6 and the pinned providers."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Diagnostic(NamedTuple):
+    """An error of OpenTofu."""
+
+    summary: str
+    detail: str
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return f"{self.summary}\n{self.detail}"
+
+
+EXPLAINED = (
+    (
+        r"decryption failed|Failed to decrypt|unable to decrypt",
+        "its state was written with another state_passphrase than Vault has; restore that version of the entry",
+    ),
+    (r"Saved plan is stale", "something changed since the plan was made; plan again"),
+    (
+        r"Unable to authenticate you|status: 401|401 Bad credentials|\b401\b.*Unauthorized",
+        "a token was refused; correct digitalocean_token or github_token in Vault",
+    ),
+    (
+        r"Resource not accessible by|\b403\b.*(not accessible|permission|scope)",
+        "a token lacks a permission; give it those of docs/how-to/bootstrap.md",
+    ),
+    (r"Instance cannot be destroyed|Resource instance cannot be destroyed", "what it would destroy is protected"),
+)
+"""Patterns, and what to say instead of OpenTofu's own words."""
+
+PASSING = re.compile(
+    r"Failed to query available provider packages|Failed to install provider|connection re(set|fused)|i/o timeout|"
+    r"TLS handshake timeout|unexpected EOF|50[0234] ",
+    re.IGNORECASE,
+)
+
+LOCKED = "Error acquiring the state lock"
+
+
+def explained(stack: str, folder: str, problem: Diagnostic) -> str:
+    """Return one sentence about a problem of a stack."""
+    if LOCKED in problem.text:
+        return _locked(stack, folder, problem.text)
+    for pattern, sentence in EXPLAINED:
+        if re.search(pattern, problem.text):
+            return f"{stack}: {sentence} ({_short(problem)})"
+    return f"{stack}: {_short(problem)}"
+
+
+def in_passing(problem: Diagnostic) -> bool:
+    """Say whether another try may succeed."""
+    return bool(PASSING.search(problem.text)) and LOCKED not in problem.text
+
+
+def _locked(stack: str, folder: str, text: str) -> str:
+    def told(name: str) -> str:
+        found = re.search(rf"^\s*{name}:\s*(.+)$", text, re.MULTILINE)
+        return found[1].strip() if found else "unknown"
+
+    operation = told("Operation").removeprefix("OperationType").lower()
+    unlock = f"tofu -chdir={folder} force-unlock {told('ID')}"
+    return (
+        f"{stack}: its state is locked by {told('Who')} since {told('Created')} ({operation}); "
+        f"wait for that run, or, if it is dead, run `{unlock}`"
+    )
+
+
+def _short(problem: Diagnostic) -> str:
+    """Return the error on one line, without the boxes that OpenTofu draws."""
+    text = " ".join(re.sub(r"[│╷╵]", " ", f"{problem.summary}: {problem.detail}").split())
+    return text.rstrip(": ")[:400]
