@@ -86,7 +86,7 @@ class FakeDigitalOcean(FakeServer):
         add("/kubernetes/options", GET=self._options)
         add("/tags", POST=self._create_tag)
         add("/tags/<key>", GET=self._show_tag, DELETE=self._remover(self.tags))
-        add("/vpcs", POST=self._create_vpc)
+        add("/vpcs", GET=self._list_vpcs, POST=self._create_vpc)
         add("/vpcs/<key>", GET=self._show_vpc, PUT=self._update_vpc, DELETE=self._drop_vpc)
         add("/kubernetes/clusters", GET=self._list_clusters, POST=self._create_cluster)
         add("/kubernetes/clusters/<key>", GET=self._show_cluster, PUT=self._update_cluster, DELETE=self._drop_cluster)
@@ -101,10 +101,10 @@ class FakeDigitalOcean(FakeServer):
             PUT=self._update_pool,
             DELETE=self._drop_pool,
         )
-        add("/projects", POST=self._create_project)
+        add("/projects", GET=self._list_projects, POST=self._create_project)
         add("/projects/<key>", GET=self._show_project, PATCH=self._update_project, DELETE=self._drop_project)
         add("/projects/<key>/resources", GET=self._list_resources, POST=self._assign)
-        add("/spaces/keys", POST=self._create_key)
+        add("/spaces/keys", GET=self._list_keys, POST=self._create_key)
         add(
             "/spaces/keys/<key>",
             GET=self._show_key,
@@ -134,6 +134,9 @@ class FakeDigitalOcean(FakeServer):
 
     def _show_tag(self, key: str) -> Answer:
         return {"tag": _found(self.tags, key)}
+
+    def _list_vpcs(self) -> Answer:
+        return _page("vpcs", self.vpcs)
 
     def _show_vpc(self, key: str) -> State:
         return {"vpc": _found(self.vpcs, key)}
@@ -166,7 +169,7 @@ class FakeDigitalOcean(FakeServer):
         return {"options": {"versions": versions, "regions": [], "sizes": []}}
 
     def _list_clusters(self) -> Answer:
-        return {"kubernetes_clusters": list(self.clusters.values()), "links": {}, "meta": {"total": len(self.clusters)}}
+        return _page("kubernetes_clusters", self.clusters)
 
     def _create_cluster(self) -> Answer:
         body = _body(ClusterBody)
@@ -264,6 +267,9 @@ class FakeDigitalOcean(FakeServer):
         self.urns[key] = set()
         return {"project": self.projects[key]}, 201
 
+    def _list_projects(self) -> Answer:
+        return _page("projects", self.projects)
+
     def _show_project(self, key: str) -> State:
         return {"project": _found(self.projects, key)}
 
@@ -293,6 +299,9 @@ class FakeDigitalOcean(FakeServer):
 
     # Spaces keys
 
+    def _list_keys(self) -> Answer:
+        return _page("keys", {key: _without(item, "secret_key") for key, item in self.spaces_keys.items()})
+
     def _show_key(self, key: str) -> Answer:
         return {"key": _without(_found(self.spaces_keys, key), "secret_key")}
 
@@ -305,6 +314,15 @@ class FakeDigitalOcean(FakeServer):
     def _update_key(self, key: str) -> Answer:
         _found(self.spaces_keys, key).update(_body(KeyBody).model_dump())
         return self._show_key(key)
+
+
+def _page(name: str, items: dict[str, State]) -> State:
+    """Return a page of a list; 20 items unless more are asked for, at most 200 (digitalocean/openapi `per_page`)."""
+    number, size = request.args.get("page", 1, int), min(request.args.get("per_page", 20, int), 200)
+    shown = list(items.values())[(number - 1) * size : number * size]
+    more = number * size < len(items)
+    pages = {"next": f"{request.base_url}?page={number + 1}&per_page={size}"} if more else {}
+    return {name: shown, "links": {"pages": pages} if pages else {}, "meta": {"total": len(items)}}
 
 
 def _body(model: type[Model]) -> Model:

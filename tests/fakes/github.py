@@ -10,16 +10,19 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from flask import Response, abort, request
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
+from tests.fakes.git_server import GitServer
 from tests.fakes.github_bodies import (
     NOT_KEPT,
     DeployKey,
@@ -32,6 +35,7 @@ from tests.fakes.github_bodies import (
     Topics,
     Variable,
 )
+from tests.fakes.github_talk import Talk
 from tests.fakes.server import Body, FakeServer
 
 SomeBody = TypeVar("SomeBody", bound=Body)
@@ -60,6 +64,9 @@ class FakeGitHub(FakeServer):
         users: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
+        self._folder = tempfile.TemporaryDirectory(prefix="github-")
+        self.git = GitServer(Path(self._folder.name))
+        self.talk = Talk(self.git, lambda: self.url)
         self.organisation = organisation
         self.token = token
         self.teams = dict(teams or {})
@@ -73,6 +80,10 @@ class FakeGitHub(FakeServer):
         self.app.before_request(self._resolve)
         self._add_routes()
 
+    def __exit__(self, *problem: object) -> None:
+        super().__exit__(*problem)
+        self._folder.cleanup()
+
     def add_repository(self, name: str, **settings: Any) -> State:
         """Make a repository as if by hand; what is not given has GitHub's default (docs: get a repository)."""
         defaults = RepositoryChange(name=name).model_dump(exclude=NOT_KEPT) | {"topics": [], "default_branch": "main"}
@@ -80,8 +91,10 @@ class FakeGitHub(FakeServer):
             "id": next(self._ids),
             "settings": defaults | settings,
             "vulnerability_alerts": False,
-            **{kind: {} for kind in ("rulesets", "keys", "environments", "variables", "secrets")},
+            "full_name": f"{self.organisation}/{name}",
+            **{kind: {} for kind in ("rulesets", "keys", "environments", "variables", "secrets", "pulls", "issues")},
         }
+        self.git.create(name)
         return self.repositories[name]
 
     @property
@@ -101,9 +114,21 @@ class FakeGitHub(FakeServer):
         """Return an error as GitHub does, which has no 405 (docs: troubleshooting the REST API)."""
         return super().error(404 if status == 405 else status, message)
 
-    def _authorise(self) -> None:
+    def _authorise(self) -> Response | None:
+        if request.path.startswith(f"/{self.organisation}/"):
+            return self._authorise_git()
         if request.headers.get("Authorization") not in {f"Bearer {self.token}", f"token {self.token}"}:
             abort(401, "Bad credentials")
+        return None
+
+    def _authorise_git(self) -> Response | None:
+        basic = b64encode(f"x-access-token:{self.token}".encode()).decode()
+        if request.headers.get("Authorization") == f"Basic {basic}":
+            return None
+        return Response("", 401, {"WWW-Authenticate": 'Basic realm="GitHub"'})
+
+    def _serve_git(self, scope: State, path: str) -> Response:
+        return self.git.answer(request, scope["settings"]["name"], path)
 
     def _resolve(self) -> None:
         """Put the repository or environment that the path names into the view's argument `scope`, or answer 404."""
@@ -133,6 +158,13 @@ class FakeGitHub(FakeServer):
         self._add(f"/organizations/{ORGANISATION_ID}/team/<int:_>/<any(members, repos):_list>", GET=nothing)
         self._add("/users/<login>", GET=self._show_user)
         self._add("/users/<_login>/<any(keys, gpg_keys):_list>", GET=nothing)
+        self.app.add_url_rule("/<owner>/<repository>.git/<path:path>", "git", self._serve_git, methods=["GET", "POST"])
+        for path, views in self.talk.routes().items():
+            self._add(f"{REPOSITORY}{path}", **views)
+        self._add(f"{REPOSITORY}/keys", GET=partial(listed, "keys"))
+        self._add(f"{REPOSITORY}/rulesets", GET=partial(listed, "rulesets"))
+        self._add(f"{ENVIRONMENT}/deployment-branch-policies", GET=partial(listed_as, "policies", "branch_policies"))
+        self._add(f"{ENVIRONMENT}/variables", GET=partial(listed_as, "variables", "variables"))
         self._add("/orgs/<owner>/repos", POST=self._create_repository)
         self._add(REPOSITORY, GET=self._show_repository, PATCH=self._change_repository, DELETE=self._delete_repository)
         self._add(f"{REPOSITORY}/topics", PUT=self._put_topics)
@@ -219,6 +251,8 @@ class FakeGitHub(FakeServer):
         ruleset.setdefault("id", next(self._ids))
         ruleset.update(changes)
         scope["rulesets"][ruleset["id"]] = ruleset
+        asked = any(rule["type"] == "pull_request" for rule in ruleset["rules"])
+        self.git.protect(scope["settings"]["name"], active=asked and ruleset["enforcement"] == "active")
         return ruleset, 201 if key is None else 200
 
     def _create_key(self, scope: State) -> Created:
@@ -306,6 +340,16 @@ def found(items: Mapping[Any, Any], key: Any) -> Any:
 def refuse(message: str, *errors: Any) -> NoReturn:
     """Answer 422 with details, which are objects or strings (go-github `ErrorResponse`)."""
     abort(Response(json.dumps({"message": message, "errors": errors}), 422, content_type="application/json"))
+
+
+def listed(kind: str, scope: State) -> list[State]:
+    """Answer with the items of a kind (docs: list deploy keys, get all repository rulesets)."""
+    return list(scope[kind].values())
+
+
+def listed_as(kind: str, name: str, scope: State) -> State:
+    """Answer with the items of a kind under a name (docs: list environment variables, deployment branch policies)."""
+    return {"total_count": len(scope[kind]), name: list(scope[kind].values())}
 
 
 def nothing(**_: Any) -> list[State]:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
 import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from flask import Flask, Response, request
@@ -28,6 +33,23 @@ class Request(NamedTuple):
     body: Any
 
 
+@dataclass
+class Fault:
+    """How the next requests go wrong that match a method and a path (a regular expression for all of it).
+
+    With a `status`, that is the answer; with `cut`, the connection ends without one; with `delay_seconds`, it is late.
+    """
+
+    method: str
+    path: str
+    times: float = 1
+    status: int | None = None
+    message: str = "Something went wrong"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    cut: bool = False
+    delay_seconds: float = 0
+
+
 class FakeServer:
     """A fake API to use as a context manager.
 
@@ -39,7 +61,9 @@ class FakeServer:
         self.app = Flask(type(self).__name__)
         self.requests: list[Request] = []
         self.refused: list[str] = []
+        self.faults: list[Fault] = []
         self.app.before_request(self._log)
+        self.app.before_request(self._fail)
         self.app.register_error_handler(HTTPException, self._http_error)
         self.app.register_error_handler(ValidationError, self._invalid)
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True)
@@ -65,6 +89,20 @@ class FakeServer:
 
     def _log(self) -> None:
         self.requests.append(Request(request.method, request.full_path.rstrip("?"), request.get_json(silent=True)))
+
+    def _fail(self) -> Response | None:
+        """Answer as a fault says, if there is one for this request."""
+        for fault in self.faults:
+            if fault.times and fault.method == request.method and re.fullmatch(fault.path, request.path):
+                fault.times -= 1
+                time.sleep(fault.delay_seconds)
+                if fault.cut:
+                    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+                if fault.status is not None:
+                    answer = self.error(fault.status, fault.message)
+                    answer.headers.extend(fault.headers)
+                    return answer
+        return None
 
     def _http_error(self, error: HTTPException) -> Response:
         if error.code in {404, 405} and request.url_rule is None:

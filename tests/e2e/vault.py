@@ -1,0 +1,154 @@
+"""A real Vault on loopback, over TLS: `tools/vault` serves Vault's own core from memory."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import hvac
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from hvac.exceptions import InvalidPath, InvalidRequest
+
+from tests.support import ROOT
+
+BINARY = ROOT / "tools/bin/vault-server"
+MOUNT = "episodic"
+
+
+class Vault:
+    """A Vault to use as a context manager, unsealed unless told otherwise, with a KV engine (version 2) at `MOUNT`."""
+
+    def __init__(self, folder: Path, *, sealed: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._certificate, self._key = folder / "vault.crt", folder / "vault.key"
+        self._sealed = sealed
+        self.address = self.token = ""
+
+    def __enter__(self) -> Self:
+        _make_certificate(self._certificate, self._key)
+        sealed = ["-sealed"] if self._sealed else []
+        self._process = subprocess.Popen(
+            [str(BINARY), "-cert", str(self._certificate), "-key", str(self._key), *sealed],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        said = json.loads(self._process.stdout.readline())
+        self.address, self.token = said["addr"], said["token"]
+        if not self._sealed:
+            self._mount()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    @property
+    def ca(self) -> str:
+        """The certificate that a client has to trust, in PEM."""
+        return self._certificate.read_text()
+
+    def client(self, token: str | None = None) -> hvac.Client:
+        """Return a client with this token, or the root token."""
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = str(self._certificate)
+        token = self.token if token is None else token
+        return hvac.Client(self.address, token=token, session=session, verify=str(self._certificate))
+
+    def read(self, path: str) -> dict[str, str]:
+        """Return an entry; nothing if there is none."""
+        try:
+            answer: Any = self.client().secrets.kv.v2.read_secret_version(
+                path, mount_point=MOUNT, raise_on_deleted_version=True
+            )
+        except InvalidPath:
+            return {}
+        return answer["data"]["data"]
+
+    def write(self, path: str, **values: str) -> None:
+        """Put properties into an entry, beside those it has."""
+        self.client().secrets.kv.v2.create_or_update_secret(path, {**self.read(path), **values}, mount_point=MOUNT)
+
+    def versions(self) -> dict[str, int]:
+        """Return how often each entry was written."""
+        return dict(self._versions(""))
+
+    def values(self) -> set[str]:
+        """Return every value that Vault holds."""
+        return {value for path in self.versions() for value in self.read(path).values()}
+
+    def trust(self, mount: str, public_key: str) -> None:
+        """Let tokens that this key signed log in."""
+        client = self.client()
+        client.sys.enable_auth_method("jwt", path=mount)
+        client.write_data(f"auth/{mount}/config", data={"jwt_validation_pubkeys": [public_key]})
+
+    def add_role(self, mount: str, role: str, policy: str, **claims: str) -> None:
+        """Let a token with these claims have what a policy allows."""
+        client = self.client()
+        client.sys.create_or_update_policy(role, policy)
+        data = {
+            "role_type": "jwt",
+            "user_claim": "sub",
+            "bound_audiences": [self.address],
+            "bound_claims": claims,
+            "token_policies": [role],
+            "token_ttl": "20m",
+        }
+        client.write_data(f"auth/{mount}/role/{role}", data=data)
+
+    def _mount(self) -> None:
+        self.client().sys.enable_secrets_engine("kv", path=MOUNT, options={"version": "2"})
+        for _ in range(100):
+            try:
+                self.client().secrets.kv.v2.create_or_update_secret("ready", {"yes": "1"}, mount_point=MOUNT)
+            except InvalidRequest:  # the engine is being upgraded to version 2
+                time.sleep(0.1)
+            else:
+                self.client().secrets.kv.v2.delete_metadata_and_all_versions("ready", mount_point=MOUNT)
+                return
+        raise TimeoutError("Vault's KV engine is not ready after 10 s")
+
+    def _versions(self, folder: str) -> Any:
+        kv = self.client().secrets.kv.v2
+        try:
+            listed: Any = kv.list_secrets(folder, mount_point=MOUNT)
+        except InvalidPath:
+            return
+        for name in listed["data"]["keys"]:
+            if name.endswith("/"):
+                yield from self._versions(f"{folder}{name}")
+            else:
+                metadata: Any = kv.read_secret_metadata(f"{folder}{name}", mount_point=MOUNT)
+                yield f"{folder}{name}", metadata["data"]["current_version"]
+
+
+def _make_certificate(certificate: Path, key_file: Path) -> None:
+    """Write a certificate for 127.0.0.1 that vouches for itself."""
+    key = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(address, critical=False)
+        .sign(key, SHA256())
+    )
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
