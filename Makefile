@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := all
 
 PYTHON ?= python3
-VENV ?= .venv
+VENV := .venv
 BIN := $(VENV)/bin
 # Named after what is installed, so that a change of the lock file installs anew, and a mere change of its time does not.
 READY := $(VENV)/ready-$(firstword $(shell cksum < Pipfile.lock))
@@ -21,9 +21,6 @@ unexport TF_CLI_CONFIG_FILE
 all: synth render ## Set up, synthesise every stack and render the GitOps tree
 
 setup: $(READY) ## Set up only
-
-bin: ## Print where the programs are
-	@echo $(abspath $(BIN))
 
 synth: $(READY) ## OpenTofu JSON of every stack, in cdktf.out/
 	$(BIN)/python main.py
@@ -82,4 +79,4 @@ $(READY): | $(VENV)/pipenv
 node_modules/.package-lock.json: package-lock.json | $(READY)
 	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
-.PHONY: all setup bin synth render schema lint format test tools e2e cdktf-synth bench lock clean help
+.PHONY: all setup synth render schema lint format test tools e2e cdktf-synth bench lock clean help

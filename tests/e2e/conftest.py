@@ -65,14 +65,21 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         yield running
 
 
+def why_no_providers(stacks: dict[str, Synthesised], folder: Path) -> str | None:
+    """Return why `tofu init` does not find the providers, which no package registry serves; nothing if it does."""
+    for name in ("sandbox-flux", "gitops-repository"):
+        printed = Tofu(folder / name, stacks[name].data, {}).run("init", "-backend=false", code=None)
+        if "OpenTofu has been successfully initialized" not in printed:
+            return printed.strip().splitlines()[-1]
+    return None
+
+
 @pytest.fixture(scope="session")
 def providers(tofu_is_built: None, stacks: dict[str, Synthesised], tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skip where `tofu init` cannot find the providers, which no package registry serves."""
-    for name in ("sandbox-flux", "gitops-repository"):
-        tofu = Tofu(tmp_path_factory.mktemp("init") / name, stacks[name].data, {})
-        printed = tofu.run("init", "-backend=false", code=None)
-        if "OpenTofu has been successfully initialized" not in printed:
-            pytest.skip(f"tofu init finds no providers: {printed.strip().splitlines()[-1]}")
+    """Skip where `tofu init` cannot find the providers."""
+    why = why_no_providers(stacks, tmp_path_factory.mktemp("init"))
+    if why is not None:
+        pytest.skip(f"tofu init finds no providers: {why}")
 
 
 @pytest.fixture

@@ -54,6 +54,10 @@ class FakeSpaces:
         """Return the contents of every object in a bucket, by key."""
         return {item.key: item.get()["Body"].read() for item in self._client().Bucket(bucket).objects.all()}
 
+    def buckets(self) -> list[str]:
+        """Return the names of all buckets."""
+        return sorted(bucket.name for bucket in self._client().buckets.all())
+
     def _client(self) -> Any:
         return boto3.resource(
             "s3",

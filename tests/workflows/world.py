@@ -1,0 +1,219 @@
+"""The outside world on loopback: GitHub, DigitalOcean, Spaces, chart repositories, and a real Vault."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from constructs_lib.fluxcd import INSTANCE, OPERATOR
+from tests.e2e.cluster import Cluster
+from tests.e2e.vault import MOUNT, Vault
+from tests.fakes.actions import FakeActions
+from tests.fakes.charts import FakeCharts
+from tests.fakes.digitalocean import FakeDigitalOcean
+from tests.fakes.github import FakeGitHub
+from tests.fakes.spaces import FakeSpaces
+from tests.support import ROOT, environment_data
+from tests.workflows.act import Project, Run
+
+ENVIRONMENTS = ("sandbox", "staging", "production")
+REPOSITORY = "episodic-gitops"
+INFRASTRUCTURE = "infrastructure"
+MADE = ("rulesets", "keys", "environments")
+
+STAND_IN = Path(__file__).with_name("stand_in.py")
+
+
+class World:
+    """Everything is empty but for what only a person can bring: tokens and keys, in Vault.
+
+    `cluster` is the API server that every new cluster of DigitalOcean turns out to be. Without `providers`, OpenTofu
+    works on stand-ins of what they would make.
+    """
+
+    def __init__(self, folder: Path, cluster: Cluster | None = None, *, providers: bool = True) -> None:
+        self.folder, self.providers = folder, providers
+        self._open = ExitStack()
+        self.digitalocean = FakeDigitalOcean(token=f"do-{secrets.token_hex(12)}")
+        if cluster is not None:
+            self.digitalocean.server, self.digitalocean.ca = cluster.url, cluster.ca
+            self.digitalocean.cluster_token = cluster.token
+        self.github = FakeGitHub(
+            token=f"gh-{secrets.token_hex(12)}", teams={"platform": 11, "operations": 12}, users={}
+        )
+        self.spaces = FakeSpaces()
+        self.actions = FakeActions()
+        self.charts = FakeCharts([OPERATOR, INSTANCE])
+        self.vault = Vault(folder / "vault")
+
+    def __enter__(self) -> Self:
+        for part in (self.digitalocean, self.github, self.spaces, self.actions, self.charts, self.vault):
+            self._open.enter_context(part)
+        self.github.add_repository(INFRASTRUCTURE)
+        self._fill_vault()
+        self.binaries.mkdir()
+        command = [sys.executable, "-I", STAND_IN, ROOT / "tools/bin/tofu", "real" if self.providers else "stand-in"]
+        (self.binaries / "tofu").write_text(f'#!/bin/sh\nexec {" ".join(map(str, command))} "$@"\n')
+        (self.binaries / "tofu").chmod(0o755)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @property
+    def repository(self) -> dict[str, Any]:
+        """The GitOps repository."""
+        return self.github.repositories[REPOSITORY]
+
+    @property
+    def binaries(self) -> Path:
+        """Where `tofu` is."""
+        return self.folder / "bin"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where workflows keep their artifacts."""
+        return self.folder / "artifacts"
+
+    def path(self) -> str:
+        """Return where programs are found: the real ones, and the virtual environment's."""
+        return os.pathsep.join([str(self.binaries), str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which the outside world is this one. None of them is a credential of ours."""
+        spaces = self.spaces.environment()
+        return {
+            "GITHUB_API_URL": f"{self.github.url}/api/v3",
+            "DIGITALOCEAN_API_URL": self.digitalocean.url,
+            "DIGITALOCEAN_HTTP_RETRY_MAX": "2",
+            "DIGITALOCEAN_HTTP_RETRY_WAIT_MIN": "0.1",
+            "SPACES_ENDPOINT_URL": spaces["SPACES_ENDPOINT_URL"],
+            "HTTP_PROXY": spaces["HTTP_PROXY"],
+            "NO_PROXY": "127.0.0.1,localhost",
+            **self.actions.environment(),
+        }
+
+    def job_environment(self, project: Project) -> dict[str, str]:
+        """Return the variables of a workflow's jobs, which use the packages that are installed already."""
+        return {
+            **self.environment(),
+            "ACT_STUB_ARTIFACTS": str(self.artifacts),
+            "ACT_STUB_SOURCE": str(project.folder),
+            "JSII_RUNTIME_PACKAGE_CACHE": "enabled",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    def environment_files(self) -> dict[str, str]:
+        """Return the project's environment files, with this Vault and these charts."""
+        return {f"environments/{name}.yaml": yaml.safe_dump(self._environment(name)) for name in ENVIRONMENTS}
+
+    def run(self, *arguments: str, folder: Path, code: int = 0, **variables: str) -> str:
+        """Run a command of `operations` in a folder as an engineer does, and return what it printed."""
+        environ = {"PATH": self.path(), "HOME": os.environ["HOME"], "PYTHONPATH": str(ROOT), **self.environment()}
+        result = subprocess.run(
+            [sys.executable, "-m", "operations", *arguments],
+            cwd=folder,
+            env={**environ, "JSII_RUNTIME_PACKAGE_CACHE": "enabled", **variables},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        printed = result.stdout + result.stderr
+        assert result.returncode == code, f"{' '.join(arguments)}: {result.returncode}\n{printed}"
+        return printed
+
+    def secrets(self) -> set[bytes]:
+        """Return every secret there is, by line."""
+        keys = [key["secret_key"] for key in self.digitalocean.spaces_keys.values()]
+        known = [self.digitalocean.token, self.github.token, self.vault.token, *self.actions.tokens]
+        lines = {line for text in (*keys, *known, *self.vault.values()) for line in text.splitlines()}
+        return {line.encode() for line in lines if len(line) >= 8 and not line.startswith("-----")}
+
+    def assert_no_secret_in(self, runs: Sequence[Run], *folders: Path) -> None:
+        """Fail if a secret is in the log of a run, an artifact, a state, or any file of these folders."""
+        secrets_ = self.secrets()
+        stored = ((name, self.spaces.objects(name)) for name in self.spaces.buckets())
+        buckets = {f"{name}/{key}": data for name, objects in stored for key, data in objects.items()}
+        paths = (path for folder in (self.artifacts, *folders) for path in folder.rglob("*") if path.is_file())
+        files = {str(path): path.read_bytes() for path in paths}
+        told = [secret for run in runs for secret in secrets_ if run.shows(secret.decode())]
+        held = [where for where, data in {**buckets, **files}.items() if any(secret in data for secret in secrets_)]
+        assert (told, held) == ([], []), f"{len(told)} secrets are in a log, and some in {held}"
+        assert runs
+        assert buckets
+        assert files
+
+    def writes(self) -> list[str]:
+        """Return every request so far that may have changed GitHub or DigitalOcean; a Git read is a POST too."""
+        requests = [*self.github.writes, *self.digitalocean.writes]
+        return [f"{item.method} {item.path}" for item in requests if not item.path.endswith("/git-upload-pack")]
+
+    def refused(self) -> list[str]:
+        """Return what clients asked of the fakes that these do not know."""
+        return [*self.github.refused, *self.digitalocean.refused]
+
+    def end_state(self) -> dict[str, Any]:
+        """Return what is there, without what is random: numbers, keys and commits."""
+        repository = self.github.repositories.get(REPOSITORY, {})
+        return {
+            "settings": repository.get("settings"),
+            "made": {kind: sorted(map(_plain, repository.get(kind, {}).values())) for kind in MADE},
+            "environments": sorted(self.github.repositories[INFRASTRUCTURE]["environments"]),
+            "tree": self.github.git.branches(REPOSITORY) if repository else {},
+            "messages": [commit.message for commit in self.github.git.log(REPOSITORY)] if repository else [],
+            "clusters": sorted(cluster["name"] for cluster in self.digitalocean.clusters.values()),
+            "pools": sorted(
+                pool["name"] for cluster in self.digitalocean.clusters.values() for pool in cluster["node_pools"]
+            ),
+            "networks": sorted(network["name"] for network in self.digitalocean.vpcs.values()),
+            "projects": sorted(project["name"] for project in self.digitalocean.projects.values()),
+            "keys": sorted(key["name"] for key in self.digitalocean.spaces_keys.values()),
+            "buckets": self.spaces.buckets(),
+            "vault": {path: sorted(self.vault.read(path)) for path in sorted(self.vault.versions())},
+        }
+
+    def _fill_vault(self) -> None:
+        self.vault.trust("github", self.actions.public_key)
+        claims = {"repository": self.actions.repository, "ref": self.actions.ref}
+        account = {"digitalocean_token": self.digitalocean.token, **_spaces_key()}
+        for name in ENVIRONMENTS:
+            self.vault.write(f"{name}/provisioning", **account)
+            self.vault.write(f"{name}/platform/digitalocean-dns", token=secrets.token_hex(20))
+            self.vault.add_role("github", f"episodic-{name}", _policy(name), **claims)
+        self.vault.write("gitops/provisioning", github_token=self.github.token, **account)
+        self.vault.add_role("github", "episodic-gitops", _policy("gitops"), **claims)
+
+    def _environment(self, name: str) -> dict[str, Any]:
+        server = {"address": self.vault.address, "ca_bundle": self.vault.ca}
+        data = environment_data(name, chart_mirror=self.charts.url)
+        data["vault"] |= server
+        data["gitops"]["vault"] |= server
+        return data
+
+
+def _plain(item: dict[str, Any]) -> str:
+    """Return an item of the GitOps repository without its numbers, keys and dates."""
+    hidden = {"id", "key", "created_at", "updated_at", "policies", "variables", "secrets"}
+    return json.dumps({key: value for key, value in item.items() if key not in hidden}, sort_keys=True, default=str)
+
+
+def _spaces_key() -> dict[str, str]:
+    return {
+        "spaces_access_key_id": f"DO{secrets.token_hex(9).upper()}",
+        "spaces_secret_access_key": secrets.token_urlsafe(32),
+    }
+
+
+def _policy(path: str) -> str:
+    """Return the policy of docs/how-to/bootstrap.md."""
+    return f'path "{MOUNT}/data/{path}/*" {{ capabilities = ["create", "read", "update"] }}'
