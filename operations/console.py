@@ -10,6 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+SHORTEST = 8
+"""Shorter text is no secret of ours, and hiding it would make a log unreadable: `admin`."""
+
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -42,5 +45,5 @@ def summarise(markdown: str) -> None:
 def mask(secret: str) -> None:
     """Ask GitHub Actions to hide a secret wherever a later line of the job's log holds it."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in filter(None, secret.splitlines()):
+        for line in (line for line in secret.splitlines() if len(line) >= SHORTEST):
             print(f"::add-mask::{line}", flush=True)  # noqa: T201 - a command to the runner, not a line for people

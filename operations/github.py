@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
-from github import Auth, BadCredentialsException, Github, GithubException, GithubRetry, UnknownObjectException
+from github import Auth, Github, GithubException, GithubRetry, UnknownObjectException
 from github.Issue import Issue
 from github.Organization import Organization
 from github.PullRequest import PullRequest
@@ -148,16 +148,22 @@ def _told(what: str, advice: str) -> Generator[None]:
     """Turn what GitHub answers into a sentence."""
     try:
         yield
-    except BadCredentialsException:
-        raise ConfigError(f"GitHub at {api_url()} refuses the token; correct github_token in Vault") from None
-    except UnknownObjectException:
-        raise ConfigError(f"GitHub knows no {what}, or the token may not see it; {advice}") from None
     except GithubException as error:
-        if error.status == 403:
-            raise ConfigError(f"GitHub refuses {what} ({_message(error)}); {advice}") from None
-        raise ConfigError(f"GitHub answers {error.status} to {what}: {_message(error)}; run this again") from None
+        raise ConfigError(_sentence(error, what, advice)) from None
     except requests.RequestException:
         raise ConfigError(f"GitHub at {api_url()} gives no answer; run this again later") from None
+
+
+def _sentence(error: GithubException, what: str, advice: str) -> str:
+    match error.status:
+        case 401:
+            return f"GitHub at {api_url()} refuses the token; correct github_token in Vault"
+        case 404:
+            return f"GitHub knows no {what}, or the token may not see it; {advice}"
+        case 403:
+            return f"GitHub refuses {what} ({_message(error)}); {advice}"
+        case _:
+            return f"GitHub answers {error.status} to {what}: {_message(error)}; run this again"
 
 
 def _message(error: GithubException) -> str:

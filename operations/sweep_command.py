@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.errors import ConfigError, exit_on_bad_input
+from constructs_lib.environment import load_all
+from constructs_lib.errors import exit_on_bad_input
 from operations.app import app
 from operations.console import say
+from operations.credentials import credentials_of
 from operations.digitalocean import DigitalOcean
 from operations.sweep import expired
 from operations.sweep import sweep as remove
@@ -19,12 +21,13 @@ from operations.sweep import sweep as remove
 def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be removed.")] = False,
 ) -> None:
-    """Remove ephemeral resources that carry both the prefix eph- and an expired tag, with DIGITALOCEAN_TOKEN."""
+    """Remove ephemeral resources that carry both the prefix eph- and an expired tag.
+
+    The account is that of DIGITALOCEAN_TOKEN, or else the one that Vault has for the first environment.
+    """
     with exit_on_bad_input():
         token = os.environ.get("DIGITALOCEAN_TOKEN")
-        if not token:
-            raise ConfigError("DIGITALOCEAN_TOKEN: is not set; set the token of the account that tests use")
-        api = DigitalOcean(token)
+        api = DigitalOcean(token or credentials_of(load_all()[0]).digitalocean_token)
         found = expired(api)
         if dry_run:
             for item in found:

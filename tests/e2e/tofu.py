@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 from tests.support import ROOT
 
-BINARY = ROOT / "tools/bin/tofu"
+BUILT = ROOT / "tools/bin/tofu"
+BINARY = BUILT if BUILT.exists() else Path(shutil.which("tofu") or BUILT)
 PASSPHRASE = "a passphrase that only the tests use"
 
 LOCAL_STATE: dict[str, Any] = {"terraform": {"backend": {"local": {}}}}

@@ -82,13 +82,13 @@ class Vault:
         """Put properties into an entry, beside those it has."""
         self.client().secrets.kv.v2.create_or_update_secret(path, {**self.read(path), **values}, mount_point=MOUNT)
 
+    def remove(self, path: str) -> None:
+        """Remove an entry with all of its versions."""
+        self.client().secrets.kv.v2.delete_metadata_and_all_versions(path, mount_point=MOUNT)
+
     def versions(self) -> dict[str, int]:
         """Return how often each entry was written."""
         return dict(self._versions(""))
-
-    def values(self) -> set[str]:
-        """Return every value that Vault holds."""
-        return {value for path in self.versions() for value in self.read(path).values()}
 
     def trust(self, mount: str, public_key: str) -> None:
         """Let tokens that this key signed log in."""

@@ -34,7 +34,8 @@ Answer = State | tuple[State, int] | tuple[str, int]
 
 NOW = "2026-11-23T00:00:00Z"
 REGIONS = ("ams3", "fra1", "lon1", "nyc3", "sfo3")
-SIZES = ("s-2vcpu-4gb", "s-4vcpu-8gb", "s-8vcpu-16gb")
+SIZES = {"s-2vcpu-4gb": 0.03571, "s-4vcpu-8gb": 0.07143, "s-8vcpu-16gb": 0.14286}
+"""Droplet sizes with their price (USD an hour)."""
 VERSIONS = ("1.36.2-do.0", "1.36.1-do.1", "1.35.6-do.0", "1.34.9-do.0")
 NO_CONTENT = ("", 204)
 TOKEN = "do-token"
@@ -62,7 +63,7 @@ class FakeDigitalOcean(FakeServer):
 
     def add_cluster(self, name: str) -> State:
         """Add a running cluster as if somebody had made it before, and return it."""
-        pool = _new_pool(PoolBody(name="system", size=SIZES[0], count=1))
+        pool = _new_pool(PoolBody(name="system", size=next(iter(SIZES)), count=1))
         cluster = {
             "name": name,
             "region": "lon1",
@@ -84,6 +85,7 @@ class FakeDigitalOcean(FakeServer):
     def _routes(self) -> None:
         add = self._add
         add("/kubernetes/options", GET=self._options)
+        add("/sizes", GET=_list_sizes)
         add("/tags", POST=self._create_tag)
         add("/tags/<key>", GET=self._show_tag, DELETE=self._remover(self.tags))
         add("/vpcs", GET=self._list_vpcs, POST=self._create_vpc)
@@ -325,6 +327,10 @@ def _page(name: str, items: dict[str, State]) -> State:
     return {name: shown, "links": {"pages": pages} if pages else {}, "meta": {"total": len(items)}}
 
 
+def _list_sizes() -> Answer:
+    return _page("sizes", {slug: {"slug": slug, "price_hourly": price} for slug, price in SIZES.items()})
+
+
 def _body(model: type[Model]) -> Model:
     return model.model_validate(request.get_json())
 
@@ -354,7 +360,7 @@ def _project(key: str) -> State:
 
 
 def _new_pool(body: PoolBody) -> State:
-    _known("size", body.size, SIZES)
+    _known("size", body.size, tuple(SIZES))
     least, most = body.min_nodes or 0, body.max_nodes or 0
     count = max(body.count or 0, least)
     if count < 1 or (body.auto_scale and least > most):

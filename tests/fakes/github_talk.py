@@ -60,6 +60,7 @@ class Talk:
     def routes(self) -> dict[str, dict[str, Callable[..., Any]]]:
         """Return the view of each method of each path below a repository's."""
         return {
+            "/commits": {"GET": self._list_commits},
             "/pulls": {"GET": self._list_pulls, "POST": self._create_pull},
             "/pulls/<int:number>": {"GET": self._show_pull, "PATCH": self._change_pull},
             "/issues": {"GET": self._list_issues, "POST": self._create_issue},
@@ -90,6 +91,9 @@ class Talk:
         self._git.git(name, "update-ref", "-d", f"refs/heads/{pull['head']['ref']}")
         pull.update(state="closed", merged=True)
         return commit
+
+    def _list_commits(self, scope: State) -> list[State]:
+        return [{"sha": commit.id} for commit in self._git.log(scope["settings"]["name"])]
 
     def _list_pulls(self, scope: State) -> list[State]:
         head, base = request.args.get("head", "").partition(":")[2], request.args.get("base", "main")

@@ -199,10 +199,10 @@ def run_workflow(
     The steps get `PATH` (with the folders of `path` first), `HOME` and `env`, and nothing else of the caller's.
     `inputs` become part of the payload, as on GitHub; act reads its own `--input` only where there is no payload.
     The payload of a pull request needs its `number` at the top too, from which act makes `github.ref`.
-    `kill_after` kills act and all its processes as soon as the step of this name, or the Nth of `Run.steps`, ends; by
-    then the next step may have begun. `insecure_secrets` leaves the secrets in the output unmasked. Raises
-    `TimeoutError` after `timeout`, which a process can cause that a step leaves behind with the step's output. No step
-    can gain rights (`sudo`).
+    `kill_after` kills act and all its processes as soon as the step of this name (or `job/name`), or the Nth of
+    `Run.steps`, ends; by then the next step may have begun. `insecure_secrets` leaves the secrets in the output
+    unmasked. Raises `TimeoutError` after `timeout`, which a process can cause that a step leaves behind with the step's
+    output. No step can gain rights (`sudo`).
     """
     folder = Path(tempfile.mkdtemp(prefix="act-", dir=project.folder.parent))
     command = [
@@ -270,7 +270,7 @@ class _Process:
                 self.printed.append(text)
                 self.lines.append(line)
                 ended += _ends_step(line)
-                if _ends_step(line) and kill_after in {ended, _step(line).name}:
+                if _ends_step(line) and kill_after in {ended, *_names(_step(line))}:
                     self.kill()
 
     def expire(self) -> None:
@@ -391,6 +391,10 @@ def _step(line: Mapping[str, Any]) -> Step:
     """Return the step that a line ends; only the message names one that is part of a composite action."""
     inner = re.search(r" - Main (.*) \[[^]]*\]$", line["msg"], re.DOTALL) if len(line["stepID"]) > 1 else None
     return Step(line["job"].strip(), f"{line['step']} / {inner[1]}" if inner else line["step"], line["stepResult"])
+
+
+def _names(step: Step) -> tuple[str, str]:
+    return step.name, f"{step.job}/{step.name}"
 
 
 def _place(line: Mapping[str, Any]) -> tuple[Any, ...]:

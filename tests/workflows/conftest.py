@@ -70,10 +70,10 @@ def project(tmp_path: Path, world: World) -> Project:
     return project_in(world, tmp_path / "project")
 
 
-def project_in(world: World, folder: Path) -> Project:
-    """Return this project in a folder, with environments that live in `world`."""
+def project_in(world: World | None, folder: Path) -> Project:
+    """Return this project in a folder, with environments that live in `world` if one is given."""
     made = Project(folder)
-    for name, text in world.environment_files().items():
+    for name, text in world.environment_files().items() if world else ():
         made.write(name, text)
     (made.folder / ".venv").symlink_to(sys.prefix)
     made.commit("Live in the test's world")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from typing import Any, Self
 import yaml
 
 from constructs_lib.fluxcd import INSTANCE, OPERATOR
+from operations.credentials import Credentials
 from tests.e2e.cluster import Cluster
 from tests.e2e.vault import MOUNT, Vault
 from tests.fakes.actions import FakeActions
@@ -67,6 +69,10 @@ class World:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it: two at once would share their buckets, which moto keeps in this process."""
         self._open.close()
 
     @property
@@ -118,25 +124,56 @@ class World:
 
     def run(self, *arguments: str, folder: Path, code: int = 0, **variables: str) -> str:
         """Run a command of `operations` in a folder as an engineer does, and return what it printed."""
-        environ = {"PATH": self.path(), "HOME": os.environ["HOME"], "PYTHONPATH": str(ROOT), **self.environment()}
-        result = subprocess.run(
+        return self._finish([sys.executable, "-m", "operations", *arguments], folder, code, variables)
+
+    def start(self, *arguments: str, folder: Path) -> subprocess.Popen[str]:
+        """Start such a command."""
+        return subprocess.Popen(
             [sys.executable, "-m", "operations", *arguments],
             cwd=folder,
-            env={**environ, "JSII_RUNTIME_PACKAGE_CACHE": "enabled", **variables},
+            env=self.command_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def synthesise(self, folder: Path) -> None:
+        """Write the stacks, as `make synth` does."""
+        self._finish([sys.executable, "main.py"], folder, 0, {})
+
+    def tofu(self, *arguments: str, folder: Path, environment: str) -> str:
+        """Run OpenTofu as an engineer does who has the credentials of an environment."""
+        held = self.vault.read(f"{environment}/provisioning")
+        variables = Credentials(**held).variables()
+        return self._finish([str(self.binaries / "tofu"), *arguments], folder, 0, variables)
+
+    def _finish(self, command: Sequence[str], folder: Path, code: int, variables: Mapping[str, str]) -> str:
+        result = subprocess.run(
+            command,
+            cwd=folder,
+            env={**self.command_environment(), **variables},
             capture_output=True,
             text=True,
             timeout=600,
             check=False,
         )
         printed = result.stdout + result.stderr
-        assert result.returncode == code, f"{' '.join(arguments)}: {result.returncode}\n{printed}"
+        assert result.returncode == code, f"{' '.join(command)}: {result.returncode}\n{printed}"
         return printed
+
+    def command_environment(self) -> dict[str, str]:
+        """Return the variables of a command that an engineer runs."""
+        quick = {"JSII_RUNTIME_PACKAGE_CACHE": "enabled", "PYTHONDONTWRITEBYTECODE": "1"}
+        return {"PATH": self.path(), "HOME": os.environ["HOME"], **quick, **self.environment()}
 
     def secrets(self) -> set[bytes]:
         """Return every secret there is, by line."""
         keys = [key["secret_key"] for key in self.digitalocean.spaces_keys.values()]
         known = [self.digitalocean.token, self.github.token, self.vault.token, *self.actions.tokens]
-        lines = {line for text in (*keys, *known, *self.vault.values()) for line in text.splitlines()}
+        # What DigitalOcean calls a key's id is none.
+        held = (entry for path in self.vault.versions() for entry in self.vault.read(path).items())
+        values = [value for name, value in held if not name.endswith("access_key_id")]
+        lines = {line for text in (*keys, *known, *values) for line in text.splitlines()}
         return {line.encode() for line in lines if len(line) >= 8 and not line.startswith("-----")}
 
     def assert_no_secret_in(self, runs: Sequence[Run], *folders: Path) -> None:
@@ -150,7 +187,6 @@ class World:
         held = [where for where, data in {**buckets, **files}.items() if any(secret in data for secret in secrets_)]
         assert (told, held) == ([], []), f"{len(told)} secrets are in a log, and some in {held}"
         assert runs
-        assert buckets
         assert files
 
     def writes(self) -> list[str]:
@@ -169,7 +205,8 @@ class World:
             "settings": repository.get("settings"),
             "made": {kind: sorted(map(_plain, repository.get(kind, {}).values())) for kind in MADE},
             "environments": sorted(self.github.repositories[INFRASTRUCTURE]["environments"]),
-            "tree": self.github.git.branches(REPOSITORY) if repository else {},
+            "files": [_without_ports(path) for path in self.github.git.files(REPOSITORY)] if repository else [],
+            "branches": sorted(self.github.git.branches(REPOSITORY)) if repository else [],
             "messages": [commit.message for commit in self.github.git.log(REPOSITORY)] if repository else [],
             "clusters": sorted(cluster["name"] for cluster in self.digitalocean.clusters.values()),
             "pools": sorted(
@@ -205,6 +242,11 @@ def _plain(item: dict[str, Any]) -> str:
     """Return an item of the GitOps repository without its numbers, keys and dates."""
     hidden = {"id", "key", "created_at", "updated_at", "policies", "variables", "secrets"}
     return json.dumps({key: value for key, value in item.items() if key not in hidden}, sort_keys=True, default=str)
+
+
+def _without_ports(path: str) -> str:
+    """Return a path without the port of this world's chart repository, after which its source is named."""
+    return re.sub(r"127-0-0-1-\d+", "127-0-0-1", path)
 
 
 def _spaces_key() -> dict[str, str]:

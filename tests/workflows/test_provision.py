@@ -1,0 +1,122 @@
+"""The workflow that plans, applies and destroys an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cluster import Cluster
+from tests.workflows.act import Project, Run, run_workflow
+from tests.workflows.conftest import project_in
+from tests.workflows.flux import BecomesReady
+from tests.workflows.world import World
+
+WORKFLOW = "provision-doks.yml"
+
+
+def run(project: Project, world: World, action: str, *, kill_after: str = "", **inputs: str) -> Run:
+    """Run the workflow for the sandbox as if somebody had dispatched it."""
+    return run_workflow(
+        project,
+        WORKFLOW,
+        inputs={"environment": "sandbox", "action": action, "confirm": "", **inputs},
+        env=world.job_environment(project),
+        path=[world.binaries],
+        insecure_secrets=True,
+        kill_after=kill_after,
+    )
+
+
+def steps(done: Run) -> list[str]:
+    """Return the project's own steps that ran, with their job's last name."""
+    own = ("Plan", "Apply", "Wait until Flux is ready")
+    return [f"{step.job.rpartition('/')[2]}: {step.name}" for step in done.steps if step.name in own]
+
+
+@pytest.fixture
+def provisioned(make_world: Callable[..., World], flux_cluster: Cluster) -> Iterator[World]:
+    """A world in which the GitOps repository is there, and clusters turn out to be a real API server."""
+    world = make_world("world", flux_cluster)
+    if not world.providers:
+        flux_cluster.kubectl("create", "namespace", "flux-system")
+    with BecomesReady(flux_cluster):
+        yield world
+
+
+def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned: World, tmp_path: Path) -> None:
+    world = provisioned
+    project = project_in(world, tmp_path / "project")
+    world.run("bootstrap", "secrets", folder=project.folder)
+    before = world.end_state()
+
+    planned = run(project, world, "plan")
+    planned.assert_succeeded()
+    assert steps(planned) == ["Plan: Plan", "Plan: Plan"]
+    assert "is planned once the cluster is there" in planned.output
+    assert (world.end_state(), world.digitalocean.writes) == (before, [])
+
+    applied = run(project, world, "apply")
+    applied.assert_succeeded()
+    assert steps(applied) == ["Plan: Plan", "Apply: Apply", "Plan: Plan", "Apply: Apply", *READY]
+    assert world.end_state()["clusters"] == ["episodic-sandbox"]
+    assert world.spaces.objects("episodic-sandbox-state").keys() == {
+        f"sandbox-{kind}.tfstate" for kind in ("state", "cluster", "flux")
+    }
+    if world.providers:
+        (backups,) = (key for key in world.digitalocean.spaces_keys.values() if key["name"].endswith("-backups"))
+        published = {"access_key_id": backups["access_key"], "secret_access_key": backups["secret_key"]}
+        assert world.vault.read("sandbox/platform/backups") == published
+        assert "| sandbox-cluster | 6 | 0 | 0 | 0 | 0 |" in applied.summary
+
+    writes, versions = world.writes(), world.vault.versions()
+    again = run(project, world, "apply")
+    again.assert_succeeded()
+    assert steps(again) == ["Plan: Plan", "Plan: Plan", *READY], "nothing changes, so nobody is asked to agree"
+    assert (world.writes(), world.vault.versions()) == (writes, versions)
+    world.assert_no_secret_in([planned, applied, again], project.folder)
+
+    refused = run(project, world, "destroy", environment="production")
+    assert not refused.succeeded
+    assert "environments/production.yaml: cluster.protected is true" in refused.output
+    run(project, world, "destroy").assert_succeeded()
+    if world.providers:
+        assert world.end_state()["clusters"] == world.end_state()["networks"] == []
+        assert world.spaces.buckets() == ["episodic-sandbox-backups", "episodic-sandbox-state"]
+
+
+READY = ["Wait for Flux: Wait until Flux is ready"]
+
+
+POINTS = (
+    "Foundation/Provision a stage/Plan/Plan",
+    "Foundation/Provision a stage/Plan/Keep the plans, which OpenTofu encrypted",
+    "Foundation/Provision a stage/Apply/Fetch the plans",
+    "Foundation/Provision a stage/Apply/Apply",
+    "Services/Provision a stage/Plan/Plan",
+    "Services/Provision a stage/Plan/Keep the plans, which OpenTofu encrypted",
+    "Services/Provision a stage/Apply/Fetch the plans",
+    "Services/Provision a stage/Apply/Apply",
+    "Provision an environment/Wait for Flux/Wait until Flux is ready",
+)
+
+
+def test_a_run_that_is_killed_after_any_step_is_finished_by_the_next(provisioned: World, tmp_path: Path) -> None:
+    world = provisioned
+    project = project_in(world, tmp_path / "project")
+    world.run("bootstrap", "secrets", folder=project.folder)
+    for point in POINTS:
+        killed = run(project, world, "apply", kill_after=point)
+        assert killed.killed, f"{point}: {steps(killed)}"
+    writes = world.writes()
+    run(project, world, "apply").assert_succeeded()
+    assert world.writes() == writes
+    found = world.end_state()
+    assert found["clusters"] == ["episodic-sandbox"]
+    assert found["buckets"] == (["episodic-sandbox-backups"] if world.providers else []) + ["episodic-sandbox-state"]
+    if world.providers:
+        assert found["pools"] == ["system", "workload"]
+        assert found["networks"] == ["episodic-sandbox"]
+        assert found["projects"] == ["default", "episodic-sandbox"]
+        assert found["keys"] == ["episodic-sandbox-backups", "episodic-sandbox-state"]
