@@ -57,6 +57,11 @@ def missing_entries(env: Environment) -> dict[str, tuple[str, ...]]:
     return {path: names for path, names in lacking.items() if names}
 
 
+def wanted_entries(env: Environment) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Return the properties that are made here and those that a person has to bring, both by path."""
+    return {path: tuple(makers) for path, makers in _makers(env).items()}, dict(_brought(env))
+
+
 def public_deploy_key(env: Environment) -> str:
     """Return the public half of the deploy key that Vault holds, in OpenSSH form."""
     return public_half(private_deploy_key(env), f"{env.vault.kv.mount}/{env.vault.kv.flux}")

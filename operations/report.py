@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,6 +41,11 @@ REPLACING: dict[str, frozenset[str]] = {
 }
 """Fields whose change makes OpenTofu replace the resource: `ForceNew` in the sources of the pinned providers."""
 
+KNOWN_LATER = "(known after apply)"
+
+Key = tuple[str, str]
+"""A stack and an address in it."""
+
 ACTIONS = ("added", "changed", "replaced", "destroyed")
 
 
@@ -54,9 +59,16 @@ class StackChange(NamedTuple):
 
 
 def stack_changes(old: Path, new: Path) -> list[StackChange]:
-    """Return how the resources below `new/stacks` differ from those below `old/stacks`, by stack and address."""
+    """Return how the resources below `new/stacks` differ from those below `old/stacks`, by stack and address.
+
+    A resource is replaced too if one of its replacing fields holds the id of one that is.
+    """
     before, after = _resources(old), _resources(new)
-    return [change for key in sorted({*before, *after}) if (change := _change(*key, before.get(key), after.get(key)))]
+    keys = sorted({*before, *after})
+    changes = {key: change for key in keys if (change := _change(*key, before.get(key), after.get(key)))}
+    while more := dict(_carried_along(changes, before, after)):
+        changes |= more
+    return [changes[key] for key in keys if key in changes]
 
 
 def _change(stack: str, address: str, old: Any, new: Any) -> StackChange | None:
@@ -65,12 +77,33 @@ def _change(stack: str, address: str, old: Any, new: Any) -> StackChange | None:
     if old is None or new is None:
         return StackChange(stack, address, "added" if old is None else "destroyed")
     found = tuple(fields(old, new))
-    replacing = REPLACING.get(address.partition(".")[0], frozenset())
-    replaced = any(field.path == path or field.path.startswith(f"{path}.") for field in found for path in replacing)
+    replaced = any(_replaces(address, field.path) for field in found)
     return StackChange(stack, address, "replaced" if replaced else "changed", found)
 
 
-def _resources(folder: Path) -> dict[tuple[str, str], Any]:
+def _carried_along(
+    changes: Mapping[Key, StackChange], before: Mapping[Key, Any], after: Mapping[Key, Any]
+) -> Iterator[tuple[Key, StackChange]]:
+    """Yield what is replaced since a field that replaces it holds the id of something replaced."""
+    replaced = {(key[0], f"${{{key[1]}.id}}") for key, change in changes.items() if change.action == "replaced"}
+    for key in before.keys() & after.keys():
+        change = changes.get(key, StackChange(*key, "changed"))
+        held = tuple(fields({}, after[key])) if change.action == "changed" else ()
+        new = tuple(
+            Field(field.path, field.new, KNOWN_LATER)
+            for field in held
+            if _replaces(key[1], field.path) and (key[0], field.new) in replaced
+        )
+        if new:
+            yield key, change._replace(action="replaced", fields=(*change.fields, *new))
+
+
+def _replaces(address: str, path: str) -> bool:
+    names = REPLACING.get(address.partition(".")[0], frozenset())
+    return any(path == name or path.startswith(f"{name}.") for name in names)
+
+
+def _resources(folder: Path) -> dict[Key, Any]:
     paths = sorted(folder.glob("stacks/*/cdk.tf.json"))
     if not paths:
         raise ConfigError(f"{folder}: holds no stack; synthesise them first")

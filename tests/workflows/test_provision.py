@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.e2e.cluster import Cluster
 from tests.workflows.act import Project, Run, run_workflow
 from tests.workflows.conftest import project_in
 from tests.workflows.flux import BecomesReady
-from tests.workflows.world import World
+from tests.workflows.world import INFRASTRUCTURE, World
 
 WORKFLOW = "provision-doks.yml"
 
@@ -77,6 +78,7 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
     assert (world.writes(), world.vault.versions()) == (writes, versions)
     world.assert_no_secret_in([planned, applied, again], project.folder)
 
+    watch_for_drift(world, project)
     refused = run(project, world, "destroy", environment="production")
     assert not refused.succeeded
     assert "environments/production.yaml: cluster.protected is true" in refused.output
@@ -87,6 +89,29 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
 
 
 READY = ["Wait for Flux: Wait until Flux is ready"]
+
+
+def watch_for_drift(world: World, project: Project) -> None:
+    """Look for drift where there is none, where there is some, and where there is none any more."""
+    world.synthesise(project.folder)
+    world.run("bootstrap", "layout", folder=project.folder)
+    assert "is as it should be" in world.run("drift", "sandbox", folder=project.folder)
+    if not world.providers:
+        return
+    report = ("drift", "sandbox", "--report", f"df12-test/{INFRASTRUCTURE}")
+    issues = world.github.repositories[INFRASTRUCTURE]["issues"]
+    (cluster,) = world.digitalocean.clusters.values()
+    (pool,) = (pool for pool in cluster["node_pools"] if pool["name"] == "workload")
+    pool["max_nodes"] = 9
+    assert "sandbox: differs" in world.run("drift", "sandbox", folder=project.folder, code=1)
+    world.run(*report, folder=project.folder, GITHUB_TOKEN=world.github.token)
+    (issue,) = issues.values()
+    assert "| sandbox-cluster | 0 | 1 | 0 | 0 | 0 |" in issue["body"]
+    assert re.search(r"max_nodes +=? *9 -> 3", issue["body"])
+    pool["max_nodes"] = 3
+    world.run(*report, folder=project.folder, GITHUB_TOKEN=world.github.token)
+    assert issue["state"] == "closed"
+    assert [comment["body"] for comment in issue["comments"].values()] == ["Nothing differs any more."]
 
 
 POINTS = (

@@ -1,0 +1,53 @@
+"""What tests left behind, and what is not theirs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from operations.digitalocean import PAGE_SIZE, DigitalOcean
+from operations.sweep import expired, expires_tag, sweep
+from tests.fakes.digitalocean import FakeDigitalOcean
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDigitalOcean]:
+    with FakeDigitalOcean() as server:
+        monkeypatch.setenv("DIGITALOCEAN_API_URL", server.url)
+        yield server
+        assert server.refused == []
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "swept"),
+    [
+        ("eph-1", [expires_tag(-60)], True),
+        ("eph-1", [expires_tag(60)], False),
+        ("eph-1", [], False),
+        ("eph-1", ["expires:soon"], False),
+        ("mine", [expires_tag(-60)], False),
+        ("my-eph-1", [expires_tag(-60)], False),
+    ],
+)
+def test_only_what_has_the_prefix_and_an_expired_tag_is_swept(
+    fake: FakeDigitalOcean, name: str, tags: list[str], swept: bool
+) -> None:
+    fake.add_cluster(name)["tags"] = ["environment:x", *tags]
+    api = DigitalOcean(fake.token)
+    sweep(api, expired(api))
+    assert (not fake.clusters) is swept
+
+
+def test_every_page_of_a_list_is_looked_at(fake: FakeDigitalOcean) -> None:
+    for number in range(PAGE_SIZE + 1):
+        fake.add_cluster(f"kept-{number}")
+    fake.add_cluster("eph-last")["tags"] = [expires_tag(-60)]
+    api = DigitalOcean(fake.token)
+    assert [item.name for item in expired(api)] == ["eph-last"]
+    assert api.cluster(f"kept-{PAGE_SIZE}") is not None
+
+
+def test_the_tag_is_a_time_in_seconds() -> None:
+    assert expires_tag(3600) == f"expires:{int(time.time()) + 3600}"
