@@ -47,7 +47,7 @@ tools: ## Build the test tools (needs Go)
 	$(MAKE) -C tools
 
 e2e: $(READY) tools ## The tests with real tools
-	$(BIN)/pytest -m e2e
+	$(BIN)/pytest -m e2e -n 2
 
 cdktf-synth: $(READY) node_modules/.package-lock.json ## `cdktf synth` with the pinned command line
 	PATH="$(NODE)/bin:$$PATH" CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf synth

@@ -12,8 +12,6 @@ from operations.layout import broken_layout
 from operations.plan_report import readings_markdown
 from operations.provision import Provisioner, Reading
 
-LONGEST = 60_000
-
 
 def find_drift(env: Environment, environments: Sequence[Environment], github: GitHub) -> str | None:
     """Return what differs in an environment as Markdown, or nothing. Nothing is locked and nothing is written."""
@@ -33,8 +31,7 @@ def to_markdown(env: Environment, readings: Sequence[Reading], files: Sequence[s
         lines += [f"## {env.gitops.full_name}", "", "These files are not as they are rendered:", ""]
         lines += [f"- `{file}`" for file in files]
     lines += ["", "Apply what is meant, or change the file. This issue closes itself once nothing differs."]
-    text = "\n".join(lines)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\n\n… cut here; see the job's log.\n"
+    return "\n".join(lines)
 
 
 def marker(env: Environment) -> str:

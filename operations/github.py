@@ -21,6 +21,9 @@ from operations.vault import open_vault
 
 API = "https://api.github.com"
 
+LONGEST = 60_000
+"""GitHub takes texts of 65,536 characters."""
+
 
 class GitHub:
     """What one token may see and do. Every method raises `ConfigError` with what has to be fixed."""
@@ -67,6 +70,7 @@ class GitHub:
 
     def propose(self, repository: Repository, branch: str, title: str, body: str) -> tuple[PullRequest, bool]:
         """Return the open pull request of `branch`, and whether it was made now."""
+        body = _fitting(body)
         base, owner = repository.default_branch, repository.full_name.partition("/")[0]
         with _told(f"a pull request in {repository.full_name}", "give the token the permission Pull requests"):
             for pull in repository.get_pulls("open", head=f"{owner}:{branch}", base=base):
@@ -90,6 +94,7 @@ class GitHub:
     def comment(self, repository: Repository, number: int, marker: str, body: str) -> bool:
         """Keep one comment with this marker on a pull request, and say whether anything changed."""
         with _told(f"comments of {repository.full_name}", "give the job the permission pull-requests: write"):
+            body = _fitting(body)
             issue = repository.get_issue(number)
             for found in issue.get_comments():
                 if marker in found.body:
@@ -109,6 +114,7 @@ class GitHub:
                     issue.create_comment("Nothing differs any more.")
                     issue.edit(state="closed")
                 return None
+            body = _fitting(body)
             if not found:
                 return repository.create_issue(title, body)
             if found[0].body != body:
@@ -141,6 +147,12 @@ def api_url() -> str:
 def provider_variables() -> dict[str, str]:
     """Return what tells the GitHub provider of OpenTofu of another address; it adds `/api/v3` itself."""
     return {} if api_url() == API else {"GITHUB_BASE_URL": f"{api_url().removesuffix('/api/v3')}/"}
+
+
+def _fitting(text: str) -> str:
+    """Return Markdown that GitHub takes."""
+    cut = f"{text[:LONGEST]}\n\n… cut here; the job's summary has all of it.\n"
+    return text if len(text) <= LONGEST else cut
 
 
 @contextmanager

@@ -15,9 +15,6 @@ from operations.console import say
 from operations.git import Clone, cloned
 from operations.github import GitHub
 
-LONGEST_BODY = 60_000
-"""GitHub takes 65,536 characters."""
-
 
 def propose_promotion(
     github: GitHub, repository: Repository, source: Environment, target: Environment, commit: str | None
@@ -64,5 +61,4 @@ def _body(source: Environment, target: Environment, done: Promotion, difference:
     if done.commits:
         lines += ["", "<details>", f"<summary>{len(done.commits)} commits</summary>", ""]
         lines += [f"- {commit}" for commit in done.commits] + ["", "</details>"]
-    body = "\n".join(lines)
-    return body if len(body) <= LONGEST_BODY else f"{body[:LONGEST_BODY]}\n\n… cut here; see the files.\n"
+    return "\n".join(lines)

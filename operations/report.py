@@ -17,9 +17,6 @@ from gitops_render.diff import Difference, Field, fields
 from gitops_render.diff_output import field_markdown, to_markdown
 
 MARKER = "<!-- synth-and-diff -->"
-LONGEST = 60_000
-"""GitHub takes comments of 65,536 characters."""
-
 REPLACING: dict[str, frozenset[str]] = {
     "digitalocean_kubernetes_cluster": frozenset(
         {"region", "vpc_uuid", "cluster_subnet", "service_subnet", "node_pool.size"}
@@ -123,8 +120,7 @@ def to_report(
     lines += [f"> {note}", ""] if note else []
     lines += ["### OpenTofu", "", *_stacks(changes), "", "### Rendered objects", "", to_markdown(objects).rstrip(), ""]
     lines += ["### Policies", "", *_policies(findings)]
-    text = "\n".join(lines) + "\n"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\n\n… cut here; the job's summary has all of it.\n"
+    return "\n".join(lines) + "\n"
 
 
 def _stacks(changes: Sequence[StackChange]) -> Iterator[str]:

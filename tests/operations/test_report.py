@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gitops_render.check.model import Finding
-from gitops_render.diff import Difference, Identity
-from operations.report import LONGEST, MARKER, stack_changes, to_report
+from operations.report import MARKER, stack_changes, to_report
 
 
 def stacks(folder: Path, **resources: dict[str, Any]) -> Path:
@@ -72,10 +71,3 @@ def test_nothing_is_said_of_nothing() -> None:
 def test_findings_cannot_break_their_table() -> None:
     finding = Finding("FLUX001", "a|b.yaml", "<b>", "holds `x` | y", "do")
     assert "| FLUX001 | a&#124;b.yaml | &lt;b&gt; | holds `x` &#124; y | do |" in to_report([], [], [finding])
-
-
-def test_a_long_report_fits_into_a_comment_and_says_that_it_was_cut() -> None:
-    found = [Difference(Identity("sandbox", "apps", "ConfigMap", "x", f"{n:06}"), "added") for n in range(3000)]
-    report = to_report([], found, [])
-    assert LONGEST < len(report) < 65_536
-    assert report.rstrip().endswith("cut here; the job's summary has all of it.")

@@ -205,6 +205,25 @@ def test_digitalocean_that_fails_in_passing_is_asked_again(
     assert [fault.times for fault in world.digitalocean.faults] == [0, 0, 0]
 
 
+def test_a_cluster_that_digitalocean_refuses_is_made_by_the_next_run(
+    world: World, project: Project, provision: Callable[..., str]
+) -> None:
+    if not world.providers:
+        pytest.skip("tofu init finds no providers")
+    limit = Fault("POST", "/v2/kubernetes/clusters", times=float("inf"), status=422, message="droplet limit exceeded")
+    world.digitalocean.faults.append(limit)
+    foundation = ("plan", "sandbox", "--stage", "foundation", "--prepare")
+    provision(*foundation)
+    printed = provision("apply", "sandbox", code=2)
+    assert re.search(r"sandbox-cluster: .*droplet limit exceeded", printed), printed
+    assert "sandbox-cluster.tfstate" in world.spaces.objects("episodic-sandbox-state")
+    world.digitalocean.faults.clear()
+    assert "to import" not in provision(*foundation)
+    provision("apply", "sandbox")
+    end = world.end_state()
+    assert (end["clusters"], end["networks"]) == (["episodic-sandbox"], ["episodic-sandbox"])
+
+
 def test_what_is_protected_or_not_meant_is_not_destroyed(
     world: World, project: Project, provision: Callable[..., str]
 ) -> None:
