@@ -1,0 +1,155 @@
+"""What every workflow promises, read in its YAML: act knows nothing of permissions, approvals or concurrency."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from constructs_lib.environment import TIERS, load_all
+from operations.commands import app
+from tests.e2e.conftest import require
+from tests.support import ROOT
+
+Yaml = dict[Any, Any]
+
+FILES = sorted(ROOT.glob(".github/workflows/*.yml"))
+RENDERED = ROOT / "gitops_render/repository_files/validate.yml"
+ACTION = ROOT / ".github/actions/setup/action.yml"
+WORKFLOWS: dict[str, Yaml] = {path.name: yaml.safe_load(path.read_text()) for path in (*FILES, RENDERED)}
+CHANGING = {"bootstrap-gitops-repo.yml", "provision-doks.yml", "drift.yml", "promote.yml", "integration.yml"}
+
+
+def jobs() -> Iterator[tuple[str, str, Yaml]]:
+    """Yield the file, the name and the definition of every job."""
+    yield from ((file, name, job) for file, flow in WORKFLOWS.items() for name, job in flow["jobs"].items())
+
+
+def steps() -> Iterator[Yaml]:
+    """Yield every step of every job and of the composite action."""
+    for _, _, job in jobs():
+        yield from job.get("steps", [])
+    yield from yaml.safe_load(ACTION.read_text())["runs"]["steps"]
+
+
+def inputs(file: str) -> Yaml:
+    """Return the inputs of a workflow that is started by hand; YAML reads the key `on` as true."""
+    return WORKFLOWS[file][True]["workflow_dispatch"]["inputs"]
+
+
+def commands() -> Iterator[list[str]]:
+    """Yield the arguments of every call of `operations`."""
+    for step in steps():
+        for line in step.get("run", "").splitlines():
+            if " -m operations " in line:
+                yield shlex.split(line.partition(" -m operations ")[2])
+
+
+def test_zizmor_finds_nothing() -> None:
+    zizmor = Path(sys.executable).with_name("zizmor")
+    command = [zizmor, "--offline", "--no-progress", "--format", "plain", ROOT / ".github", RENDERED]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.e2e
+def test_actionlint_finds_nothing() -> None:
+    require("actionlint")
+    command = [ROOT / "tools/bin/actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *FILES, RENDERED]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_actions_are_pinned_by_commit_and_alike_everywhere() -> None:
+    lines = [line for path in (*FILES, RENDERED, ACTION) for line in path.read_text().splitlines() if "uses:" in line]
+    foreign = {line.partition("uses:")[2].strip() for line in lines if "uses: ./" not in line}
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", uses) for uses in foreign), foreign
+    assert len({uses.partition("@")[0] for uses in foreign}) == len(foreign)
+
+
+def test_no_job_may_more_than_it_needs() -> None:
+    assert all(flow["permissions"] == {} for flow in WORKFLOWS.values())
+    writes = {
+        (file, name, what)
+        for file, name, job in jobs()
+        for what, how in job["permissions"].items()
+        if how == "write" and what != "id-token"
+    }
+    assert writes == {("drift.yml", "drift", "issues"), ("pull-request.yml", "comment", "pull-requests")}
+    without_vault = {(file, name) for file, name, job in jobs() if "id-token" not in job["permissions"]}
+    pulls = {("pull-request.yml", name) for name in ("test", "synth-and-diff", "comment")}
+    assert without_vault == {*pulls, ("validate.yml", "validate")}
+
+
+def test_every_job_ends_and_every_step_has_a_name() -> None:
+    assert all("timeout-minutes" in job for _, _, job in jobs() if "uses" not in job)
+    assert all("name" in step for step in steps())
+
+
+def test_no_text_from_outside_is_pasted_into_a_script() -> None:
+    assert [step["name"] for step in steps() if "${{" in step.get("run", "")] == []
+
+
+def test_no_checkout_leaves_its_token_behind() -> None:
+    checkouts = [step for step in steps() if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkouts
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_what_changes_something_runs_alone_and_to_its_end() -> None:
+    for file in CHANGING:
+        assert WORKFLOWS[file]["concurrency"]["cancel-in-progress"] is False
+    assert "${{ inputs.environment }}" in WORKFLOWS["provision-doks.yml"]["concurrency"]["group"]
+    alone = {file for file, flow in WORKFLOWS.items() if "concurrency" in flow}
+    assert alone == WORKFLOWS.keys() - {"provision-stage.yml"}
+
+
+def test_workflows_know_the_environments_in_the_order_of_promotion() -> None:
+    environments = load_all(ROOT / "environments")
+    names = [env.name for env in environments]
+    assert inputs("provision-doks.yml")["environment"]["options"] == names
+    assert WORKFLOWS["drift.yml"]["jobs"]["drift"]["strategy"]["matrix"]["environment"] == names
+    promote = inputs("promote.yml")
+    assert promote["from"]["options"] == [env.name for env in environments if env.tier != TIERS[-1]]
+    assert promote["to"]["options"] == [env.name for env in environments if env.tier != TIERS[0]]
+
+
+def test_plans_are_applied_only_where_the_environments_reviewers_agree() -> None:
+    stage = WORKFLOWS["provision-stage.yml"]["jobs"]
+    assert stage["apply"]["environment"] == "${{ inputs.environment }}"
+    assert "environment" not in stage["plan"]
+    calls = [step["run"] for step in stage["apply"]["steps"] if " -m operations " in step.get("run", "")]
+    assert calls == ['.venv/bin/python -m operations provision apply "$ENVIRONMENT"']
+    others = [job for _, _, job in jobs() if job is not stage["apply"]]
+    assert not any("provision apply" in step.get("run", "") for job in others for step in job.get("steps", []))
+
+
+def test_the_token_that_comments_is_not_given_to_the_change() -> None:
+    job = WORKFLOWS["pull-request.yml"]["jobs"]["comment"]
+    (checkout,) = (step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout@"))
+    assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+
+
+@pytest.mark.parametrize("arguments", list(commands()), ids=" ".join)
+def test_the_commands_of_workflows_exist(arguments: list[str]) -> None:
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[arguments.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {argument for argument in arguments if argument.startswith("--")} <= known
+
+
+def test_workflows_and_tests_use_the_same_opentofu() -> None:
+    tested = re.search(r"github.com/opentofu/opentofu v(\S+)", (ROOT / "tools/tofu/go.mod").read_text())
+    used = re.search(r"tofu_version: (\S+)", ACTION.read_text())
+    assert tested
+    assert used
+    assert tested[1] == used[1]
