@@ -44,14 +44,21 @@ class Vault:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        assert self._process.stdout is not None
-        said = json.loads(self._process.stdout.readline())
-        self.address, self.token = said["addr"], said["token"]
-        if not self._sealed:
-            self._mount()
+        try:
+            assert self._process.stdout is not None
+            said = json.loads(self._process.stdout.readline())
+            self.address, self.token = said["addr"], said["token"]
+            if not self._sealed:
+                self._mount()
+        except BaseException:
+            self._stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         self._process.kill()
         self._process.communicate()
 
