@@ -1,0 +1,44 @@
+"""The files that all environments share."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from constructs_lib.environment import load_all
+from gitops_render.repository import render_repository
+from gitops_render.write import edited, write
+from tests.support import ROOT, environment
+
+OWNERS = PurePosixPath(".github/CODEOWNERS")
+
+
+def test_an_environments_reviewers_own_its_folders_and_together_all_else() -> None:
+    staging = environment("staging", reviewers={"teams": ["platform"], "users": ["ada"]})
+    lines = render_repository([environment(), staging]).owned[OWNERS].decode().splitlines()
+    assert lines[1:] == [
+        "* @ada @df12-test/platform",
+        "/clusters/sandbox/",
+        "/platform/*/sandbox/",
+        "/apps/sandbox/",
+        "/clusters/staging/ @ada @df12-test/platform",
+        "/platform/*/staging/ @ada @df12-test/platform",
+        "/apps/staging/ @ada @df12-test/platform",
+    ]
+
+
+def test_the_repositorys_own_workflow_is_the_check_that_its_ruleset_requires() -> None:
+    environments = load_all(ROOT / "environments")
+    workflow = yaml.safe_load(render_repository(environments).owned[PurePosixPath(".github/workflows/validate.yml")])
+    names = {job["name"] for job in workflow["jobs"].values()}
+    assert names == set(environments[0].gitops.required_checks)
+
+
+def test_files_that_somebody_edited_are_named(tmp_path: Path) -> None:
+    rendered = render_repository([environment()])
+    write(tmp_path, "_shared", rendered)
+    assert edited(tmp_path, "_shared", rendered) == []
+    (tmp_path / OWNERS).write_text("* @somebody\n")
+    (tmp_path / ".sourceignore").unlink()
+    assert edited(tmp_path, "_shared", rendered) == [OWNERS]
