@@ -25,8 +25,9 @@ Stacks = dict[str, Synthesised]
 
 @pytest.fixture
 def github(providers: None) -> Iterator[FakeGitHub]:
-    """An organisation with two teams and nothing else."""
+    """An organisation with two teams and the infrastructure repository."""
     with FakeGitHub(teams={"platform": 11, "operations": 12}) as api:
+        api.add_repository("infrastructure")
         yield api
         assert api.refused == []
 
@@ -68,6 +69,8 @@ def test_the_repository_is_made_and_kept_as_it_was_made(
     reviewers = repository["environments"]["production"]["reviewers"]
     assert sorted(reviewer["id"] for reviewer in reviewers) == [11, 12]
     assert not repository["environments"]["sandbox"]["reviewers"]
+    provisioning = github.repositories["infrastructure"]["environments"]
+    assert sorted(reviewer["id"] for reviewer in provisioning["production"]["reviewers"]) == [11, 12]
     before = len(github.writes)
     tofu.plan(changes=False)
     tofu.apply()
