@@ -17,6 +17,7 @@ from constructs_lib.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
+    from constructs_lib.monitoring import Monitoring
     from constructs_lib.network import Link
 
 Manifest: TypeAlias = dict[str, Any]
@@ -129,6 +130,10 @@ class Component(Settings, ABC):
     def links(self, env: Environment) -> Iterable[Link]:
         """Return who talks to whom: network policies on both sides come from these links."""
         return ()
+
+    @abstractmethod
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what this component knows about its own health: objectives, alerts and a dashboard."""
 
     @final
     def layers(self, env: Environment) -> Iterator[Layer]:

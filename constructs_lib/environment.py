@@ -257,7 +257,7 @@ class Environment(Settings):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        problems = [*self._network_problems(), *self._production_problems()]
+        problems = [*self._network_problems(), *self._production_problems(), *self._alerting_problems()]
         if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
             problems.append(f"reviewers must name a team or a user in tier {self.tier}")
         if problems:
@@ -281,6 +281,16 @@ class Environment(Settings):
         weak += [f"cluster.{name}.min_nodes is 1" for name, pool in pools.items() if pool.min_nodes == 1]
         advice = "raise it or set cluster.allow_single_point_of_failure: true"
         return [f"{problem} in production; {advice}" for problem in weak]
+
+    def _alerting_problems(self) -> list[str]:
+        observability = self.platform.observability
+        if self.tier != "production" or not observability.has_metrics:
+            return []
+        return [
+            f"platform.observability.alerting.{key} names no receiver in production; name one"
+            for key in ("critical", "heartbeat")
+            if not getattr(observability.alerting, key)
+        ]
 
     def mirrored(self, chart: Chart) -> Chart:
         """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""

@@ -116,6 +116,8 @@ SqlName = Annotated[
 
 Days = Annotated[str, *_matching(r"[1-9]\d{0,3}d", "a number of days such as '30d'")]
 
+Hours = Annotated[str, *_matching(r"[1-9]\d{0,3}h", "a number of hours such as '26h'")]
+
 SixFieldSchedule = Annotated[
     str,
     *_matching(r"[\d*/,-]+( [\d*/,?A-Za-z-]+){5}", "a schedule of six fields, seconds first, such as '0 0 2 * * *'"),
@@ -127,3 +129,12 @@ Instant = Annotated[
 ]
 
 AgeRecipient = Annotated[str, *_matching(r"age1[02-9ac-hj-np-z]{58}", "an age public key, which starts with 'age1'")]
+
+MetricName = Annotated[str, *_matching(r"[a-zA-Z_:][a-zA-Z0-9_:]*", "the name of a metric of Prometheus")]
+
+ServiceKey = Annotated[str, *_matching(r"[a-z][a-z0-9_-]{0,62}", "the key of a component or the name of an app")]
+
+Runbook = Annotated[str, *_matching(r"https://\S+|[a-z0-9-]+", "a page of docs/runbooks without .md, or an address")]
+"""Where the runbook of an alert is."""
+
+Smarthost = Annotated[str, *_matching(r"[A-Za-z0-9.-]+:\d{1,5}", "a mail server such as 'smtp.example.org:2525'")]

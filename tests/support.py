@@ -81,6 +81,18 @@ def run_python(*arguments: str, folder: Path, **variables: str) -> subprocess.Co
     )
 
 
+EXAMPLE_SLO = {
+    "name": "episodic-availability",
+    "service": "episodic",
+    "objective": 99.5,
+    "ratio": {
+        "good": 'rate(http_requests_total{app="episodic",code!~"5.."}[5m])',
+        "total": 'rate(http_requests_total{app="episodic"}[5m])',
+    },
+}
+"""An objective of an application, as a user adds it."""
+
+
 def everything() -> Environment:
     """Return an environment with every component, backend and option on that the project's own leave off."""
     return environment(
@@ -88,5 +100,6 @@ def everything() -> Environment:
         name="everything",
         platform__external_dns={"enabled": True},
         platform__observability__influxdb={"enabled": True},
+        platform__observability__slos={"additional": [EXAMPLE_SLO]},
         sops_recipient=f"age1{'q' * 58}",
     )

@@ -31,5 +31,9 @@ class Platform(Settings):
 
     def components(self) -> Iterator[Component]:
         """Yield every component, enabled or not, in the order of the fields."""
-        for name in type(self).model_fields:
-            yield getattr(self, name)
+        return iter(self.by_name.values())
+
+    @property
+    def by_name(self) -> dict[str, Component]:
+        """Every component, enabled or not, by its key."""
+        return {name: getattr(self, name) for name in type(self).model_fields}

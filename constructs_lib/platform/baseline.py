@@ -13,8 +13,10 @@ from pydantic import Field, model_validator
 
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Release, Settings
 from constructs_lib.fields import Name
+from constructs_lib.monitoring import Monitoring
 from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, default_policies, link_policies
 from constructs_lib.objects import KEEP_IN_HELM, manifest, namespace
+from constructs_lib.platform.monitoring import flux
 from constructs_lib.unique import unique
 
 if TYPE_CHECKING:
@@ -72,6 +74,10 @@ class Baseline(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield what applications may reach outside of the cluster."""
         return (Link(app.pods, ANYWHERE, HTTPS) for app in self.apps)
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what is known about Flux."""
+        return flux.monitoring()
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield namespaces, then rights and network policies, then the CRDs."""

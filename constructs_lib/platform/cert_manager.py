@@ -12,11 +12,13 @@ from pydantic import Field
 
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Ready, Release, Values
 from constructs_lib.fields import Email
-from constructs_lib.monitoring import scraped
+from constructs_lib.monitoring import Monitoring
+from constructs_lib.monitoring.scrape import scraped
 from constructs_lib.network import ANYWHERE, Link, Pods, to_api_server, webhook
 from constructs_lib.objects import manifest, namespace
 from constructs_lib.placement import ON_SYSTEM_POOL, resources, spread
 from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.monitoring import certificates
 from constructs_lib.platform.vault_eso import IS_READY, SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
@@ -88,6 +90,10 @@ class CertManager(Component):
         yield Link(CONTROLLER, ANYWHERE, (53,))
         for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
             yield from scraped(env, pods, 9402)
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what is known about certificates."""
+        return certificates.monitoring(NAMESPACE)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the chart, then the issuers, then the certificate of the domain, for which nothing waits."""

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Ready, Release, Values
-from constructs_lib.monitoring import pod_monitor, scraped
+from constructs_lib.monitoring import Monitoring
+from constructs_lib.monitoring.scrape import pod_monitor, scraped
 from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server, webhook
 from constructs_lib.objects import namespace
 from constructs_lib.placement import ON_SYSTEM_POOL, resources, spread
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.monitoring import postgres
 from constructs_lib.platform.postgres_cluster import API, BACKUP_SECRET, PostgresCluster, cluster_objects
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 from constructs_lib.unique import unique
@@ -78,6 +80,10 @@ class CloudnativePg(Component):
             yield from scraped(env, pods, 9127)
             for app in env.platform.baseline.apps:
                 yield Link(app.pods, pods, (5432,))
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what is known about the clusters."""
+        return postgres.monitoring(self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operators, the credentials from Vault, then the clusters with what belongs to them."""

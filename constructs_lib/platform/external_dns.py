@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Release, Values
-from constructs_lib.monitoring import scraped
+from constructs_lib.monitoring import Monitoring
+from constructs_lib.monitoring.scrape import scraped
 from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server
 from constructs_lib.objects import namespace
 from constructs_lib.placement import ON_SYSTEM_POOL, resources
 from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.monitoring import external_dns
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
@@ -53,6 +55,10 @@ class ExternalDns(Component):
         yield from to_api_server(PODS)
         yield Link(PODS, ANYWHERE, HTTPS)
         yield from scraped(env, PODS, 7979)
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what is known about DNS records."""
+        return external_dns.monitoring(NAMESPACE)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the token from Vault, then the chart."""

@@ -13,7 +13,18 @@ from pydantic import Field, model_validator
 
 from constructs_lib.component import Manifest, Settings
 from constructs_lib.errors import unknown
-from constructs_lib.fields import Cpu, Days, Instant, Memory, Name, ServiceName, SixFieldSchedule, SqlName, Storage
+from constructs_lib.fields import (
+    Cpu,
+    Days,
+    Hours,
+    Instant,
+    Memory,
+    Name,
+    ServiceName,
+    SixFieldSchedule,
+    SqlName,
+    Storage,
+)
 from constructs_lib.network import Pods
 from constructs_lib.objects import kept, manifest
 from constructs_lib.placement import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
@@ -74,6 +85,9 @@ class PostgresCluster(Settings):
     databases: Annotated[tuple[Database, ...], unique("name")] = Field(min_length=1, description="Databases.")
     backup_schedule: SixFieldSchedule = Field(default="0 0 2 * * *", description="Base backups, in UTC.")
     backup_retention: Days = Field(default="7d", description="How far back a recovery can go.")
+    backup_max_age: Hours = Field(
+        default="26h", description="Age of the last backup from which on it counts as missing; fits backup_schedule."
+    )
     pooler: Pooler | None = None
     server_name: Name | None = Field(
         default=None, description="Folder of its archive in the bucket; its name unless given."

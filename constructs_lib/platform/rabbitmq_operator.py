@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from pydantic import Field
 
 from constructs_lib.component import Component, Layer, LayerId, Manifest, Ready
-from constructs_lib.monitoring import pod_monitor, scraped
+from constructs_lib.monitoring import Monitoring
+from constructs_lib.monitoring.scrape import pod_monitor, scraped
 from constructs_lib.network import Link, Pods, to_api_server, webhook
 from constructs_lib.objects import manifest, namespace
 from constructs_lib.placement import DEPLOYMENTS_ON_SYSTEM_POOL
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE, FLUX_NAMESPACE, PLATFORM_ACCOUNT
+from constructs_lib.platform.monitoring import rabbitmq
 from constructs_lib.platform.rabbitmq_cluster import API, RabbitmqCluster, cluster_objects, topology_objects
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 from constructs_lib.unique import unique
@@ -98,6 +100,10 @@ class RabbitmqOperator(Component):
         yield from scraped(env, BROKERS, 15691)
         for app in env.platform.baseline.apps:
             yield Link(app.pods, BROKERS, (5671,))
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what is known about the brokers."""
+        return rabbitmq.monitoring(self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operators, the users' credentials, the brokers, then what is declared inside them."""

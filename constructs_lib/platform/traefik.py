@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Release, Values
-from constructs_lib.monitoring import scraped
+from constructs_lib.monitoring import Monitoring
+from constructs_lib.monitoring.scrape import scraped
 from constructs_lib.network import ANYWHERE, Link, Pods, to_api_server
 from constructs_lib.objects import manifest, namespace
 from constructs_lib.placement import ON_SYSTEM_POOL, resources, spread
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.monitoring import traefik
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -60,6 +62,10 @@ class Traefik(Component):
         for app in env.platform.baseline.apps:
             yield Link(PODS, app.pods, (app.http_port,))
             yield Link(PODS, Pods(app.name, "acme-solver", cert_manager.SOLVER_LABELS), (8089,))
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what is known about the ingress."""
+        return traefik.monitoring(NAMESPACE)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the chart, then the TLS options and middlewares."""

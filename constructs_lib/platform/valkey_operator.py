@@ -13,12 +13,14 @@ from pydantic import Field
 
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Release, Settings, Values
 from constructs_lib.fields import Cpu, Memory, ServiceName, Storage
-from constructs_lib.monitoring import scraped
+from constructs_lib.monitoring import Monitoring
+from constructs_lib.monitoring.scrape import scraped
 from constructs_lib.network import Link, Pods, to_api_server
 from constructs_lib.objects import kept, manifest, namespace
 from constructs_lib.placement import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.monitoring import valkey
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 from constructs_lib.unique import unique
 
@@ -79,6 +81,10 @@ class ValkeyOperator(Component):
         yield from scraped(env, NODES, 9121)
         for app in env.platform.baseline.apps:
             yield Link(app.pods, NODES, (6379,))
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what is known about the clusters."""
+        return valkey.monitoring(tuple(cluster.name for cluster in self.clusters))
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operator, the passwords, then the clusters."""

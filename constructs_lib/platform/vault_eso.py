@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from constructs_lib.component import Chart, Component, Layer, LayerId, Manifest, Ready, Release, Values
-from constructs_lib.monitoring import scraped
+from constructs_lib.monitoring import Monitoring
+from constructs_lib.monitoring.scrape import scraped
 from constructs_lib.network import ANYWHERE, Link, Pods, to_api_server, webhook
 from constructs_lib.objects import KEEP, KEEP_IN_HELM, manifest, namespace
 from constructs_lib.placement import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources, spread
 from constructs_lib.platform.baseline import BASELINE, FLUX_NAMESPACE
+from constructs_lib.platform.monitoring import secrets
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -69,6 +71,10 @@ class VaultEso(Component):
         yield Link(CERT_CONTROLLER, WEBHOOK, (8081, 10250))
         for pods in (CONTROLLER, WEBHOOK, CERT_CONTROLLER):
             yield from scraped(env, pods, 8080)
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what is known about the secrets that come from Vault."""
+        return secrets.monitoring(NAMESPACE)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the chart, the stores with the age key, then the layer of what SOPS encrypted."""

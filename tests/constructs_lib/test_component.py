@@ -9,6 +9,7 @@ import pytest
 from constructs_lib.component import Chart, Component, Layer, LayerId, Release, in_order, merged
 from constructs_lib.environment import Environment
 from constructs_lib.errors import ConfigError
+from constructs_lib.monitoring import Monitoring
 from tests.support import environment
 
 A, B, C = LayerId("a", "x"), LayerId("b", "x"), LayerId("c", "x")
@@ -48,6 +49,11 @@ def test_merging_goes_into_maps_and_replaces_the_rest() -> None:
 
 
 class Example(Component):
+    """A component of the simplest kind."""
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        raise NotImplementedError
+
     """A component of one release."""
 
     def build(self, env: Environment) -> Iterator[Layer]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import subprocess
 import time
@@ -12,13 +10,9 @@ from typing import Any, Self
 
 import hvac
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from hvac.exceptions import InvalidPath, InvalidRequest
 
+from tests.e2e.certificate import make_certificate
 from tests.support import ROOT
 
 BINARY = ROOT / "tools/bin/vault-server"
@@ -35,7 +29,7 @@ class Vault:
         self.address = self.token = ""
 
     def __enter__(self) -> Self:
-        _make_certificate(self._certificate, self._key)
+        make_certificate(self._certificate, self._key)
         sealed = ["-sealed"] if self._sealed else []
         self._process = subprocess.Popen(
             [str(BINARY), "-cert", str(self._certificate), "-key", str(self._key), *sealed],
@@ -141,21 +135,3 @@ class Vault:
             else:
                 metadata: Any = kv.read_secret_metadata(f"{folder}{name}", mount_point=MOUNT)
                 yield f"{folder}{name}", metadata["data"]["current_version"]
-
-
-def _make_certificate(certificate: Path, key_file: Path) -> None:
-    """Write a certificate for 127.0.0.1 that vouches for itself."""
-    key = generate_private_key(SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vault")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(address, critical=False)
-        .sign(key, SHA256())
-    )
-    certificate.write_bytes(made.public_bytes(Encoding.PEM))
-    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

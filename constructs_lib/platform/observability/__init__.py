@@ -6,15 +6,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from constructs_lib.component import Component, Layer, LayerId, Manifest
+from constructs_lib.monitoring import Monitoring
 from constructs_lib.network import Link
 from constructs_lib.objects import namespace
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
-from constructs_lib.platform.observability import collectors, influxdb, logs, metrics, traces
+from constructs_lib.platform.monitoring import telemetry
+from constructs_lib.platform.observability import collectors, health, influxdb, logs, metrics, traces
+from constructs_lib.platform.observability.alerting import Alerting
+from constructs_lib.platform.observability.collectors import Collectors
 from constructs_lib.platform.observability.influxdb import Influxdb
 from constructs_lib.platform.observability.logs import Logs
 from constructs_lib.platform.observability.metrics import Metrics
-from constructs_lib.platform.observability.names import AGENTS, NAMESPACE, Part
+from constructs_lib.platform.observability.names import AGENTS, GATEWAY_SET, NAMESPACE, Part
+from constructs_lib.platform.observability.slos import Slos
 from constructs_lib.platform.observability.traces import Traces
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE
 
@@ -25,6 +30,7 @@ CONTROLLERS = LayerId("observability", "controllers")
 CREDENTIALS = LayerId("observability", "credentials")
 BACKENDS = LayerId("observability", "backends")
 COLLECTORS = LayerId("observability", "collectors")
+HEALTH = LayerId("observability", "health")
 
 
 class Observability(Component):
@@ -35,6 +41,10 @@ class Observability(Component):
       metrics: {retention: 15d, storage: 50Gi}
       traces: {backend: tempo, bucket: {bucket: episodic-traces, region: lon1}}
       logs: {backend: opensearch, nodes: 3}
+      alerting:
+        receivers: [{name: on-call, type: pagerduty}]
+        critical: [on-call]
+      slos: {objectives: {traefik-latency: 95}}
     ```
     """
 
@@ -42,6 +52,9 @@ class Observability(Component):
     traces: Traces = Traces()
     logs: Logs = Logs()
     influxdb: Influxdb = Influxdb()
+    collectors: Collectors = Collectors()
+    alerting: Alerting = Alerting()
+    slos: Slos = Slos()
 
     @property
     def has_metrics(self) -> bool:
@@ -56,6 +69,11 @@ class Observability(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the links of every part that is on."""
         return (link for part in _parts(env) for link in part.links)
+
+    def monitoring(self, env: Environment) -> Monitoring:
+        """Return what is known about the collectors and the backends that run in the cluster."""
+        backends = tuple(part.backend for part in _parts(env) if part.backend is not None)
+        return telemetry.monitoring(GATEWAY_SET, backends)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield operators, credentials, backends, then collectors. Applications never wait for any of them."""
@@ -73,6 +91,8 @@ class Observability(Component):
             yield Layer(BACKENDS, backends, after=ready, timeout="20m", blocks_apps=False)
             ready = (BACKENDS,)
         yield Layer(COLLECTORS, tuple(collectors.collectors(env)), after=ready, blocks_apps=False)
+        if self.has_metrics:
+            yield Layer(HEALTH, tuple(health.objects(env)), after=(CONTROLLERS,), timeout="5m", blocks_apps=False)
 
 
 def _parts(env: Environment) -> list[Part]:

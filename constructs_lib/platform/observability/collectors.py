@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from constructs_lib.component import Chart, Manifest, Release, Values
-from constructs_lib.monitoring import PROMETHEUS, scraped
-from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server, webhook
+from pydantic import Field
+
+from constructs_lib.component import Chart, Manifest, Release, Settings, Values
+from constructs_lib.fields import Storage
+from constructs_lib.monitoring.scrape import PROMETHEUS, scraped
+from constructs_lib.network import ANYWHERE, HTTPS, Link, Outside, Pods, to_api_server, webhook
 from constructs_lib.objects import KEEP_IN_HELM, manifest
 from constructs_lib.placement import (
     ON_SYSTEM_POOL,
@@ -26,12 +29,14 @@ from constructs_lib.platform.observability.collector_config import agent_config,
 from constructs_lib.platform.observability.names import (
     AGENT,
     AGENTS,
+    BALANCED_PORT,
     CA_MOUNT,
     GATEWAY,
     GATEWAY_HOST,
     LOGS_CA_MOUNT,
     NAMESPACE,
     OTLP_PORTS,
+    QUEUE_MOUNT,
     TLS_MOUNT,
     Part,
 )
@@ -44,7 +49,18 @@ API = "opentelemetry.io/v1beta1"
 IMAGE = "ghcr.io/open-telemetry/opentelemetry-collector-releases/opentelemetry-collector-contrib"
 IMAGE_TAG = "0.158.0"
 CERTIFICATE = "otel-gateway-tls"
+QUEUE = "queue"
+USER = 10001
+"""The user of the collector's image (open-telemetry/opentelemetry-collector-releases `Dockerfile`)."""
+METADATA = Outside(("169.254.169.254/32",))
+"""Where a Droplet learns about itself (docs.digitalocean.com, Droplet metadata)."""
 OPERATOR = Pods(NAMESPACE, "otel-operator", {"app.kubernetes.io/name": "opentelemetry-operator"})
+
+
+class Collectors(Settings):
+    """What the collectors may use."""
+
+    queue: Storage = Field(default="5Gi", description="Volume of each gateway for what its backends do not take yet.")
 
 
 def part(env: Environment) -> Part:
@@ -57,6 +73,8 @@ def _links(env: Environment) -> Iterator[Link]:
     yield from to_api_server(OPERATOR, GATEWAY, AGENT)
     yield webhook(OPERATOR, 9443)
     yield Link(AGENT, GATEWAY, OTLP_PORTS)
+    yield Link(AGENT, METADATA, (80,))
+    yield Link(GATEWAY, GATEWAY, (BALANCED_PORT,))
     for app in env.platform.baseline.apps:
         yield Link(app.pods, GATEWAY, OTLP_PORTS)
     yield from scraped(env, GATEWAY, 8888)
@@ -88,25 +106,52 @@ def collectors(env: Environment) -> Iterator[Manifest]:
     yield manifest(API, "OpenTelemetryCollector", "agent", AGENTS, spec=_agent())
     for name, namespace in (("gateway", NAMESPACE), ("agent", AGENTS)):
         yield from _may_read_pods(f"{name}-collector", namespace)
+    for app in env.platform.baseline.apps:
+        # A certificate of its own only brings the namespace the CA by which applications know the gateway.
+        yield cert_manager.certificate(CERTIFICATE, app.name, ("otel-client",))
+        yield _instrumentation(app.name)
+
+
+def _instrumentation(namespace: str) -> Manifest:
+    """Return what a pod gets that asks for it (annotation instrumentation.opentelemetry.io/inject-<language>)."""
+    spec = {
+        "exporter": {
+            "endpoint": f"https://{GATEWAY_HOST}:4318",
+            "tls": {"secretName": CERTIFICATE, "ca_file": "ca.crt"},
+        },
+        "propagators": ["tracecontext", "baggage"],
+        # Which traces are kept is decided when they are whole, at the gateway.
+        "sampler": {"type": "parentbased_always_on"},
+        "defaults": {"useLabelsForResourceAttributes": True},
+        "env": [{"name": "OTEL_EXPORTER_OTLP_PROTOCOL", "value": "http/protobuf"}],
+    }
+    return manifest("opentelemetry.io/v1alpha1", "Instrumentation", "default", namespace, spec=spec)
 
 
 def _gateway(env: Environment) -> Manifest:
     replicas = 1 if env.tier == "sandbox" else 2
     volumes: list[Manifest] = [{"name": "tls", "secret": {"secretName": CERTIFICATE}}]
-    mounts: list[Manifest] = [{"name": "tls", "mountPath": TLS_MOUNT, "readOnly": True}]
+    mounts: list[Manifest] = [
+        {"name": "tls", "mountPath": TLS_MOUNT, "readOnly": True},
+        {"name": QUEUE, "mountPath": QUEUE_MOUNT},
+    ]
     if logs.is_on(env):
         only_ca = [{"key": "ca.crt", "path": "ca.crt"}]
         volumes.append({"name": "logs-ca", "secret": {"secretName": logs.CA_SECRET, "items": only_ca}})
         mounts.append({"name": "logs-ca", "mountPath": LOGS_CA_MOUNT, "readOnly": True})
     spec: Manifest = {
-        "mode": "deployment",
+        # A volume for each pod, so that a queue outlives it.
+        "mode": "statefulset",
         "replicas": replicas,
         "image": f"{IMAGE}:{IMAGE_TAG}",
         "nodeSelector": SYSTEM_NODE_SELECTOR,
         "tolerations": SYSTEM_TOLERATIONS,
         "topologySpreadConstraints": spread(**GATEWAY.labels),
         "resources": resources("100m", "512Mi"),
-        "env": _credentials(env),
+        "env": [*_about(env), *_credentials(env)],
+        "podSecurityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER, "runAsNonRoot": True},
+        "volumeClaimTemplates": [_queue(env)],
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
         "volumes": volumes,
         "volumeMounts": mounts,
         "config": gateway_config(env),
@@ -114,6 +159,29 @@ def _gateway(env: Environment) -> Manifest:
     if replicas > 1:
         spec["podDisruptionBudget"] = {"minAvailable": 1}
     return spec
+
+
+def _queue(env: Environment) -> Manifest:
+    spec = {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "do-block-storage",
+        "resources": {"requests": {"storage": env.platform.observability.collectors.queue}},
+    }
+    return {"metadata": {"name": QUEUE}, "spec": spec}
+
+
+def _about(env: Environment) -> list[Manifest]:
+    """Return what the collector says about itself, and about all that comes through it."""
+    attributes = {
+        "cloud.provider": "digitalocean",
+        "cloud.region": env.region,
+        "deployment.environment.name": env.name,
+        "k8s.cluster.name": env.cluster.name,
+    }
+    return [
+        {"name": "COLLECTOR_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "OTEL_RESOURCE_ATTRIBUTES", "value": ",".join(f"{key}={value}" for key, value in attributes.items())},
+    ]
 
 
 def _credentials(env: Environment) -> list[Manifest]:

@@ -13,6 +13,7 @@ from constructs_lib.component import Chart, Release, Settings, Values
 from constructs_lib.fields import Days, Memory, Storage
 from constructs_lib.network import Link, Pods
 from constructs_lib.placement import ON_SYSTEM_POOL, resources
+from constructs_lib.platform.monitoring.telemetry import Backend
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
@@ -50,6 +51,7 @@ def part(env: Environment) -> Part:
         links=(Link(GATEWAY, PODS, (8086,)),),
         credentials=(external_secret(env, SECRET, NAMESPACE, InVault("influxdb", keys)),),
         backends=(Release("influxdb2", NAMESPACE, CHART, _values(env.platform.observability.influxdb), stateful=True),),
+        backend=Backend("influxdb", "influxdb2", 1),
     )
 
 

@@ -16,6 +16,7 @@ from constructs_lib.fields import Days, HttpsUrl, Memory, Storage
 from constructs_lib.network import Link, Pods, to_api_server, webhook
 from constructs_lib.objects import kept, manifest
 from constructs_lib.placement import ON_SYSTEM_POOL, SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
+from constructs_lib.platform.monitoring.telemetry import Backend
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
@@ -81,6 +82,7 @@ def part(env: Environment) -> Part:
             external_secret(env, WRITER_SECRET, NAMESPACE, InVault("opensearch/writer", {"password": "password"})),
         ),
         backends=tuple(_objects(env, env.platform.observability.logs)),
+        backend=Backend("logs", f"{CLUSTER}-nodes", env.platform.observability.logs.nodes // 2 + 1),
     )
 
 

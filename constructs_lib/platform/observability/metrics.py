@@ -12,10 +12,14 @@ from pydantic import Field
 
 from constructs_lib.component import Chart, Release, Settings, Values
 from constructs_lib.fields import Days, Memory, Storage
-from constructs_lib.monitoring import PROMETHEUS
+from constructs_lib.monitoring.grafana import FOLDER
+from constructs_lib.monitoring.scrape import PROMETHEUS
 from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server, webhook
 from constructs_lib.placement import ON_SYSTEM_POOL, SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
-from constructs_lib.platform.observability.names import AGENTS, NAMESPACE, Part
+from constructs_lib.platform.observability.alerting import ALERTMANAGER, Alerting, alertmanager_config
+from constructs_lib.platform.observability.alerting import credentials as alerting_credentials
+from constructs_lib.platform.observability.alerting import links as alerting_links
+from constructs_lib.platform.observability.names import AGENTS, FLUX_CONTROLLERS, FLUX_OPERATOR, NAMESPACE, Part
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
@@ -28,10 +32,22 @@ GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - a name
 STORAGE_CLASS = "do-block-storage"
 
 OPERATOR = Pods(NAMESPACE, "prometheus-operator", {"app": f"{RELEASE}-operator"})
-ALERTMANAGER = Pods(NAMESPACE, "alertmanager", {"app.kubernetes.io/name": "alertmanager"})
 GRAFANA = Pods(NAMESPACE, "grafana", {"app.kubernetes.io/name": "grafana"})
 KUBE_STATE_METRICS = Pods(NAMESPACE, "kube-state-metrics", {"app.kubernetes.io/name": "kube-state-metrics"})
 NODE_EXPORTER = Pods(AGENTS, "node-exporter", {"app.kubernetes.io/name": "prometheus-node-exporter"})
+
+
+PROMOTED = (
+    "collector.instance.id",
+    "deployment.environment.name",
+    "k8s.deployment.name",
+    "k8s.namespace.name",
+    "k8s.pod.name",
+    "service.instance.id",
+    "service.name",
+    "service.namespace",
+)
+"""Resource attributes that become labels of every series."""
 
 
 class Metrics(Settings):
@@ -44,6 +60,11 @@ class Metrics(Settings):
     memory: Memory = Field(default="1Gi", description="Memory of each Prometheus, requested and limit.")
 
 
+def replica_hosts(replicas: int) -> list[str]:
+    """Return the host name of each Prometheus, as its StatefulSet names them."""
+    return [f"prometheus-{RELEASE}-{number}.prometheus-operated.{NAMESPACE}.svc" for number in range(replicas)]
+
+
 def part(env: Environment) -> Part:
     """Return the stack, whose custom resources need only the CRDs of the baseline, and Grafana's administrator."""
     if not env.platform.observability.has_metrics:
@@ -51,7 +72,9 @@ def part(env: Environment) -> Part:
     keys = {"admin-user": "username", "admin-password": "password"}
     release = Release(RELEASE, NAMESPACE, CHART, _values(env, env.platform.observability.metrics))
     grafana = external_secret(env, GRAFANA_SECRET, NAMESPACE, InVault("grafana", keys))
-    return Part(tuple(_links()), controllers=(release,), credentials=(grafana,))
+    alerting = env.platform.observability.alerting
+    links = (*_links(), *alerting_links(alerting))
+    return Part(links, controllers=(release,), credentials=(grafana, *alerting_credentials(env)))
 
 
 def _links() -> Iterator[Link]:
@@ -62,6 +85,9 @@ def _links() -> Iterator[Link]:
     yield Link(PROMETHEUS, OPERATOR, (10250,))
     yield Link(PROMETHEUS, GRAFANA, (3000,))
     yield Link(PROMETHEUS, KUBE_STATE_METRICS, (8080,))
+    # Flux's own policies let anybody in there.
+    yield Link(PROMETHEUS, FLUX_OPERATOR, (8080,))
+    yield Link(PROMETHEUS, FLUX_CONTROLLERS, (8080,))
     # Node exporters and kubelets answer on addresses of nodes, which no selector names.
     yield Link(PROMETHEUS, ANYWHERE, (9100, 10250))
     yield Link(OPERATOR, PROMETHEUS, (8080, 9090))
@@ -82,7 +108,9 @@ def _values(env: Environment, settings: Metrics) -> Values:
         **{name: {"enabled": False} for name in hidden},
         "prometheusOperator": _operator(),
         "prometheus": _prometheus(env, settings),
-        "alertmanager": _alertmanager(settings),
+        "alertmanager": _alertmanager(settings, env.platform.observability.alerting),
+        # The project has its own, with a runbook and tests.
+        "defaultRules": {"disabled": {"Watchdog": True, "InfoInhibitor": True}},
         "grafana": _grafana(env),
         "kube-state-metrics": {**ON_SYSTEM_POOL, "resources": resources("20m", "128Mi")},
         "prometheus-node-exporter": {
@@ -122,21 +150,26 @@ def _prometheus(env: Environment, settings: Metrics) -> Values:
         "resources": resources("200m", settings.memory),
         "storageSpec": _volume(settings.storage),
         "externalLabels": {"cluster": env.cluster.name, "environment": env.name},
-        "enableRemoteWriteReceiver": True,
+        "enableOTLPReceiver": True,
+        "otlp": {"promoteResourceAttributes": list(PROMOTED)},
+        # What waited in a collector's queue comes late.
+        "tsdb": {"outOfOrderTimeWindow": "12h"},
         **{f"{kind}SelectorNilUsesHelmValues": False for kind in every_monitor},
     }
     return {"podDisruptionBudget": {"enabled": settings.replicas > 1}, "prometheusSpec": spec}
 
 
-def _alertmanager(settings: Metrics) -> Values:
+def _alertmanager(settings: Metrics, alerting: Alerting) -> Values:
     spec = {
         "nodeSelector": SYSTEM_NODE_SELECTOR,
         "tolerations": SYSTEM_TOLERATIONS,
         "replicas": settings.replicas,
         "resources": resources("20m", "64Mi"),
         "storage": _volume("1Gi"),
+        "secrets": [receiver.secret for receiver in alerting.receivers],
     }
-    return {"podDisruptionBudget": {"enabled": settings.replicas > 1}, "alertmanagerSpec": spec}
+    budget = {"enabled": settings.replicas > 1}
+    return {"podDisruptionBudget": budget, "config": alertmanager_config(alerting), "alertmanagerSpec": spec}
 
 
 def _grafana(env: Environment) -> Values:
@@ -144,7 +177,10 @@ def _grafana(env: Environment) -> Values:
         **ON_SYSTEM_POOL,
         "admin": {"existingSecret": GRAFANA_SECRET, "userKey": "admin-user", "passwordKey": "admin-password"},
         "resources": resources("100m", "256Mi"),
-        "sidecar": {"resources": resources("10m", "128Mi")},
+        "sidecar": {
+            "resources": resources("10m", "128Mi"),
+            "dashboards": {"folderAnnotation": FOLDER, "provider": {"foldersFromFilesStructure": True}},
+        },
         "grafana.ini": {"analytics": {"reporting_enabled": False, "check_for_updates": False}},
         "additionalDataSources": list(_data_sources(env)),
     }

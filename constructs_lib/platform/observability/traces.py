@@ -14,10 +14,11 @@ from pydantic import Field, model_validator
 from constructs_lib.bucket import Bucket
 from constructs_lib.component import Chart, Release, Settings, Values
 from constructs_lib.fields import Days, HttpsUrl, Memory, Storage
-from constructs_lib.monitoring import scraped
+from constructs_lib.monitoring.scrape import scraped
 from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods
 from constructs_lib.placement import ON_SYSTEM_POOL, resources
 from constructs_lib.platform.cert_manager import certificate
+from constructs_lib.platform.monitoring.telemetry import Backend
 from constructs_lib.platform.observability.metrics import GRAFANA
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
 from constructs_lib.platform.vault_eso import InVault, external_secret
@@ -33,6 +34,13 @@ ENDPOINT = f"tempo.{NAMESPACE}.svc:4317"
 PODS = Pods(NAMESPACE, "tempo", {"app.kubernetes.io/name": "tempo"})
 
 
+class Sampling(Settings):
+    """Which traces are kept: every one with an error, every slow one, and some of the others."""
+
+    percent: float = Field(gt=0, lt=100, description="How many of the others, in percent.")
+    slower_than_ms: int = Field(default=1000, ge=1, description="From which duration on a trace counts as slow.")
+
+
 class Traces(Settings):
     """Where traces go."""
 
@@ -44,6 +52,7 @@ class Traces(Settings):
     retention: Days = "3d"
     storage: Storage = Field(default="5Gi", description="Volume for traces that are not in the bucket yet.")
     memory: Memory = "1Gi"
+    sampling: Sampling | None = Field(default=None, description="Without it every trace is kept.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -71,6 +80,7 @@ def part(env: Environment) -> Part:
         links=tuple(_links(env)),
         credentials=(external_secret(env, SECRET, NAMESPACE, InVault("traces", keys)),),
         backends=(certificate(CERTIFICATE, NAMESPACE, ("tempo",)), release),
+        backend=Backend("traces", "tempo", 1),
     )
 
 

@@ -11,6 +11,8 @@ from constructs_lib.network import ANYWHERE, Link, Outside, Pods, default_polici
 from tests.support import ROOT, environment, everything
 
 ENVIRONMENTS = (*load_all(ROOT / "environments"), everything())
+OPEN = {"kube-system", "flux-system"}
+"""Namespaces that others close, or do not."""
 every_environment = pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env: env.name)
 
 
@@ -69,10 +71,10 @@ def test_both_sides_of_a_link_are_open(env: Environment) -> None:
     found = policies(env)
     assert len(links) > 50
     for source, target, ports in links:
-        if isinstance(source, Pods) and source.namespace != "kube-system":
+        if isinstance(source, Pods) and source.namespace not in OPEN:
             opened = [port["port"] for rule in found[source.namespace, source.name]["egress"] for port in rule["ports"]]
             assert set(opened) >= {port if isinstance(port, int) else port[0] for port in ports}
-        if isinstance(target, Pods) and target.namespace != "kube-system":
+        if isinstance(target, Pods) and target.namespace not in OPEN:
             rules = found[target.namespace, target.name]["ingress"]
             opened = [port["port"] for rule in rules for port in rule["ports"]]
             assert set(opened) >= {port if isinstance(port, int) else port[0] for port in ports}

@@ -21,8 +21,9 @@ def scraped(env: Environment, pods: Pods, port: int) -> Iterator[Link]:
         yield Link(PROMETHEUS, pods, (port,))
 
 
-def pod_monitor(env: Environment, name: str, pods: Pods, port: str) -> Iterator[Manifest]:
-    """Yield the PodMonitor by which Prometheus finds `pods`, whose metrics are on the port with this name."""
+def pod_monitor(env: Environment, name: str, pods: Pods, port: str | int) -> Iterator[Manifest]:
+    """Yield the PodMonitor by which Prometheus finds `pods`, whose metrics are on the port with this name or number."""
     if env.platform.observability.has_metrics:
-        spec = {"selector": {"matchLabels": pods.labels}, "podMetricsEndpoints": [{"port": port}]}
+        endpoint = {"port" if isinstance(port, str) else "portNumber": port}
+        spec = {"selector": {"matchLabels": pods.labels}, "podMetricsEndpoints": [endpoint]}
         yield manifest("monitoring.coreos.com/v1", "PodMonitor", name, pods.namespace, spec=spec)

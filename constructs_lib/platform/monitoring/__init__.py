@@ -1,0 +1,1 @@
+"""What each component knows about its own health, a module each."""

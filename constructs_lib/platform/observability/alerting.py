@@ -1,0 +1,240 @@
+"""Who hears of what: Alertmanager's configuration, with every credential in a file that comes from Vault.
+
+Upstream: prometheus/alertmanager v0.34.0 `docs/configuration.md`; kube-prometheus-stack 88.5.3 `values.yaml`
+(alertmanager.config); fluxcd/notification-controller v1.9.3 `docs/spec/v1beta3/{providers,alerts}.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from constructs_lib.component import Manifest, Settings, Values
+from constructs_lib.errors import unknown
+from constructs_lib.fields import Email, HttpsUrl, Name, Smarthost
+from constructs_lib.network import ANYWHERE, Link, Pods
+from constructs_lib.objects import manifest
+from constructs_lib.platform.baseline import FLUX_NAMESPACE
+from constructs_lib.platform.observability.names import NAMESPACE
+from constructs_lib.platform.vault_eso import InVault, external_secret
+from constructs_lib.unique import unique
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+SECRETS = "/etc/alertmanager/secrets"
+SERVICE = f"http://kube-prometheus-stack-alertmanager.{NAMESPACE}.svc:9093"
+ALERTMANAGER = Pods(NAMESPACE, "alertmanager", {"app.kubernetes.io/name": "alertmanager"})
+NOTIFIER = Pods(FLUX_NAMESPACE, "notification-controller", {"app": "notification-controller"})
+NOBODY = "nobody"
+TEXT = (
+    "{{ range .Alerts }}{{ .Annotations.summary }}{{ .Annotations.message }} {{ .Annotations.runbook_url }}\n{{ end }}"
+)
+FLUX_API = "notification.toolkit.fluxcd.io/v1beta3"
+FLUX_KINDS = ("GitRepository", "HelmChart", "HelmRelease", "HelmRepository", "Kustomization", "OCIRepository")
+
+
+class _Receiver(Settings):
+    name: Name = Field(description="Its credentials are in Vault below the platform's path, in alerting/<name>.")
+
+    @property
+    def secret(self) -> str:
+        """The name of the Secret with its credential."""
+        return f"alert-{self.name}"
+
+    def file(self, key: str) -> str:
+        """Return the path of the credential in Alertmanager's pods."""
+        return f"{SECRETS}/{self.secret}/{key}"
+
+
+class Slack(_Receiver):
+    """A channel of Slack; Vault holds the incoming webhook as `url`."""
+
+    type: Literal["slack"]
+    channel: str = Field(description="Such as #platform-alerts.")
+
+    def config(self) -> tuple[str, Values]:
+        """Return the receiver's key in Alertmanager's configuration, and its settings."""
+        settings = {"api_url_file": self.file("url"), "channel": self.channel, "send_resolved": True, "text": TEXT}
+        return "slack_configs", settings
+
+    @property
+    def property(self) -> str:
+        """What Vault holds."""
+        return "url"
+
+
+class PagerDuty(_Receiver):
+    """A service of PagerDuty (Events API v2); Vault holds its integration key as `routing_key`."""
+
+    type: Literal["pagerduty"]
+
+    def config(self) -> tuple[str, Values]:
+        """Return the receiver's key in Alertmanager's configuration, and its settings."""
+        links = [{"text": "Runbook", "href": "{{ .CommonAnnotations.runbook_url }}"}]
+        settings = {"routing_key_file": self.file("routing_key"), "description": TEXT.strip(), "links": links}
+        return "pagerduty_configs", settings
+
+    @property
+    def property(self) -> str:
+        """What Vault holds."""
+        return "routing_key"
+
+
+class Mail(_Receiver):
+    """An e-mail address; Vault holds the password at the mail server as `smtp_password`."""
+
+    type: Literal["email"]
+    to: Email
+    sender: Email
+    smarthost: Smarthost = Field(description="Host and port of the mail server; DigitalOcean blocks 25, 465 and 587.")
+    username: str
+
+    def config(self) -> tuple[str, Values]:
+        """Return the receiver's key in Alertmanager's configuration, and its settings."""
+        settings = {
+            "to": self.to,
+            "from": self.sender,
+            "smarthost": self.smarthost,
+            "auth_username": self.username,
+            "auth_password_file": self.file("smtp_password"),
+            "require_tls": True,
+        }
+        return "email_configs", settings
+
+    @property
+    def property(self) -> str:
+        """What Vault holds."""
+        return "smtp_password"
+
+
+class Webhook(_Receiver):
+    """An address that takes Alertmanager's webhook, such as that of a heartbeat service; Vault holds it as `url`."""
+
+    type: Literal["webhook"]
+
+    def config(self) -> tuple[str, Values]:
+        """Return the receiver's key in Alertmanager's configuration, and its settings."""
+        return "webhook_configs", {"url_file": self.file("url")}
+
+    @property
+    def property(self) -> str:
+        """What Vault holds."""
+        return "url"
+
+
+Receiver = Annotated[Slack | PagerDuty | Mail | Webhook, Field(discriminator="type")]
+
+
+class Alerting(Settings):
+    """Who hears of alerts. Without receivers an environment is quiet: its alerts stay in Alertmanager."""
+
+    receivers: Annotated[tuple[Receiver, ...], unique("name")] = ()
+    critical: tuple[Name, ...] = Field(default=(), description="Receivers of what cannot wait.")
+    warning: tuple[Name, ...] = Field(default=(), description="Receivers of what can wait until the morning.")
+    heartbeat: tuple[Name, ...] = Field(default=(), description="Receivers of the dead man's switch, each minute.")
+    runbooks: HttpsUrl | None = Field(
+        default=None, description="The folder of the runbooks; that of the infrastructure repository unless given."
+    )
+
+    @model_validator(mode="after")
+    def _receivers_are_declared(self) -> Self:
+        known = [receiver.name for receiver in self.receivers]
+        for key in ("critical", "warning", "heartbeat"):
+            for name in getattr(self, key):
+                if name not in known:
+                    raise ValueError(f"{key}: {unknown('receiver', name, known)}")
+        return self
+
+
+def runbooks(env: Environment) -> str:
+    """Return the address of the folder with the runbooks."""
+    gitops = env.gitops
+    repository = gitops.infrastructure_repository or gitops.repository
+    own = f"https://github.com/{gitops.organisation}/{repository}/blob/HEAD/docs/runbooks"
+    return env.platform.observability.alerting.runbooks or own
+
+
+def links(settings: Alerting) -> Iterator[Link]:
+    """Yield the way of Flux's events in, and to mail servers out; HTTPS is open anyway."""
+    yield Link(NOTIFIER, ALERTMANAGER, (9093,))
+    for receiver in settings.receivers:
+        if isinstance(receiver, Mail):
+            yield Link(ALERTMANAGER, ANYWHERE, (int(receiver.smarthost.rpartition(":")[2]),))
+
+
+def credentials(env: Environment) -> Iterator[Manifest]:
+    """Yield an ExternalSecret for each receiver."""
+    for receiver in env.platform.observability.alerting.receivers:
+        entry = InVault(f"alerting/{receiver.name}", {receiver.property: receiver.property})
+        yield external_secret(env, receiver.secret, NAMESPACE, entry)
+
+
+def alertmanager_config(settings: Alerting) -> Values:
+    """Return Alertmanager's configuration: all of it, so that nothing of the chart's own is left."""
+    receivers: list[Any] = [{"name": NOBODY}]
+    for name, wanted in (
+        ("critical", settings.critical),
+        ("warning", settings.warning),
+        ("heartbeat", settings.heartbeat),
+    ):
+        receivers.append({"name": name, **_configs(settings, wanted)})
+    return {
+        "global": {"resolve_timeout": "5m"},
+        "route": _route(),
+        "inhibit_rules": _inhibit_rules(),
+        "receivers": receivers,
+        "templates": [],
+    }
+
+
+def _configs(settings: Alerting, wanted: tuple[str, ...]) -> Values:
+    found: dict[str, list[Values]] = {}
+    for receiver in settings.receivers:
+        if receiver.name in wanted:
+            key, config = receiver.config()
+            found.setdefault(key, []).append(config)
+    return found
+
+
+def _route() -> Values:
+    heartbeat = {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "1m", "group_by": ["alertname"]}
+    return {
+        "receiver": NOBODY,
+        "group_by": ["alertname", "service", "slo", "namespace"],
+        "group_wait": "30s",
+        "group_interval": "5m",
+        "repeat_interval": "12h",
+        "routes": [
+            {"matchers": ['alertname="Watchdog"'], "receiver": "heartbeat", **heartbeat},
+            {"matchers": ['severity="critical"'], "receiver": "critical", "repeat_interval": "4h"},
+            # Flux calls it an error.
+            {"matchers": ['severity=~"warning|error"'], "receiver": "warning"},
+        ],
+    }
+
+
+def _inhibit_rules() -> list[Values]:
+    """The greater silences the lesser of its kind, and an ingress without pods the objectives that suffer from it."""
+    same = ["alertname", "namespace", "service", "slo"]
+    return [
+        {"source_matchers": ['severity="critical"'], "target_matchers": ['severity=~"warning|info"'], "equal": same},
+        {"source_matchers": ['severity="warning"'], "target_matchers": ['severity="info"'], "equal": same},
+    ]
+
+
+def flux_notifications(env: Environment) -> Iterator[Manifest]:
+    """Yield what sends the errors of Flux to Alertmanager, whose routes then decide."""
+    spec = {"type": "alertmanager", "address": f"{SERVICE}/api/v2/alerts/"}
+    yield manifest(FLUX_API, "Provider", "alertmanager", FLUX_NAMESPACE, spec=spec)
+    sources = [{"kind": kind, "name": "*"} for kind in FLUX_KINDS]
+    spec = {
+        "providerRef": {"name": "alertmanager"},
+        "eventSeverity": "error",
+        "eventSources": sources,
+        # The provider makes labels of it, but for the summary.
+        "eventMetadata": {"service": "baseline", "summary": f"Flux ({runbooks(env)}/flux-reconciliation.md): "},
+    }
+    yield manifest(FLUX_API, "Alert", "errors", FLUX_NAMESPACE, spec=spec)

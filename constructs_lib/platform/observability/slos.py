@@ -1,0 +1,103 @@
+"""The objectives of an environment: those that its components bring, changed and added to by its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from constructs_lib.component import Settings
+from constructs_lib.errors import ConfigError, unknown
+from constructs_lib.fields import Days, Name
+from constructs_lib.monitoring import Monitoring
+from constructs_lib.monitoring.slo import Percent, Slo
+from constructs_lib.unique import unique
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+LONGEST = 30
+"""Days of the window unless the environment says otherwise or keeps its metrics for less."""
+KEY = "platform.observability.slos"
+
+
+class Slos(Settings):
+    """Objectives: of the platform's services, and of one's own."""
+
+    window: Days | None = Field(
+        default=None, description="Rolling window; 30d, or the retention of metrics where that is shorter."
+    )
+    objectives: dict[Name, Percent] = Field(
+        default_factory=dict, description="Objectives of the platform's own SLOs where they differ, by name."
+    )
+    additional: Annotated[tuple[Slo, ...], unique("name")] = Field(
+        default=(), description="Further SLOs, such as those of applications."
+    )
+
+
+def monitoring(env: Environment) -> list[Monitoring]:
+    """Return what each component that is on knows about its health, with this environment's objectives.
+
+    Raises `ConfigError` with a sentence for each objective that cannot be.
+    """
+    settings = env.platform.observability.slos
+    found = [component.monitoring(env) for component in env.platform.components() if component.enabled]
+    problems = list(_problems(env, found))
+    if problems:
+        raise ConfigError(*(f"{KEY}.{problem}" for problem in problems))
+    return [replace(item, slos=tuple(_changed(slo, settings) for slo in item.slos)) for item in found]
+
+
+def objectives(env: Environment) -> list[Slo]:
+    """Return all objectives of an environment. Raises `ConfigError` as `monitoring` does."""
+    known = [slo for item in monitoring(env) for slo in item.slos]
+    return [*known, *env.platform.observability.slos.additional]
+
+
+def days(env: Environment, slo: Slo) -> int:
+    """Return the window of an objective in days."""
+    return _days(slo.window or env.platform.observability.slos.window) or min(LONGEST, _retention(env))
+
+
+def _changed(slo: Slo, settings: Slos) -> Slo:
+    return slo.model_copy(update={"objective": settings.objectives.get(slo.name, slo.objective)})
+
+
+def _problems(env: Environment, found: list[Monitoring]) -> Iterator[str]:
+    settings = env.platform.observability.slos
+    own = [slo.name for item in found for slo in item.slos]
+    yield from (f"objectives: {unknown('SLO', name, own)}" for name in settings.objectives if name not in own)
+    if (window := _days(settings.window)) and window > _retention(env):
+        yield f"window: {_too_long(env, window)}"
+    for position, slo in enumerate(settings.additional):
+        where = f"additional[{position}]"
+        if slo.name in own:
+            yield f"{where}.name: the platform has an SLO '{slo.name}' already; rename this one or use objectives"
+        if problem := _service_problem(env, slo.service):
+            yield f"{where}.service: {problem}"
+        if (window := _days(slo.window)) and window > _retention(env):
+            yield f"{where}.window: {_too_long(env, window)}"
+
+
+def _service_problem(env: Environment, service: str) -> str | None:
+    components = env.platform.by_name
+    if service in components:
+        off = f"component '{service}' is off in this environment; switch it on or remove the SLO"
+        return None if components[service].enabled else off
+    apps = [app.name for app in env.platform.baseline.apps]
+    return None if service in apps else unknown("service", service, [*components, *apps])
+
+
+def _too_long(env: Environment, window: int) -> str:
+    kept = env.platform.observability.metrics.retention
+    return f"{window}d is longer than metrics are kept ({kept}); shorten it or raise metrics.retention"
+
+
+def _retention(env: Environment) -> int:
+    return int(env.platform.observability.metrics.retention[:-1])
+
+
+def _days(text: str | None) -> int:
+    return 0 if text is None else int(text[:-1])

@@ -1,0 +1,51 @@
+"""Series for promtool: what an exporter shows while all is well, and while something is bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+START = 1_700_000_000
+"""When promtool's clock starts, in seconds since 1970; the very beginning would make all moments before it negative."""
+
+Minutes = Sequence[bool]
+"""For each minute whether it is bad."""
+Values = Callable[[Minutes], list[float | None]]
+Case = dict[str, Values]
+"""Values by series; a series without a value in a minute is absent then."""
+
+
+def gauge(good: float | None, bad: float | None) -> Values:
+    """Return a gauge with one value in good minutes and another in bad ones."""
+    return lambda minutes: [bad if is_bad else good for is_bad in minutes]
+
+
+def counter(good: float, bad: float) -> Values:
+    """Return a counter that grows by so much in a good minute and by so much in a bad one."""
+
+    def values(minutes: Minutes) -> list[float | None]:
+        total, found = 0.0, list[float | None]()
+        for is_bad in minutes:
+            found.append(total)
+            total += bad if is_bad else good
+        return found
+
+    return values
+
+
+def moment(good: float, bad: float) -> Values:
+    """Return a gauge that holds a point in time: so many seconds before now."""
+    return lambda minutes: [START + 60 * number - (bad if is_bad else good) for number, is_bad in enumerate(minutes)]
+
+
+def always(value: float) -> Values:
+    """Return a gauge that never changes."""
+    return gauge(value, value)
+
+
+def input_series(case: Case, minutes: Minutes) -> list[dict[str, Any]]:
+    """Return the input of a promtool test, with a sample each minute."""
+    return [
+        {"series": name, "values": " ".join("stale" if value is None else f"{value:.12g}" for value in values(minutes))}
+        for name, values in case.items()
+    ]
