@@ -31,6 +31,9 @@ render: $(READY) ## The Flux tree of every environment, in gitops.out/
 schema: $(READY) ## The JSON Schema of the environment files, for editors
 	$(BIN)/python -m gitops_render schema > environments/environment.schema.json
 
+picture: $(READY) ## The layout of the overview dashboard, in docs/overview.svg
+	$(BIN)/python docs/picture.py > docs/overview.svg
+
 lint: $(READY) ## Lint, format check and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -79,4 +82,4 @@ $(READY): | $(VENV)/pipenv
 node_modules/.package-lock.json: package-lock.json | $(READY)
 	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
-.PHONY: all setup synth render schema lint format test tools e2e cdktf-synth bench lock clean help
+.PHONY: all setup synth render schema picture lint format test tools e2e cdktf-synth bench lock clean help

@@ -81,7 +81,7 @@ class VaultEso(Component):
         release = Release("external-secrets", NAMESPACE, CHART, self._values(env), stateful=True)
         yield Layer(CONTROLLERS, (release,), after=BASELINE)
         ready = (Ready(API, "ClusterSecretStore", IS_READY), *SECRETS_READY)
-        objects = (*_login(env), *_stores(env), _age_key(env))
+        objects = (*_login(env), *_stores(env), _age_key(env), *_published_contract(env))
         yield Layer(STORE, objects, after=(CONTROLLERS,), timeout="5m", ready=ready)
         yield Layer(SEALED, after=(STORE,), timeout="5m", sealed=True)
 
@@ -211,3 +211,20 @@ def _age_key(env: Environment) -> Manifest:
     item["spec"]["target"]["creationPolicy"] = "Orphan"
     item["metadata"]["annotations"] = KEEP
     return item
+
+
+def _published_contract(env: Environment) -> Iterator[Manifest]:
+    """Yield what an application has to know to use Vault itself, where its pods can mount it. It is no secret."""
+    auth = env.vault.auth
+    data = {
+        "address": env.vault.address,
+        "auth_method": auth.method,
+        "auth_mount": auth.mount,
+        "kv_mount": env.vault.kv.mount,
+    }
+    if auth.method != "approle":
+        data["audiences"] = ",".join(auth.audiences)
+    if env.vault.ca_bundle is not None:
+        data["ca.crt"] = env.vault.ca_bundle
+    for app in env.platform.baseline.apps:
+        yield manifest("v1", "ConfigMap", "vault-contract", app.name, data=data)

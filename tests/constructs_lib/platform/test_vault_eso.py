@@ -121,3 +121,22 @@ def test_the_network_is_open_to_vaults_port() -> None:
         and item["metadata"] == {"name": "controller", "namespace": "external-secrets"}
     ]
     assert 8201 in {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
+
+
+def test_applications_find_the_contract_with_vault_in_their_namespace() -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
+    env = environment(vault__ca_bundle=pem)
+    (contract,) = [
+        item
+        for layer in env.layers
+        for item in layer.manifests
+        if item["kind"] == "ConfigMap" and item["metadata"] == {"name": "vault-contract", "namespace": "episodic"}
+    ]
+    assert contract["data"] == {
+        "address": "https://vault.episodic.example:8200",
+        "audiences": "vault",
+        "auth_method": "jwt",
+        "auth_mount": "jwt-sandbox",
+        "ca.crt": pem,
+        "kv_mount": "episodic",
+    }
