@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from constructs_lib.monitoring.alert import Alert
-from constructs_lib.monitoring.dashboard import Color, Dashboard, Panel, Query, Row, Variable
+from constructs_lib.monitoring.dashboard import Dashboard, Panel, Query, Row, Variable, budget_left
 from constructs_lib.monitoring.slo import Slo
 
 
@@ -35,13 +35,6 @@ class Monitoring:
 def _objectives(service: str) -> Row:
     """Return what is left of a service's budgets, and how fast they burn."""
     of_service = f'{{service="{service}"}}'
-    left = Query(f"slo:error_budget:remaining{of_service}", "{{slo}}")
-    steps: tuple[tuple[float, Color], ...] = ((0, "red"), (0.25, "orange"), (0.5, "green"))
     burnt = Query(f"slo:bad:ratio_1h{of_service}", "{{slo}}")
-    return Row(
-        "Objectives",
-        (
-            Panel("Error budget left", (left,), kind="stat", unit="percentunit", steps=steps, width=8, height=6),
-            Panel("Bad in the last hour", (burnt,), unit="percentunit", width=16, height=6),
-        ),
-    )
+    bad = Panel("Bad in the last hour", (burnt,), unit="percentunit", width=16, height=6)
+    return Row("Objectives", (budget_left(of_service, width=8, height=6), bad))

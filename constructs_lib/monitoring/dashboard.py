@@ -9,7 +9,10 @@ from typing import Literal, NamedTuple
 WIDTH = 24
 """Columns of Grafana's grid."""
 
-Color = Literal["green", "orange", "red", "blue"]
+Steps = tuple[tuple[float, Literal["green", "orange", "red"]], ...]
+"""Colors, each from a value on."""
+
+NONE_IS_GOOD: Steps = ((0, "green"), (1, "red"))
 
 
 class Query(NamedTuple):
@@ -26,13 +29,13 @@ class Query(NamedTuple):
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel; `unit` is one of Grafana's ids, `steps` color values from a bound on, `width` counts columns of 24."""
+    """A panel; `unit` is one of Grafana's ids, `width` counts columns of 24 and `height` rows of Grafana's grid."""
 
     title: str
     queries: tuple[Query, ...]
     kind: Literal["timeseries", "stat", "table"] = "timeseries"
     unit: str = "short"
-    steps: tuple[tuple[float, Color], ...] = ()
+    steps: Steps = ()
     width: int = 8
     height: int = 7
     description: str = ""
@@ -97,7 +100,7 @@ def graph(title: str, expr: str, legend: str = "", unit: str = "short", *, width
     return Panel(title, (Query(expr, legend),), unit=unit, width=width)
 
 
-def stat(title: str, expr: str, unit: str = "short", *, steps: tuple[tuple[float, Color], ...] = ()) -> Panel:
+def stat(title: str, expr: str, unit: str = "short", *, steps: Steps = ()) -> Panel:
     """Return a panel that shows the last value of one query."""
     return Panel(title, (Query(expr),), kind="stat", unit=unit, steps=steps, width=4, height=4)
 
@@ -105,3 +108,10 @@ def stat(title: str, expr: str, unit: str = "short", *, steps: tuple[tuple[float
 def table(title: str, expr: str, unit: str = "short", *, width: int = 12, height: int = 8) -> Panel:
     """Return a panel that lists the series of one query with their labels."""
     return Panel(title, (Query(expr),), kind="table", unit=unit, width=width, height=height)
+
+
+def budget_left(selector: str = "", *, width: int = WIDTH, height: int = 8) -> Panel:
+    """Return the panel on what is left of the error budgets that `selector` (PromQL) chooses."""
+    left = Query(f"slo:error_budget:remaining{selector}", "{{slo}}")
+    steps: Steps = ((0, "red"), (0.25, "orange"), (0.5, "green"))
+    return Panel("Error budget left", (left,), "stat", "percentunit", steps, width, height)

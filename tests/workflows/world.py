@@ -17,6 +17,7 @@ import yaml
 
 from constructs_lib.fluxcd import INSTANCE, OPERATOR
 from operations.credentials import Credentials
+from operations.entries import wanted_entries
 from tests.e2e.cluster import Cluster
 from tests.e2e.vault import MOUNT, Vault
 from tests.fakes.actions import FakeActions
@@ -24,7 +25,7 @@ from tests.fakes.charts import FakeCharts
 from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.fakes.github import FakeGitHub
 from tests.fakes.spaces import FakeSpaces
-from tests.support import ROOT, environment_data
+from tests.support import ROOT, environment, environment_data
 from tests.workflows.act import Project, Run
 
 ENVIRONMENTS = ("sandbox", "staging", "production")
@@ -224,8 +225,10 @@ class World:
         claims = {"repository": self.actions.repository, "ref": self.actions.ref}
         account = {"digitalocean_token": self.digitalocean.token, **_spaces_key()}
         for name in ENVIRONMENTS:
+            _, brought = wanted_entries(environment(name))
+            for path, properties in brought.items():
+                self.vault.write(path, **{key: secrets.token_hex(20) for key in properties})
             self.vault.write(f"{name}/provisioning", **account)
-            self.vault.write(f"{name}/platform/digitalocean-dns", token=secrets.token_hex(20))
             self.vault.add_role("github", f"episodic-{name}", _policy(name), **claims)
         self.vault.write("gitops/provisioning", github_token=self.github.token, **account)
         self.vault.add_role("github", "episodic-gitops", _policy("gitops"), **claims)

@@ -9,7 +9,7 @@ from functools import cache
 
 from constructs_lib.monitoring import Monitoring
 from constructs_lib.monitoring.alert import Alert
-from constructs_lib.monitoring.dashboard import Panel, Row, graph, stat, table
+from constructs_lib.monitoring.dashboard import NONE_IS_GOOD, Panel, Row, graph, stat, table
 from constructs_lib.monitoring.slo import Ratio, Slo
 from constructs_lib.platform.monitoring.common import deployment_down, pods
 
@@ -50,7 +50,7 @@ def monitoring(namespace: str) -> Monitoring:
 def _now() -> tuple[Panel, ...]:
     return (
         stat("Certificates", f'count({READY}{{condition="True"}} == 1)'),
-        stat("Not ready", f'count({READY}{{condition="True"}} == 0) or vector(0)', steps=((0, "green"), (1, "red"))),
+        stat("Not ready", f'count({READY}{{condition="True"}} == 0) or vector(0)', steps=NONE_IS_GOOD),
         stat("Next expiry", f"min({EXPIRY} > 0) - time()", "s", steps=((0, "red"), (7 * DAY, "green"))),
     )
 

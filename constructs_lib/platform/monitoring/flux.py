@@ -10,7 +10,7 @@ from functools import cache
 
 from constructs_lib.monitoring import Monitoring
 from constructs_lib.monitoring.alert import Alert
-from constructs_lib.monitoring.dashboard import Panel, Row, graph, stat, table
+from constructs_lib.monitoring.dashboard import NONE_IS_GOOD, Panel, Row, graph, stat, table
 from constructs_lib.monitoring.slo import Ratio, Slo
 from constructs_lib.platform.monitoring.common import pods
 
@@ -63,7 +63,7 @@ def _now() -> tuple[Panel, ...]:
     failed = f'flux_resource_info{{{ACTIVE},ready="False"}}'
     return (
         stat("Ready", f'count(flux_resource_info{{{ACTIVE},ready="True"}})'),
-        stat("Failed", f"count({failed}) or vector(0)", steps=((0, "green"), (1, "red"))),
+        stat("Failed", f"count({failed}) or vector(0)", steps=NONE_IS_GOOD),
         stat(
             "Suspended", 'count(flux_resource_info{suspended="True"}) or vector(0)', steps=((0, "green"), (1, "orange"))
         ),

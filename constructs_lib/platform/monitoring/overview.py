@@ -5,32 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from constructs_lib.monitoring import Monitoring
-from constructs_lib.monitoring.dashboard import Color, Dashboard, Panel, Query, Row, Variable, graph, stat, table
+from constructs_lib.monitoring.dashboard import (
+    NONE_IS_GOOD,
+    Dashboard,
+    Panel,
+    Query,
+    Row,
+    Variable,
+    budget_left,
+    graph,
+    stat,
+    table,
+)
 
 FIRING = 'ALERTS{alertstate="firing",alertname!="Watchdog"}'
-BUDGET_STEPS: tuple[tuple[float, Color], ...] = ((0, "red"), (0.25, "orange"), (0.5, "green"))
 
 
 def overview(known: Iterable[Monitoring]) -> Dashboard:
     """Return the first page: budgets, alerts, nodes, and what matters most of each service that is on."""
-    budgets = Panel(
-        "Error budget left",
-        (Query("slo:error_budget:remaining", "{{slo}}"),),
-        kind="stat",
-        unit="percentunit",
-        steps=BUDGET_STEPS,
-        width=24,
-        height=8,
-    )
     cpu = '1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval]))'
     memory = "1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"
     nodes = (
         stat("Nodes", "count(kube_node_info)"),
-        stat("Not ready", 'sum(kube_node_status_condition{condition="Ready",status!="true"})', steps=_any_is_bad()),
+        stat("Not ready", 'sum(kube_node_status_condition{condition="Ready",status!="true"})', steps=NONE_IS_GOOD),
         graph("CPU of nodes", cpu, "{{instance}}", "percentunit"),
         graph("Memory of nodes", memory, "{{instance}}", "percentunit"),
     )
-    health = Row("Health", (budgets, table("Firing alerts", FIRING, width=24, height=6)))
+    health = Row("Health", (budget_left(), table("Firing alerts", FIRING, width=24, height=6)))
     services = (Row(item.title, item.now) for item in known)
     return Dashboard("overview", "Overview", (health, *services, Row("Nodes", nodes)))
 
@@ -40,7 +41,7 @@ def budgets() -> Dashboard:
     chosen = '{slo=~"$slo"}'
     left = Query(f"slo:error_budget:remaining{chosen}", "{{slo}}")
     now = (
-        Panel("Left now", (left,), kind="stat", unit="percentunit", steps=BUDGET_STEPS, width=24, height=8),
+        budget_left(chosen),
         table("Objectives", f"slo:objective:ratio{chosen}", "percentunit"),
         table("Bad in the window", f"slo:bad:ratio_window{chosen}", "percentunit"),
     )
@@ -84,7 +85,3 @@ def applications() -> Dashboard:
     )
     services = Variable("service", "label_values(traces_span_metrics_calls_total, service_name)")
     return Dashboard("applications", "Applications", rows, (services,))
-
-
-def _any_is_bad() -> tuple[tuple[float, Color], ...]:
-    return ((0, "green"), (1, "red"))

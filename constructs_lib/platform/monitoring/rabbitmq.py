@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from constructs_lib.monitoring import Monitoring
 from constructs_lib.monitoring.alert import Alert
-from constructs_lib.monitoring.dashboard import Panel, Row, Variable, graph, stat
+from constructs_lib.monitoring.dashboard import NONE_IS_GOOD, Panel, Row, Variable, graph, stat
 from constructs_lib.monitoring.slo import Slo
 from constructs_lib.platform.monitoring.common import operator_availability, pods, volumes, while_true
 from constructs_lib.platform.rabbitmq_cluster import NAMESPACE, RabbitmqCluster
@@ -88,11 +88,11 @@ def _now() -> tuple[Panel, ...]:
     raised = " + ".join(f"sum(rabbitmq_alarms_{name}_watermark{{{ALL}}})" for name in alarms)
     return (
         stat("Nodes", f"count(rabbitmq_identity_info{{{ALL}}})"),
-        stat("Alarms", raised, steps=((0, "green"), (1, "red"))),
+        stat("Alarms", raised, steps=NONE_IS_GOOD),
         stat(
             "Unreachable peers",
             f"sum(rabbitmq_unreachable_cluster_peers_count{{{ALL}}})",
-            steps=((0, "green"), (1, "red")),
+            steps=NONE_IS_GOOD,
         ),
         stat("Messages ready", f"sum(rabbitmq_queue_messages_ready{{{ALL}}})"),
         stat("Messages unacknowledged", f"sum(rabbitmq_queue_messages_unacked{{{ALL}}})"),

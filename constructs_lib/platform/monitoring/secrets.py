@@ -9,7 +9,7 @@ from functools import cache
 
 from constructs_lib.monitoring import Monitoring
 from constructs_lib.monitoring.alert import Alert
-from constructs_lib.monitoring.dashboard import Panel, Row, graph, stat, table
+from constructs_lib.monitoring.dashboard import NONE_IS_GOOD, Panel, Row, graph, stat, table
 from constructs_lib.monitoring.slo import Ratio, Slo
 from constructs_lib.platform.monitoring.common import deployment_down, pods
 
@@ -48,7 +48,7 @@ def monitoring(namespace: str) -> Monitoring:
 def _now() -> tuple[Panel, ...]:
     return (
         stat("In step", f"sum({SECRET}{{{READY}}})"),
-        stat("Not in step", f"sum({SECRET}{{{NOT_READY}}}) or vector(0)", steps=((0, "green"), (1, "red"))),
+        stat("Not in step", f"sum({SECRET}{{{NOT_READY}}}) or vector(0)", steps=NONE_IS_GOOD),
         stat("Stores that answer", f"sum({STORE}{{{READY}}})"),
     )
 

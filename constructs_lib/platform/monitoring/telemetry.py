@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from constructs_lib.monitoring import Monitoring
 from constructs_lib.monitoring.alert import Alert
-from constructs_lib.monitoring.dashboard import Panel, Row, graph, stat
+from constructs_lib.monitoring.dashboard import NONE_IS_GOOD, Panel, Row, graph, stat
 from constructs_lib.monitoring.slo import Ratio, Slo
 from constructs_lib.platform.monitoring.common import deployment_down, pods, volumes, while_true
 
@@ -56,7 +56,7 @@ NOTIFICATIONS, FAILED_NOTIFICATIONS = "alertmanager_notifications_total", "alert
 
 def _less(total: str, failed: str) -> Ratio:
     all_, bad = (f"sum(rate({name}[5m]))" for name in (total, failed))
-    return Ratio(good=f"{all_} - {bad}", total=all_)
+    return Ratio(good=f"{all_} - ({bad} or vector(0))", total=all_)
 
 
 def _slos() -> Iterator[Slo]:
@@ -117,7 +117,7 @@ def _now() -> tuple[Panel, ...]:
     return (
         stat("Taken in", _total("otelcol_receiver_accepted_{}"), "cps"),
         stat("Lost", LOST, "cps", steps=((0, "green"), (0.001, "red"))),
-        stat("Targets down", "count(up == 0) or vector(0)", steps=((0, "green"), (1, "red"))),
+        stat("Targets down", "count(up == 0) or vector(0)", steps=NONE_IS_GOOD),
         stat("Failed notifications", failing, "cps", steps=((0, "green"), (0.001, "red"))),
     )
 

@@ -55,11 +55,12 @@ def _now() -> tuple[Panel, ...]:
 
 
 def _rows(namespace: str) -> tuple[Row, ...]:
-    by_service = "sum by (service) (rate(traefik_service_requests_total[$__rate_interval]))"
+    # The name of the Kubernetes Service that is scraped has taken the label's own name.
+    by_service = "sum by (exported_service) (rate(traefik_service_requests_total[$__rate_interval]))"
     by_code = f"sum by (code) (rate({REQUESTS}[$__rate_interval]))"
     details = (
         graph("Requests by code", by_code, "{{code}}", "reqps"),
-        graph("Requests by service", by_service, "{{service}}", "reqps"),
+        graph("Requests by service", by_service, "{{exported_service}}", "reqps"),
         Panel("Latency", tuple(_quantile(value) for value in (0.5, 0.9, 0.99)), unit="s"),
     )
     return (Row("Requests", details), pods(namespace))

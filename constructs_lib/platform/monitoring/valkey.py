@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from constructs_lib.monitoring import Monitoring
 from constructs_lib.monitoring.alert import Alert
-from constructs_lib.monitoring.dashboard import Panel, Row, Variable, graph, stat
+from constructs_lib.monitoring.dashboard import NONE_IS_GOOD, Panel, Row, Variable, graph, stat
 from constructs_lib.monitoring.slo import Slo
 from constructs_lib.platform.monitoring.common import operator_availability, pods, volumes, while_true
 
@@ -76,7 +76,7 @@ def _now() -> tuple[Panel, ...]:
     hits, misses = (f"sum(rate(redis_keyspace_{what}_total{{{ALL}}}[$__rate_interval]))" for what in ("hits", "misses"))
     return (
         stat("Nodes up", f"sum(redis_up{{{ALL}}})"),
-        stat("Slots not served", f"max(redis_cluster_slots_fail{{{ALL}}})", steps=((0, "green"), (1, "red"))),
+        stat("Slots not served", f"max(redis_cluster_slots_fail{{{ALL}}})", steps=NONE_IS_GOOD),
         stat("Clients", f"sum(redis_connected_clients{{{ALL}}})"),
         stat("Hits", f"{hits} / ({hits} + {misses} > 0)", "percentunit"),
         stat("Keys", f"sum(redis_db_keys{{{ALL}}})"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import Case, always, counter, gauge, moment
+from tests.e2e.rules.series import Case, Counter, always, gauge, moment
 
 ENTRY = 'entrypoint="websecure"'
 DURATION = 'traefik_entrypoint_request_duration_seconds_{}{{entrypoint="websecure",protocol="http"{}}}'
@@ -49,13 +49,13 @@ SLOS: dict[str, Case] = {
         f"certmanager_certificate_renewal_timestamp_seconds{{{CERTIFICATE}}}": moment(-10 * DAY, 2 * DAY),
     },
     "traefik-availability": {
-        f'traefik_entrypoint_requests_total{{{ENTRY},code="200"}}': counter(600, 0),
-        f'traefik_entrypoint_requests_total{{{ENTRY},code="503"}}': counter(0, 600),
+        f'traefik_entrypoint_requests_total{{{ENTRY},code="200"}}': Counter(600, 0),
+        f'traefik_entrypoint_requests_total{{{ENTRY},code="503"}}': Counter(0, 600),
     },
     "traefik-latency": {
-        DURATION.format("count", ',code="200"'): counter(600, 600),
-        DURATION.format("bucket", ',code="200",le="1.2"'): counter(600, 0),
-        DURATION.format("bucket", ',code="200",le="5.0"'): counter(600, 600),
+        DURATION.format("count", ',code="200"'): Counter(600, 600),
+        DURATION.format("bucket", ',code="200",le="1.2"'): Counter(600, 0),
+        DURATION.format("bucket", ',code="200",le="5.0"'): Counter(600, 600),
     },
     "dns-sync": {"external_dns_controller_last_sync_timestamp_seconds": moment(60, 2 * HOUR)},
     "postgres-operator": deployment("cnpg-system", "cloudnative-pg"),
@@ -87,23 +87,23 @@ SLOS: dict[str, Case] = {
         'redis_cluster_state{namespace="cache",service="main-metrics",pod="main-1"}': gauge(1, None),
     },
     "telemetry-delivery": {
-        f"otelcol_exporter_sent_spans{{{EXPORTER}}}": counter(600, 0),
-        f"otelcol_exporter_send_failed_spans{{{EXPORTER}}}": counter(0, 600),
+        f"otelcol_exporter_sent_spans{{{EXPORTER}}}": Counter(600, 0),
+        f"otelcol_exporter_send_failed_spans{{{EXPORTER}}}": Counter(0, 600),
     },
     "rule-evaluation": {
-        'prometheus_rule_evaluations_total{rule_group="a"}': counter(600, 600),
-        'prometheus_rule_evaluation_failures_total{rule_group="a"}': counter(0, 600),
+        'prometheus_rule_evaluations_total{rule_group="a"}': Counter(600, 600),
+        'prometheus_rule_evaluation_failures_total{rule_group="a"}': Counter(0, 600),
     },
     "alert-delivery": {
-        'alertmanager_notifications_total{integration="slack"}': counter(6, 6),
-        'alertmanager_notifications_failed_total{integration="slack",reason="other"}': counter(0, 6),
+        'alertmanager_notifications_total{integration="slack"}': Counter(6, 6),
+        'alertmanager_notifications_failed_total{integration="slack",reason="other"}': Counter(0, 6),
     },
     "traces-availability": stateful_set("tempo", 1, 0),
     "logs-availability": stateful_set("logs-nodes", 3, 1),
     "influxdb-availability": stateful_set("influxdb2", 1, 0),
     "episodic-availability": {
-        'http_requests_total{app="episodic",code="200"}': counter(600, 0),
-        'http_requests_total{app="episodic",code="500"}': counter(0, 600),
+        'http_requests_total{app="episodic",code="200"}': Counter(600, 0),
+        'http_requests_total{app="episodic",code="500"}': Counter(0, 600),
     },
 }
 
@@ -144,7 +144,7 @@ ALERTS: dict[str, Case] = {
     },
     "RabbitmqMemoryAlarm": {f"rabbitmq_alarms_memory_used_watermark{{{BROKERS[0]}}}": gauge(0, 1)},
     "RabbitmqDiskAlarm": {f"rabbitmq_alarms_free_disk_space_watermark{{{BROKERS[0]}}}": gauge(0, 1)},
-    "RabbitmqQueuesGrow": {f"rabbitmq_queue_messages_ready{{{BROKERS[0]}}}": counter(0, 100)},
+    "RabbitmqQueuesGrow": {f"rabbitmq_queue_messages_ready{{{BROKERS[0]}}}": Counter(0, 100)},
     "ValkeyNodeDown": {'redis_up{namespace="cache",pod="main-0"}': gauge(1, 0)},
     "ValkeyMemoryHigh": {
         'container_memory_working_set_bytes{namespace="cache",pod="main-0",container="valkey"}': gauge(5e8, 9.5e8),
@@ -152,14 +152,14 @@ ALERTS: dict[str, Case] = {
             always(1e9)
         ),
     },
-    "ValkeyRejectsConnections": {'redis_rejected_connections_total{namespace="cache",pod="main-0"}': counter(0, 5)},
+    "ValkeyRejectsConnections": {'redis_rejected_connections_total{namespace="cache",pod="main-0"}': Counter(0, 5)},
     "CollectorQueueFills": {
         f'otelcol_exporter_queue_size{{{EXPORTER},pod="gateway-collector-0"}}': gauge(10, 80),
         f'otelcol_exporter_queue_capacity{{{EXPORTER},pod="gateway-collector-0"}}': always(100),
     },
     "CollectorLosesData": {
-        f"otelcol_exporter_sent_spans{{{EXPORTER}}}": counter(600, 0),
-        f"otelcol_exporter_enqueue_failed_spans{{{EXPORTER}}}": counter(0, 600),
+        f"otelcol_exporter_sent_spans{{{EXPORTER}}}": Counter(600, 0),
+        f"otelcol_exporter_enqueue_failed_spans{{{EXPORTER}}}": Counter(0, 600),
     },
     "CollectorGatewayDown": stateful_set("gateway-collector", 2, 0),
     "GrafanaDown": deployment("observability", "kube-prometheus-stack-grafana"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 START = 1_700_000_000
@@ -20,17 +22,16 @@ def gauge(good: float | None, bad: float | None) -> Values:
     return lambda minutes: [bad if is_bad else good for is_bad in minutes]
 
 
-def counter(good: float, bad: float) -> Values:
-    """Return a counter that grows by so much in a good minute and by so much in a bad one."""
+@dataclass(frozen=True)
+class Counter:
+    """A counter that grows by `good` in a good minute and by `bad` in a bad one."""
 
-    def values(minutes: Minutes) -> list[float | None]:
-        total, found = 0.0, list[float | None]()
-        for is_bad in minutes:
-            found.append(total)
-            total += bad if is_bad else good
-        return found
+    good: float
+    bad: float
 
-    return values
+    def __call__(self, minutes: Minutes) -> list[float | None]:
+        """Return its value in each minute."""
+        return list(accumulate((self.bad if is_bad else self.good for is_bad in minutes[1:]), initial=0.0))
 
 
 def moment(good: float, bad: float) -> Values:
