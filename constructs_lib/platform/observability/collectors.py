@@ -136,8 +136,7 @@ def _gateway(env: Environment) -> Manifest:
         {"name": QUEUE, "mountPath": QUEUE_MOUNT},
     ]
     if logs.is_on(env):
-        only_ca = [{"key": "ca.crt", "path": "ca.crt"}]
-        volumes.append({"name": "logs-ca", "secret": {"secretName": logs.CA_SECRET, "items": only_ca}})
+        volumes.append({"name": "logs-ca", "secret": logs.CA_VOLUME})
         mounts.append({"name": "logs-ca", "mountPath": LOGS_CA_MOUNT, "readOnly": True})
     spec: Manifest = {
         # A volume for each pod, so that a queue outlives it.

@@ -1,4 +1,4 @@
-"""Logs: OpenSearch, or any endpoint that takes OTLP.
+"""Logs: OpenSearch with its Dashboards, or any endpoint that takes OTLP.
 
 Upstream: opensearch-project/opensearch-k8s-operator opensearch-operator-3.0.2 `docs/userguide/main.md` and
 `charts/opensearch-operator/values.yaml`.
@@ -30,16 +30,23 @@ OPENSEARCH_VERSION = "3.6.0"
 API = "opensearch.org/v1"
 
 CLUSTER = "logs"
+IN_CLUSTER: Manifest = {"opensearchCluster": {"name": CLUSTER}}
 ENDPOINT = f"https://{CLUSTER}.{NAMESPACE}.svc:9200"
 CA_SECRET = f"{CLUSTER}-ca"
 """Where the operator keeps the CA of the certificates that it makes."""
+CA_VOLUME: Manifest = {"secretName": CA_SECRET, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+"""The certificate without its key."""
 ADMIN_SECRET = "opensearch-admin"  # noqa: S105 - a name
 WRITER = "otel-gateway"
 WRITER_SECRET = "opensearch-writer"  # noqa: S105 - a name
+READER = "reader"
+READER_SECRET = "opensearch-reader"  # noqa: S105 - a name
 STORAGE_CLASS = "do-block-storage-retain"
 
 OPERATOR = Pods(NAMESPACE, "opensearch-operator", {"control-plane": "controller-manager"})
 NODES = Pods(NAMESPACE, "opensearch", {"opensearch.org/opensearch-cluster": CLUSTER})
+DASHBOARDS = Pods(NAMESPACE, "opensearch-dashboards", {"opensearch.cluster.dashboards": CLUSTER})
+DASHBOARDS_CA = "/usr/share/opensearch-dashboards/ca"
 
 
 class Logs(Settings):
@@ -70,16 +77,18 @@ def is_on(env: Environment) -> bool:
 
 
 def part(env: Environment) -> Part:
-    """Return OpenSearch, if logs go there: operator, cluster, the user by which the gateway writes."""
+    """Return OpenSearch, if logs go there: operator, cluster, its users."""
     if not is_on(env):
         return Part()
     keys = {"username": "username", "password": "password"}
+    password = {"password": "password"}
     return Part(
         links=tuple(_links()),
         controllers=(Release("opensearch-operator", NAMESPACE, CHART, _values(), stateful=True),),
         credentials=(
             external_secret(env, ADMIN_SECRET, NAMESPACE, InVault("opensearch/admin", keys)),
-            external_secret(env, WRITER_SECRET, NAMESPACE, InVault("opensearch/writer", {"password": "password"})),
+            external_secret(env, WRITER_SECRET, NAMESPACE, InVault("opensearch/writer", password)),
+            external_secret(env, READER_SECRET, NAMESPACE, InVault("opensearch/reader", password)),
         ),
         backends=tuple(_objects(env, env.platform.observability.logs)),
         backend=Backend("logs", f"{CLUSTER}-nodes", env.platform.observability.logs.nodes // 2 + 1),
@@ -92,6 +101,7 @@ def _links() -> Iterator[Link]:
     yield Link(OPERATOR, NODES, (9200,))
     yield Link(NODES, NODES, (9200, 9300))
     yield Link(GATEWAY, NODES, (9200,))
+    yield Link(DASHBOARDS, NODES, (9200,))
 
 
 def _values() -> Values:
@@ -104,18 +114,29 @@ def _values() -> Values:
 
 
 def _objects(env: Environment, settings: Logs) -> Iterator[Manifest]:
-    """Yield the cluster, the writer with its role, and how long an index lives."""
+    """Yield the cluster, who may write and read, and how long an index lives."""
     yield kept(_cluster(settings))
-    own = {"opensearchCluster": {"name": CLUSTER}}
     index = index_pattern(env)
-    allowed = [{"indexPatterns": [index], "allowedActions": ["create_index", "write", "indices:admin/mapping/put"]}]
-    role = {**own, "clusterPermissions": ["cluster_composite_ops", "cluster_monitor"], "indexPermissions": allowed}
-    yield manifest(API, "OpensearchRole", WRITER, NAMESPACE, spec=role)
-    user = {**own, "passwordFrom": {"name": WRITER_SECRET, "key": "password"}}
-    yield manifest(API, "OpensearchUser", WRITER, NAMESPACE, spec=user)
-    binding = {**own, "users": [WRITER], "roles": [WRITER]}
-    yield manifest(API, "OpensearchUserRoleBinding", WRITER, NAMESPACE, spec=binding)
+    writes = ("create_index", "write", "indices:admin/mapping/put")
+    yield _role(WRITER, index, ("cluster_composite_ops", "cluster_monitor"), writes)
+    yield from _user(WRITER, WRITER_SECRET, (WRITER,))
+    yield _role(READER, index, ("cluster_composite_ops_ro",), ("read",))
+    # OpenSearch's own role, with which people use Dashboards.
+    yield from _user(READER, READER_SECRET, (READER, "kibana_user"))
     yield _lifecycle(index, settings)
+
+
+def _role(name: str, index: str, cluster: tuple[str, ...], allowed: tuple[str, ...]) -> Manifest:
+    permissions = [{"indexPatterns": [index], "allowedActions": list(allowed)}]
+    spec = {**IN_CLUSTER, "clusterPermissions": list(cluster), "indexPermissions": permissions}
+    return manifest(API, "OpensearchRole", name, NAMESPACE, spec=spec)
+
+
+def _user(name: str, secret: str, roles: tuple[str, ...]) -> Iterator[Manifest]:
+    user = {**IN_CLUSTER, "passwordFrom": {"name": secret, "key": "password"}}
+    yield manifest(API, "OpensearchUser", name, NAMESPACE, spec=user)
+    binding = {**IN_CLUSTER, "users": [name], "roles": list(roles)}
+    yield manifest(API, "OpensearchUserRoleBinding", name, NAMESPACE, spec=binding)
 
 
 def index_pattern(env: Environment) -> str:
@@ -153,14 +174,31 @@ def _cluster(settings: Logs) -> Manifest:
             "tls": {"transport": {"generate": True, "perNode": True}, "http": {"generate": True}},
         },
         "nodePools": [pool],
+        "dashboards": {**_dashboards(), **placed},
     }
     return manifest(API, "OpenSearchCluster", CLUSTER, NAMESPACE, spec=spec)
+
+
+def _dashboards() -> Manifest:
+    """Return where people read logs; the operator makes the password by which it asks the cluster."""
+    return {
+        "enable": True,
+        "version": OPENSEARCH_VERSION,
+        "replicas": 1,
+        "tls": {"enable": True, "generate": True},
+        "additionalVolumes": [{"name": "ca", "path": DASHBOARDS_CA, "secret": CA_VOLUME}],
+        "additionalConfig": {
+            "opensearch.ssl.verificationMode": "full",
+            "opensearch.ssl.certificateAuthorities": f"{DASHBOARDS_CA}/ca.crt",
+        },
+        "resources": resources("100m", "512Mi", "1Gi"),
+    }
 
 
 def _lifecycle(index: str, settings: Logs) -> Manifest:
     gone = [{"stateName": "delete", "conditions": {"minIndexAge": settings.retention}}]
     spec = {
-        "opensearchCluster": {"name": CLUSTER},
+        **IN_CLUSTER,
         "policyId": "logs",
         "description": f"Indices of logs are deleted after {settings.retention}",
         "defaultState": "hot",

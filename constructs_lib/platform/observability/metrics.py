@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CHART = Chart("oci://ghcr.io/prometheus-community/charts", "kube-prometheus-stack", "88.5.3")
 
 RELEASE = "kube-prometheus-stack"
+DATA_SOURCE = "prometheus"
+"""The uid that the chart gives to Prometheus as Grafana's data source."""
 GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - a name
 STORAGE_CLASS = "do-block-storage"
 
@@ -188,4 +190,6 @@ def _grafana(env: Environment) -> Values:
 
 def _data_sources(env: Environment) -> Iterator[Values]:
     if env.platform.observability.traces.has_tempo:
-        yield {"name": "Tempo", "type": "tempo", "uid": "tempo", "access": "proxy", "url": "http://tempo:3200"}
+        linked = {"serviceMap": {"datasourceUid": DATA_SOURCE}, "nodeGraph": {"enabled": True}}
+        tempo = {"type": "tempo", "uid": "tempo", "access": "proxy", "url": "http://tempo:3200"}
+        yield {"name": "Tempo", **tempo, "jsonData": linked}
