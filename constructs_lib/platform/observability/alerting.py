@@ -61,8 +61,8 @@ class Slack(_Receiver):
         return "slack_configs", settings
 
     @property
-    def property(self) -> str:
-        """What Vault holds."""
+    def credential(self) -> str:
+        """The property of its entry in Vault."""
         return "url"
 
 
@@ -78,8 +78,8 @@ class PagerDuty(_Receiver):
         return "pagerduty_configs", settings
 
     @property
-    def property(self) -> str:
-        """What Vault holds."""
+    def credential(self) -> str:
+        """The property of its entry in Vault."""
         return "routing_key"
 
 
@@ -105,8 +105,8 @@ class Mail(_Receiver):
         return "email_configs", settings
 
     @property
-    def property(self) -> str:
-        """What Vault holds."""
+    def credential(self) -> str:
+        """The property of its entry in Vault."""
         return "smtp_password"
 
 
@@ -120,8 +120,8 @@ class Webhook(_Receiver):
         return "webhook_configs", {"url_file": self.file("url")}
 
     @property
-    def property(self) -> str:
-        """What Vault holds."""
+    def credential(self) -> str:
+        """The property of its entry in Vault."""
         return "url"
 
 
@@ -168,7 +168,7 @@ def links(settings: Alerting) -> Iterator[Link]:
 def credentials(env: Environment) -> Iterator[Manifest]:
     """Yield an ExternalSecret for each receiver."""
     for receiver in env.platform.observability.alerting.receivers:
-        entry = InVault(f"alerting/{receiver.name}", {receiver.property: receiver.property})
+        entry = InVault(f"alerting/{receiver.name}", {receiver.credential: receiver.credential})
         yield external_secret(env, receiver.secret, NAMESPACE, entry)
 
 
@@ -217,7 +217,7 @@ def _route() -> Values:
 
 
 def _inhibit_rules() -> list[Values]:
-    """The greater silences the lesser of its kind, and an ingress without pods the objectives that suffer from it."""
+    """The greater silences the lesser of the same alert."""
     same = ["alertname", "namespace", "service", "slo"]
     return [
         {"source_matchers": ['severity="critical"'], "target_matchers": ['severity=~"warning|info"'], "equal": same},
