@@ -44,13 +44,13 @@ format: $(READY) ## Format the code
 	$(BIN)/ruff format .
 
 test: lint ## Lint and the tests that need no tools
-	$(BIN)/pytest -m "not e2e"
+	$(BIN)/pytest -m "not e2e" -n 2
 
 tools: ## Build the test tools (needs Go)
 	$(MAKE) -C tools
 
 e2e: $(READY) tools ## The tests with real tools
-	$(BIN)/pytest -m e2e -n 2
+	$(BIN)/pytest -m e2e -n 2 --dist worksteal
 
 cdktf-synth: $(READY) node_modules/.package-lock.json ## `cdktf synth` with the pinned command line
 	PATH="$(NODE)/bin:$$PATH" CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf synth
