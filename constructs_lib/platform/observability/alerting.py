@@ -7,7 +7,7 @@ Upstream: prometheus/alertmanager v0.34.0 `docs/configuration.md`; kube-promethe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,55 +38,51 @@ FLUX_KINDS = ("GitRepository", "HelmChart", "HelmRelease", "HelmRepository", "Ku
 
 class _Receiver(Settings):
     name: Name = Field(description="Its credentials are in Vault below the platform's path, in alerting/<name>.")
+    credential: ClassVar[str]
+    """The property of its entry in Vault."""
 
     @property
     def secret(self) -> str:
         """The name of the Secret with its credential."""
         return f"alert-{self.name}"
 
-    def file(self, key: str) -> str:
-        """Return the path of the credential in Alertmanager's pods."""
-        return f"{SECRETS}/{self.secret}/{key}"
+    @property
+    def file(self) -> str:
+        """The path of the credential in Alertmanager's pods."""
+        return f"{SECRETS}/{self.secret}/{self.credential}"
 
 
 class Slack(_Receiver):
     """A channel of Slack; Vault holds the incoming webhook as `url`."""
 
     type: Literal["slack"]
+    credential: ClassVar[str] = "url"
     channel: str = Field(description="Such as #platform-alerts.")
 
     def config(self) -> tuple[str, Values]:
         """Return the receiver's key in Alertmanager's configuration, and its settings."""
-        settings = {"api_url_file": self.file("url"), "channel": self.channel, "send_resolved": True, "text": TEXT}
+        settings = {"api_url_file": self.file, "channel": self.channel, "send_resolved": True, "text": TEXT}
         return "slack_configs", settings
-
-    @property
-    def credential(self) -> str:
-        """The property of its entry in Vault."""
-        return "url"
 
 
 class PagerDuty(_Receiver):
     """A service of PagerDuty (Events API v2); Vault holds its integration key as `routing_key`."""
 
     type: Literal["pagerduty"]
+    credential: ClassVar[str] = "routing_key"
 
     def config(self) -> tuple[str, Values]:
         """Return the receiver's key in Alertmanager's configuration, and its settings."""
         links = [{"text": "Runbook", "href": "{{ .CommonAnnotations.runbook_url }}"}]
-        settings = {"routing_key_file": self.file("routing_key"), "description": TEXT.strip(), "links": links}
+        settings = {"routing_key_file": self.file, "description": TEXT.strip(), "links": links}
         return "pagerduty_configs", settings
-
-    @property
-    def credential(self) -> str:
-        """The property of its entry in Vault."""
-        return "routing_key"
 
 
 class Mail(_Receiver):
     """An e-mail address; Vault holds the password at the mail server as `smtp_password`."""
 
     type: Literal["email"]
+    credential: ClassVar[str] = "smtp_password"
     to: Email
     sender: Email
     smarthost: Smarthost = Field(description="Host and port of the mail server; DigitalOcean blocks 25, 465 and 587.")
@@ -99,30 +95,21 @@ class Mail(_Receiver):
             "from": self.sender,
             "smarthost": self.smarthost,
             "auth_username": self.username,
-            "auth_password_file": self.file("smtp_password"),
+            "auth_password_file": self.file,
             "require_tls": True,
         }
         return "email_configs", settings
-
-    @property
-    def credential(self) -> str:
-        """The property of its entry in Vault."""
-        return "smtp_password"
 
 
 class Webhook(_Receiver):
     """An address that takes Alertmanager's webhook, such as that of a heartbeat service; Vault holds it as `url`."""
 
     type: Literal["webhook"]
+    credential: ClassVar[str] = "url"
 
     def config(self) -> tuple[str, Values]:
         """Return the receiver's key in Alertmanager's configuration, and its settings."""
-        return "webhook_configs", {"url_file": self.file("url")}
-
-    @property
-    def credential(self) -> str:
-        """The property of its entry in Vault."""
-        return "url"
+        return "webhook_configs", {"url_file": self.file}
 
 
 Receiver = Annotated[Slack | PagerDuty | Mail | Webhook, Field(discriminator="type")]
