@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
+from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.environment import load_all
-from constructs_lib.errors import exit_on_bad_input
 
 
 def main() -> None:
     """Synthesise all stacks. Nothing is written unless every environment is valid."""
     environments = load_all()
 
-    from stacks.synthesis import synthesise  # importing cdktf starts Node: not before the input is known to be good
+    from stacks.synthesis import synthesise
 
     synthesise(environments)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from constructs_lib.environment import load
-from constructs_lib.monitoring.dashboard import WIDTH, Dashboard, Panel, Place, Row, placed
-from constructs_lib.platform.monitoring.overview import overview
-from constructs_lib.platform.observability.slos import monitoring
+from constructs_lib.health.dashboard import WIDTH, Dashboard, Panel, Place, Row, placed
+from constructs_lib.platform.observability.dashboards import overview
+from constructs_lib.platform.observability.slos import health
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 40, 24, 3
 KINDS = {"stat": "last value", "table": "table", "timeseries": "over time"}
@@ -48,4 +48,4 @@ def _drawn(item: Row | Panel, place: Place) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(picture(overview(monitoring(load(Path("environments/production.yaml"))))))
+    sys.stdout.write(picture(overview(health(load(Path("environments/production.yaml"))))))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.errors import exit_on_bad_input
+from constructs_lib.base.errors import exit_on_bad_input
 from gitops_render.app import DIFFERENT, app
 from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks, read_trees
 from gitops_render.check.model import Finding

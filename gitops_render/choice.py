@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.environment import Environment
-from constructs_lib.errors import ConfigError, unknown
 
 
 def chosen(environments: Sequence[Environment], names: Sequence[str]) -> list[Environment]:

@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 import yaml
 
-from constructs_lib.component import Manifest
-from constructs_lib.errors import ConfigError
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.kit import Manifest
 
 Change = Literal["added", "removed", "changed"]
 

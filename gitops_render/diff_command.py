@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.errors import exit_on_bad_input
+from constructs_lib.base.errors import exit_on_bad_input
 from gitops_render.app import DIFFERENT, app
 from gitops_render.diff import diff as compare
 from gitops_render.diff_output import to_json, to_markdown, to_text

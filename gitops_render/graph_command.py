@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.environment import load_all
-from constructs_lib.errors import exit_on_bad_input
 from gitops_render.app import app
 from gitops_render.choice import chosen
 from gitops_render.graph import graph as graph_of

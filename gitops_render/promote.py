@@ -17,9 +17,9 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from constructs_lib.base.errors import ConfigError, sentences
+from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.environment import TIERS, Environment
-from constructs_lib.errors import ConfigError, sentences
-from constructs_lib.yaml_input import read_mapping
 from gitops_render.yaml_output import to_yaml
 
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.errors import ConfigError, exit_on_bad_input, unknown
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.errors import ConfigError, exit_on_bad_input, unknown
 from gitops_render.app import app
 from gitops_render.promote import Promotion
 from gitops_render.promote import promote as pin

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.errors import exit_on_bad_input
 from gitops_render.app import DIFFERENT, app
 from gitops_render.choice import chosen
 from gitops_render.difference import difference

@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from constructs_lib.component import Manifest
-from constructs_lib.errors import ConfigError, unknown
-from constructs_lib.yaml_input import read_mapping
+from constructs_lib.base.errors import ConfigError, unknown
+from constructs_lib.base.yaml_input import read_mapping
+from constructs_lib.kit import Manifest
 from gitops_render.sops_config import SOPS_FILE, read_recipients, sealed_file, sealed_folder
 from gitops_render.yaml_output import to_yaml
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.errors import ConfigError, exit_on_bad_input
+from constructs_lib.base.errors import ConfigError, exit_on_bad_input
 from gitops_render.app import app
 from gitops_render.seal import refuse_stream_into
 from gitops_render.seal import seal as seal_secrets

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from constructs_lib.errors import ConfigError, sentences
-from constructs_lib.yaml_input import read_mapping
+from constructs_lib.base.errors import ConfigError, sentences
+from constructs_lib.base.yaml_input import read_mapping
 from gitops_render.yaml_output import to_yaml
 
 SOPS_FILE = PurePosixPath(".sops.yaml")

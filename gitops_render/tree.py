@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from constructs_lib.component import Chart, Layer, LayerId, Manifest, Release
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
-from constructs_lib.errors import ConfigError
-from constructs_lib.objects import KEEP_IN_FLUX, manifest
+from constructs_lib.kit import KEEP_IN_FLUX, Chart, Layer, LayerId, Manifest, Release, manifest
 from constructs_lib.platform import baseline, vault_eso
 from gitops_render.yaml_output import to_yaml
 

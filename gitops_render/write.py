@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from constructs_lib.errors import ConfigError
+from constructs_lib.base.errors import ConfigError
 from gitops_render.tree import Rendered, Tree
 
 INDEX_FOLDER = PurePosixPath(".render")

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from constructs_lib.component import Manifest
+from constructs_lib.kit import Manifest
 
 # Plain text that YAML 1.1 or 1.2, or Go's mixture of both, reads as a number, a boolean, null or a date.
 _AMBIGUOUS = re.compile(r"[-+.\d].*|y|n|yes|no|on|off|true|false|null|~|", re.IGNORECASE | re.DOTALL)

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.environment import load_all
-from constructs_lib.errors import exit_on_bad_input
 from gitops_render.choice import chosen
 from operations.app import app
-from operations.bootstrap import Bootstrap
+from operations.bootstrap.bootstrap import Bootstrap
 from operations.console import say
-from operations.entries import ensure_entries, public_deploy_key
+from operations.secrets.entries import ensure_entries, public_deploy_key
 
 bootstrap = typer.Typer(no_args_is_help=True, help="Bring up the GitOps repository; safe to run again at any point.")
 app.add_typer(bootstrap, name="bootstrap")

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.environment import load_all
-from constructs_lib.errors import exit_on_bad_input
 from gitops_render.choice import chosen
 from operations.app import app
+from operations.clients.github import gitops_client
 from operations.console import summarise
-from operations.github import gitops_client
-from operations.promotion import propose_promotion
+from operations.review.promotion import propose_promotion
 
 
 @app.command()

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.errors import exit_on_bad_input
 from gitops_render.choice import chosen
 from operations.app import app
 from operations.console import say, summarise
-from operations.plan_report import plans_markdown
-from operations.provision import Provisioner, Stage, read_plans, refuse_destruction
+from operations.provisioning.plan_report import plans_markdown
+from operations.provisioning.provision import Provisioner, Stage, read_plans, refuse_destruction
 
 provision = typer.Typer(no_args_is_help=True, help="Plan an environment's stacks, and apply exactly that plan.")
 app.add_typer(provision, name="provision")
@@ -82,7 +82,7 @@ def wait_ready(
     poll: Annotated[float, typer.Option(help="Seconds between two looks.")] = 10,
 ) -> None:
     """Wait until Flux has brought an environment up, and say what is not Ready."""
-    from operations.ready import wait_ready as wait  # the client of Kubernetes takes a while to load
+    from operations.provisioning.ready import wait_ready as wait
 
     with exit_on_bad_input():
         wait(_named(environment), timeout_seconds=timeout, poll_seconds=poll)

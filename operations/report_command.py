@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.errors import ConfigError, exit_on_bad_input
+from constructs_lib.base.errors import ConfigError, exit_on_bad_input
 from gitops_render.check import check_stacks, check_trees, read_stacks, read_trees
 from gitops_render.diff import diff
 from operations.app import DIFFERENT, app
+from operations.clients.github import own_client
 from operations.console import say, step, summarise
-from operations.github import own_client
-from operations.report import MARKER, build, stack_changes, to_report
+from operations.review.report import MARKER, build, stack_changes, to_report
 
 
 @app.command()

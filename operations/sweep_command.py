@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.environment import load_all
-from constructs_lib.errors import exit_on_bad_input
 from operations.app import app
+from operations.clients.digitalocean import DigitalOcean
 from operations.console import say
-from operations.credentials import credentials_of
-from operations.digitalocean import DigitalOcean
-from operations.sweep import expired
-from operations.sweep import sweep as remove
+from operations.provisioning.sweep import expired
+from operations.provisioning.sweep import sweep as remove
+from operations.secrets.credentials import credentials_of
 
 
 @app.command()

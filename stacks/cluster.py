@@ -5,10 +5,10 @@ from __future__ import annotations
 from cdktf import TerraformStack
 from constructs import Construct
 
-from constructs_lib.doks import DoksCluster
+from constructs_lib.cloud.doks import DoksCluster
+from constructs_lib.cloud.providers import digitalocean
+from constructs_lib.cloud.state_backend import keep_state
 from constructs_lib.environment import Environment
-from constructs_lib.providers import digitalocean
-from constructs_lib.state_backend import keep_state
 
 
 class ClusterStack(TerraformStack):

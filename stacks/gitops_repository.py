@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from cdktf import TerraformStack
 from constructs import Construct
 
+from constructs_lib.cloud.gitops_repository import GitOpsRepository
+from constructs_lib.cloud.providers import digitalocean, github
+from constructs_lib.cloud.spaces import PrivateBucket
+from constructs_lib.cloud.state_backend import keep_state
 from constructs_lib.environment import Environment
-from constructs_lib.gitops_repository import GitOpsRepository
-from constructs_lib.providers import digitalocean, github
-from constructs_lib.spaces import PrivateBucket
-from constructs_lib.state_backend import keep_state
 
 
 class GitOpsRepositoryStack(TerraformStack):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from cdktf import TerraformStack
 from constructs import Construct
 
-from constructs_lib.applied import Applied
-from constructs_lib.cluster_access import use_cluster
+from constructs_lib.cloud.applied import Applied
+from constructs_lib.cloud.cluster_access import use_cluster
+from constructs_lib.cloud.state_backend import keep_state
 from constructs_lib.environment import Environment
-from constructs_lib.state_backend import keep_state
 
 
 class PlatformStack(TerraformStack):

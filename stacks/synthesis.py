@@ -12,8 +12,8 @@ from pathlib import Path
 
 from cdktf import App
 
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
-from constructs_lib.errors import ConfigError
 from stacks.cluster import ClusterStack
 from stacks.flux import FluxStack
 from stacks.gitops_repository import GitOpsRepositoryStack

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.environment import Environment
-from constructs_lib.yaml_input import read_mapping
 
 ROOT = Path(__file__).parents[1]
 """The project's folder."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.constructs_lib.test_environment import BAD_VALUES
+from tests.constructs_lib.environment.test_environment import BAD_VALUES
 from tests.support import ROOT, environment_data, run_python
 
 Project = Callable[..., Path]

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from constructs_lib.component import Layer, LayerId
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.objects import manifest
+from constructs_lib.kit import Layer, LayerId, manifest
 from gitops_render.tree import render
 from stacks.platform import PlatformStack
 from tests.support import ROOT, Synthesised, environment, everything, stack_of

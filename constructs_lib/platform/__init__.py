@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from constructs_lib.component import Component, Settings
+from constructs_lib.base.settings import Settings
 from constructs_lib.platform.baseline import Baseline
 from constructs_lib.platform.cert_manager import CertManager
 from constructs_lib.platform.cloudnative_pg import CloudnativePg
+from constructs_lib.platform.component import Component
 from constructs_lib.platform.external_dns import ExternalDns
 from constructs_lib.platform.observability import Observability
 from constructs_lib.platform.rabbitmq_operator import RabbitmqOperator

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from constructs_lib.errors import ConfigError
+from constructs_lib.base.errors import ConfigError
 from gitops_render.check import flux, safety, stacks
 from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Finding, Item, Policy, Stack, Subject, Tree
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from constructs_lib.component import Manifest
+from constructs_lib.kit import Manifest
 
 FLUX = "kustomize.toolkit.fluxcd.io"
 KUSTOMIZE = "kustomize.config.k8s.io"

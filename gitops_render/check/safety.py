@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from constructs_lib.objects import PRIVILEGED_REASON
+from constructs_lib.kit import PRIVILEGED_REASON
 from gitops_render.check.model import Found, Item, Tree, at, tree_policy, walk
 
 FLUX_OWN = {"flux-system", "kube-system"}

@@ -14,7 +14,7 @@ from typing import Any, Self
 import requests
 import yaml
 
-from constructs_lib.component import Manifest
+from constructs_lib.kit import Manifest
 from constructs_lib.platform.observability.names import GATEWAY_HEADLESS, GATEWAY_HOST
 from tests.e2e.certificate import make_certificate
 from tests.support import ROOT

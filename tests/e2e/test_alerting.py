@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from constructs_lib.component import Values
 from constructs_lib.environment import Environment, load_all
+from constructs_lib.kit import Values
 from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
 from tests.e2e.conftest import require
 from tests.support import ROOT, everything

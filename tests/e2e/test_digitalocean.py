@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from cdktf import Testing
 
+from constructs_lib.cloud.fluxcd import INSTANCE, OPERATOR
 from constructs_lib.environment import Environment
-from constructs_lib.fluxcd import INSTANCE, OPERATOR
 from stacks.flux import FluxStack
 from tests.e2e.conftest import Cloud, OpenStack
 from tests.e2e.tofu import Tofu

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.environment import StateBucket
-from constructs_lib.state_backend import keep_state
+from constructs_lib.cloud.state_backend import keep_state
+from constructs_lib.environment.repository import StateBucket
 from tests.e2e.conftest import OpenStack
 from tests.e2e.tofu import PASSPHRASE, Tofu
 from tests.support import synthesised

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from constructs_lib.component import Manifest
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.monitoring.slo import Slo, burn_alerts
-from constructs_lib.platform.observability import health, slos
+from constructs_lib.health.slo import Slo, burn_alerts
+from constructs_lib.kit import Manifest
+from constructs_lib.platform.observability import rules as health
+from constructs_lib.platform.observability import slos
 from tests.e2e.conftest import require
 from tests.e2e.rules.cases import ALERTS, SLOS
 from tests.e2e.rules.series import START, Case, Counter, Minutes, input_series

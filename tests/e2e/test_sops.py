@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from constructs_lib.errors import ConfigError
+from constructs_lib.base.errors import ConfigError
 from gitops_render.seal import seal, unseal
 from gitops_render.sops_config import sealed_file, sealed_folder, sops_config
 from gitops_render.yaml_output import to_yaml

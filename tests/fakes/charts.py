@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import yaml
 from flask import Response
 
-from constructs_lib.component import Chart
+from constructs_lib.kit import Chart
 from tests.fakes.server import FakeServer
 
 TEMPLATE = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from constructs_lib.errors import ConfigError
+from constructs_lib.base.errors import ConfigError
 from gitops_render.diff import diff
 from gitops_render.diff_output import to_json, to_markdown, to_text
 from gitops_render.tree import render

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
-from constructs_lib.errors import ConfigError
 from gitops_render.promote import Promotion, promote, source_file
 from gitops_render.tree import render
 from tests.support import ROOT, environment, run_python

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from constructs_lib.errors import ConfigError
+from constructs_lib.base.errors import ConfigError
 from gitops_render.seal import listed, refuse_stream_into, seal, unseal, verify
 from gitops_render.sops_config import read_recipients, sealed_file, sealed_folder, sops_config
 from gitops_render.yaml_output import to_yaml

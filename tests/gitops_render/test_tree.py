@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from constructs_lib.component import Chart, Layer, LayerId, Release
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.errors import ConfigError
-from constructs_lib.objects import manifest
+from constructs_lib.kit import Chart, Layer, LayerId, Release, manifest
 from gitops_render.tree import render, source_name
 from tests.support import ROOT, environment
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from constructs_lib.component import Release
 from constructs_lib.environment import Environment, load_all
+from constructs_lib.kit import Release
 from tests.support import ROOT, everything
 
 LOOKED_UP: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "chart_values.json").read_text())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.errors import ConfigError
+from constructs_lib.base.errors import ConfigError
 from gitops_render.tree import Rendered
 from gitops_render.write import write
 

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from constructs_lib.environment import Environment, GitOps, load
-from operations.credentials import credentials_of
-from operations.digitalocean import DigitalOcean
-from operations.github import GitHub, gitops_client
-from operations.provision import EPHEMERAL
-from operations.sweep import expires_tag
+from constructs_lib.environment import Environment, load
+from constructs_lib.environment.repository import GitOps
+from operations.clients.digitalocean import DigitalOcean
+from operations.clients.github import GitHub, gitops_client
+from operations.provisioning.provision import EPHEMERAL
+from operations.provisioning.sweep import expires_tag
+from operations.secrets.credentials import credentials_of
 from tests.support import ROOT
 
 SAFE_ORGANISATION = "df12-test"

@@ -12,7 +12,7 @@ import pytest
 from cdktf import Testing
 
 from constructs_lib.environment import Environment
-from operations.digitalocean import DigitalOcean
+from operations.clients.digitalocean import DigitalOcean
 from stacks.cluster import ClusterStack
 from tests.e2e.tofu import Tofu
 from tests.integration.conftest import LIFE_SECONDS, refuse_cost

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from constructs_lib.environment import Environment
-from operations.github import GitHub
-from operations.layout import broken_layout, ensure_layout
+from operations.bootstrap.layout import broken_layout, ensure_layout
+from operations.clients.github import GitHub
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from operations.entries import public_half
+from operations.secrets.entries import public_half
 from tests.workflows.act import Project, Run, Step, run_workflow
 from tests.workflows.conftest import project_in
 from tests.workflows.world import ENVIRONMENTS, REPOSITORY, World

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from constructs_lib.environment import VaultLogin, VaultServer
-from operations.vault import Secrets
+from constructs_lib.environment.vault import VaultLogin, VaultServer
+from operations.clients.vault import Secrets
 from tests.workflows.act import Project
 from tests.workflows.world import World
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from operations.report import MARKER
+from operations.review.report import MARKER
 from tests.workflows.act import Project, Run, run_workflow
 from tests.workflows.conftest import project_in
 from tests.workflows.world import INFRASTRUCTURE, REPOSITORY, World
@@ -64,7 +64,7 @@ class Change:
             "head": {"ref": "topic", "sha": self.head, "repo": repository},
         }
         payload = {"number": self.pull["number"], "pull_request": pull}
-        env = {"PYTEST_ADDOPTS": "tests/constructs_lib/test_component.py"}
+        env = {"PYTEST_ADDOPTS": "tests/constructs_lib/platform/test_component.py"}
         return run(
             self.project, self.world, "pull-request.yml", event="pull_request", payload=payload, env=env, fails=fails
         )

@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import yaml
 
-from constructs_lib.fluxcd import INSTANCE, OPERATOR
-from operations.credentials import Credentials
-from operations.entries import wanted_entries
+from constructs_lib.cloud.fluxcd import INSTANCE, OPERATOR
+from operations.secrets.credentials import Credentials
+from operations.secrets.entries import wanted_entries
 from tests.e2e.cluster import Cluster
 from tests.e2e.vault import MOUNT, Vault
 from tests.fakes.actions import FakeActions

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from constructs_lib.component import Component, Layer, LayerId, Manifest
-from constructs_lib.monitoring import Monitoring
-from constructs_lib.network import Link
-from constructs_lib.objects import namespace
+from constructs_lib.health import Health
+from constructs_lib.kit import Layer, LayerId, Link, Manifest, namespace
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
-from constructs_lib.platform.monitoring import telemetry
-from constructs_lib.platform.observability import collectors, health, influxdb, logs, metrics, traces
+from constructs_lib.platform.component import Component
+from constructs_lib.platform.observability import collectors, influxdb, logs, metrics, telemetry, traces
+from constructs_lib.platform.observability import rules as health
 from constructs_lib.platform.observability.alerting import Alerting
 from constructs_lib.platform.observability.collectors import Collectors
 from constructs_lib.platform.observability.influxdb import Influxdb
@@ -70,10 +69,10 @@ class Observability(Component):
         """Yield the links of every part that is on."""
         return (link for part in _parts(env) for link in part.links)
 
-    def monitoring(self, env: Environment) -> Monitoring:
+    def health(self, env: Environment) -> Health:
         """Return what is known about the collectors and the backends that run in the cluster."""
         backends = tuple(part.backend for part in _parts(env) if part.backend is not None)
-        return telemetry.monitoring(GATEWAY_SET, backends)
+        return telemetry.of(GATEWAY_SET, backends)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield operators, credentials, backends, then collectors. Applications never wait for any of them."""

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.component import Manifest, Settings, Values
-from constructs_lib.errors import unknown
-from constructs_lib.fields import Email, HttpsUrl, Name, Smarthost
-from constructs_lib.network import ANYWHERE, Link, Pods
-from constructs_lib.objects import manifest
+from constructs_lib.base.errors import unknown
+from constructs_lib.base.fields import Email, HttpsUrl, Name, Smarthost, unique
+from constructs_lib.base.settings import Settings
+from constructs_lib.kit import ANYWHERE, Link, Manifest, Pods, Values, manifest
 from constructs_lib.platform.baseline import FLUX_NAMESPACE
 from constructs_lib.platform.observability.names import NAMESPACE
 from constructs_lib.platform.vault_eso import InVault, external_secret
-from constructs_lib.unique import unique
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from constructs_lib.component import Manifest
+from constructs_lib.kit import Manifest
 from constructs_lib.platform.observability import influxdb, logs, traces
 from constructs_lib.platform.observability.metrics import replica_hosts
 from constructs_lib.platform.observability.names import (

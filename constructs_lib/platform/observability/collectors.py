@@ -11,17 +11,27 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from constructs_lib.component import Chart, Manifest, Release, Settings, Values
-from constructs_lib.fields import Storage
-from constructs_lib.monitoring.scrape import PROMETHEUS, scraped
-from constructs_lib.network import ANYWHERE, HTTPS, Link, Outside, Pods, to_api_server, webhook
-from constructs_lib.objects import KEEP_IN_HELM, manifest
-from constructs_lib.placement import (
+from constructs_lib.base.fields import Storage
+from constructs_lib.base.settings import Settings
+from constructs_lib.kit import (
+    ANYWHERE,
+    HTTPS,
+    KEEP_IN_HELM,
     ON_SYSTEM_POOL,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
+    Chart,
+    Link,
+    Manifest,
+    Outside,
+    Pods,
+    Release,
+    Values,
+    manifest,
     resources,
     spread,
+    to_api_server,
+    webhook,
 )
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.observability import influxdb, logs
@@ -40,6 +50,7 @@ from constructs_lib.platform.observability.names import (
     TLS_MOUNT,
     Part,
 )
+from constructs_lib.platform.scrape import PROMETHEUS, scraped
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from constructs_lib.component import Chart, Release, Settings, Values
-from constructs_lib.fields import Days, Memory, Storage
-from constructs_lib.network import Link, Pods
-from constructs_lib.placement import ON_SYSTEM_POOL, resources
-from constructs_lib.platform.monitoring.telemetry import Backend
+from constructs_lib.base.fields import Days, Memory, Storage
+from constructs_lib.base.settings import Settings
+from constructs_lib.kit import ON_SYSTEM_POOL, Chart, Link, Pods, Release, Values, resources
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
+from constructs_lib.platform.observability.telemetry import Backend
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:

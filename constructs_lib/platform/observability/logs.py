@@ -11,13 +11,26 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.component import Chart, Manifest, Release, Settings, Values
-from constructs_lib.fields import Days, HttpsUrl, Memory, Storage
-from constructs_lib.network import Link, Pods, to_api_server, webhook
-from constructs_lib.objects import kept, manifest
-from constructs_lib.placement import ON_SYSTEM_POOL, SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
-from constructs_lib.platform.monitoring.telemetry import Backend
+from constructs_lib.base.fields import Days, HttpsUrl, Memory, Storage
+from constructs_lib.base.settings import Settings
+from constructs_lib.kit import (
+    ON_SYSTEM_POOL,
+    SYSTEM_NODE_SELECTOR,
+    SYSTEM_TOLERATIONS,
+    Chart,
+    Link,
+    Manifest,
+    Pods,
+    Release,
+    Values,
+    kept,
+    manifest,
+    resources,
+    to_api_server,
+    webhook,
+)
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
+from constructs_lib.platform.observability.telemetry import Backend
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:

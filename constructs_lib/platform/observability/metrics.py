@@ -10,16 +10,29 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from constructs_lib.component import Chart, Release, Settings, Values
-from constructs_lib.fields import Days, Memory, Storage
-from constructs_lib.monitoring.grafana import FOLDER
-from constructs_lib.monitoring.scrape import PROMETHEUS
-from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods, to_api_server, webhook
-from constructs_lib.placement import ON_SYSTEM_POOL, SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, resources
+from constructs_lib.base.fields import Days, Memory, Storage
+from constructs_lib.base.settings import Settings
+from constructs_lib.health.grafana import FOLDER
+from constructs_lib.kit import (
+    ANYWHERE,
+    HTTPS,
+    ON_SYSTEM_POOL,
+    SYSTEM_NODE_SELECTOR,
+    SYSTEM_TOLERATIONS,
+    Chart,
+    Link,
+    Pods,
+    Release,
+    Values,
+    resources,
+    to_api_server,
+    webhook,
+)
 from constructs_lib.platform.observability.alerting import ALERTMANAGER, Alerting, alertmanager_config
 from constructs_lib.platform.observability.alerting import credentials as alerting_credentials
 from constructs_lib.platform.observability.alerting import links as alerting_links
 from constructs_lib.platform.observability.names import AGENTS, FLUX_CONTROLLERS, FLUX_OPERATOR, NAMESPACE, Part
+from constructs_lib.platform.scrape import PROMETHEUS
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:

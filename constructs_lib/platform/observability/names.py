@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from constructs_lib.component import Manifest, Release
-from constructs_lib.network import Link, Pods
-from constructs_lib.platform.monitoring.telemetry import Backend
+from constructs_lib.kit import Link, Manifest, Pods, Release
+from constructs_lib.platform.observability.telemetry import Backend
 
 NAMESPACE = "observability"
 AGENTS = "observability-agents"

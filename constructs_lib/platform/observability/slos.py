@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from constructs_lib.component import Settings
-from constructs_lib.errors import ConfigError, unknown
-from constructs_lib.fields import Days, Name
-from constructs_lib.monitoring import Monitoring
-from constructs_lib.monitoring.slo import Percent, Slo
-from constructs_lib.unique import unique
+from constructs_lib.base.errors import ConfigError, unknown
+from constructs_lib.base.fields import Days, Name, unique
+from constructs_lib.base.settings import Settings
+from constructs_lib.health import Health, Percent, Slo
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -37,13 +35,13 @@ class Slos(Settings):
     )
 
 
-def monitoring(env: Environment) -> list[Monitoring]:
+def health(env: Environment) -> list[Health]:
     """Return what each component that is on knows about its health, with this environment's objectives.
 
     Raises `ConfigError` with a sentence for each objective that cannot be.
     """
     settings = env.platform.observability.slos
-    found = [component.monitoring(env) for component in env.platform.components() if component.enabled]
+    found = [component.health(env) for component in env.platform.components() if component.enabled]
     problems = list(_problems(env, found))
     if problems:
         raise ConfigError(*(f"{KEY}.{problem}" for problem in problems))
@@ -51,8 +49,8 @@ def monitoring(env: Environment) -> list[Monitoring]:
 
 
 def objectives(env: Environment) -> list[Slo]:
-    """Return all objectives of an environment. Raises `ConfigError` as `monitoring` does."""
-    known = [slo for item in monitoring(env) for slo in item.slos]
+    """Return all objectives of an environment. Raises `ConfigError` as `health` does."""
+    known = [slo for item in health(env) for slo in item.slos]
     return [*known, *env.platform.observability.slos.additional]
 
 
@@ -65,7 +63,7 @@ def _changed(slo: Slo, settings: Slos) -> Slo:
     return slo.model_copy(update={"objective": settings.objectives.get(slo.name, slo.objective)})
 
 
-def _problems(env: Environment, found: list[Monitoring]) -> Iterator[str]:
+def _problems(env: Environment, found: list[Health]) -> Iterator[str]:
     settings = env.platform.observability.slos
     own = [slo.name for item in found for slo in item.slos]
     yield from (f"objectives: {unknown('SLO', name, own)}" for name in settings.objectives if name not in own)

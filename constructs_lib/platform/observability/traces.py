@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.bucket import Bucket
-from constructs_lib.component import Chart, Release, Settings, Values
-from constructs_lib.fields import Days, HttpsUrl, Memory, Storage
-from constructs_lib.monitoring.scrape import scraped
-from constructs_lib.network import ANYWHERE, HTTPS, Link, Pods
-from constructs_lib.placement import ON_SYSTEM_POOL, resources
+from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.fields import Days, HttpsUrl, Memory, Storage
+from constructs_lib.base.settings import Settings
+from constructs_lib.kit import ANYWHERE, HTTPS, ON_SYSTEM_POOL, Chart, Link, Pods, Release, Values, resources
 from constructs_lib.platform.cert_manager import certificate
-from constructs_lib.platform.monitoring.telemetry import Backend
 from constructs_lib.platform.observability.metrics import GRAFANA
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
+from constructs_lib.platform.observability.telemetry import Backend
+from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:

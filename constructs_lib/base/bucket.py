@@ -1,0 +1,20 @@
+"""A bucket as environment files name it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from constructs_lib.base.fields import BucketName, Region
+from constructs_lib.base.settings import Settings
+
+
+class Bucket(Settings):
+    """A bucket on DigitalOcean Spaces."""
+
+    bucket: BucketName
+    region: Region = Field(description="Spaces region; not every region with DOKS has Spaces.")
+
+    @property
+    def endpoint(self) -> str:
+        """The S3 endpoint of the bucket's region."""
+        return f"https://{self.region}.digitaloceanspaces.com"

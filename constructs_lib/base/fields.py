@@ -1,0 +1,156 @@
+"""Text fields of the environment files, each with an error that says what is expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+
+def _matching(pattern: str, expected: str) -> Any:
+    """Return the metadata of a text field: its check, and its pattern for the JSON Schema."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def check(value: str) -> str:
+        if "${" in value or "%{" in value:
+            raise ValueError(f"may not hold ${{ or %{{, which OpenTofu reads as a template, found '{value}'")
+        if compiled.fullmatch(value):
+            return value
+        raise ValueError(f"must be {expected}, found '{value}'")
+
+    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^(?:{pattern})$"})
+
+
+_LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
+
+Name = Annotated[str, *_matching(_LABEL, "1 to 63 lower-case letters, digits and hyphens, starting with a letter")]
+"""A DNS label (RFC 1123) that starts with a letter: what DigitalOcean, Kubernetes and OpenTofu all accept as a name."""
+
+ServiceName = Annotated[
+    str,
+    *_matching(
+        r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", "1 to 40 lower-case letters, digits and hyphens, starting with a letter"
+    ),
+]
+"""The name of a cluster of Postgres, RabbitMQ or Valkey: their operators put suffixes to it, within 63 characters."""
+
+BucketName = Annotated[
+    str, *_matching(r"[a-z0-9][-a-z0-9]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and inner hyphens")
+]
+"""An S3 bucket name without dots, which would break TLS on virtual-host addresses."""
+
+Region = Annotated[str, *_matching(r"[a-z]{3}\d", "a DigitalOcean region such as 'lon1'")]
+
+Size = Annotated[str, *_matching(r"[a-z][a-z0-9_.]*(-[a-z0-9_.]+)+", "a Droplet size such as 's-4vcpu-8gb'")]
+
+Domain = Annotated[
+    str,
+    *_matching(
+        r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z][-a-z0-9]{0,61}[a-z0-9]", "a domain such as 'example.org'"
+    ),
+]
+
+KubernetesMinor = Annotated[str, *_matching(r"1\.(3[3-9]|[4-9]\d)", "a minor version from '1.33' on, such as '1.35'")]
+"""Flux 2.9 needs Kubernetes 1.33 (fluxcd/flux2 v2.9.4 `cmd/flux/check.go`)."""
+
+Tag = Annotated[str, *_matching(r"[\w:-]{1,255}", "a tag of letters, digits, '_', ':' and '-'")]
+"""A tag as DigitalOcean's API takes it (digitalocean/openapi `tags_create`)."""
+
+TimeOfDay = Annotated[str, *_matching(r"([01]\d|2[0-3]):[0-5]\d", "a time in UTC such as '04:00'")]
+
+HttpsUrl = Annotated[str, *_matching(r"https://[^\s/]+\S*", "an https:// address")]
+
+ChartMirror = Annotated[str, *_matching(r"(https?|oci)://[^\s/]+\S*", "an https://, http:// or oci:// address")]
+
+Email = Annotated[str, *_matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+
+Certificate = Annotated[
+    str,
+    *_matching(r"(?s)\s*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----\s*", "a CA bundle in PEM form"),
+]
+
+KeyPath = Annotated[
+    str,
+    *_matching(r"[\w.-]{1,100}(/[\w.-]{1,100})*", "a path of letters, digits, '_', '.' and '-', without outer slashes"),
+]
+"""A mount or path in Vault."""
+
+VaultName = Annotated[str, *_matching(r"[\w.:/-]{1,128}", "letters, digits, '_', '.', ':', '/' and '-'")]
+"""A role, a role's ID or an audience in Vault."""
+
+LabelKey = Annotated[
+    str,
+    *_matching(
+        r"(?!doks\.digitalocean\.com/)([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?",
+        "a Kubernetes label key that DigitalOcean does not set itself",
+    ),
+]
+
+LabelValue = Annotated[
+    str, *_matching(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", "a Kubernetes label value of at most 63 characters")
+]
+
+CheckName = Annotated[
+    str, *_matching(r"[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?", "the name of a status check")
+]
+
+GitHubName = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,99}", "a GitHub name")]
+
+Branch = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_./]{0,199}", "a branch name")]
+
+SecretName = Annotated[str, *_matching(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", "upper-case letters, digits and underscores")]
+"""The name of an Actions secret or variable (GitHub: not starting with GITHUB_ or a digit)."""
+
+Storage = Annotated[str, *_matching(r"[1-9]\d{0,4}(Mi|Gi|Ti)", "a size such as '20Gi' (MiB, GiB or TiB)")]
+"""The size of a volume."""
+
+Memory = Annotated[str, *_matching(r"[1-9]\d{0,5}(Mi|Gi)", "an amount of memory such as '512Mi' or '2Gi'")]
+
+Cpu = Annotated[str, *_matching(r"[1-9]\d{0,3}m?", "an amount of CPU such as '500m' (half a core) or '2'")]
+
+SqlName = Annotated[
+    str, *_matching(r"(?!pg_)(?!postgres$)[a-z_][a-z0-9_]{0,62}", "a PostgreSQL name that the system does not keep")
+]
+"""A database or role: lower-case, so that it needs no quotes; `postgres` and `pg_…` belong to the system."""
+
+Days = Annotated[str, *_matching(r"[1-9]\d{0,3}d", "a number of days such as '30d'")]
+
+Hours = Annotated[str, *_matching(r"[1-9]\d{0,3}h", "a number of hours such as '26h'")]
+
+SixFieldSchedule = Annotated[
+    str,
+    *_matching(r"[\d*/,-]+( [\d*/,?A-Za-z-]+){5}", "a schedule of six fields, seconds first, such as '0 0 2 * * *'"),
+]
+"""CloudNativePG reads seconds first: five fields would run a daily backup every hour."""
+
+Instant = Annotated[
+    str, *_matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "a time such as '2026-01-31T04:00:00Z'")
+]
+
+AgeRecipient = Annotated[str, *_matching(r"age1[02-9ac-hj-np-z]{58}", "an age public key, which starts with 'age1'")]
+
+MetricName = Annotated[str, *_matching(r"[a-zA-Z_:][a-zA-Z0-9_:]*", "the name of a metric of Prometheus")]
+
+ServiceKey = Annotated[str, *_matching(r"[a-z][a-z0-9_-]{0,62}", "the key of a component or the name of an app")]
+
+Runbook = Annotated[str, *_matching(r"https://\S+|[a-z0-9-]+", "a page of docs/runbooks without .md, or an address")]
+"""Where the runbook of an alert is."""
+
+Smarthost = Annotated[str, *_matching(r"[A-Za-z0-9.-]+:\d{1,5}", "a mail server such as 'smtp.example.org:2525'")]
+
+
+def unique(key: str) -> AfterValidator:
+    """Return the check that no two entries of a list have the same `key`."""
+
+    def check(entries: Sequence[Any]) -> Sequence[Any]:
+        seen: set[Any] = set()
+        for entry in entries:
+            value = getattr(entry, key)
+            if value in seen:
+                raise ValueError(f"two entries have the {key} '{value}'; rename one of them")
+            seen.add(value)
+        return entries
+
+    return AfterValidator(check)

@@ -1,0 +1,1 @@
+"""Constructs on the providers: this folder and `stacks/` alone import cdktf."""

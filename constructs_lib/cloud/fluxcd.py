@@ -1,0 +1,159 @@
+"""Flux in a cluster: the operator, the instance that follows the GitOps repository, and what both need to start.
+
+Upstream: controlplaneio-fluxcd/flux-operator v0.58.1 `docs/api/v1/fluxinstance.md`, which embeds Flux 2.9.4; values
+from controlplaneio-fluxcd/charts `charts/{flux-operator,flux-instance}/values.yaml` at 0.49.0, the newest seen. The
+charts carry the operator's number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cdktf import TerraformStack, TerraformVariable
+from constructs import Construct
+
+from constructs_lib.cloud.helm_release import helm_release
+from constructs_lib.cloud.providers import kubernetes
+from constructs_lib.cloud.variables import secret_variable
+from constructs_lib.environment import Environment
+from constructs_lib.environment.vault import AppRoleAuth
+from constructs_lib.kit import DEPLOYMENTS_ON_SYSTEM_POOL, ON_SYSTEM_POOL, Chart, Release, Values, resources
+
+OPERATOR = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-operator", "0.58.1")
+INSTANCE = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-instance", "0.58.1")
+FLUX_VERSION = "2.9.4"
+
+NAMESPACE = "flux-system"
+DEPLOY_KEY_SECRET = "flux-system"  # noqa: S105 - a name
+VAULT_SECRET = "vault-approle"  # noqa: S105 - a name
+
+GITHUB_HOST_KEYS = (
+    "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n"
+    "github.com ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEmKSENjQEezOmxkZMy7opKgwFB9nk"
+    "t5YRrYMjNuG5N87uRgg6CLrbo5wAdT/y6v0mKV0U2w0WZ2YB/++Tpockg=\n"
+    "github.com ssh-rsa "
+    "AAAAB3NzaC1yc2EAAAADAQABAAABgQCj7ndNxQowgcQnjshcLrqPEiiphnt+VTTvDP6mHBL9j1aNUkY4Ue1gvwnGLVlOhGeY"
+    "rnZaMgRK6+PKCUXaDbC7qtbW8gIkhL7aGCsOr/C56SJMy/BCZfxd1nWzAOxSDPgVsmerOBYfNqltV9/hWCqBywINIR+5dIg6"
+    "JTJ72pcEpEjcYgXkE2YEFXV1JHnsKgbLWNlhScqb2UmyRkQyytRLtL+38TGxkxCflmO+5Z8CSSNY7GidjMIZ7Q4zMjA2n1nG"
+    "rlTDkzwDCsw+wqFPGQA179cnfGWOWRVruj16z6XyvxvjJwbz0wQZ75XK5tKSb7FNyeIEs4TT4jk+S4dhPeAUC5y+bDYirYgM"
+    "4GC7uEnztnZyaVWQ7B381AK4Qdrwt51ZqExKbQpTUNn+EjqoTwvqNj4kqx5QUCI0ThS/YkOxJCXmPUWZbhjpCg56i+2aB6Cm"
+    "K2JGhn57K5mj0MNdBXA4/WnwH6XoPWJzK5Nyu2zB3nAZp+S5hpQs+p1vN1/wsjk=\n"
+)
+"""GitHub's public host keys, from docs.github.com, "GitHub's SSH key fingerprints"."""
+
+
+class Flux(Construct):
+    """Flux, following `clusters/<environment>` of the GitOps repository.
+
+    Secrets come from ephemeral variables and go into write-only arguments, so that neither state nor plan holds them.
+    Raise the variable `secrets_revision` to write them again after a rotation.
+    """
+
+    def __init__(self, scope: TerraformStack, id_: str, *, env: Environment) -> None:
+        super().__init__(scope, id_)
+        self._stack = scope
+        self._revision = TerraformVariable(
+            scope,
+            "secrets_revision",
+            type="number",
+            default=1,
+            nullable=False,
+            description="Raise it to write the secrets again, such as after a rotation.",
+        ).number_value
+        namespace = kubernetes.namespace_v1.NamespaceV1(
+            self,
+            "namespace",
+            metadata={
+                "name": NAMESPACE,
+                "labels": {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")},
+            },
+        )
+        needed = [namespace, self._deploy_key(namespace), self._runtime_info(env, namespace)]
+        if isinstance(env.vault.auth, AppRoleAuth):
+            needed.append(self._vault_secret(namespace))
+        operator = Release("flux-operator", NAMESPACE, env.mirrored(OPERATOR), _operator_values())
+        instance = Release("flux", NAMESPACE, env.mirrored(INSTANCE), _instance_values(env))
+        installed = helm_release(self, "operator", operator, depends_on=[namespace])
+        helm_release(self, "instance", instance, depends_on=[*needed, installed])
+
+    def _deploy_key(self, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:
+        key = secret_variable(
+            self._stack, "flux_deploy_key", "Private half of the environment's deploy key, in PEM.", ephemeral=True
+        )
+        return self._secret(
+            "deploy-key", DEPLOY_KEY_SECRET, namespace, {"identity": key, "known_hosts": GITHUB_HOST_KEYS}
+        )
+
+    def _vault_secret(self, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:
+        secret_id = secret_variable(
+            self._stack, "vault_secret_id", "Secret ID of the environment's AppRole in Vault.", ephemeral=True
+        )
+        return self._secret("vault-approle", VAULT_SECRET, namespace, {"secret-id": secret_id})
+
+    def _secret(self, id_: str, name: str, namespace: kubernetes.namespace_v1.NamespaceV1, data: dict[str, str]) -> Any:
+        return kubernetes.secret_v1.SecretV1(
+            self,
+            id_,
+            metadata={"name": name, "namespace": NAMESPACE},
+            data_wo=data,
+            data_wo_revision=self._revision,
+            depends_on=[namespace],
+        )
+
+    def _runtime_info(self, env: Environment, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:
+        """What applications may substitute into their manifests; Flux may own other keys of the same object."""
+        return kubernetes.config_map_v1.ConfigMapV1(
+            self,
+            "runtime-info",
+            metadata={
+                "name": "flux-runtime-info",
+                "namespace": NAMESPACE,
+                "labels": {"reconcile.fluxcd.io/watch": "Enabled"},
+                "annotations": {"kustomize.toolkit.fluxcd.io/ssa": "Merge"},
+            },
+            data={
+                "ENVIRONMENT": env.name,
+                "CLUSTER_NAME": env.cluster.name,
+                "CLUSTER_REGION": env.region,
+                "DOMAIN": env.domain,
+                "VAULT_ADDRESS": env.vault.address,
+            },
+            depends_on=[namespace],
+        )
+
+
+def _operator_values() -> Values:
+    return {
+        **ON_SYSTEM_POOL,
+        "priorityClassName": "system-cluster-critical",
+        "resources": resources("100m", "128Mi", "512Mi"),
+        "web": {"enabled": False},
+    }
+
+
+def _instance_values(env: Environment) -> Values:
+    # An empty artifact leaves the operator with the Flux it embeds; chart 0.49.0 follows a moving tag by default.
+    return {
+        "instance": {
+            "distribution": {"version": FLUX_VERSION, "registry": "ghcr.io/fluxcd", "artifact": ""},
+            "components": ["source-controller", "kustomize-controller", "helm-controller", "notification-controller"],
+            "cluster": {
+                "type": "kubernetes",
+                "size": "small" if env.tier == "sandbox" else "medium",
+                "multitenant": True,
+                "tenantDefaultServiceAccount": "default",
+                "networkPolicy": True,
+            },
+            "kustomize": {"patches": [DEPLOYMENTS_ON_SYSTEM_POOL]},
+            "sync": {
+                "name": "flux-system",
+                "kind": "GitRepository",
+                "interval": "1m",
+                "url": env.gitops.ssh_url,
+                "ref": f"refs/heads/{env.gitops.default_branch}",
+                "path": f"clusters/{env.name}",
+                "pullSecret": DEPLOY_KEY_SECRET,
+            },
+        },
+        "healthcheck": {"enabled": True, "timeout": "5m", **ON_SYSTEM_POOL},
+    }

@@ -1,0 +1,45 @@
+"""A `Release` as OpenTofu installs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from cdktf import ITerraformDependable
+from constructs import Construct
+
+from constructs_lib.cloud.providers import helm
+from constructs_lib.kit import Release, Values
+
+
+def helm_release(
+    scope: Construct,
+    id_: str,
+    release: Release,
+    *,
+    depends_on: Sequence[ITerraformDependable] = (),
+    timeout_seconds: int = 600,
+) -> helm.release.Release:
+    """Add a `helm_release` that waits until its workloads are ready and, unless it is stateful, undoes a failure."""
+    return helm.release.Release(
+        scope,
+        id_,
+        name=release.name,
+        namespace=release.namespace,
+        repository=release.chart.repository or None,  # a chart in a folder has neither
+        chart=release.chart.name,
+        version=release.chart.version or None,
+        values=[template_text(release.values)],
+        create_namespace=False,
+        atomic=not release.stateful,
+        cleanup_on_fail=not release.stateful,
+        max_history=5,
+        wait=True,
+        timeout=timeout_seconds,
+        depends_on=list(depends_on),
+    )
+
+
+def template_text(data: Values) -> str:
+    """Return `data` as JSON, which is YAML too, with what OpenTofu would read as a template escaped."""
+    return json.dumps(data, sort_keys=True).replace("${", "$${").replace("%{", "%%{")

@@ -1,0 +1,96 @@
+"""Reading the environment files, and what two of them may not share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from constructs_lib.base.errors import ConfigError, sentences
+from constructs_lib.base.yaml_input import read_mapping
+from constructs_lib.environment.model import TIERS, Environment
+
+ENVIRONMENTS = Path("environments")
+"""Where the environment files are, seen from the folder in which a command runs."""
+
+
+def load(path: Path) -> Environment:
+    """Return the environment that the file at `path` describes.
+
+    Raises `ConfigError` with every problem of the file; the platform's layers are checked too.
+    """
+    data = read_mapping(path)
+    try:
+        environment = Environment.model_validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        raise ConfigError(*sentences(str(path), error, data)) from None
+    if environment.name != path.stem:
+        raise ConfigError(f"{path}: name: must be '{path.stem}' like the file, found '{environment.name}'; rename one")
+    try:
+        _ = environment.layers
+    except ConfigError as error:
+        raise ConfigError(*(f"{path}: {problem}" for problem in error.problems)) from None
+    return environment
+
+
+def load_all(folder: Path = ENVIRONMENTS) -> tuple[Environment, ...]:
+    """Return the environments of all `*.yaml` files in `folder`, in the order of promotion, then by name.
+
+    Raises `ConfigError` with every problem of every file, and those between files.
+    """
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise ConfigError(
+            f"{folder}: no environment file found; add {folder}/<name>.yaml or run from the project's folder"
+        )
+    environments: list[Environment] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            environments.append(load(path))
+        except ConfigError as error:
+            problems += error.problems
+    problems += _problems_between(folder, environments)
+    if problems:
+        raise ConfigError(*problems)
+    return tuple(sorted(environments, key=lambda env: (TIERS.index(env.tier), env.name)))
+
+
+def _owned(env: Environment) -> dict[str, tuple[str, str]]:
+    """Return the kind and name of what belongs to one environment alone, by its key in the file."""
+    buckets = {
+        "state.bucket": env.state,
+        "backups.bucket": env.backups,
+        "platform.observability.traces.bucket": env.platform.observability.traces.bucket,
+    }
+    named = {key: ("bucket", bucket.bucket) for key, bucket in buckets.items() if bucket is not None}
+    return {"cluster.name": ("cluster", env.cluster.name), **named}
+
+
+def _problems_between(folder: Path, environments: list[Environment]) -> list[str]:
+    """Return what two environments may not share, and what all must share, a sentence for each."""
+    problems: list[str] = []
+    owners: dict[tuple[str, str], str] = {}
+    for position, env in enumerate(environments):
+        file = folder / f"{env.name}.yaml"
+        for key, owned in _owned(env).items():
+            if owned in owners:
+                problems.append(
+                    f"{file}: {key}: '{owned[1]}' is already used by {owners[owned]}; choose another {owned[0]}"
+                )
+            owners.setdefault(owned, f"{file} ({key})")
+        for other in environments[:position]:
+            if env.vpc_range.overlaps(other.vpc_range):
+                taken = f"{other.vpc_range} of {folder / other.name}.yaml"
+                problems.append(f"{file}: vpc_range: {env.vpc_range} overlaps {taken}; choose another range")
+        if env.gitops != environments[0].gitops:
+            first = folder / f"{environments[0].name}.yaml"
+            problems.append(
+                f"{file}: gitops: differs from {first}; all environments share one repository, make them equal"
+            )
+        if ("bucket", env.gitops.state.bucket) in _owned(env).values():
+            problems.append(
+                f"{file}: gitops.state.bucket: '{env.gitops.state.bucket}' is used twice; choose another bucket"
+            )
+    return problems

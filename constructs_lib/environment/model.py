@@ -1,0 +1,102 @@
+"""The typed model of one environment."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from ipaddress import IPv4Network
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Region
+from constructs_lib.base.settings import Settings
+from constructs_lib.environment.cluster import Cluster
+from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
+from constructs_lib.environment.vault import Vault
+from constructs_lib.kit import Chart, Layer, in_order
+from constructs_lib.platform import Platform
+
+PRIVATE_RANGES = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+RESERVED_RANGES = tuple(map(IPv4Network, ("10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", "10.246.0.0/24")))
+"""Ranges that DigitalOcean keeps for itself, see docs/decisions/0004-networks.md."""
+
+Tier = Literal["sandbox", "staging", "production"]
+TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
+"""The order of promotion."""
+
+
+class Environment(Settings):
+    """All that differs between environments, and only that."""
+
+    name: Name
+    tier: Tier = Field(description="What the environment is for; production is held to stricter rules.")
+    region: Region
+    mode: Literal["render", "apply"] = Field(
+        default="render", description="Whether Flux or OpenTofu applies the platform."
+    )
+    domain: Domain
+    vpc_range: IPv4Network = Field(description="Private range of the VPC, /16 to /24; no two environments overlap.")
+    cluster: Cluster
+    gitops: GitOps
+    reviewers: Reviewers = Reviewers()
+    vault: Vault
+    state: StateBucket = Field(description="The bucket for the state of this environment's stacks.")
+    backups: Bucket = Field(description="The bucket for Postgres backups.")
+    chart_mirror: ChartMirror | None = Field(
+        default=None, description="One address that replaces every public chart repository."
+    )
+    sops_recipient: AgeRecipient | None = Field(
+        default=None, description="age public key of the environment, whose private half is in Vault."
+    )
+    platform: Platform = Platform()
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        problems = [*self._network_problems(), *self._production_problems(), *self._alerting_problems()]
+        if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
+            problems.append(f"reviewers must name a team or a user in tier {self.tier}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _network_problems(self) -> list[str]:
+        if not any(self.vpc_range.subnet_of(private) for private in PRIVATE_RANGES):
+            return [f"vpc_range must be private (RFC 1918), found {self.vpc_range}"]
+        if not 16 <= self.vpc_range.prefixlen <= 24:
+            return [f"vpc_range must be a /16 to /24, found {self.vpc_range}"]
+        reserved = [str(taken) for taken in RESERVED_RANGES if self.vpc_range.overlaps(taken)]
+        return [f"vpc_range {self.vpc_range} overlaps {reserved[0]}, which DigitalOcean reserves"] if reserved else []
+
+    def _production_problems(self) -> list[str]:
+        cluster = self.cluster
+        if self.tier != "production" or cluster.allow_single_point_of_failure:
+            return []
+        weak = [] if cluster.high_availability else ["cluster.high_availability is false"]
+        pools = {"system_pool": cluster.system_pool, "workload_pool": cluster.workload_pool}
+        weak += [f"cluster.{name}.min_nodes is 1" for name, pool in pools.items() if pool.min_nodes == 1]
+        advice = "raise it or set cluster.allow_single_point_of_failure: true"
+        return [f"{problem} in production; {advice}" for problem in weak]
+
+    def _alerting_problems(self) -> list[str]:
+        observability = self.platform.observability
+        if self.tier != "production" or not observability.has_metrics:
+            return []
+        return [
+            f"platform.observability.alerting.{key} names no receiver in production; name one"
+            for key in ("critical", "heartbeat")
+            if not getattr(observability.alerting, key)
+        ]
+
+    def mirrored(self, chart: Chart) -> Chart:
+        """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""
+        return chart if self.chart_mirror is None else Chart(self.chart_mirror, chart.name, chart.version)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of all enabled components, each after those it needs.
+
+        Raises `ConfigError` as `in_order` does.
+        """
+        enabled = (component for component in self.platform.components() if component.enabled)
+        return tuple(in_order([layer for component in enabled for layer in component.layers(self)]))

@@ -1,0 +1,67 @@
+"""The contract with Vault: where it is, who logs in how, and which paths are whose."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from constructs_lib.base.fields import Certificate, HttpsUrl, KeyPath, VaultName
+from constructs_lib.base.settings import Settings
+
+
+class VaultLogin(Settings):
+    """How a workflow logs in to Vault: with the token that GitHub signs for it (OpenID Connect)."""
+
+    mount: KeyPath = Field(description="Where Vault's JWT auth method for GitHub is mounted.")
+    role: VaultName = Field(description="The role, bound to the workflows' repository and branch.")
+
+
+class VaultServer(Settings):
+    """Where Vault is and how a workflow logs in."""
+
+    address: HttpsUrl
+    ca_bundle: Certificate | None = Field(
+        default=None, description="PEM; leave out for a publicly trusted certificate."
+    )
+    ci: VaultLogin
+
+
+class GitOpsVault(VaultServer):
+    """Where Vault keeps what the bootstrap of the GitOps repository needs."""
+
+    mount: KeyPath
+    path: KeyPath = Field(description="GitHub token, DigitalOcean token, Spaces key and state passphrase.")
+
+
+class ServiceAccountAuth(Settings):
+    """Vault login with a service account token: `jwt` checks its signature, `kubernetes` asks the API server."""
+
+    method: Literal["jwt", "kubernetes"]
+    mount: KeyPath = Field(description="Where the auth method is mounted; one mount for each cluster.")
+    role: VaultName
+    audiences: tuple[VaultName, ...] = Field(default=("vault",), min_length=1, description="Audiences of the token.")
+
+
+class AppRoleAuth(Settings):
+    """Vault login with an AppRole. Its secret ID is never in a file: it comes as an OpenTofu variable."""
+
+    method: Literal["approle"]
+    mount: KeyPath
+    role_id: VaultName = Field(description="The role's ID, which is no secret.")
+
+
+class KvPaths(Settings):
+    """Where the environment's secrets are in Vault's KV engine (version 2)."""
+
+    mount: KeyPath
+    flux: KeyPath = Field(description="Flux's deploy key and age key.")
+    platform: KeyPath = Field(description="Below it, the credentials of the platform's services.")
+    provisioning: KeyPath = Field(description="DigitalOcean token, Spaces key and state passphrase, for CI alone.")
+
+
+class Vault(VaultServer):
+    """The contract with the shared Vault: where it is, how a cluster logs in and what it may read."""
+
+    auth: Annotated[ServiceAccountAuth | AppRoleAuth, Field(discriminator="method")]
+    kv: KvPaths

@@ -1,0 +1,52 @@
+"""The words in which a component says how its health is known: objectives, alerts, panels."""
+
+from constructs_lib.health.alert import Alert, Severity
+from constructs_lib.health.common import deployment_down, operator_availability, pods, volumes, while_true
+from constructs_lib.health.dashboard import (
+    NONE_IS_GOOD,
+    Dashboard,
+    Panel,
+    Place,
+    Query,
+    Row,
+    Steps,
+    Variable,
+    budget_left,
+    graph,
+    placed,
+    stat,
+    table,
+)
+from constructs_lib.health.health import Health
+from constructs_lib.health.promql import PromQL
+from constructs_lib.health.slo import Latency, Percent, Ratio, Slo, rule_groups
+
+__all__ = [
+    "NONE_IS_GOOD",
+    "Alert",
+    "Dashboard",
+    "Health",
+    "Latency",
+    "Panel",
+    "Percent",
+    "Place",
+    "PromQL",
+    "Query",
+    "Ratio",
+    "Row",
+    "Severity",
+    "Slo",
+    "Steps",
+    "Variable",
+    "budget_left",
+    "deployment_down",
+    "graph",
+    "operator_availability",
+    "placed",
+    "pods",
+    "rule_groups",
+    "stat",
+    "table",
+    "volumes",
+    "while_true",
+]

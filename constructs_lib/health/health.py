@@ -1,0 +1,40 @@
+"""What a component knows about its own health: objectives, alerts and a dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from constructs_lib.health.alert import Alert
+from constructs_lib.health.dashboard import Dashboard, Panel, Query, Row, Variable, budget_left
+from constructs_lib.health.slo import Slo
+
+
+@dataclass(frozen=True)
+class Health:
+    """The objectives, further alerts and dashboard of one service, which is named like its component.
+
+    `now` are the panels that the overview shows too, `rows` what follows them on the service's own dashboard.
+    """
+
+    service: str
+    uid: str
+    title: str
+    slos: tuple[Slo, ...]
+    alerts: tuple[Alert, ...]
+    now: tuple[Panel, ...]
+    rows: tuple[Row, ...]
+    variables: tuple[Variable, ...] = ()
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The dashboard of the service."""
+        rows = (_objectives(self.service), Row("Now", self.now), *self.rows)
+        return Dashboard(self.uid, self.title, rows, self.variables)
+
+
+def _objectives(service: str) -> Row:
+    """Return what is left of a service's budgets, and how fast they burn."""
+    of_service = f'{{service="{service}"}}'
+    burnt = Query(f"slo:bad:ratio_1h{of_service}", "{{slo}}")
+    bad = Panel("Bad in the last hour", (burnt,), unit="percentunit", width=16, height=6)
+    return Row("Objectives", (budget_left(of_service, width=8, height=6), bad))

@@ -1,0 +1,193 @@
+"""Service level objectives, and the rules that come from them: multi-window, multi-burn-rate alerts.
+
+Method: Google, The Site Reliability Workbook, chapter 5 "Alerting on SLOs", section 6. The pairs of windows and their
+shares of the budget are those of kubernetes-monitoring/kubernetes-mixin `config.libsonnet` (SLOs.apiserver).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from constructs_lib.base.fields import Days, MetricName, Name, Runbook, ServiceKey
+from constructs_lib.base.settings import Settings
+from constructs_lib.health.alert import Alert, Severity
+from constructs_lib.health.promql import PromQL
+from constructs_lib.kit import Manifest
+
+
+def _below_all(percent: float) -> float:
+    if 0 < percent < 100:
+        return percent
+    raise ValueError(f"must be above 0 and below 100 (percent), found {percent:g}; all of it leaves no error budget")
+
+
+Percent = Annotated[float, AfterValidator(_below_all)]
+
+
+class Ratio(Settings):
+    """Good among all, each an instant query: rates over five minutes, or gauges. Sums are taken of both."""
+
+    good: PromQL
+    total: PromQL
+
+
+class Latency(Settings):
+    """How many requests of a classic histogram took at most a threshold, which must be one of its buckets."""
+
+    histogram: MetricName = Field(description="Its name without _bucket.")
+    selector: str = Field(default="", description='Label matchers, such as entrypoint="websecure".')
+    threshold_seconds: float = Field(gt=0)
+
+    @property
+    def ratio(self) -> Ratio:
+        """The same as good among all."""
+        # Prometheus 3 writes whole buckets as 1.0, older servers and some exporters as 1.
+        bound = f"{self.threshold_seconds:g}"
+        le = f'le="{bound}"' if "." in bound else f'le=~"{bound}([.]0)?"'
+        both = ",".join(filter(None, (self.selector, le)))
+        return Ratio(
+            good=f"rate({self.histogram}_bucket{{{both}}}[5m])",
+            total=f"rate({self.histogram}_count{{{self.selector}}}[5m])",
+        )
+
+
+class Slo(Settings):
+    """An objective for a service: which share of what it does must be good, in a rolling window."""
+
+    name: Name
+    service: ServiceKey = Field(description="A component that is on, or one of baseline's apps.")
+    objective: Percent = Field(description="Percent that must be good.")
+    ratio: Ratio | None = Field(default=None, description="The indicator; this or latency.")
+    latency: Latency | None = Field(default=None, description="The indicator; this or ratio.")
+    window: Days | None = Field(default=None, description="Rolling window; that of the environment unless given.")
+    runbook: Runbook = Field(default="error-budget-burn", description="A page of docs/runbooks, or an https address.")
+
+    @model_validator(mode="after")
+    def _one_indicator(self) -> Self:
+        _ = self.indicator
+        return self
+
+    @property
+    def indicator(self) -> Ratio:
+        """Good among all."""
+        if self.ratio is not None and self.latency is None:
+            return self.ratio
+        if self.latency is not None and self.ratio is None:
+            return self.latency.ratio
+        raise ValueError(f"'{self.name}' needs either ratio or latency as its indicator; set one of them")
+
+    @property
+    def budget(self) -> float:
+        """The share that may be bad."""
+        return round(1 - self.objective / 100, 9)
+
+
+class Pair(NamedTuple):
+    """Two windows, in hours: an alert when both burn `share` of the whole budget within the long one."""
+
+    severity: Severity
+    long: float
+    short: float
+    share: float
+
+    def rate(self, days: int) -> float:
+        """Return how many times faster than sustainable the budget burns then, for a window of `days`."""
+        return self.share * days * 24 / self.long
+
+
+PAIRS = (
+    Pair("critical", 1, 5 / 60, 0.02),
+    Pair("critical", 6, 0.5, 0.05),
+    Pair("warning", 24, 2, 0.10),
+    Pair("warning", 72, 6, 0.10),
+)
+HOLD: dict[Severity, str] = {"critical": "2m", "warning": "15m"}
+
+
+def rule_groups(slo: Slo, days: int, runbooks: str) -> list[Manifest]:
+    """Return the groups of an objective with a window of `days`: what is recorded often, and what rarely."""
+    often = [*_indicator(slo), *(_ratio(slo, window) for window in _windows(slo, days)), *_alerts(slo, days, runbooks)]
+    return [
+        {"name": f"slo-{slo.name}", "interval": "30s", "rules": often},
+        {"name": f"slo-{slo.name}-window", "interval": "5m", "rules": list(_over_window(slo, days))},
+    ]
+
+
+def pairs(slo: Slo, days: int) -> list[Pair]:
+    """Return the pairs that mean something: a slower burn would not spend the budget, a faster one cannot be."""
+    return [pair for pair in PAIRS if 1 <= pair.rate(days) < 1 / slo.budget]
+
+
+def burn_alerts(slo: Slo, days: int) -> Iterator[Alert]:
+    """Yield an alert for each severity; its name is that of the objective."""
+    for severity, hold in HOLD.items():
+        terms = [_burns(slo, pair, days) for pair in pairs(slo, days) if pair.severity == severity]
+        if terms:
+            yield Alert(
+                name=f"{_camel(slo.name)}BudgetBurn",
+                expr=" or ".join(terms),
+                hold=hold,
+                severity=severity,
+                summary=f"{slo.name} ({slo.objective:g} % good in {days} days) burns its error budget too fast: "
+                "{{ $value | humanizePercentage }} bad.",
+                runbook=slo.runbook,
+            )
+
+
+def _alerts(slo: Slo, days: int, runbooks: str) -> list[Manifest]:
+    return [alert.rule(slo.service, runbooks, slo=slo.name) for alert in burn_alerts(slo, days)]
+
+
+def _burns(slo: Slo, pair: Pair, days: int) -> str:
+    limit = f"{pair.rate(days) * slo.budget:.6g}"
+    long, short = (
+        f'slo:bad:ratio_{duration(hours)}{{slo="{slo.name}"}} > {limit}' for hours in (pair.long, pair.short)
+    )
+    return f"({long} and {short})"
+
+
+def _windows(slo: Slo, days: int) -> list[str]:
+    hours = {hours for pair in pairs(slo, days) for hours in (pair.long, pair.short)}
+    return [duration(number) for number in sorted(hours)]
+
+
+def _indicator(slo: Slo) -> Iterator[Manifest]:
+    """Yield what is bad and what there is; when nothing is good, `good` has no series at all."""
+    total = f"sum({slo.indicator.total})"
+    good = f"(sum({slo.indicator.good}) or 0 * {total})"
+    yield _record(slo, "slo:bad:rate5m", f"clamp_min({total} - {good}, 0)")
+    yield _record(slo, "slo:total:rate5m", total)
+
+
+def _ratio(slo: Slo, window: str) -> Manifest:
+    return _record(slo, f"slo:bad:ratio_{window}", _share(slo, window))
+
+
+def _share(slo: Slo, window: str) -> str:
+    bad, total = (f'sum_over_time(slo:{what}:rate5m{{slo="{slo.name}"}}[{window}])' for what in ("bad", "total"))
+    return f"{bad} / ({total} > 0)"
+
+
+def _over_window(slo: Slo, days: int) -> Iterator[Manifest]:
+    yield _record(slo, "slo:bad:ratio_window", _share(slo, f"{days}d"))
+    yield _record(slo, "slo:objective:ratio", f"vector({round(1 - slo.budget, 9)})")
+    left = f'1 - slo:bad:ratio_window{{slo="{slo.name}"}} / {slo.budget:g}'
+    yield _record(slo, "slo:error_budget:remaining", left)
+
+
+def _record(slo: Slo, name: str, expr: str) -> Manifest:
+    return {"record": name, "expr": expr, "labels": {"slo": slo.name, "service": slo.service}}
+
+
+def duration(hours: float) -> str:
+    """Return hours as Prometheus writes them, such as 30m or 6h."""
+    if hours < 1:
+        return f"{hours * 60:.0f}m"
+    return f"{hours:.0f}h" if hours % 24 else f"{hours / 24:.0f}d"
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("-"))

@@ -1,0 +1,83 @@
+"""Layers: what is applied together, and after what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import NamedTuple
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.kit.chart import Release
+from constructs_lib.kit.objects import Manifest
+
+
+class LayerId(NamedTuple):
+    """The name of a layer: it names the Flux Kustomization (`area-part`) and its folder (`area/part`)."""
+
+    area: str
+    part: str
+
+    def __str__(self) -> str:
+        return f"{self.area}-{self.part}"
+
+
+class Ready(NamedTuple):
+    """When objects of a kind count as ready: `current` is a CEL expression on the object (Flux `healthCheckExprs`)."""
+
+    api_version: str
+    kind: str
+    current: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Objects that are applied together and waited for: one Flux Kustomization, one apply step.
+
+    `after` names the layers that must be ready before, `timeout` is a Go duration for the wait, `ready` says when
+    custom resources count as ready. A `sealed` layer also holds the SOPS files that `seal` writes into its folder.
+    Applications wait for a layer unless `blocks_apps` is false. The order of the objects inside a layer means nothing.
+    """
+
+    id: LayerId
+    objects: tuple[Release | Manifest, ...] = ()
+    after: tuple[LayerId, ...] = ()
+    timeout: str = "10m"
+    ready: tuple[Ready, ...] = ()
+    sealed: bool = False
+    blocks_apps: bool = True
+
+    @property
+    def releases(self) -> tuple[Release, ...]:
+        """The Helm releases of this layer."""
+        return tuple(item for item in self.objects if isinstance(item, Release))
+
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """The plain Kubernetes objects of this layer."""
+        return tuple(item for item in self.objects if not isinstance(item, Release))
+
+
+def in_order(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers so that each comes after those it names in `after`.
+
+    Raises `ConfigError` for two layers with one name, an absent `after`, or a loop, naming both ends.
+    """
+    by_id: dict[LayerId, Layer] = {}
+    for layer in layers:
+        if layer.id in by_id:
+            raise ConfigError(f"platform: two layers are named {layer.id}; rename one of them")
+        by_id[layer.id] = layer
+    for layer in layers:
+        for needed in layer.after:
+            if needed not in by_id:
+                raise ConfigError(
+                    f"platform: layer {layer.id} needs layer {needed}, which no enabled component provides; "
+                    f"enable its component or disable the one of {layer.id}"
+                )
+    try:
+        order = TopologicalSorter({layer.id: layer.after for layer in layers}).static_order()
+        return [by_id[name] for name in order]
+    except CycleError as error:
+        loop = " -> ".join(map(str, error.args[1]))
+        raise ConfigError(f"platform: layers wait for each other in a loop: {loop}; remove one of these") from None

@@ -1,0 +1,114 @@
+"""Network policies from links: who talks to whom, and on which port. Nothing else is open.
+
+The control plane of DOKS is no pod, so that no selector names it, and its calls may arrive with the identity of a node
+(cert-manager/cert-manager#8285, linode/apl-core#3470): rules from and to it are by port alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from constructs_lib.kit.objects import Manifest, manifest
+
+Port = int | tuple[int, int]
+"""A TCP port, or the first and the last of a range."""
+
+
+@dataclass(frozen=True)
+class Pods:
+    """The pods of a namespace with all of `labels`; without labels every pod. `name` names their policy."""
+
+    namespace: str
+    name: str
+    labels: dict[str, str] = field(default_factory=dict[str, str], hash=False)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Peers that are no pods: any address, or those in `ranges` (CIDR)."""
+
+    ranges: tuple[str, ...] = ()
+
+
+ANYWHERE = Outside()
+API_SERVER = Outside()
+API_SERVER_PORTS: tuple[Port, ...] = (443, 6443)
+HTTPS: tuple[Port, ...] = (443,)
+
+DNS = Pods("kube-system", "dns", {"k8s-app": "kube-dns"})
+
+
+class Link(NamedTuple):
+    """Traffic from `source` to `target` on TCP `ports`."""
+
+    source: Pods | Outside
+    target: Pods | Outside
+    ports: tuple[Port, ...]
+
+
+def to_api_server(*sources: Pods) -> Iterator[Link]:
+    """Yield the links of pods that call the Kubernetes API."""
+    return (Link(source, API_SERVER, API_SERVER_PORTS) for source in sources)
+
+
+def webhook(target: Pods, port: int) -> Link:
+    """Return the link by which the API server calls an admission webhook of `target`."""
+    return Link(API_SERVER, target, (port,))
+
+
+def default_policies(namespace: str) -> Iterator[Manifest]:
+    """Yield the policies that close a namespace but for questions to DNS."""
+    yield _policy(namespace, "default-deny", {}, {"policyTypes": ["Ingress", "Egress"]})
+    ports = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    egress = [{"to": _peers(DNS, namespace), "ports": ports}]
+    yield _policy(namespace, "allow-dns", {}, {"policyTypes": ["Egress"], "egress": egress})
+
+
+def link_policies(links: Iterable[Link], namespaces: Iterable[str]) -> Iterator[Manifest]:
+    """Yield one policy for each set of pods that a link starts or ends at, in the given namespaces."""
+    ends: dict[tuple[str, str], Pods] = {}
+    rules: dict[tuple[str, str], dict[str, list[Manifest]]] = {}
+    closed = set(namespaces)
+    for link in links:
+        for pods, direction in ((link.source, "egress"), (link.target, "ingress")):
+            if not isinstance(pods, Pods) or pods.namespace not in closed:
+                continue
+            key = (pods.namespace, pods.name)
+            if ends.setdefault(key, pods) != pods:
+                raise ValueError(f"two sets of pods are named {pods.name} in {pods.namespace}")
+            rule = _rule(link, direction, pods.namespace)
+            directions = rules.setdefault(key, {})
+            if rule not in directions.setdefault(direction, []):
+                directions[direction].append(rule)
+    for key, directions in sorted(rules.items()):
+        types = [direction.capitalize() for direction in sorted(directions, reverse=True)]
+        yield _policy(*key, ends[key].labels, {"policyTypes": types, **directions})
+
+
+def _rule(link: Link, direction: str, namespace: str) -> Manifest:
+    other, key = (link.target, "to") if direction == "egress" else (link.source, "from")
+    rule: Manifest = {"ports": [_port(port) for port in link.ports]}
+    peers = _peers(other, namespace)
+    return {key: peers, **rule} if peers else rule
+
+
+def _peers(other: Pods | Outside, namespace: str) -> list[Manifest]:
+    if isinstance(other, Outside):
+        return [{"ipBlock": {"cidr": cidr}} for cidr in other.ranges]
+    peer: Manifest = {"podSelector": {"matchLabels": other.labels} if other.labels else {}}
+    if other.namespace != namespace:
+        peer["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": other.namespace}}
+    return [peer]
+
+
+def _port(port: Port) -> Manifest:
+    first, last = port if isinstance(port, tuple) else (port, None)
+    return {"port": first, "protocol": "TCP"} | ({} if last is None else {"endPort": last})
+
+
+def _policy(namespace: str, name: str, labels: dict[str, str], body: Manifest) -> Manifest:
+    selector: dict[Literal["matchLabels"], dict[str, str]] = {"matchLabels": labels} if labels else {}
+    spec = {"podSelector": selector, **body}
+    return manifest("networking.k8s.io/v1", "NetworkPolicy", name, namespace, spec=spec)

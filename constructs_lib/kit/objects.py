@@ -1,0 +1,46 @@
+"""Kubernetes objects that more than one component needs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+Manifest: TypeAlias = dict[str, Any]
+"""One Kubernetes object as plain data. Its shape is checked against the CRD schemas, not by the type checker."""
+
+KEEP_IN_FLUX = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+KEEP_IN_HELM = {"helm.sh/resource-policy": "keep"}
+KEEP = KEEP_IN_FLUX | KEEP_IN_HELM
+"""Annotations by which neither Flux nor Helm ever deletes an object."""
+
+PRIVILEGED_REASON = "platform/privileged-reason"
+
+PodSecurity = Literal["restricted", "baseline", "privileged"]
+
+
+def manifest(api_version: str, kind: str, name: str, namespace: str | None = None, **body: Any) -> Manifest:
+    """Return a Kubernetes object with `body` as its further top-level fields."""
+    metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
+
+
+def namespace(
+    name: str, pod_security: PodSecurity = "restricted", *, why: str = "", part_of: str = "platform"
+) -> Manifest:
+    """Return a namespace that enforces a pod security standard and that nothing prunes.
+
+    `why` is the reason for a privileged one, `part_of` is `platform` or `apps`.
+    """
+    labels = {f"pod-security.kubernetes.io/{mode}": pod_security for mode in ("enforce", "audit", "warn")}
+    labels["app.kubernetes.io/part-of"] = part_of
+    annotations = KEEP | ({PRIVILEGED_REASON: why} if why else {})
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": labels, "annotations": annotations},
+    }
+
+
+def kept(item: Manifest) -> Manifest:
+    """Return `item` so that neither Flux nor Helm ever deletes or replaces it: it holds data."""
+    annotations = {**item["metadata"].get("annotations", {}), **KEEP, "kustomize.toolkit.fluxcd.io/force": "disabled"}
+    return {**item, "metadata": {**item["metadata"], "annotations": annotations}}

@@ -1,0 +1,46 @@
+"""Where platform services run: on the system pool, whose taint keeps everything else away."""
+
+from __future__ import annotations
+
+import json
+
+from constructs_lib.kit.chart import Values
+from constructs_lib.kit.objects import Manifest
+
+POOL_LABEL = "pool"
+SYSTEM_POOL = "system"
+WORKLOAD_POOL = "workload"
+
+SYSTEM_TAINT = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}
+"""The taint that CoreDNS and other add-ons of Kubernetes already tolerate (kubernetes v1.35 `cluster/addons/dns`)."""
+
+SYSTEM_NODE_SELECTOR = {POOL_LABEL: SYSTEM_POOL}
+SYSTEM_TOLERATIONS: list[Manifest] = [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
+
+ON_SYSTEM_POOL: Values = {"nodeSelector": SYSTEM_NODE_SELECTOR, "tolerations": SYSTEM_TOLERATIONS}
+"""The Helm values by which most charts place their pods."""
+
+DEPLOYMENTS_ON_SYSTEM_POOL: Manifest = {
+    "target": {"kind": "Deployment"},
+    "patch": json.dumps(
+        [{"op": "add", "path": f"/spec/template/spec/{key}", "value": value} for key, value in ON_SYSTEM_POOL.items()]
+    ),
+}
+"""The kustomize patch by which manifests that are no chart place their pods."""
+
+
+def spread(**labels: str) -> list[Manifest]:
+    """Return topology spread constraints that keep the pods with `labels` on different nodes where that is possible."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": labels},
+        }
+    ]
+
+
+def resources(cpu: str, memory: str, memory_limit: str | None = None) -> Values:
+    """Return requests and a memory limit, equal to the request unless given. Limiting CPU would only throttle."""
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory_limit or memory}}

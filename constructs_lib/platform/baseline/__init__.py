@@ -1,0 +1,141 @@
+"""What everything else stands on: namespaces, the rights of Flux, closed networks, and CRDs that many charts need.
+
+Upstream: prometheus-community/helm-charts `charts/prometheus-operator-crds` at 31.0.1; pod security standards and
+network policies of Kubernetes 1.35.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import Field, model_validator
+
+from constructs_lib.base.fields import Name, unique
+from constructs_lib.base.settings import Settings
+from constructs_lib.health import Health
+from constructs_lib.kit import (
+    ANYWHERE,
+    HTTPS,
+    KEEP_IN_HELM,
+    Chart,
+    Layer,
+    LayerId,
+    Link,
+    Manifest,
+    Pods,
+    Release,
+    default_policies,
+    link_policies,
+    manifest,
+    namespace,
+)
+from constructs_lib.platform.baseline import health
+from constructs_lib.platform.component import Component
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CRDS_CHART = Chart("oci://ghcr.io/prometheus-community/charts", "prometheus-operator-crds", "31.0.1")
+NAMESPACES = LayerId("baseline", "namespaces")
+RBAC = LayerId("baseline", "rbac")
+NETWORK_POLICIES = LayerId("baseline", "network-policies")
+CRDS = LayerId("baseline", "crds")
+BASELINE = (NETWORK_POLICIES, CRDS)
+"""What every other component comes after."""
+
+FLUX_NAMESPACE = "flux-system"
+PLATFORM_ACCOUNT = "flux-platform"
+APPS_ACCOUNT = "flux-apps"
+
+
+class AppNamespace(Settings):
+    """A namespace for applications, closed but for the platform's services and HTTPS to the outside."""
+
+    name: Name
+    http_port: int = Field(default=8080, ge=1, le=65535, description="Port on which Traefik reaches the pods.")
+
+    @property
+    def pods(self) -> Pods:
+        """All pods of the namespace."""
+        return Pods(self.name, "apps")
+
+
+class Baseline(Component):
+    """Namespaces, rights, network policies and shared CRDs.
+
+    ```yaml
+    baseline:
+      apps:
+        - {name: episodic, http_port: 8080}
+    ```
+    """
+
+    apps: Annotated[tuple[AppNamespace, ...], unique("name")] = Field(
+        default=(), description="Namespaces for applications."
+    )
+
+    @model_validator(mode="after")
+    def _stays_on(self) -> Self:
+        if not self.enabled:
+            raise ValueError("enabled must be true: every other component stands on the baseline")
+        return self
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespaces of the applications."""
+        return (namespace(app.name, part_of="apps") for app in self.apps)
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield what applications may reach outside of the cluster."""
+        return (Link(app.pods, ANYWHERE, HTTPS) for app in self.apps)
+
+    def health(self, env: Environment) -> Health:
+        """Return what is known about Flux."""
+        return health.of()
+
+    def build(self, env: Environment) -> Iterator[Layer]:
+        """Yield namespaces, then rights and network policies, then the CRDs."""
+        on = [component for component in env.platform.components() if component.enabled]
+        namespaces = tuple(item for component in on for item in component.namespaces(env))
+        names = [item["metadata"]["name"] for item in namespaces]
+        links = [link for component in on for link in component.links(env)]
+        closed = [policy for name in names for policy in default_policies(name)]
+        yield Layer(NAMESPACES, namespaces, timeout="5m")
+        yield Layer(RBAC, tuple(self._rights()), after=(NAMESPACES,), timeout="5m")
+        yield Layer(NETWORK_POLICIES, (*closed, *link_policies(links, names)), after=(RBAC,), timeout="5m")
+        values = {"crds": {"annotations": KEEP_IN_HELM}}
+        crds = Release("prometheus-operator-crds", FLUX_NAMESPACE, CRDS_CHART, values, stateful=True)
+        yield Layer(CRDS, (crds,), after=(RBAC,))
+
+    def _rights(self) -> Iterator[Manifest]:
+        """Flux acts as one account for the platform, and as a lesser one for applications."""
+        for name in (PLATFORM_ACCOUNT, APPS_ACCOUNT):
+            yield manifest("v1", "ServiceAccount", name, FLUX_NAMESPACE)
+        yield _bind("ClusterRoleBinding", PLATFORM_ACCOUNT, "cluster-admin")
+        for app in self.apps:
+            yield _bind("RoleBinding", APPS_ACCOUNT, "admin", app.name)
+        yield _app_role()
+
+
+def _bind(kind: str, account: str, role: str, namespace: str | None = None) -> Manifest:
+    return manifest(
+        "rbac.authorization.k8s.io/v1",
+        kind,
+        account,
+        namespace,
+        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": FLUX_NAMESPACE}],
+    )
+
+
+def _app_role() -> Manifest:
+    """What `admin` of an application's namespace may do beyond Kubernetes' own kinds; other charts add theirs."""
+    granted = {
+        "traefik.io": ["ingressroutes", "ingressroutetcps", "middlewares", "middlewaretcps"],
+        "monitoring.coreos.com": ["servicemonitors", "podmonitors", "prometheusrules"],
+        "opentelemetry.io": ["instrumentations"],
+    }
+    rules = [{"apiGroups": [group], "resources": kinds, "verbs": ["*"]} for group, kinds in granted.items()]
+    role = manifest("rbac.authorization.k8s.io/v1", "ClusterRole", "platform-apps", rules=rules)
+    role["metadata"]["labels"] = {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}
+    return role

@@ -1,0 +1,223 @@
+"""cert-manager and its issuers: certificates from Let's Encrypt, and from a CA of the cluster's own.
+
+Upstream: cert-manager v1.21.1, `deploy/charts/cert-manager/values.yaml` and its `values.schema.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from constructs_lib.base.fields import Email
+from constructs_lib.health import Health
+from constructs_lib.kit import (
+    ANYWHERE,
+    ON_SYSTEM_POOL,
+    Chart,
+    Layer,
+    LayerId,
+    Link,
+    Manifest,
+    Pods,
+    Ready,
+    Release,
+    Values,
+    manifest,
+    namespace,
+    resources,
+    spread,
+    to_api_server,
+    webhook,
+)
+from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.cert_manager import health
+from constructs_lib.platform.component import Component
+from constructs_lib.platform.scrape import scraped
+from constructs_lib.platform.vault_eso import IS_READY, SECRETS_READY, STORE, InVault, external_secret
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("oci://quay.io/jetstack/charts", "cert-manager", "v1.21.1")
+CONTROLLERS = LayerId("cert-manager", "controllers")
+ISSUERS = LayerId("cert-manager", "issuers")
+CERTIFICATES = LayerId("cert-manager", "certificates")
+
+NAMESPACE = "cert-manager"
+INTERNAL_CA = "internal-ca"
+"""The ClusterIssuer of certificates for traffic inside the cluster."""
+WILDCARD_SECRET = "wildcard-tls"  # noqa: S105 - a name
+DNS_TOKEN = "digitalocean-dns"  # noqa: S105 - a name
+SOLVER_LABELS = {"acme.cert-manager.io/http01-solver": "true"}
+API = "cert-manager.io/v1"
+ACME = {
+    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+    "letsencrypt-production": "https://acme-v02.api.letsencrypt.org/directory",
+}
+
+
+def _labels(component: str) -> dict[str, str]:
+    return {"app.kubernetes.io/instance": "cert-manager", "app.kubernetes.io/component": component}
+
+
+def _pods(component: str) -> Pods:
+    return Pods(NAMESPACE, component, _labels(component))
+
+
+CONTROLLER = _pods("controller")
+WEBHOOK = _pods("webhook")
+CA_INJECTOR = _pods("cainjector")
+STARTUP_CHECK = _pods("startupapicheck")
+
+
+class CertManager(Component):
+    """Certificates for the environment.
+
+    ```yaml
+    cert_manager:
+      replicas: 2
+      acme_email: platform@example.org
+      issuer: letsencrypt-production
+      dns_challenge: true
+    ```
+    """
+
+    replicas: int = Field(default=2, ge=1, le=9, description="Pods of the controller, the webhook and the CA injector.")
+    acme_email: Email | None = Field(default=None, description="Where Let's Encrypt sends warnings about expiry.")
+    issuer: Literal["letsencrypt-staging", "letsencrypt-production"] = Field(
+        default="letsencrypt-staging", description="The ClusterIssuer that ingresses use unless they name another."
+    )
+    dns_challenge: bool = Field(
+        default=True,
+        description="Prove the domain by DNS at DigitalOcean (token from Vault), which a wildcard certificate needs.",
+    )
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespace of cert-manager."""
+        yield namespace(NAMESPACE)
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways to the API server, to Let's Encrypt, and of the HTTP-01 challenge's own check."""
+        yield from to_api_server(CONTROLLER, WEBHOOK, CA_INJECTOR, STARTUP_CHECK)
+        yield webhook(WEBHOOK, 10250)
+        yield Link(CONTROLLER, ANYWHERE, (80, 443))
+        yield Link(CONTROLLER, ANYWHERE, (53,))
+        for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
+            yield from scraped(env, pods, 9402)
+
+    def health(self, env: Environment) -> Health:
+        """Return what is known about certificates."""
+        return health.of(NAMESPACE)
+
+    def build(self, env: Environment) -> Iterator[Layer]:
+        """Yield the chart, then the issuers, then the certificate of the domain, for which nothing waits."""
+        release = Release("cert-manager", NAMESPACE, CHART, self._values(env), stateful=True)
+        yield Layer(CONTROLLERS, (release,), after=BASELINE)
+        ready = (Ready(API, "ClusterIssuer", IS_READY), Ready(API, "Certificate", IS_READY), *SECRETS_READY)
+        yield Layer(ISSUERS, tuple(self._issuers(env)), after=(CONTROLLERS, STORE), timeout="5m", ready=ready)
+        if self.dns_challenge and env.platform.traefik.enabled:
+            wildcard = self._wildcard(env)
+            yield Layer(CERTIFICATES, (wildcard,), after=(ISSUERS,), timeout="15m", blocks_apps=False)
+
+    def _issuers(self, env: Environment) -> Iterator[Manifest]:
+        for name, server in ACME.items():
+            yield self._acme_issuer(env, name, server)
+        yield from _internal_ca(env)
+        if self.dns_challenge:
+            yield external_secret(env, DNS_TOKEN, NAMESPACE, InVault("digitalocean-dns", {"token": "token"}))
+
+    def _values(self, env: Environment) -> Values:
+        pods: Values = {
+            **ON_SYSTEM_POOL,
+            "replicaCount": self.replicas,
+            "podDisruptionBudget": {"enabled": self.replicas > 1},
+        }
+        return {
+            **pods,
+            "crds": {"enabled": True, "keep": True},
+            "global": {"leaderElection": {"namespace": NAMESPACE}},
+            "resources": resources("50m", "128Mi"),
+            "topologySpreadConstraints": _spread("controller"),
+            "webhook": {
+                **pods,
+                # DigitalOcean refuses to upgrade a cluster with webhooks that may take 30 s (digitalocean/clusterlint).
+                "timeoutSeconds": 10,
+                "resources": resources("20m", "64Mi"),
+                "topologySpreadConstraints": _spread("webhook"),
+            },
+            "cainjector": {
+                **pods,
+                "resources": resources("20m", "256Mi"),
+                "topologySpreadConstraints": _spread("cainjector"),
+            },
+            "prometheus": {"servicemonitor": {"enabled": env.platform.observability.has_metrics}},
+            "startupapicheck": {**ON_SYSTEM_POOL, "resources": resources("10m", "64Mi")},
+        }
+
+    def _acme_issuer(self, env: Environment, name: str, server: str) -> Manifest:
+        solvers: list[Manifest] = [{"http01": {"ingress": {"ingressClassName": "traefik"}}}]
+        if self.dns_challenge:
+            token = {"tokenSecretRef": {"name": DNS_TOKEN, "key": "token"}}
+            solvers.append({"selector": {"dnsNames": _wildcard_names(env)}, "dns01": {"digitalocean": token}})
+        acme: Manifest = {"server": server, "privateKeySecretRef": {"name": f"{name}-account"}, "solvers": solvers}
+        if self.acme_email is not None:
+            acme["email"] = self.acme_email
+        return manifest(API, "ClusterIssuer", name, spec={"acme": acme})
+
+    def _wildcard(self, env: Environment) -> Manifest:
+        """The certificate lies beside Traefik, which serves it where an ingress names none."""
+        spec = {
+            "secretName": WILDCARD_SECRET,
+            "dnsNames": _wildcard_names(env),
+            "issuerRef": _issuer_ref(self.issuer),
+            "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+        }
+        return manifest(API, "Certificate", "wildcard", "traefik", spec=spec)
+
+
+def certificate(name: str, namespace: str, services: tuple[str, ...]) -> Manifest:
+    """Return the Certificate of `services` inside the cluster, by the internal CA, in the Secret `name`."""
+    hosts = [f"{service}.{namespace}.svc" for service in services]
+    names = [*hosts, *(f"{host}.cluster.local" for host in hosts)]
+    spec = {
+        "secretName": name,
+        "dnsNames": names,
+        "duration": "2160h",
+        "renewBefore": "720h",
+        "issuerRef": _issuer_ref(INTERNAL_CA),
+        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+        "usages": ["digital signature", "key encipherment", "server auth", "client auth"],
+    }
+    return manifest(API, "Certificate", name, namespace, spec=spec)
+
+
+def _wildcard_names(env: Environment) -> list[str]:
+    """The names that need DNS-01; all others are proven by HTTP-01."""
+    return [env.domain, f"*.{env.domain}"]
+
+
+def _internal_ca(env: Environment) -> Iterator[Manifest]:
+    """Yield a CA of this cluster: an issuer that signs itself, its certificate, and the issuer that uses it."""
+    yield manifest(API, "ClusterIssuer", "self-signed", spec={"selfSigned": {}})
+    spec = {
+        "isCA": True,
+        "commonName": f"{env.cluster.name} internal CA",
+        "secretName": INTERNAL_CA,
+        "duration": "87600h",
+        "renewBefore": "8760h",
+        "issuerRef": _issuer_ref("self-signed"),
+        # The same key for its whole life: whoever trusts the CA keeps trusting it when the certificate is renewed.
+        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Never"},
+    }
+    yield manifest(API, "Certificate", INTERNAL_CA, NAMESPACE, spec=spec)
+    yield manifest(API, "ClusterIssuer", INTERNAL_CA, spec={"ca": {"secretName": INTERNAL_CA}})
+
+
+def _issuer_ref(name: str) -> Manifest:
+    return {"name": name, "kind": "ClusterIssuer", "group": "cert-manager.io"}
+
+
+def _spread(component: str) -> list[Manifest]:
+    return spread(**_labels(component))

@@ -1,0 +1,143 @@
+"""CloudNativePG: Postgres clusters with continuous backup to Spaces.
+
+Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/`, cloudnative-pg/plugin-barman-cloud v0.13.0
+`web/docs/`; values of cloudnative-pg/charts `charts/cloudnative-pg` 0.29.0 and `charts/plugin-barman-cloud` 0.7.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from constructs_lib.base.fields import unique
+from constructs_lib.health import Health
+from constructs_lib.kit import (
+    ANYWHERE,
+    HTTPS,
+    ON_SYSTEM_POOL,
+    Chart,
+    Layer,
+    LayerId,
+    Link,
+    Manifest,
+    Pods,
+    Ready,
+    Release,
+    Values,
+    namespace,
+    resources,
+    spread,
+    to_api_server,
+    webhook,
+)
+from constructs_lib.platform import cert_manager
+from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.cloudnative_pg import health
+from constructs_lib.platform.cloudnative_pg.cluster import API, BACKUP_SECRET, PostgresCluster, cluster_objects
+from constructs_lib.platform.component import Component
+from constructs_lib.platform.scrape import pod_monitor, scraped
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("https://cloudnative-pg.github.io/charts", "cloudnative-pg", "0.29.0")
+BARMAN_CHART = Chart("https://cloudnative-pg.github.io/charts", "plugin-barman-cloud", "0.7.0")
+CONTROLLERS = LayerId("databases", "controllers")
+CREDENTIALS = LayerId("databases", "credentials")
+CONFIGS = LayerId("databases", "configs")
+
+OPERATORS = "cnpg-system"
+NAMESPACE = "databases"
+OPERATOR = Pods(OPERATORS, "operator", {"app.kubernetes.io/name": "cloudnative-pg"})
+BARMAN = Pods(OPERATORS, "barman-cloud", {"app.kubernetes.io/name": "plugin-barman-cloud"})
+SERVING = "has(status.readyInstances) && status.readyInstances >= 1 && has(status.currentPrimary)"
+"""A cluster takes connections; its `Ready` condition goes false with every rolling update."""
+
+
+class CloudnativePg(Component):
+    """Postgres.
+
+    ```yaml
+    cloudnative_pg:
+      clusters:
+        - name: main
+          instances: 3
+          storage: 50Gi
+          roles: [{name: episodic}]
+          databases: [{name: episodic, owner: episodic}]
+    ```
+    """
+
+    operator_replicas: int = Field(default=1, ge=1, le=5, description="Pods of the operator.")
+    clusters: Annotated[tuple[PostgresCluster, ...], unique("name")] = Field(default=(), description="The clusters.")
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespaces of the operators and of the clusters."""
+        yield namespace(OPERATORS)
+        yield namespace(NAMESPACE)
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways between operators, instances and poolers, to the bucket, and from applications."""
+        yield from to_api_server(OPERATOR, BARMAN)
+        yield webhook(OPERATOR, 9443)
+        yield Link(OPERATOR, BARMAN, (9090,))
+        yield from scraped(env, OPERATOR, 8080)
+        for cluster in self.clusters:
+            # Instances, poolers and the jobs that create or recover an instance.
+            pods = cluster.pods
+            yield from to_api_server(pods)
+            yield Link(OPERATOR, pods, (5432, 8000, 9127))
+            yield Link(pods, pods, (5432, 8000))
+            yield Link(pods, ANYWHERE, HTTPS)
+            yield from scraped(env, pods, 9187)
+            yield from scraped(env, pods, 9127)
+            for app in env.platform.baseline.apps:
+                yield Link(app.pods, pods, (5432,))
+
+    def health(self, env: Environment) -> Health:
+        """Return what is known about the clusters."""
+        return health.of(self.clusters)
+
+    def build(self, env: Environment) -> Iterator[Layer]:
+        """Yield the operators, the credentials from Vault, then the clusters with what belongs to them."""
+        yield Layer(CONTROLLERS, tuple(self._operators(env)), after=(*BASELINE, cert_manager.CONTROLLERS))
+        if not self.clusters:
+            return
+        yield Layer(CREDENTIALS, tuple(self._credentials(env)), after=(STORE,), timeout="5m", ready=SECRETS_READY)
+        objects = [item for cluster in self.clusters for item in cluster_objects(env, cluster)]
+        for cluster in self.clusters:
+            objects += pod_monitor(env, cluster.name, cluster.pods, "metrics")
+        ready = (Ready(API, "Cluster", SERVING),)
+        yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS, CREDENTIALS), timeout="15m", ready=ready)
+
+    def _operators(self, env: Environment) -> Iterator[Release]:
+        yield Release("cloudnative-pg", OPERATORS, CHART, self._operator_values(env), stateful=True)
+        barman: Values = {**ON_SYSTEM_POOL, "crds": {"create": True}, "resources": resources("50m", "128Mi")}
+        yield Release("plugin-barman-cloud", OPERATORS, BARMAN_CHART, barman, stateful=True)
+
+    def _operator_values(self, env: Environment) -> Values:
+        return {
+            **ON_SYSTEM_POOL,
+            "crds": {"create": True},
+            "replicaCount": self.operator_replicas,
+            "topologySpreadConstraints": spread(**OPERATOR.labels),
+            "resources": resources("100m", "256Mi"),
+            "monitoring": {"podMonitorEnabled": env.platform.observability.has_metrics},
+        }
+
+    def _credentials(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the bucket's key and each role's password; an operator reads them before its objects come."""
+        keys = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_access_key"}
+        yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault("backups", keys))
+        for cluster in self.clusters:
+            for role in cluster.roles:
+                template = {
+                    "type": "kubernetes.io/basic-auth",
+                    "metadata": {"labels": {"cnpg.io/reload": "true"}},
+                    "data": {"username": role.name, "password": "{{ .password }}"},
+                }
+                entry = InVault(f"postgres/{cluster.name}/{role.name}", {"password": "password"}, template)
+                yield external_secret(env, cluster.secret_of(role.name), NAMESPACE, entry)

@@ -1,0 +1,265 @@
+"""One Postgres cluster: its settings, and its objects.
+
+Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/{bootstrap,replication,recovery,connection_pooling}.md` and
+cloudnative-pg/plugin-barman-cloud v0.13.0 `web/docs/{usage,object_stores}.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from constructs_lib.base.errors import unknown
+from constructs_lib.base.fields import (
+    Cpu,
+    Days,
+    Hours,
+    Instant,
+    Memory,
+    Name,
+    ServiceName,
+    SixFieldSchedule,
+    SqlName,
+    Storage,
+    unique,
+)
+from constructs_lib.base.settings import Settings
+from constructs_lib.kit import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, Manifest, Pods, kept, manifest, resources
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+API = "postgresql.cnpg.io/v1"
+IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie"
+NAMESPACE = "databases"
+PLUGIN = "barman-cloud.cloudnative-pg.io"
+BACKUP_SECRET = "backups"  # noqa: S105 - a name
+STORAGE_CLASS = "do-block-storage-retain"
+ORIGIN = "origin"
+
+
+class Role(Settings):
+    """A role that logs in with a password from Vault."""
+
+    name: SqlName
+    connection_limit: int = Field(default=-1, ge=-1, description="Connections at a time; -1 for no limit.")
+
+
+class Database(Settings):
+    """A database."""
+
+    name: SqlName
+    owner: SqlName = Field(description="One of the cluster's roles.")
+
+
+class Pooler(Settings):
+    """PgBouncer in front of the primary."""
+
+    instances: int = Field(default=2, ge=1, le=20, description="Pods.")
+    mode: Literal["session", "transaction"] = "transaction"
+    max_client_connections: int = Field(default=1000, ge=10, description="Connections that each pod accepts.")
+
+
+class Recovery(Settings):
+    """Start the cluster from a backup in the environment's bucket instead of empty."""
+
+    server_name: Name = Field(description="Whose archive to read: the server_name of the cluster that was lost.")
+    until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
+
+
+class PostgresCluster(Settings):
+    """A Postgres cluster with continuous backup."""
+
+    name: ServiceName
+    instances: int = Field(default=1, ge=1, le=9, description="A primary and its replicas.")
+    storage: Storage = "10Gi"
+    wal_storage: Storage = "5Gi"
+    cpu: Cpu = Field(default="250m", description="CPU that each instance requests.")
+    memory: Memory = Field(default="512Mi", description="Memory that each instance requests, and its limit.")
+    parameters: dict[str, str] = Field(default_factory=dict, description="PostgreSQL parameters.")
+    roles: Annotated[tuple[Role, ...], unique("name")] = Field(min_length=1, description="Roles with a password.")
+    databases: Annotated[tuple[Database, ...], unique("name")] = Field(min_length=1, description="Databases.")
+    backup_schedule: SixFieldSchedule = Field(default="0 0 2 * * *", description="Base backups, in UTC.")
+    backup_retention: Days = Field(default="7d", description="How far back a recovery can go.")
+    backup_max_age: Hours = Field(
+        default="26h", description="Age of the last backup from which on it counts as missing; fits backup_schedule."
+    )
+    pooler: Pooler | None = None
+    server_name: Name | None = Field(
+        default=None, description="Folder of its archive in the bucket; its name unless given."
+    )
+    recover_from: Recovery | None = None
+
+    @model_validator(mode="after")
+    def _rules(self) -> Self:
+        roles = [role.name for role in self.roles]
+        for database in self.databases:
+            if database.owner not in roles:
+                raise ValueError(f"databases: owner of '{database.name}': {unknown('role', database.owner, roles)}")
+        if self.recover_from is not None and self.recover_from.server_name == self.archive:
+            raise ValueError(
+                f"server_name must differ from recover_from.server_name, found '{self.archive}' twice; "
+                "a recovered cluster writes an archive of its own"
+            )
+        return self
+
+    @property
+    def archive(self) -> str:
+        """The folder of its archive in the bucket."""
+        return self.server_name or self.name
+
+    @property
+    def pods(self) -> Pods:
+        """Every pod of the cluster: instances, poolers, jobs."""
+        return Pods(NAMESPACE, self.name, {"cnpg.io/cluster": self.name})
+
+    @property
+    def synchronous(self) -> bool:
+        """Whether a commit waits for a replica: with three instances one may be lost without a stop."""
+        return self.instances >= 3
+
+    def secret_of(self, role: str) -> str:
+        """Return the name of the Secret with a role's password."""
+        return f"{self.name}-{role.replace('_', '-')}"
+
+
+def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Manifest]:
+    """Yield the cluster, its store of backups and their schedule, further databases and the pooler."""
+    yield kept(_object_store(env, cluster))
+    yield kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(cluster)))
+    yield _scheduled_backup(cluster)
+    for database in cluster.databases[1:]:
+        yield kept(_database(cluster, database))
+    if cluster.pooler is not None:
+        yield _pooler(cluster, cluster.pooler)
+
+
+def _spec(cluster: PostgresCluster) -> Manifest:
+    spec: Manifest = {
+        "instances": cluster.instances,
+        "imageName": IMAGE,
+        "primaryUpdateStrategy": "unsupervised",
+        "primaryUpdateMethod": "switchover",
+        "enableSuperuserAccess": False,
+        "enablePDB": cluster.instances > 1,
+        "bootstrap": _bootstrap(cluster),
+        "managed": {"roles": [_role(cluster, role) for role in cluster.roles]},
+        "storage": {"size": cluster.storage, "storageClass": STORAGE_CLASS},
+        "walStorage": {"size": cluster.wal_storage, "storageClass": STORAGE_CLASS},
+        "resources": resources(cluster.cpu, cluster.memory),
+        "affinity": {
+            "enablePodAntiAffinity": True,
+            "podAntiAffinityType": "required" if cluster.synchronous else "preferred",
+            "topologyKey": "kubernetes.io/hostname",
+            "nodeSelector": SYSTEM_NODE_SELECTOR,
+            "tolerations": SYSTEM_TOLERATIONS,
+        },
+        "postgresql": _postgresql(cluster),
+        "plugins": [_plugin(cluster, cluster.archive, isWALArchiver=True)],
+    }
+    if cluster.recover_from is not None:
+        source = _plugin(cluster, cluster.recover_from.server_name)
+        spec["externalClusters"] = [{"name": ORIGIN, "plugin": source}]
+    return spec
+
+
+def _bootstrap(cluster: PostgresCluster) -> Manifest:
+    first = cluster.databases[0]
+    target = {"database": first.name, "owner": first.owner, "secret": {"name": cluster.secret_of(first.owner)}}
+    if cluster.recover_from is None:
+        return {"initdb": {**target, "dataChecksums": True}}
+    recovery: Manifest = {**target, "source": ORIGIN}
+    if cluster.recover_from.until is not None:
+        recovery["recoveryTarget"] = {"targetTime": cluster.recover_from.until}
+    return {"recovery": recovery}
+
+
+def _role(cluster: PostgresCluster, role: Role) -> Manifest:
+    return {
+        "name": role.name,
+        "ensure": "present",
+        "login": True,
+        "connectionLimit": role.connection_limit,
+        "passwordSecret": {"name": cluster.secret_of(role.name)},
+    }
+
+
+def _postgresql(cluster: PostgresCluster) -> Manifest:
+    body: Manifest = {"parameters": cluster.parameters} if cluster.parameters else {}
+    if cluster.synchronous:
+        body["synchronous"] = {"method": "any", "number": 1, "dataDurability": "required"}
+    return body
+
+
+def _plugin(cluster: PostgresCluster, server_name: str, **more: bool) -> Manifest:
+    parameters = {"barmanObjectName": cluster.name, "serverName": server_name}
+    return {"name": PLUGIN, "parameters": parameters, **more}
+
+
+def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
+    """A store for each cluster, for retention is a setting of the store."""
+    checksums = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+    spec = {
+        "retentionPolicy": cluster.backup_retention,
+        "configuration": {
+            "destinationPath": f"s3://{env.backups.bucket}/postgres",
+            "endpointURL": env.backups.endpoint,
+            "s3Credentials": {
+                "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
+                "secretAccessKey": {"name": BACKUP_SECRET, "key": "ACCESS_SECRET_KEY"},
+            },
+            "wal": {"compression": "gzip", "maxParallel": 4},
+            "data": {"compression": "gzip", "jobs": 2},
+        },
+        # Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`).
+        "instanceSidecarConfiguration": {
+            "env": [{"name": name, "value": "when_required"} for name in checksums],
+            "resources": resources("50m", "256Mi"),
+        },
+    }
+    return manifest("barmancloud.cnpg.io/v1", "ObjectStore", cluster.name, NAMESPACE, spec=spec)
+
+
+def _scheduled_backup(cluster: PostgresCluster) -> Manifest:
+    spec = {
+        "schedule": cluster.backup_schedule,
+        "immediate": True,
+        "backupOwnerReference": "self",
+        "cluster": {"name": cluster.name},
+        "method": "plugin",
+        "pluginConfiguration": {"name": PLUGIN},
+    }
+    return manifest(API, "ScheduledBackup", cluster.name, NAMESPACE, spec=spec)
+
+
+def _database(cluster: PostgresCluster, database: Database) -> Manifest:
+    name = f"{cluster.name}-{database.name.replace('_', '-')}"
+    spec = {
+        "name": database.name,
+        "owner": database.owner,
+        "cluster": {"name": cluster.name},
+        "ensure": "present",
+        "databaseReclaimPolicy": "retain",
+    }
+    return manifest(API, "Database", name, NAMESPACE, spec=spec)
+
+
+def _pooler(cluster: PostgresCluster, pooler: Pooler) -> Manifest:
+    parameters = {"max_client_conn": str(pooler.max_client_connections)}
+    container = {"name": "pgbouncer", "resources": resources("100m", "128Mi")}
+    spec = {
+        "cluster": {"name": cluster.name},
+        "type": "rw",
+        "instances": pooler.instances,
+        "pgbouncer": {"poolMode": pooler.mode, "parameters": parameters},
+        "template": {
+            "spec": {
+                "containers": [container],
+                "nodeSelector": SYSTEM_NODE_SELECTOR,
+                "tolerations": SYSTEM_TOLERATIONS,
+            }
+        },
+    }
+    return manifest(API, "Pooler", f"{cluster.name}-pooler", NAMESPACE, spec=spec)

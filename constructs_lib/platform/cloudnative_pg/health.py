@@ -1,0 +1,160 @@
+"""Postgres: it takes writes, its replicas follow, its backups are recent.
+
+Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/monitoring.md` and `config/manager/default-monitoring.yaml`;
+cloudnative-pg/plugin-barman-cloud v0.13.0 `web/docs/observability.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from constructs_lib.health import (
+    Alert,
+    Health,
+    Panel,
+    Ratio,
+    Row,
+    Slo,
+    Variable,
+    graph,
+    operator_availability,
+    pods,
+    stat,
+    volumes,
+    while_true,
+)
+from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE, PostgresCluster
+
+SERVICE = "cloudnative_pg"
+LONGEST_LAG = 30
+"""Seconds by which a replica may be behind."""
+LAST_BACKUP = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
+POD = "{{ $labels.pod }}"
+ALL = f'namespace="{NAMESPACE}"'
+CHOSEN = f'{ALL},pod=~"$pod"'
+
+
+def of(clusters: tuple[PostgresCluster, ...]) -> Health:
+    """Return what is known about the clusters."""
+    operator = operator_availability("postgres-operator", SERVICE, "cnpg-system", "cloudnative-pg")
+    slos = (operator, *(slo for cluster in clusters for slo in _slos(cluster)))
+    missing = tuple(_replica_missing(cluster) for cluster in clusters if cluster.instances > 1)
+    return Health(SERVICE, "postgres", "Postgres", slos, (*_alerts(), *missing), _now(), _rows(), (POD_CHOICE,))
+
+
+def _instances(cluster: PostgresCluster) -> str:
+    return f'namespace="{NAMESPACE}",pod=~"{cluster.name}-[0-9]+"'
+
+
+def _slos(cluster: PostgresCluster) -> Iterator[Slo]:
+    pods_of = _instances(cluster)
+    primary = f"cnpg_pg_replication_in_recovery{{{pods_of}}} == 0"
+    up = f"max(cnpg_collector_up{{{pods_of}}} and on (pod) {primary}) == bool 1"
+    yield Slo(
+        name=f"postgres-{cluster.name}-availability",
+        service=SERVICE,
+        objective=99.9,
+        ratio=while_true(up),
+        runbook="postgres-availability",
+    )
+    if cluster.instances > 1:
+        lag = f"cnpg_pg_replication_lag{{{pods_of}}}"
+        yield Slo(
+            name=f"postgres-{cluster.name}-replication-lag",
+            service=SERVICE,
+            objective=99.0,
+            ratio=Ratio(good=f"count({lag} < {LONGEST_LAG})", total=f"count({lag})"),
+            runbook="postgres-replication-lag",
+        )
+    yield Slo(
+        name=f"postgres-{cluster.name}-backup",
+        service=SERVICE,
+        objective=99.0,
+        ratio=while_true(f"time() - max({LAST_BACKUP}{{{pods_of}}}) < bool {3600 * int(cluster.backup_max_age[:-1])}"),
+        runbook="postgres-backup",
+    )
+
+
+def _replica_missing(cluster: PostgresCluster) -> Alert:
+    return Alert(
+        name="PostgresReplicaMissing",
+        expr=f"count(cnpg_collector_up{{{_instances(cluster)}}} == 1) < {cluster.instances}",
+        hold="15m",
+        summary=f"Postgres {cluster.name} runs on {{{{ $value }}}} of {cluster.instances} instances.",
+        runbook="postgres-availability",
+    )
+
+
+def _alerts() -> tuple[Alert, ...]:
+    archiver = f'cnpg_pg_stat_archiver_{{}}_time{{{{namespace="{NAMESPACE}"}}}}'
+    used = f'sum by (pod) (cnpg_backends_total{{namespace="{NAMESPACE}"}})'
+    allowed = f'max by (pod) (cnpg_pg_settings_setting{{namespace="{NAMESPACE}",name="max_connections"}})'
+    return (
+        Alert(
+            name="PostgresArchivingFails",
+            expr=f"{archiver.format('last_failed')} > {archiver.format('last_archived')}",
+            severity="critical",
+            hold="15m",
+            summary=f"{POD} has not archived its log since an archiving failed: nothing newer can be recovered.",
+            runbook="postgres-backup",
+        ),
+        Alert(
+            name="PostgresConnectionsExhausted",
+            expr=f"{used} / {allowed} > 0.9",
+            hold="10m",
+            summary=f"{POD} has {{{{ $value | humanizePercentage }}}} of its connections in use.",
+            runbook="postgres-connections",
+        ),
+        Alert(
+            name="PostgresWraparoundNear",
+            expr=f'max by (pod, datname) (cnpg_pg_database_xid_age{{namespace="{NAMESPACE}"}}) > 1.5e9',
+            severity="critical",
+            summary=f"Database {{{{ $labels.datname }}}} of {POD} refuses writes at 2.1e9 transactions.",
+            runbook="postgres-wraparound",
+        ),
+    )
+
+
+def _rate(metric: str) -> str:
+    return f"sum by (datname) (rate({metric}{{{CHOSEN}}}[$__rate_interval]))"
+
+
+def _now() -> tuple[Panel, ...]:
+    return (
+        stat("Instances up", f"sum(cnpg_collector_up{{{ALL}}})"),
+        stat("Streaming replicas", f"sum(cnpg_pg_replication_streaming_replicas{{{ALL}}})"),
+        stat(
+            "Greatest lag",
+            f"max(cnpg_pg_replication_lag{{{ALL}}})",
+            "s",
+            steps=((0, "green"), (LONGEST_LAG, "red")),
+        ),
+        stat("Since the last backup", f"time() - max({LAST_BACKUP}{{{ALL}}})", "s"),
+        stat("Since the last archived log", f"min(cnpg_pg_stat_archiver_seconds_since_last_archival{{{ALL}}})", "s"),
+    )
+
+
+def _rows() -> tuple[Row, ...]:
+    hit, read = _rate("cnpg_pg_stat_database_blks_hit"), _rate("cnpg_pg_stat_database_blks_read")
+    work = (
+        graph("Commits", _rate("cnpg_pg_stat_database_xact_commit"), "{{datname}}", "ops"),
+        graph("Rollbacks", _rate("cnpg_pg_stat_database_xact_rollback"), "{{datname}}", "ops"),
+        graph("Cache hits", f"{hit} / ({hit} + {read} > 0)", "{{datname}}", "percentunit"),
+        graph("Connections", f"sum by (pod, state) (cnpg_backends_total{{{CHOSEN}}})", "{{pod}} {{state}}"),
+        graph(
+            "Longest transaction",
+            f"max by (pod, datname) (cnpg_backends_max_tx_duration_seconds{{{CHOSEN}}})",
+            "{{pod}} {{datname}}",
+            "s",
+        ),
+        graph("Deadlocks", _rate("cnpg_pg_stat_database_deadlocks"), "{{datname}}", "ops"),
+    )
+    data = (
+        graph("Replication lag", f"cnpg_pg_replication_lag{{{CHOSEN}}}", "{{pod}}", "s"),
+        graph("Size", f"max by (datname) (cnpg_pg_database_size_bytes{{{CHOSEN}}})", "{{datname}}", "bytes"),
+        volumes(NAMESPACE),
+    )
+    return (Row("Work", work), Row("Data", data), pods(NAMESPACE))
+
+
+POD_CHOICE = Variable("pod", f'label_values(cnpg_collector_up{{namespace="{NAMESPACE}"}}, pod)')

@@ -1,0 +1,96 @@
+"""ExternalDNS: writes the records of ingresses into DigitalOcean's DNS. Off unless an environment asks for it.
+
+Upstream: kubernetes-sigs/external-dns external-dns-helm-chart-1.20.0 `charts/external-dns/values.yaml`, the last with
+DigitalOcean in the tree; later versions need a webhook provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from constructs_lib.health import Health
+from constructs_lib.kit import (
+    ANYWHERE,
+    HTTPS,
+    ON_SYSTEM_POOL,
+    Chart,
+    Layer,
+    LayerId,
+    Link,
+    Manifest,
+    Pods,
+    Release,
+    Values,
+    namespace,
+    resources,
+    to_api_server,
+)
+from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.component import Component
+from constructs_lib.platform.external_dns import health
+from constructs_lib.platform.scrape import scraped
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("https://kubernetes-sigs.github.io/external-dns/", "external-dns", "1.20.0")
+CREDENTIALS = LayerId("external-dns", "credentials")
+CONTROLLERS = LayerId("external-dns", "controllers")
+
+NAMESPACE = "external-dns"
+TOKEN = "digitalocean-dns"  # noqa: S105 - a name
+PODS = Pods(NAMESPACE, "external-dns", {"app.kubernetes.io/name": "external-dns"})
+
+
+class ExternalDns(Component):
+    """DNS records from ingresses.
+
+    ```yaml
+    external_dns: {enabled: true, policy: upsert-only}
+    ```
+    """
+
+    enabled: bool = Field(default=False, description="Whether the environment has this component.")
+    policy: Literal["upsert-only", "sync"] = Field(
+        default="upsert-only", description="Whether records of ingresses that are gone are removed (sync)."
+    )
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespace of ExternalDNS."""
+        yield namespace(NAMESPACE)
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways to the API server and to DigitalOcean."""
+        yield from to_api_server(PODS)
+        yield Link(PODS, ANYWHERE, HTTPS)
+        yield from scraped(env, PODS, 7979)
+
+    def health(self, env: Environment) -> Health:
+        """Return what is known about DNS records."""
+        return health.of(NAMESPACE)
+
+    def build(self, env: Environment) -> Iterator[Layer]:
+        """Yield the token from Vault, then the chart."""
+        token = external_secret(env, TOKEN, NAMESPACE, InVault("digitalocean-dns", {"token": "token"}))
+        yield Layer(CREDENTIALS, (token,), after=(STORE,), timeout="5m", ready=SECRETS_READY)
+        release = Release("external-dns", NAMESPACE, CHART, self._values(env))
+        yield Layer(CONTROLLERS, (release,), after=(*BASELINE, CREDENTIALS))
+
+    def _values(self, env: Environment) -> Values:
+        token = {"name": TOKEN, "key": "token"}
+        return {
+            **ON_SYSTEM_POOL,
+            "provider": {"name": "digitalocean"},
+            "env": [{"name": "DO_TOKEN", "valueFrom": {"secretKeyRef": token}}],
+            "sources": ["ingress"],
+            "policy": self.policy,
+            "registry": "txt",
+            "txtOwnerId": env.cluster.name,
+            "domainFilters": [env.domain],
+            "resources": resources("20m", "64Mi", "128Mi"),
+            "serviceMonitor": {"enabled": env.platform.observability.has_metrics},
+        }

@@ -1,1 +1,0 @@
-"""What each component knows about its own health, a module each."""

@@ -1,0 +1,55 @@
+"""Objectives, alerts and dashboards in the cluster: what Prometheus evaluates, Grafana shows and Flux reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from constructs_lib.health import Dashboard, rule_groups
+from constructs_lib.health.grafana import config_map
+from constructs_lib.kit import Manifest, manifest
+from constructs_lib.platform.observability.alerting import flux_notifications, runbooks
+from constructs_lib.platform.observability.dashboards import applications, budgets, overview
+from constructs_lib.platform.observability.names import AGENT, FLUX_CONTROLLERS, FLUX_OPERATOR, GATEWAY, NAMESPACE
+from constructs_lib.platform.observability.slos import days, health
+from constructs_lib.platform.scrape import pod_monitor
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+
+def objects(env: Environment) -> Iterator[Manifest]:
+    """Yield everything by which an environment's health is watched. Raises `ConfigError` as `health` does."""
+    yield from pod_monitor(env, "flux-operator", FLUX_OPERATOR, "http-metrics")
+    yield from pod_monitor(env, "flux-controllers", FLUX_CONTROLLERS, "http-prom")
+    yield from pod_monitor(env, "otel-gateway", GATEWAY, 8888)
+    yield from pod_monitor(env, "otel-agent", AGENT, 8888)
+    yield from rules(env)
+    for dashboard in dashboards(env):
+        yield config_map(dashboard, NAMESPACE)
+    yield from flux_notifications(env)
+
+
+def rules(env: Environment) -> Iterator[Manifest]:
+    """Yield the PrometheusRule of each service, and that of the environment's additional objectives."""
+    pages = runbooks(env)
+    for item in health(env):
+        groups = [group for slo in item.slos for group in rule_groups(slo, days(env, slo), pages)]
+        alerts = [alert.rule(item.service, pages) for alert in item.alerts]
+        if alerts:
+            groups.append({"name": f"{item.uid}-alerts", "rules": alerts})
+        yield _rule(item.uid, groups)
+    additional = env.platform.observability.slos.additional
+    if additional:
+        yield _rule("additional", [group for slo in additional for group in rule_groups(slo, days(env, slo), pages)])
+
+
+def dashboards(env: Environment) -> list[Dashboard]:
+    """Return the overview, the error budgets, a page for each service, and one for applications that send traces."""
+    known = health(env)
+    pages = [overview(known), budgets(), *(item.dashboard for item in known)]
+    return [*pages, applications()] if env.platform.observability.traces.backend != "none" else pages
+
+
+def _rule(name: str, groups: list[Manifest]) -> Manifest:
+    return manifest("monitoring.coreos.com/v1", "PrometheusRule", f"slo-{name}", NAMESPACE, spec={"groups": groups})

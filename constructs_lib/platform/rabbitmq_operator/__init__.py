@@ -1,0 +1,179 @@
+"""RabbitMQ: the cluster and topology operators, and brokers with their vhosts, users and policies.
+
+Upstream: rabbitmq/cluster-operator v2.22.3 and rabbitmq/messaging-topology-operator v1.20.1, `config/installation` and
+`docs/`. Neither has a chart: in both modes Flux applies the tagged release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from pydantic import Field
+
+from constructs_lib.base.fields import unique
+from constructs_lib.health import Health
+from constructs_lib.kit import (
+    DEPLOYMENTS_ON_SYSTEM_POOL,
+    Layer,
+    LayerId,
+    Link,
+    Manifest,
+    Pods,
+    Ready,
+    manifest,
+    namespace,
+    to_api_server,
+    webhook,
+)
+from constructs_lib.platform import cert_manager
+from constructs_lib.platform.baseline import BASELINE, FLUX_NAMESPACE, PLATFORM_ACCOUNT
+from constructs_lib.platform.component import Component
+from constructs_lib.platform.rabbitmq_operator import health
+from constructs_lib.platform.rabbitmq_operator.cluster import API, RabbitmqCluster, cluster_objects, topology_objects
+from constructs_lib.platform.scrape import pod_monitor, scraped
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+
+class Operator(NamedTuple):
+    """An operator that is installed from a tag of its repository."""
+
+    name: str
+    repository: str
+    version: str
+    image: str
+
+
+CLUSTER_OPERATOR = Operator(
+    "rabbitmq-cluster-operator",
+    "https://github.com/rabbitmq/cluster-operator",
+    "2.22.3",
+    "ghcr.io/rabbitmq/cluster-operator",
+)
+TOPOLOGY_OPERATOR = Operator(
+    "messaging-topology-operator",
+    "https://github.com/rabbitmq/messaging-topology-operator",
+    "1.20.1",
+    "ghcr.io/rabbitmq/messaging-topology-operator",
+)
+CONTROLLERS = LayerId("messaging", "controllers")
+CREDENTIALS = LayerId("messaging", "credentials")
+CONFIGS = LayerId("messaging", "configs")
+TOPOLOGY = LayerId("messaging", "topology")
+
+OPERATORS = "rabbitmq-system"
+NAMESPACE = "messaging"
+CLUSTER_OPERATOR_PODS = Pods(OPERATORS, "cluster-operator", {"app.kubernetes.io/name": CLUSTER_OPERATOR.name})
+TOPOLOGY_OPERATOR_PODS = Pods(OPERATORS, "topology-operator", {"app.kubernetes.io/name": TOPOLOGY_OPERATOR.name})
+BROKERS = Pods(NAMESPACE, "brokers", {"app.kubernetes.io/component": "rabbitmq"})
+
+ALL_REPLICAS_READY = (
+    "has(status.conditions) && status.conditions.exists(e, e.type == 'AllReplicasReady' && e.status == 'True')"
+)
+
+
+class RabbitmqOperator(Component):
+    """RabbitMQ.
+
+    ```yaml
+    rabbitmq_operator:
+      clusters:
+        - name: main
+          replicas: 3
+          vhosts: [episodic]
+          users:
+            - name: episodic
+              permissions: [{vhost: episodic}]
+    ```
+    """
+
+    clusters: Annotated[tuple[RabbitmqCluster, ...], unique("name")] = Field(default=(), description="The brokers.")
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespaces of the operators and of the brokers."""
+        yield namespace(OPERATORS)
+        yield namespace(NAMESPACE)
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways between operators and brokers, among brokers, and from applications: TLS alone."""
+        yield from to_api_server(CLUSTER_OPERATOR_PODS, TOPOLOGY_OPERATOR_PODS, BROKERS)
+        yield webhook(CLUSTER_OPERATOR_PODS, 9443)
+        yield webhook(TOPOLOGY_OPERATOR_PODS, 9443)
+        yield Link(CLUSTER_OPERATOR_PODS, BROKERS, (15671,))
+        yield Link(TOPOLOGY_OPERATOR_PODS, BROKERS, (15671,))
+        # Peer discovery, distribution of Erlang, command-line tools and replicas of streams.
+        yield Link(BROKERS, BROKERS, (4369, 25672, (35672, 35682), (6000, 6500)))
+        yield from scraped(env, CLUSTER_OPERATOR_PODS, 8080)
+        yield from scraped(env, BROKERS, 15691)
+        for app in env.platform.baseline.apps:
+            yield Link(app.pods, BROKERS, (5671,))
+
+    def health(self, env: Environment) -> Health:
+        """Return what is known about the brokers."""
+        return health.of(self.clusters)
+
+    def build(self, env: Environment) -> Iterator[Layer]:
+        """Yield the operators, the users' credentials, the brokers, then what is declared inside them."""
+        operators = [item for operator in (CLUSTER_OPERATOR, TOPOLOGY_OPERATOR) for item in _install(operator)]
+        yield Layer(CONTROLLERS, tuple(operators), after=(*BASELINE, cert_manager.CONTROLLERS))
+        if not self.clusters:
+            return
+        credentials = tuple(self._credentials(env))
+        yield Layer(CREDENTIALS, credentials, after=(STORE,), timeout="5m", ready=SECRETS_READY)
+        objects = [item for cluster in self.clusters for item in cluster_objects(env, cluster)]
+        objects += pod_monitor(env, "rabbitmq", BROKERS, "prometheus-tls")
+        ready = (Ready(API, "RabbitmqCluster", ALL_REPLICAS_READY),)
+        after = (CONTROLLERS, cert_manager.ISSUERS)
+        yield Layer(CONFIGS, tuple(objects), after=after, timeout="15m", ready=ready)
+        topology = tuple(item for cluster in self.clusters for item in topology_objects(cluster))
+        yield Layer(TOPOLOGY, topology, after=(CONFIGS, CREDENTIALS), timeout="5m")
+
+    def _credentials(self, env: Environment) -> Iterator[Manifest]:
+        """Yield each user's credentials with the label without which the operator's webhook refuses the user."""
+        for cluster in self.clusters:
+            for user in cluster.users:
+                template = {
+                    "metadata": {"labels": {"rabbitmq.com/topology-operator": "true"}},
+                    "data": {"username": user.name, "password": "{{ .password }}"},
+                }
+                entry = InVault(f"rabbitmq/{cluster.name}/{user.name}", {"password": "password"}, template)
+                yield external_secret(env, cluster.secret_of(user.name), NAMESPACE, entry)
+
+
+def _install(operator: Operator) -> Iterator[Manifest]:
+    """Yield the source and the Kustomization of an operator's tagged release, placed and with its image pinned."""
+    yield manifest(
+        "source.toolkit.fluxcd.io/v1",
+        "GitRepository",
+        operator.name,
+        FLUX_NAMESPACE,
+        spec={
+            "interval": "1h",
+            "url": operator.repository,
+            "ref": {"tag": f"v{operator.version}"},
+            "ignore": "/*\n!/config\n",
+        },
+    )
+    remove_namespace = "$patch: delete\napiVersion: v1\nkind: Namespace\nmetadata: {name: rabbitmq-system}\n"
+    spec = {
+        "interval": "1h",
+        "retryInterval": "2m",
+        "timeout": "8m",
+        "path": "./config/installation",
+        "prune": True,
+        "wait": True,
+        "force": False,
+        # The CRDs, and with them all brokers, outlive this object.
+        "deletionPolicy": "Orphan",
+        "serviceAccountName": PLATFORM_ACCOUNT,
+        "sourceRef": {"kind": "GitRepository", "name": operator.name},
+        "images": [{"name": operator.image, "newTag": operator.version}],
+        "patches": [
+            {"target": {"kind": "Namespace", "name": OPERATORS}, "patch": remove_namespace},
+            DEPLOYMENTS_ON_SYSTEM_POOL,
+        ],
+    }
+    yield manifest("kustomize.toolkit.fluxcd.io/v1", "Kustomization", operator.name, FLUX_NAMESPACE, spec=spec)

@@ -1,0 +1,143 @@
+"""One RabbitMQ broker: its settings, its objects, and what is declared inside it.
+
+Upstream: rabbitmq/cluster-operator v2.22.3 `docs/api`, rabbitmq/messaging-topology-operator v1.20.1 `docs/examples`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from constructs_lib.base.errors import unknown
+from constructs_lib.base.fields import Cpu, Memory, Name, ServiceName, Storage, unique
+from constructs_lib.base.settings import Settings
+from constructs_lib.kit import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, Manifest, kept, manifest, resources, spread
+from constructs_lib.platform.cert_manager import certificate
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+API = "rabbitmq.com/v1beta1"
+IMAGE = "docker.io/library/rabbitmq:4.2.6-management"
+NAMESPACE = "messaging"
+STORAGE_CLASS = "do-block-storage-retain"
+
+
+class Permission(Settings):
+    """What a user may do in a vhost, as regular expressions on names."""
+
+    vhost: Name = Field(description="One of the broker's vhosts.")
+    configure: str = Field(default=".*", description="Queues and exchanges that the user may declare.")
+    write: str = ".*"
+    read: str = ".*"
+
+
+class User(Settings):
+    """A user with credentials from Vault."""
+
+    name: Name
+    tags: tuple[Literal["management", "policymaker", "monitoring", "administrator"], ...] = ()
+    permissions: Annotated[tuple[Permission, ...], unique("vhost")] = ()
+
+
+class Policy(Settings):
+    """A policy on the queues of a vhost."""
+
+    name: Name
+    vhost: Name = Field(description="One of the broker's vhosts.")
+    pattern: str = Field(default=".*", description="Regular expression on the names of queues.")
+    apply_to: Literal["queues", "quorum_queues", "classic_queues", "streams", "exchanges", "all"] = "quorum_queues"
+    definition: dict[str, Any] = Field(min_length=1, description="Keys of the policy, such as delivery-limit.")
+    priority: int = Field(default=0, ge=0)
+
+
+class RabbitmqCluster(Settings):
+    """A RabbitMQ broker: TLS alone, quorum queues by default."""
+
+    name: ServiceName
+    replicas: Literal[1, 3, 5, 7] = Field(default=1, description="Nodes; an odd number, so that there is a majority.")
+    storage: Storage = "10Gi"
+    cpu: Cpu = "250m"
+    memory: Memory = Field(default="1Gi", description="Memory of each node, requested and limit.")
+    vhosts: tuple[Name, ...] = ()
+    users: Annotated[tuple[User, ...], unique("name")] = ()
+    policies: Annotated[tuple[Policy, ...], unique("name")] = ()
+
+    @model_validator(mode="after")
+    def _vhosts_are_declared(self) -> Self:
+        if doubles := {name for name in self.vhosts if self.vhosts.count(name) > 1}:
+            raise ValueError(f"vhosts names '{min(doubles)}' twice; remove one")
+        named = [(f"users: '{user.name}'", item.vhost) for user in self.users for item in user.permissions]
+        named += [(f"policies: '{policy.name}'", policy.vhost) for policy in self.policies]
+        for where, vhost in named:
+            if vhost not in self.vhosts:
+                raise ValueError(f"{where}: {unknown('vhost', vhost, self.vhosts)}")
+        return self
+
+    @property
+    def certificate(self) -> str:
+        """The name of the broker's certificate and of its Secret."""
+        return f"{self.name}-rabbitmq-tls"
+
+    def secret_of(self, user: str) -> str:
+        """Return the name of the Secret with a user's credentials."""
+        return f"{self.name}-{user}"
+
+
+def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Manifest]:
+    """Yield the broker and its certificate."""
+    services = (cluster.name, f"*.{cluster.name}-nodes")
+    yield certificate(cluster.certificate, NAMESPACE, services)
+    labels = {"app.kubernetes.io/name": cluster.name}
+    pods = {"containers": [], "topologySpreadConstraints": spread(**labels)}  # the schema asks for `containers`
+    config = "cluster_partition_handling = pause_minority\ndefault_queue_type = quorum\n"
+    spec: Manifest = {
+        "image": IMAGE,
+        "replicas": cluster.replicas,
+        "resources": resources(cluster.cpu, cluster.memory),
+        "persistence": {"storageClassName": STORAGE_CLASS, "storage": cluster.storage},
+        "tls": {
+            "secretName": cluster.certificate,
+            "caSecretName": cluster.certificate,
+            "disableNonTLSListeners": True,
+        },
+        "rabbitmq": {"additionalConfig": config},
+        "terminationGracePeriodSeconds": 600,
+        "tolerations": SYSTEM_TOLERATIONS,
+        "affinity": _affinity(labels, required=cluster.replicas > 1 and env.tier == "production"),
+        "override": {"statefulSet": {"spec": {"template": {"spec": pods}}}},
+    }
+    yield kept(manifest(API, "RabbitmqCluster", cluster.name, NAMESPACE, spec=spec))
+
+
+def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
+    """Yield the vhosts, users, permissions and policies; only a retained vhost keeps its messages."""
+    broker = {"rabbitmqClusterReference": {"name": cluster.name}}
+    for vhost in cluster.vhosts:
+        spec = {"name": vhost, "defaultQueueType": "quorum", "deletionPolicy": "retain", **broker}
+        yield manifest(API, "Vhost", f"{cluster.name}-{vhost}", NAMESPACE, spec=spec)
+    for user in cluster.users:
+        name = cluster.secret_of(user.name)
+        spec = {"importCredentialsSecret": {"name": name}, "tags": list(user.tags), **broker}
+        yield manifest(API, "User", name, NAMESPACE, spec=spec)
+        for item in user.permissions:
+            rights = {"configure": item.configure, "write": item.write, "read": item.read}
+            spec = {"vhost": item.vhost, "userReference": {"name": name}, "permissions": rights, **broker}
+            yield manifest(API, "Permission", f"{name}-{item.vhost}", NAMESPACE, spec=spec)
+    for policy in cluster.policies:
+        spec = {**policy.model_dump(include={"name", "vhost", "pattern", "definition", "priority"}), **broker}
+        spec["applyTo"] = policy.apply_to
+        yield manifest(API, "Policy", f"{cluster.name}-{policy.name}", NAMESPACE, spec=spec)
+
+
+def _affinity(labels: dict[str, str], *, required: bool) -> Manifest:
+    """The broker's own field for node selectors is missing, hence a node affinity."""
+    pools = [{"key": key, "operator": "In", "values": [value]} for key, value in SYSTEM_NODE_SELECTOR.items()]
+    nodes = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": pools}]}}
+    apart = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+    if required:
+        return {"nodeAffinity": nodes, "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}}
+    weighted = [{"weight": 100, "podAffinityTerm": apart}]
+    return {"nodeAffinity": nodes, "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": weighted}}

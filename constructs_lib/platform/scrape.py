@@ -1,0 +1,27 @@
+"""How Prometheus finds and reaches the pods of a component. Without metrics in the environment there is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from constructs_lib.kit import Link, Manifest, Pods, manifest
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+PROMETHEUS = Pods("observability", "prometheus", {"app.kubernetes.io/name": "prometheus"})
+
+
+def scraped(env: Environment, pods: Pods, port: int) -> Iterator[Link]:
+    """Yield the link by which Prometheus reads the metrics of `pods`."""
+    if env.platform.observability.has_metrics:
+        yield Link(PROMETHEUS, pods, (port,))
+
+
+def pod_monitor(env: Environment, name: str, pods: Pods, port: str | int) -> Iterator[Manifest]:
+    """Yield the PodMonitor by which Prometheus finds `pods`, whose metrics are on the port with this name or number."""
+    if env.platform.observability.has_metrics:
+        endpoint = {"port" if isinstance(port, str) else "portNumber": port}
+        spec = {"selector": {"matchLabels": pods.labels}, "podMetricsEndpoints": [endpoint]}
+        yield manifest("monitoring.coreos.com/v1", "PodMonitor", name, pods.namespace, spec=spec)

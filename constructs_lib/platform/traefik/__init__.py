@@ -1,0 +1,156 @@
+"""Traefik: the ingress controller behind a DigitalOcean load balancer.
+
+Upstream: traefik/traefik-helm-chart v41.3.0 `traefik/values.yaml`; annotations from
+digitalocean/digitalocean-cloud-controller-manager `docs/controllers/services/annotations.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from constructs_lib.health import Health
+from constructs_lib.kit import (
+    ANYWHERE,
+    ON_SYSTEM_POOL,
+    Chart,
+    Layer,
+    LayerId,
+    Link,
+    Manifest,
+    Pods,
+    Release,
+    Values,
+    manifest,
+    namespace,
+    resources,
+    spread,
+    to_api_server,
+)
+from constructs_lib.platform import cert_manager
+from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.component import Component
+from constructs_lib.platform.scrape import scraped
+from constructs_lib.platform.traefik import health
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("https://traefik.github.io/charts", "traefik", "41.3.0")
+CONTROLLERS = LayerId("traefik", "controllers")
+CONFIGS = LayerId("traefik", "configs")
+
+NAMESPACE = "traefik"
+PODS = Pods(NAMESPACE, "traefik", {"app.kubernetes.io/name": "traefik"})
+LOAD_BALANCER = "service.beta.kubernetes.io/do-loadbalancer"
+
+
+class Traefik(Component):
+    """The ingress of the environment.
+
+    ```yaml
+    traefik:
+      replicas: 2
+      load_balancer_size: 2
+    ```
+    """
+
+    replicas: int = Field(default=2, ge=1, le=50, description="Pods.")
+    load_balancer_size: int = Field(default=1, ge=1, le=200, description="Size unit of the DigitalOcean load balancer.")
+
+    requests_per_second: int = Field(
+        default=100, ge=1, description="Average rate that the middleware `rate-limit` allows each client address."
+    )
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespace of Traefik."""
+        yield namespace(NAMESPACE)
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways in from anywhere and on to the applications and to the solvers of HTTP-01 challenges."""
+        yield Link(ANYWHERE, PODS, (8000, 8443))
+        yield from to_api_server(PODS)
+        yield from scraped(env, PODS, 9100)
+        for app in env.platform.baseline.apps:
+            yield Link(PODS, app.pods, (app.http_port,))
+            yield Link(PODS, Pods(app.name, "acme-solver", cert_manager.SOLVER_LABELS), (8089,))
+
+    def health(self, env: Environment) -> Health:
+        """Return what is known about the ingress."""
+        return health.of(NAMESPACE)
+
+    def build(self, env: Environment) -> Iterator[Layer]:
+        """Yield the chart, then the TLS options and middlewares."""
+        release = Release("traefik", NAMESPACE, CHART, self._values(env))
+        yield Layer(CONTROLLERS, (release,), after=BASELINE)
+        objects = [_tls_options(), _security_headers(), self._rate_limit()]
+        if env.platform.cert_manager.enabled and env.platform.cert_manager.dns_challenge:
+            objects.append(_default_certificate())
+        yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS,), timeout="5m")
+
+    def _values(self, env: Environment) -> Values:
+        trusted = {"trustedIPs": [str(env.vpc_range)]}
+        behind_proxy: Values = {"proxyProtocol": trusted, "forwardedHeaders": trusted}
+        has_metrics = env.platform.observability.has_metrics
+        to_https = {"to": "websecure", "scheme": "https", "permanent": True}
+        return {
+            **ON_SYSTEM_POOL,
+            "deployment": {"replicas": self.replicas},
+            "podDisruptionBudget": {"enabled": True, "minAvailable": 1} if self.replicas > 1 else {"enabled": False},
+            "topologySpreadConstraints": spread(**{"app.kubernetes.io/name": "traefik"}),
+            "resources": resources("100m", "128Mi", "256Mi"),
+            "api": {"dashboard": False},
+            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+            "ingressClass": {"enabled": True, "isDefaultClass": True, "name": "traefik"},
+            "ports": {
+                "web": {**behind_proxy, "http": {"redirections": {"entryPoint": to_https}}},
+                "websecure": {**behind_proxy, "http": {"tls": {"enabled": True}}},
+            },
+            "metrics": {
+                "prometheus": {
+                    "service": {"enabled": has_metrics},
+                    "serviceMonitor": {"enabled": has_metrics},
+                }
+            },
+            "service": {"annotations": self._load_balancer(env), "spec": {"externalTrafficPolicy": "Local"}},
+            "log": {"format": "json"},
+            "accessLog": {"enabled": True, "format": "json"},
+        }
+
+    def _rate_limit(self) -> Manifest:
+        rate = {"average": self.requests_per_second, "burst": 2 * self.requests_per_second, "period": "1s"}
+        return manifest("traefik.io/v1alpha1", "Middleware", "rate-limit", NAMESPACE, spec={"rateLimit": rate})
+
+    def _load_balancer(self, env: Environment) -> dict[str, str]:
+        """PROXY protocol needs a REGIONAL balancer, and its host name, or calls from inside the cluster fail."""
+        return {
+            f"{LOAD_BALANCER}-name": f"{env.cluster.name}-ingress",
+            f"{LOAD_BALANCER}-type": "REGIONAL",
+            f"{LOAD_BALANCER}-size-unit": str(self.load_balancer_size),
+            f"{LOAD_BALANCER}-enable-proxy-protocol": "true",
+            f"{LOAD_BALANCER}-hostname": f"ingress.{env.domain}",
+        }
+
+
+def _tls_options() -> Manifest:
+    # Without `sniStrict`: an ACME HTTP-01 challenge is redirected here before its host has a certificate.
+    return manifest("traefik.io/v1alpha1", "TLSOption", "default", NAMESPACE, spec={"minVersion": "VersionTLS12"})
+
+
+def _default_certificate() -> Manifest:
+    """What Traefik serves where an ingress names no certificate; until it is issued, Traefik serves its own."""
+    spec = {"defaultCertificate": {"secretName": cert_manager.WILDCARD_SECRET}}
+    return manifest("traefik.io/v1alpha1", "TLSStore", "default", NAMESPACE, spec=spec)
+
+
+def _security_headers() -> Manifest:
+    headers = {
+        "stsSeconds": 31536000,
+        "stsIncludeSubdomains": True,
+        "contentTypeNosniff": True,
+        "frameDeny": True,
+        "referrerPolicy": "strict-origin-when-cross-origin",
+    }
+    return manifest("traefik.io/v1alpha1", "Middleware", "security-headers", NAMESPACE, spec={"headers": headers})

@@ -1,0 +1,106 @@
+"""Valkey: every slot of each cluster is served.
+
+Upstream: oliver006/redis_exporter v1.78.0 `README.md`, which hyperspike/valkey-operator v0.0.61 runs as
+`cmd/sidecar/daemon.go`, behind a Service of the cluster's name with `-metrics`.
+"""
+
+from __future__ import annotations
+
+from constructs_lib.health import (
+    NONE_IS_GOOD,
+    Alert,
+    Health,
+    Panel,
+    Row,
+    Slo,
+    Variable,
+    graph,
+    operator_availability,
+    pods,
+    stat,
+    volumes,
+    while_true,
+)
+
+SERVICE = "valkey_operator"
+NAMESPACE = "cache"
+POD = "{{ $labels.pod }}"
+ALL = f'namespace="{NAMESPACE}"'
+CHOSEN = f'{ALL},pod=~"$pod"'
+
+
+def of(clusters: tuple[str, ...]) -> Health:
+    """Return what is known about the clusters with these names."""
+    operator = operator_availability(
+        "valkey-operator", SERVICE, "valkey-operator-system", "valkey-operator-controller-manager"
+    )
+    slos = (operator, *map(_availability, clusters))
+    return Health(SERVICE, "valkey", "Valkey", slos, _alerts(), _now(), _rows(), (POD_CHOICE,))
+
+
+def _availability(cluster: str) -> Slo:
+    # A node that lost the majority says so; the others know whether every slot has its primary.
+    state = f'max(redis_cluster_state{{{ALL},service="{cluster}-metrics"}})'
+    return Slo(
+        name=f"valkey-{cluster}-availability",
+        service=SERVICE,
+        objective=99.9,
+        ratio=while_true(f"{state} == bool 1"),
+        runbook="valkey-availability",
+    )
+
+
+def _alerts() -> tuple[Alert, ...]:
+    used = f'container_memory_working_set_bytes{{{ALL},container="valkey"}}'
+    limit = f'kube_pod_container_resource_limits{{{ALL},container="valkey",resource="memory"}}'
+    return (
+        Alert(
+            name="ValkeyNodeDown",
+            expr=f"redis_up{{{ALL}}} == 0",
+            hold="10m",
+            summary=f"{POD} does not answer.",
+            runbook="valkey-availability",
+        ),
+        Alert(
+            name="ValkeyMemoryHigh",
+            expr=f"max by (pod) ({used}) / max by (pod) ({limit}) > 0.9",
+            hold="15m",
+            summary=f"{POD} uses {{{{ $value | humanizePercentage }}}} of its memory; at the limit it is killed.",
+            runbook="valkey-memory",
+        ),
+        Alert(
+            name="ValkeyRejectsConnections",
+            expr=f"increase(redis_rejected_connections_total{{{ALL}}}[10m]) > 0",
+            hold="10m",
+            summary=f"{POD} turns clients away: it has as many as maxclients allows.",
+            runbook="valkey-connections",
+        ),
+    )
+
+
+def _rate(metric: str) -> str:
+    return f"rate({metric}{{{CHOSEN}}}[$__rate_interval])"
+
+
+def _now() -> tuple[Panel, ...]:
+    hits, misses = (f"sum(rate(redis_keyspace_{what}_total{{{ALL}}}[$__rate_interval]))" for what in ("hits", "misses"))
+    return (
+        stat("Nodes up", f"sum(redis_up{{{ALL}}})"),
+        stat("Slots not served", f"max(redis_cluster_slots_fail{{{ALL}}})", steps=NONE_IS_GOOD),
+        stat("Clients", f"sum(redis_connected_clients{{{ALL}}})"),
+        stat("Hits", f"{hits} / ({hits} + {misses} > 0)", "percentunit"),
+        stat("Keys", f"sum(redis_db_keys{{{ALL}}})"),
+    )
+
+
+def _rows() -> tuple[Row, ...]:
+    work = (
+        graph("Commands", f"sum by (pod) ({_rate('redis_commands_processed_total')})", "{{pod}}", "ops"),
+        graph("Evicted keys", f"sum by (pod) ({_rate('redis_evicted_keys_total')})", "{{pod}}", "ops"),
+        graph("Network out", f"sum by (pod) ({_rate('redis_net_output_bytes_total')})", "{{pod}}", "Bps"),
+    )
+    data = (graph("Memory", f"redis_memory_used_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"), volumes(NAMESPACE))
+    return (Row("Work", work), Row("Data", data), pods(NAMESPACE))
+
+
+POD_CHOICE = Variable("pod", f"label_values(redis_up{{{ALL}}}, pod)")

@@ -1,0 +1,249 @@
+"""External Secrets: brings secrets from Vault into the cluster, among them the age key for what SOPS encrypted.
+
+Upstream: external-secrets/external-secrets helm-chart-2.9.0 `deploy/charts/external-secrets/values.yaml` and
+`docs/provider/hashicorp-vault.md`.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from constructs_lib.health import Health
+from constructs_lib.kit import (
+    ANYWHERE,
+    KEEP,
+    KEEP_IN_HELM,
+    SYSTEM_NODE_SELECTOR,
+    SYSTEM_TOLERATIONS,
+    Chart,
+    Layer,
+    LayerId,
+    Link,
+    Manifest,
+    Pods,
+    Ready,
+    Release,
+    Values,
+    manifest,
+    namespace,
+    resources,
+    spread,
+    to_api_server,
+    webhook,
+)
+from constructs_lib.platform.baseline import BASELINE, FLUX_NAMESPACE
+from constructs_lib.platform.component import Component
+from constructs_lib.platform.scrape import scraped
+from constructs_lib.platform.vault_eso import health
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+CHART = Chart("oci://ghcr.io/external-secrets/charts", "external-secrets", "2.9.0")
+CONTROLLERS = LayerId("secrets", "controllers")
+STORE = LayerId("secrets", "store")
+SEALED = LayerId("secrets", "sealed")
+
+NAMESPACE = "external-secrets"
+PLATFORM_STORE = "vault"
+FLUX_STORE = "vault-flux"
+VAULT_ACCOUNT = "vault"
+APPROLE_SECRET = "vault-approle"  # noqa: S105 - a name, of a secret that the flux stack writes
+AGE_KEY_SECRET = "sops-age"  # noqa: S105 - a name
+
+CONTROLLER = Pods(NAMESPACE, "controller", {"app.kubernetes.io/name": "external-secrets"})
+WEBHOOK = Pods(NAMESPACE, "webhook", {"app.kubernetes.io/name": "external-secrets-webhook"})
+CERT_CONTROLLER = Pods(NAMESPACE, "cert-controller", {"app.kubernetes.io/name": "external-secrets-cert-controller"})
+
+API = "external-secrets.io/v1"
+IS_READY = "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'True')"
+SECRETS_READY = (Ready(API, "ExternalSecret", IS_READY),)
+"""What a layer with ExternalSecrets waits for."""
+
+
+class VaultEso(Component):
+    """Secrets from Vault, as the environment's `vault` contract says.
+
+    ```yaml
+    vault_eso: {replicas: 2}
+    ```
+    """
+
+    replicas: int = Field(default=2, ge=1, le=9, description="Pods of the controller and of the webhook.")
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespace of External Secrets."""
+        yield namespace(NAMESPACE)
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways to Vault, to the API server and from its webhook calls."""
+        address = urlsplit(env.vault.address)
+        yield Link(CONTROLLER, ANYWHERE, (address.port or 443,))
+        yield from to_api_server(CONTROLLER, WEBHOOK, CERT_CONTROLLER)
+        yield webhook(WEBHOOK, 10250)
+        yield Link(CERT_CONTROLLER, WEBHOOK, (8081, 10250))
+        for pods in (CONTROLLER, WEBHOOK, CERT_CONTROLLER):
+            yield from scraped(env, pods, 8080)
+
+    def health(self, env: Environment) -> Health:
+        """Return what is known about the secrets that come from Vault."""
+        return health.of(NAMESPACE)
+
+    def build(self, env: Environment) -> Iterator[Layer]:
+        """Yield the chart, the stores with the age key, then the layer of what SOPS encrypted."""
+        release = Release("external-secrets", NAMESPACE, CHART, self._values(env), stateful=True)
+        yield Layer(CONTROLLERS, (release,), after=BASELINE)
+        ready = (Ready(API, "ClusterSecretStore", IS_READY), *SECRETS_READY)
+        objects = (*_login(env), *_stores(env), _age_key(env), *_published_contract(env))
+        yield Layer(STORE, objects, after=(CONTROLLERS,), timeout="5m", ready=ready)
+        yield Layer(SEALED, after=(STORE,), timeout="5m", sealed=True)
+
+    def _values(self, env: Environment) -> Values:
+        def pods(name: str, replicas: int) -> Values:
+            return {
+                "replicaCount": replicas,
+                "podDisruptionBudget": {"enabled": replicas > 1},
+                "topologySpreadConstraints": spread(**{"app.kubernetes.io/name": name}),
+                "nodeSelector": SYSTEM_NODE_SELECTOR,
+                "tolerations": SYSTEM_TOLERATIONS,
+            }
+
+        return {
+            **pods("external-secrets", self.replicas),
+            "installCRDs": True,
+            "crds": {"annotations": KEEP_IN_HELM},
+            "leaderElect": True,
+            "processClusterExternalSecret": False,
+            "processClusterPushSecret": False,
+            "processPushSecret": False,
+            # Tokens are made for one account alone, see `_login`.
+            "rbac": {"serviceAccountTokenCreate": False},
+            "resources": resources("50m", "128Mi", "256Mi"),
+            "serviceMonitor": {"enabled": env.platform.observability.has_metrics},
+            "webhook": {**pods("external-secrets-webhook", self.replicas), "resources": resources("20m", "64Mi")},
+            "certController": {
+                **pods("external-secrets-cert-controller", 1),
+                "resources": resources("20m", "128Mi"),
+            },
+        }
+
+
+@dataclass(frozen=True)
+class InVault:
+    """An entry in Vault: its path, and its property for each key of the Secret.
+
+    `template` goes into the Secret's own template: labels, type, keys that are made of others.
+    """
+
+    path: str
+    keys: Mapping[str, str]
+    template: Manifest = field(default_factory=dict[str, Any])
+
+
+def external_secret(env: Environment, name: str, namespace: str, entry: InVault) -> Manifest:
+    """Return the ExternalSecret that makes the Secret `name` from an entry below the environment's platform path."""
+    return _from_vault(PLATFORM_STORE, name, namespace, replace(entry, path=f"{env.vault.kv.platform}/{entry.path}"))
+
+
+def _from_vault(store: str, name: str, namespace: str, entry: InVault) -> Manifest:
+    target: Manifest = {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"}
+    if entry.template:
+        target["template"] = {"engineVersion": "v2", **entry.template}
+    data = [
+        {"secretKey": key, "remoteRef": {"key": entry.path, "property": entry.keys[key]}} for key in sorted(entry.keys)
+    ]
+    spec = {
+        "refreshInterval": "1h",
+        "refreshPolicy": "Periodic",
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": store},
+        "target": target,
+        "data": data,
+    }
+    return manifest(API, "ExternalSecret", name, namespace, spec=spec)
+
+
+def _stores(env: Environment) -> Iterator[Manifest]:
+    """One store for the platform's namespaces, and one for Flux's, each usable from there alone."""
+    platform = {"namespaceSelector": {"matchLabels": {"app.kubernetes.io/part-of": "platform"}}}
+    yield _store(env, PLATFORM_STORE, platform)
+    yield _store(env, FLUX_STORE, {"namespaces": [FLUX_NAMESPACE]})
+
+
+def _store(env: Environment, name: str, condition: Manifest) -> Manifest:
+    vault: Manifest = {
+        "server": env.vault.address,
+        "path": env.vault.kv.mount,
+        "version": "v2",
+        "auth": _auth(env),
+    }
+    if env.vault.ca_bundle is not None:
+        vault["caBundle"] = b64encode(env.vault.ca_bundle.encode()).decode()
+    retry = {"maxRetries": 5, "retryInterval": "10s"}
+    spec = {"conditions": [condition], "retrySettings": retry, "provider": {"vault": vault}}
+    return manifest(API, "ClusterSecretStore", name, spec=spec)
+
+
+def _auth(env: Environment) -> Manifest:
+    auth = env.vault.auth
+    if auth.method == "approle":
+        secret = {"name": APPROLE_SECRET, "namespace": FLUX_NAMESPACE, "key": "secret-id"}
+        return {"appRole": {"path": auth.mount, "roleId": auth.role_id, "secretRef": secret}}
+    account = {"name": VAULT_ACCOUNT, "namespace": NAMESPACE, "audiences": list(auth.audiences)}
+    if auth.method == "kubernetes":
+        return {"kubernetes": {"mountPath": auth.mount, "role": auth.role, "serviceAccountRef": account}}
+    token = {"serviceAccountRef": account, "expirationSeconds": 600}
+    return {"jwt": {"path": auth.mount, "role": auth.role, "kubernetesServiceAccountToken": token}}
+
+
+def _login(env: Environment) -> Iterator[Manifest]:
+    """Yield the account that Vault knows, and the right to make tokens for it and for no other."""
+    if env.vault.auth.method == "approle":
+        return
+    rbac = "rbac.authorization.k8s.io/v1"
+    yield manifest("v1", "ServiceAccount", VAULT_ACCOUNT, NAMESPACE)
+    rule = {
+        "apiGroups": [""],
+        "resources": ["serviceaccounts/token"],
+        "resourceNames": [VAULT_ACCOUNT],
+        "verbs": ["create"],
+    }
+    yield manifest(rbac, "Role", "vault-token", NAMESPACE, rules=[rule])
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "vault-token"}
+    subject = {"kind": "ServiceAccount", "name": "external-secrets", "namespace": NAMESPACE}
+    yield manifest(rbac, "RoleBinding", "vault-token", NAMESPACE, roleRef=role, subjects=[subject])
+    if env.vault.auth.method == "kubernetes":
+        review = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:auth-delegator"}
+        account = {"kind": "ServiceAccount", "name": VAULT_ACCOUNT, "namespace": NAMESPACE}
+        yield manifest(rbac, "ClusterRoleBinding", "vault-token-review", roleRef=review, subjects=[account])
+
+
+def _age_key(env: Environment) -> Manifest:
+    """The key outlives this object, the store and External Secrets: without it Flux reads no sealed file."""
+    entry = InVault(env.vault.kv.flux, {"age.agekey": "age_key"})
+    item = _from_vault(FLUX_STORE, AGE_KEY_SECRET, FLUX_NAMESPACE, entry)
+    item["spec"]["target"]["creationPolicy"] = "Orphan"
+    item["metadata"]["annotations"] = KEEP
+    return item
+
+
+def _published_contract(env: Environment) -> Iterator[Manifest]:
+    """Yield what an application has to know to use Vault itself, where its pods can mount it. It is no secret."""
+    auth = env.vault.auth
+    data = {
+        "address": env.vault.address,
+        "auth_method": auth.method,
+        "auth_mount": auth.mount,
+        "kv_mount": env.vault.kv.mount,
+    }
+    if auth.method != "approle":
+        data["audiences"] = ",".join(auth.audiences)
+    if env.vault.ca_bundle is not None:
+        data["ca.crt"] = env.vault.ca_bundle
+    for app in env.platform.baseline.apps:
+        yield manifest("v1", "ConfigMap", "vault-contract", app.name, data=data)

@@ -1,0 +1,1 @@
+"""Bringing up the GitOps repository."""

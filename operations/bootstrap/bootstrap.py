@@ -1,0 +1,143 @@
+"""Bringing up the GitOps repository, from an empty organisation or from whatever an earlier run left."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment import Environment
+from operations.bootstrap.layout import broken_layout, ensure_layout, refuse_other_repository
+from operations.clients.digitalocean import DigitalOcean
+from operations.clients.github import GitHub, gitops_client, provider_variables
+from operations.clients.spaces import Spaces
+from operations.clients.tofu import Change, Stack
+from operations.clients.vault import Secrets, open_vault
+from operations.console import say, step, summarise
+from operations.provisioning.adoption import in_digitalocean, in_github, plan_with_adoption, remove_lost_keys
+from operations.provisioning.plan_report import readings_markdown
+from operations.provisioning.provision import Reading
+from operations.secrets.credentials import GitOpsCredentials, missing
+from operations.secrets.entries import PASSPHRASE, ensure_entries, missing_entries, new_password, public_deploy_key
+
+STACK = "gitops-repository"
+
+
+class Bootstrap:
+    """The GitOps repository that `environments` share."""
+
+    def __init__(self, environments: Sequence[Environment]) -> None:
+        self.environments = environments
+        self.gitops = environments[0].gitops
+
+    def check(self, organisation: str, repository: str) -> None:
+        """Raise `ConfigError` with every input and secret that has to be fixed before a run can succeed."""
+        refuse_other_repository(self.environments, organisation, repository)
+        own = [name for name in GitOpsCredentials.names() if name != PASSPHRASE]
+        checks: list[Callable[[], object]] = [lambda: _refuse(missing(self._secrets, self.gitops.vault.path, own))]
+        checks += [lambda env=env: missing_entries(env) for env in self.environments]
+        problems = [problem for check in checks for problem in _problems(check)]
+        if problems:
+            raise ConfigError(*problems)
+        self._github.organisation(self.gitops.organisation)
+        say(f"{self.gitops.full_name}: all that only you can bring is there")
+
+    def secrets(self, *, dry_run: bool) -> None:
+        """Make what Vault lacks, for the repository and for every environment."""
+        for env in self.environments:
+            done = missing_entries(env) if dry_run else ensure_entries(env)
+            _tell(env.name, env.vault.kv.mount, done, dry_run=dry_run)
+        path, wanted = self.gitops.vault.path, {PASSPHRASE: new_password}
+        lacking = tuple(wanted.keys() - self._secrets.read(path).keys())
+        names = lacking if dry_run else self._secrets.add(path, wanted)
+        _tell(STACK, self.gitops.vault.mount, {path: names} if names else {}, dry_run=dry_run)
+
+    def layout(self, chosen: Sequence[Environment], *, dry_run: bool) -> None:
+        """Make the repository and seed it, or propose what its layout lacks."""
+        name = self.gitops.full_name
+        if dry_run:
+            exists = self._github.exists(name)
+            for line in self._broken(chosen) if exists else ["would be made and seeded"]:
+                say(f"{name}: {line}")
+            return
+        if not self._github.exists(name):
+            self._github.create_repository(self.gitops)
+            say(f"{name}: made")
+        ensure_layout(self._github, self._github.repository(name), self.environments, chosen)
+
+    def settings(self, folder: Path, *, dry_run: bool) -> None:
+        """Plan and apply the repository's settings. Raises `ConfigError` if they would leave the branch open."""
+        # A first dry run has no passphrase yet, and nothing that it encrypts is kept.
+        passing = {PASSPHRASE: new_password()} if dry_run else {}
+        credentials = GitOpsCredentials.read(self._secrets, self.gitops.vault.path, passing)
+        spaces = Spaces(credentials)
+        stack = Stack(
+            STACK, self.gitops.state, {**credentials.variables(), **provider_variables(), **self._keys(dry_run)}
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        file = folder / f"{STACK}.tfplan"
+        with step(f"{STACK}: plan"):
+            changes = self._plan(stack, file, spaces, credentials, dry_run=dry_run)
+        reading = Reading(stack=STACK, changes=changes, text=stack.describe(file))
+        summarise("\n".join([f"## {self.gitops.full_name}", "", *readings_markdown([reading])]))
+        say(f"{STACK}: {len(changes)} resources to change")
+        if changes and not dry_run:
+            with step(f"{STACK}: apply"):
+                remove_lost_keys(stack, DigitalOcean(credentials.digitalocean_token))
+                stack.apply(file)
+
+    def _plan(
+        self, stack: Stack, file: Path, spaces: Spaces, credentials: GitOpsCredentials, *, dry_run: bool
+    ) -> list[Change]:
+        if not spaces.exists(stack.state):
+            if dry_run:
+                return stack.plan_without_state(file)
+            spaces.create(stack.state)
+            say(f"bucket {stack.state.bucket}: made, to keep the state in")
+        stack.init()
+        lookups = in_digitalocean(DigitalOcean(credentials.digitalocean_token), spaces)
+        lookups |= in_github(self._github, self.gitops.organisation)
+        return plan_with_adoption(stack, file, lookups, lock=not dry_run)
+
+    def _keys(self, dry_run: bool) -> dict[str, str]:
+        """Return the public deploy keys as variables; before the first run, a dry run shows what is still to come."""
+        keys: dict[str, str] = {}
+        for env in self.environments:
+            waits = dry_run and env.vault.kv.flux in missing_entries(env)
+            keys[f"TF_VAR_deploy_key_{env.name.replace('-', '_')}"] = "to be made" if waits else public_deploy_key(env)
+        return keys
+
+    def _broken(self, chosen: Sequence[Environment]) -> list[str]:
+        paths = broken_layout(self._github, self._github.repository(self.gitops.full_name), self.environments, chosen)
+        return [f"{path} would be put right" for path in paths] or ["the layout is as it should be"]
+
+    @cached_property
+    def _secrets(self) -> Secrets:
+        return open_vault(self.gitops.vault, self.gitops.vault.mount)
+
+    @cached_property
+    def _github(self) -> GitHub:
+        return gitops_client(self.gitops)
+
+
+def _tell(whose: str, mount: str, made: Mapping[str, Sequence[str]], *, dry_run: bool) -> None:
+    for path, names in made.items():
+        say(f"{whose}: Vault {mount}/{path}: {', '.join(sorted(names))} {'would be made' if dry_run else 'made'}")
+    if not made:
+        say(f"{whose}: Vault holds everything")
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _problems(check: Callable[[], object]) -> tuple[str, ...]:
+    try:
+        check()
+    except ConfigError as error:
+        return error.problems
+    return ()

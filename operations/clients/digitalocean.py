@@ -1,0 +1,66 @@
+"""DigitalOcean's API, for what OpenTofu does not do. Paths: digitalocean/openapi, as in the provider v2.71.0."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+from constructs_lib.base.errors import ConfigError
+from operations.clients.http import TIMEOUT_SECONDS, session
+
+PAGE_SIZE = 200
+
+Resource = dict[str, Any]
+
+
+class DigitalOcean:
+    """An account. `DIGITALOCEAN_API_URL` names another address, as it does for the provider."""
+
+    def __init__(self, token: str) -> None:
+        self._http = session(token)
+        self._url = os.environ.get("DIGITALOCEAN_API_URL", "https://api.digitalocean.com").rstrip("/")
+
+    def list(self, path: str, key: str) -> Iterator[Resource]:
+        """Yield everything that a list such as `/v2/vpcs` has under `key`, page by page."""
+        page = 1
+        while True:
+            answer = self.get(path, page=page, per_page=PAGE_SIZE)
+            yield from answer[key]
+            if not answer.get("links", {}).get("pages", {}).get("next"):
+                return
+            page += 1
+
+    def get(self, path: str, **query: Any) -> Resource:
+        """Return what is at `path`."""
+        return self._answer("GET", path, params=query).json()
+
+    def delete(self, path: str) -> None:
+        """Delete what is at `path`; what is gone already is no error."""
+        self._answer("DELETE", path, gone=True)
+
+    def cluster(self, name: str) -> Resource | None:
+        """Return the Kubernetes cluster of this name, if there is one."""
+        found = self.list("/v2/kubernetes/clusters", "kubernetes_clusters")
+        return next((cluster for cluster in found if cluster["name"] == name), None)
+
+    def _answer(self, method: str, path: str, *, gone: bool = False, **options: Any) -> requests.Response:
+        try:
+            answer = self._http.request(method, f"{self._url}{path}", timeout=TIMEOUT_SECONDS, **options)
+        except requests.RequestException:
+            raise ConfigError(f"DigitalOcean at {self._url} gives no answer; try again later") from None
+        if answer.ok or (gone and answer.status_code == 404):
+            return answer
+        if answer.status_code in {401, 403}:
+            why = f"DigitalOcean refuses {method} {path} ({answer.status_code})"
+            raise ConfigError(f"{why}; correct digitalocean_token in Vault, or its scopes (docs/how-to/bootstrap.md)")
+        raise ConfigError(f"DigitalOcean answers {answer.status_code} to {method} {path}: {_message(answer)}")
+
+
+def _message(answer: requests.Response) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer.reason

@@ -1,0 +1,216 @@
+"""OpenTofu, working on a synthesised stack. Its output is read as JSON (opentofu.org, "Machine-Readable UI")."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment.repository import StateBucket
+from operations.clients.spaces import endpoint
+from operations.clients.tofu_errors import Diagnostic, explained, in_passing
+from operations.console import say
+
+STACKS = Path("cdktf.out/stacks")
+TOLD = {"apply_start", "apply_complete", "apply_errored", "change_summary"}
+"""The messages that are progress (their text holds no value)."""
+
+Json = dict[str, Any]
+
+
+class PassingError(ConfigError):
+    """A failure that another try may not meet."""
+
+
+class Change(NamedTuple):
+    """What a plan does to one resource; `imported` says that it takes over what is there."""
+
+    address: str
+    kind: str
+    actions: tuple[str, ...]
+    after: Json
+    imported: bool
+
+    @property
+    def changes(self) -> bool:
+        """Whether applying does anything."""
+        return self.imported or self.actions not in {("no-op",), ("read",)}
+
+
+class Stack:
+    """A stack's folder below `cdktf.out`, and the variables that `tofu` gets beside `PATH` and the like."""
+
+    def __init__(self, name: str, state: StateBucket, variables: Mapping[str, str]) -> None:
+        self.name, self.state, self.folder = name, state, STACKS / name
+        if not (self.folder / "cdk.tf.json").exists():
+            raise ConfigError(f"{self.folder}: is not there; run make synth")
+        # `when_required`: Spaces does not take the newer checksums of the AWS SDK.
+        checksums = {f"AWS_{way}_CHECKSUM_{what}": "when_required" for way, what in _CHECKSUMS}
+        quiet = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+        self._environ = {**os.environ, **checksums, **quiet, **variables}
+
+    @property
+    def definition(self) -> Json:
+        """The stack's JSON."""
+        return json.loads((self.folder / "cdk.tf.json").read_bytes())
+
+    @property
+    def local_state(self) -> Path:
+        """Where a run without a bucket keeps its state."""
+        return self.folder / "terraform.tfstate"
+
+    @property
+    def lock_file(self) -> Path:
+        """The providers that `init` chose."""
+        return self.folder / ".terraform.lock.hcl"
+
+    def init(self) -> None:
+        """Connect to the bucket. Raises `ConfigError` if the state is still in the stack's folder."""
+        if self.local_state.exists():
+            raise ConfigError(f"{self.local_state}: holds state; run `python -m operations state-migrate {self.name}`")
+        self._use_bucket()
+        self._init("-reconfigure")
+
+    def migrate(self) -> None:
+        """Move the state in the stack's folder into the bucket."""
+        self._use_bucket()
+        self._init("-migrate-state", "-force-copy")
+        for path in self.folder.glob("terraform.tfstate*"):
+            path.unlink()
+
+    def plan(self, file: Path, *, destroy: bool = False, lock: bool = True) -> list[Change]:
+        """Write a plan, which OpenTofu encrypts, and return what it changes."""
+        self._run("plan", f"-out={file.absolute()}", f"-lock={json.dumps(lock)}", *(["-destroy"] if destroy else []))
+        shown = self._ask("show", "-json", str(file.absolute()))
+        changes = (_change(item) for item in shown.get("resource_changes", []) if item["mode"] == "managed")
+        return [change for change in changes if change.changes]
+
+    def plan_without_state(self, file: Path) -> list[Change]:
+        """Plan as if nothing existed: there is no bucket yet. The plan is only to be read."""
+        self._use({"local": {"path": ".unused.tfstate"}})
+        self._init("-reconfigure")
+        return self.plan(file)
+
+    def describe(self, file: Path) -> str:
+        """Return a plan as OpenTofu prints it for people, without the values of secrets."""
+        return self._output("show", "-no-color", str(file.absolute()))
+
+    def apply(self, file: Path) -> None:
+        """Apply exactly this plan."""
+        self._run("apply", str(file.absolute()))
+
+    def resources(self) -> list[Json]:
+        """Return the resources in the state, with their values: they may hold secrets."""
+        values = self._ask("show", "-json").get("values", {})
+        return values.get("root_module", {}).get("resources", [])
+
+    @contextmanager
+    def imports(self, found: Mapping[str, str]) -> Generator[None]:
+        """Let plans take over what is there already: an import block for each address."""
+        file = self.folder / "adopt.tf.json"
+        file.write_text(json.dumps({"import": [{"to": address, "id": id_} for address, id_ in found.items()]}))
+        try:
+            yield
+        finally:
+            file.unlink()
+
+    def _use_bucket(self) -> None:
+        """Keep the state in the bucket, whose address may not be that of its region."""
+        block = {**self.definition["terraform"]["backend"]["s3"], "endpoints": {"s3": endpoint(self.state)}}
+        self._use(None if endpoint(self.state) == self.state.endpoint else {"s3": block})
+
+    def _use(self, backend: Json | None) -> None:
+        """Use another backend than the stack's JSON says, or that one."""
+        file = self.folder / "backend_override.tf.json"
+        if backend is None:
+            file.unlink(missing_ok=True)
+        else:
+            file.write_text(json.dumps({"terraform": {"backend": backend}}))
+
+    @retry(
+        retry=retry_if_exception_type(PassingError),
+        stop=stop_after_attempt(4),
+        wait=wait_exponential(max=30),
+        reraise=True,
+    )
+    def _init(self, *options: str) -> None:
+        self._run("init", *options)
+
+    def _run(self, command: str, *arguments: str) -> None:
+        """Run `tofu` and tell its progress. An interrupt gives it the time to save its state."""
+        with self._started(command, "-json", *arguments) as process:
+            problems: list[Diagnostic] = []
+            try:
+                for line in process.stdout or ():
+                    problems += _told(self.name, line)
+                process.wait()
+            except KeyboardInterrupt:
+                say(f"{self.name}: stopping OpenTofu, which saves its state first")
+                process.send_signal(signal.SIGINT)
+                process.communicate()
+                raise
+        if process.returncode:
+            raise self._failure(problems, command)
+
+    def _failure(self, problems: list[Diagnostic], command: str) -> ConfigError:
+        kind = PassingError if any(map(in_passing, problems)) else ConfigError
+        told = [explained(self.name, str(self.folder), problem) for problem in problems]
+        return kind(*told or [f"{self.name}: tofu {command} failed without a word; run it in {self.folder}"])
+
+    def _ask(self, *arguments: str) -> Json:
+        return json.loads(self._output(*arguments))
+
+    def _output(self, *arguments: str) -> str:
+        with self._started(*arguments, stderr=subprocess.PIPE) as process:
+            printed, errors = process.communicate()
+        if process.returncode:
+            raise ConfigError(explained(self.name, str(self.folder), Diagnostic(" ".join(errors.split()), "")))
+        return printed
+
+    def _started(self, *arguments: str, stderr: int = subprocess.STDOUT) -> subprocess.Popen[str]:
+        tofu = shutil.which("tofu")
+        if tofu is None:
+            raise ConfigError("tofu: is not installed; install OpenTofu 1.11 or newer")
+        return subprocess.Popen(  # noqa: S603
+            [tofu, *arguments],
+            cwd=self.folder,
+            env=self._environ,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            # A terminal's Ctrl-C must reach OpenTofu once: a second one makes it drop its state.
+            start_new_session=True,
+        )
+
+
+_CHECKSUMS = (("REQUEST", "CALCULATION"), ("RESPONSE", "VALIDATION"))
+
+
+def _told(name: str, line: str) -> list[Diagnostic]:
+    """Print a message of OpenTofu if it is progress, and return the error in it, if it is one."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return []
+    if message.get("type") in TOLD and message.get("hook", {}).get("action") != "read":
+        say(f"{name}: {message['@message']}")
+    diagnostic = message.get("diagnostic", {})
+    if diagnostic.get("severity") != "error":
+        return []
+    return [Diagnostic(diagnostic["summary"], diagnostic.get("detail", ""))]
+
+
+def _change(item: Json) -> Change:
+    change = item["change"]
+    return Change(
+        item["address"], item["type"], tuple(change["actions"]), change.get("after") or {}, "importing" in change
+    )

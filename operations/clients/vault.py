@@ -1,0 +1,137 @@
+"""Vault's KV engine (version 2), as a workflow or an engineer sees it.
+
+A workflow logs in with the token that GitHub signs for its job (docs.github.com, "Configuring OpenID Connect in
+HashiCorp Vault"); elsewhere `VAULT_TOKEN` is used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import hvac
+import requests
+from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultDown, VaultError
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment.vault import VaultServer
+from operations.clients.http import TIMEOUT_SECONDS, ca_file, session
+from operations.console import mask
+
+REQUEST_URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
+REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105 - the name of a variable
+
+
+class Secrets:
+    """The entries of one KV mount."""
+
+    def __init__(self, client: hvac.Client, server: VaultServer, mount: str) -> None:
+        self._kv = client.secrets.kv.v2
+        self._server, self.mount = server, mount
+
+    def read(self, path: str) -> dict[str, str]:
+        """Return the properties of an entry; none if there is no such entry. Every value is masked in a job's log."""
+        return self._versioned(path)[0]
+
+    def add(self, path: str, wanted: Mapping[str, Callable[[], str]]) -> tuple[str, ...]:
+        """Make the properties that an entry has not got, and return their names.
+
+        Two runs at once cannot both write: the second one finds another version than it read, and looks again.
+        """
+        held, version = self._versioned(path)
+        made = {name: make() for name, make in wanted.items() if name not in held}
+        if not made or self._write(path, held | made, version):
+            return tuple(made)
+        return self.add(path, wanted)
+
+    def put(self, path: str, values: Mapping[str, str]) -> bool:
+        """Give properties of an entry these values, and say whether that changed anything."""
+        held, version = self._versioned(path)
+        if held.items() >= values.items():
+            return False
+        return self._write(path, {**held, **values}, version) or self.put(path, values)
+
+    def _versioned(self, path: str) -> tuple[dict[str, str], int]:
+        with _told(self._server, f"{self.mount}/{path}"):
+            try:
+                answer = self._kv.read_secret_version(path, mount_point=self.mount, raise_on_deleted_version=False)
+            except InvalidPath:
+                return {}, 0
+        data = answer["data"]
+        held = {str(name): str(value) for name, value in (data["data"] or {}).items()}
+        for value in held.values():
+            mask(value)
+        return held, data["metadata"]["version"]
+
+    def _write(self, path: str, data: dict[str, str], version: int) -> bool:
+        for value in data.values():
+            mask(value)
+        with _told(self._server, f"{self.mount}/{path}"):
+            try:
+                self._kv.create_or_update_secret(path, data, cas=version, mount_point=self.mount)
+            except InvalidRequest as error:
+                if "check-and-set" in str(error):
+                    return False
+                raise
+        return True
+
+
+_tokens: dict[tuple[str, str, str], str] = {}
+"""One login for each server, method and role."""
+
+
+def open_vault(server: VaultServer, mount: str) -> Secrets:
+    """Log in and return the entries of a mount. Raises `ConfigError` with what has to be fixed."""
+    verify = True if server.ca_bundle is None else ca_file(server.ca_bundle)
+    http = session(repeated=(429, 500, 502, 504))  # 503 says that Vault is sealed
+    http.verify = verify
+    client = hvac.Client(url=server.address, session=http, verify=verify, timeout=TIMEOUT_SECONDS)
+    key = (server.address, server.ci.mount, server.ci.role)
+    if key not in _tokens:
+        with _told(server, f"auth/{server.ci.mount}/login"):
+            _tokens[key] = _login(client, server)
+        mask(_tokens[key])
+    client.token = _tokens[key]
+    return Secrets(client, server, mount)
+
+
+def _login(client: hvac.Client, server: VaultServer) -> str:
+    if os.environ.get(REQUEST_URL):
+        login: Any = client.auth.jwt.jwt_login(server.ci.role, _id_token(server.address), path=server.ci.mount)
+        return login["auth"]["client_token"]
+    token = os.environ.get("VAULT_TOKEN")
+    if not token:
+        raise ConfigError("VAULT_TOKEN: is not set; log in to Vault, or give the job the permission id-token: write")
+    return token
+
+
+def _id_token(audience: str) -> str:
+    """Return the token by which GitHub vouches for this job to `audience`."""
+    with session(os.environ[REQUEST_TOKEN]) as http:
+        answer = http.get(os.environ[REQUEST_URL], params={"audience": audience}, timeout=TIMEOUT_SECONDS)
+    if not answer.ok:
+        raise ConfigError(f"GitHub gives this job no OpenID Connect token ({answer.status_code}); run the job again")
+    token = answer.json()["value"]
+    mask(token)
+    return token
+
+
+@contextmanager
+def _told(server: VaultServer, what: str) -> Generator[None]:
+    """Turn what Vault answers into a sentence. None of them holds a value."""
+    try:
+        yield
+    except VaultDown:
+        raise ConfigError(f"Vault at {server.address} is sealed or not initialised; unseal it") from None
+    except (Forbidden, Unauthorized):
+        role = f"role {server.ci.role}" if os.environ.get(REQUEST_URL) else "VAULT_TOKEN"
+        raise ConfigError(f"Vault at {server.address} forbids {what} to {role}; correct its policy") from None
+    except InvalidRequest as error:
+        raise ConfigError(f"Vault at {server.address} refuses {what}: {error.errors or error}") from None
+    except VaultError as error:
+        raise ConfigError(f"Vault at {server.address} failed at {what}: {type(error).__name__}; try again") from None
+    except requests.RequestException as error:
+        why = "its certificate is not trusted" if isinstance(error, requests.exceptions.SSLError) else "no answer"
+        raise ConfigError(f"Vault at {server.address} cannot be reached ({why}); check vault.address") from None

@@ -1,0 +1,116 @@
+"""Taking over what is there already.
+
+A run that was killed can leave things that no state knows. What a plan would create is therefore looked up by its
+name first; what is found is imported, and the plan that people read says so. Import ids: the documentation of the
+providers digitalocean 2.71.0 and github 6.9.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from constructs_lib.base.bucket import Bucket
+from operations.clients.digitalocean import DigitalOcean
+from operations.clients.github import GitHub
+from operations.clients.spaces import Spaces
+from operations.clients.tofu import Change, Json, Stack
+from operations.console import say
+
+Lookup = Callable[[Json], str | None]
+"""Returns the import id of what a resource would make, if that is there."""
+
+ROUNDS = 3
+"""Some names are only known once another resource was found: a node pool needs its cluster."""
+
+
+def plan_with_adoption(stack: Stack, file: Path, lookups: dict[str, Lookup], *, lock: bool = True) -> list[Change]:
+    """Plan a stack, taking over what is there, and return the plan's changes."""
+    adopted: dict[str, str] = {}
+    changes = stack.plan(file, lock=lock)
+    for _ in range(ROUNDS):
+        found = dict(_found(changes, lookups))
+        if not found.keys() - adopted.keys():
+            break
+        adopted |= found
+        with stack.imports(adopted):
+            changes = stack.plan(file, lock=lock)
+    return changes
+
+
+def _found(changes: list[Change], lookups: dict[str, Lookup]) -> Iterator[tuple[str, str]]:
+    for change in changes:
+        lookup = lookups.get(change.kind)
+        if change.actions == ("create",) and lookup is not None:
+            id_ = lookup(change.after)
+            if id_ is not None:
+                yield change.address, id_
+
+
+def remove_lost_keys(stack: Stack, api: DigitalOcean) -> None:
+    """Remove Spaces keys that a killed run made: no state has their secret, and nobody can read it again."""
+    wanted = stack.definition["resource"].get("digitalocean_spaces_key", {})
+    names = {key["name"] for key in wanted.values()}
+    kept = {item["values"].get("access_key") for item in stack.resources() if item["type"] == "digitalocean_spaces_key"}
+    for key in list(api.list("/v2/spaces/keys", "keys")) if names else ():
+        if key["name"] in names and key["access_key"] not in kept:
+            say(f"Spaces key {key['name']}: removed one that a killed run left")
+            api.delete(f"/v2/spaces/keys/{key['access_key']}")
+
+
+def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:
+    """Return how the resources of the state and cluster stacks are found."""
+
+    def named(path: str, key: str) -> Lookup:
+        return lambda after: next((item["id"] for item in api.list(path, key) if item["name"] == after["name"]), None)
+
+    def bucket(after: Json) -> str | None:
+        wanted = Bucket(bucket=after["name"], region=after["region"])
+        return f"{wanted.region},{wanted.bucket}" if spaces.exists(wanted) else None
+
+    def node_pool(after: Json) -> str | None:
+        clusters = api.list("/v2/kubernetes/clusters", "kubernetes_clusters")
+        own = (cluster["node_pools"] for cluster in clusters if cluster["id"] == after.get("cluster_id"))
+        pools = (pool for found in own for pool in found)
+        return next((pool["id"] for pool in pools if pool["name"] == after["name"]), None)
+
+    return {
+        "digitalocean_spaces_bucket": bucket,
+        "digitalocean_vpc": named("/v2/vpcs", "vpcs"),
+        "digitalocean_project": named("/v2/projects", "projects"),
+        "digitalocean_kubernetes_cluster": named("/v2/kubernetes/clusters", "kubernetes_clusters"),
+        "digitalocean_kubernetes_node_pool": node_pool,
+    }
+
+
+def in_github(github: GitHub, organisation: str) -> dict[str, Lookup]:
+    """Return how the resources of the GitOps repository's stack are found."""
+
+    def found(repository: str, path: str, key: str, wanted: str) -> Json | None:
+        items = github.items(f"/repos/{organisation}/{repository}{path}")
+        return next((item for item in items if item[key] == wanted), None)
+
+    def numbered(path: str, key: str) -> Lookup:
+        def look(after: Json) -> str | None:
+            item = found(after["repository"], path, key, after[key])
+            return None if item is None else f"{after['repository']}:{item['id']}"
+
+        return look
+
+    def in_environment(path: str, key: str, argument: str, identity: str) -> Lookup:
+        def look(after: Json) -> str | None:
+            place = (after["repository"], after["environment"])
+            item = found(place[0], f"/environments/{place[1]}/{path}", key, after[argument])
+            return None if item is None else ":".join((*place, str(item[identity])))
+
+        return look
+
+    return {
+        "github_repository": lambda after: after["name"] if github.exists(f"{organisation}/{after['name']}") else None,
+        "github_repository_ruleset": numbered("/rulesets", "name"),
+        "github_repository_deploy_key": numbered("/keys", "title"),
+        "github_repository_environment_deployment_policy": in_environment(
+            "deployment-branch-policies", "name", "branch_pattern", "id"
+        ),
+        "github_actions_environment_variable": in_environment("variables", "name", "variable_name", "name"),
+    }

@@ -1,0 +1,39 @@
+"""Plans, as Markdown that a reviewer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from operations.clients.tofu import Change
+from operations.provisioning.provision import Plans, Reading
+
+LONGEST = 100_000
+"""Characters of one plan that are shown; a summary of GitHub Actions takes 1 MiB."""
+
+
+def plans_markdown(plans: Plans, readings: Sequence[Reading]) -> str:
+    """Return what a stage's plans change."""
+    what = "Destroying" if plans.destroy else "Provisioning"
+    lines = [f"## {what} {plans.environment}: {plans.stage}", "", *readings_markdown(readings)]
+    lines += [f"- **{name}** is planned once the cluster is there." for name in plans.waiting]
+    return "\n".join(lines)
+
+
+def readings_markdown(readings: Sequence[Reading]) -> Iterator[str]:
+    """Yield a table of counts, and each plan as OpenTofu prints it, folded."""
+    yield "| stack | add | change | replace | destroy | take over |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
+    for reading in readings:
+        yield f"| {reading.stack} | {' | '.join(map(str, _counts(reading.changes)))} |"
+    for reading in readings:
+        if reading.changes:
+            yield from ("", "<details>", f"<summary><b>{reading.stack}</b></summary>", "", "```text")
+            yield reading.text.strip()[:LONGEST].replace("```", "'''")
+            yield from ("```", "", "</details>")
+
+
+def _counts(changes: Sequence[Change]) -> tuple[int, int, int, int, int]:
+    actions = [change.actions for change in changes]
+    replaced = sum(len(action) == 2 for action in actions)
+    imported = sum(change.imported for change in changes)
+    return actions.count(("create",)), actions.count(("update",)), replaced, actions.count(("delete",)), imported

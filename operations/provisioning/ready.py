@@ -1,0 +1,109 @@
+"""Waiting until Flux has brought an environment up."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from kubernetes import client as kubernetes
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment import Environment
+from operations.clients.digitalocean import DigitalOcean
+from operations.clients.http import ca_file
+from operations.console import say, step
+from operations.secrets.credentials import credentials_of
+
+ROOT = "flux-system"
+APPS = "apps"
+"""The tier of the application teams: it is reported, and nobody waits for it."""
+
+KINDS = (
+    ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization"),
+    ("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease"),
+    ("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository"),
+)
+"""What tells of the platform's state (fluxcd/flux2 v2.9.4)."""
+
+CREDENTIALS_SECONDS = 3600
+
+
+def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float) -> None:
+    """Wait until the environment's root and all its tiers are Ready, telling every change of what is not.
+
+    Raises `ConfigError` with what is not Ready when the time is up.
+    """
+    until = time.monotonic() + timeout_seconds
+    api = _connect(env)
+    waiting: list[str] = []
+    with step(f"{env.name}: wait for Flux"):
+        while True:
+            found = _not_ready(api)
+            for line in found:
+                if line not in waiting:
+                    say(f"{env.name}: {line}")
+            waiting = found
+            if not any(_counts(line) for line in waiting):
+                break
+            if time.monotonic() > until:
+                late = (line for line in waiting if _counts(line))
+                raise ConfigError(*(f"{env.name}: not Ready after {timeout_seconds:.0f} s: {line}" for line in late))
+            time.sleep(poll_seconds)
+    say(f"{env.name}: Flux is Ready")
+
+
+def _counts(line: str) -> bool:
+    return not line.startswith(f"Kustomization {ROOT}/{APPS}:")
+
+
+def _connect(env: Environment) -> kubernetes.CustomObjectsApi:
+    """Return a client of the environment's cluster, with credentials of its own that expire soon."""
+    api = DigitalOcean(credentials_of(env).digitalocean_token)
+    cluster = api.cluster(env.cluster.name)
+    if cluster is None:
+        raise ConfigError(f"DigitalOcean has no cluster {env.cluster.name}; provision {env.name} first")
+    given = api.get(f"/v2/kubernetes/clusters/{cluster['id']}/credentials", expiry_seconds=CREDENTIALS_SECONDS)
+    settings = kubernetes.Configuration(host=given["server"], api_key={"authorization": f"Bearer {given['token']}"})
+    settings.ssl_ca_cert = ca_file(base64.b64decode(given["certificate_authority_data"]).decode())
+    return kubernetes.CustomObjectsApi(kubernetes.ApiClient(settings))
+
+
+def _not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:
+    """Return a line for each object that is not Ready; an API server that does not answer is one too."""
+    try:
+        return sorted(_lines(api))
+    except ApiException as error:
+        if error.status in {401, 403}:
+            raise ConfigError(f"the cluster refuses its credentials ({error.reason}); run this again") from None
+        return [f"API server: answers {error.status}"]
+    except HTTPError as error:
+        return [f"API server: no answer ({type(error).__name__}); is this address among those that may reach it?"]
+
+
+def _lines(api: kubernetes.CustomObjectsApi) -> Iterator[str]:
+    root = False
+    for group, version, plural, kind in KINDS:
+        answer: Any = api.list_cluster_custom_object(group, version, plural)
+        for item in answer["items"]:
+            name = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
+            root = root or (kind, name) == ("Kustomization", f"{ROOT}/{ROOT}")
+            why = _why_not(item)
+            if why is not None:
+                yield f"{kind} {name}: {why}"
+    if not root:
+        yield f"Kustomization {ROOT}/{ROOT}: is not there yet"
+
+
+def _why_not(item: dict[str, Any]) -> str | None:
+    """Return why an object is not Ready; nothing if it is, or if somebody suspended it."""
+    if item["spec"].get("suspend"):
+        return None
+    status = item.get("status", {})
+    ready = next((found for found in status.get("conditions", []) if found["type"] == "Ready"), None)
+    if ready is None or status.get("observedGeneration") != item["metadata"]["generation"]:
+        return "is being reconciled"
+    return None if ready["status"] == "True" else " ".join(str(ready.get("message", "")).split()) or "is not Ready"

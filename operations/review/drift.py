@@ -1,0 +1,39 @@
+"""Whether what runs still is what the environment files say: one issue for each environment in which it is not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from constructs_lib.environment import Environment
+from operations.bootstrap.layout import broken_layout
+from operations.clients.github import GitHub
+from operations.provisioning.plan_report import readings_markdown
+from operations.provisioning.provision import Provisioner, Reading
+
+
+def find_drift(env: Environment, environments: Sequence[Environment], github: GitHub) -> str | None:
+    """Return what differs in an environment as Markdown, or nothing. Nothing is locked and nothing is written."""
+    with tempfile.TemporaryDirectory(prefix="drift-") as folder:
+        readings = Provisioner(env).drift(Path(folder))
+    repository = github.repository(env.gitops.full_name)
+    files = broken_layout(github, repository, environments, [env])
+    return to_markdown(env, readings, files) if readings or files else None
+
+
+def to_markdown(env: Environment, readings: Sequence[Reading], files: Sequence[str]) -> str:
+    """Return the text of the issue."""
+    lines = [marker(env), f"Environment **{env.name}** differs from `environments/{env.name}.yaml`.", ""]
+    if readings:
+        lines += ["## OpenTofu", "", *readings_markdown(readings), ""]
+    if files:
+        lines += [f"## {env.gitops.full_name}", "", "These files are not as they are rendered:", ""]
+        lines += [f"- `{file}`" for file in files]
+    lines += ["", "Apply what is meant, or change the file. This issue closes itself once nothing differs."]
+    return "\n".join(lines)
+
+
+def marker(env: Environment) -> str:
+    """Return what tells the issue of an environment from all others."""
+    return f"<!-- drift:{env.name} -->"

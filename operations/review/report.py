@@ -1,0 +1,166 @@
+"""What a change of this repository does: stacks, rendered objects and policies, as Markdown for a pull request."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from constructs_lib.base.errors import ConfigError
+from gitops_render.check.model import Finding
+from gitops_render.diff import Difference, Field, fields
+from gitops_render.diff_output import field_markdown, to_markdown
+
+MARKER = "<!-- synth-and-diff -->"
+REPLACING: dict[str, frozenset[str]] = {
+    "digitalocean_kubernetes_cluster": frozenset(
+        {"region", "vpc_uuid", "cluster_subnet", "service_subnet", "node_pool.size"}
+    ),
+    "digitalocean_kubernetes_node_pool": frozenset({"cluster_id", "size"}),
+    "digitalocean_project_resources": frozenset({"project"}),
+    "digitalocean_spaces_bucket": frozenset({"region"}),
+    "digitalocean_tag": frozenset({"name"}),
+    "digitalocean_vpc": frozenset({"ip_range", "region"}),
+    "github_actions_environment_variable": frozenset({"environment", "variable_name"}),
+    "github_actions_secret": frozenset({"encrypted_value", "repository", "secret_name"}),
+    "github_repository_deploy_key": frozenset({"key", "read_only", "repository", "title"}),
+    "github_repository_environment": frozenset({"environment", "repository"}),
+    "github_repository_environment_deployment_policy": frozenset({"environment", "repository"}),
+    "helm_release": frozenset({"name", "namespace"}),
+    "kubernetes_config_map_v1": frozenset({"metadata.name", "metadata.namespace"}),
+    "kubernetes_namespace_v1": frozenset({"metadata.name"}),
+    "kubernetes_secret_v1": frozenset({"metadata.name", "metadata.namespace", "type"}),
+}
+"""Fields whose change makes OpenTofu replace the resource: `ForceNew` in the sources of the pinned providers."""
+
+KNOWN_LATER = "(known after apply)"
+
+Key = tuple[str, str]
+"""A stack and an address in it."""
+
+ACTIONS = ("added", "changed", "replaced", "destroyed")
+
+
+class StackChange(NamedTuple):
+    """How one resource of a stack differs between two syntheses."""
+
+    stack: str
+    address: str
+    action: str
+    fields: tuple[Field, ...] = ()
+
+
+def stack_changes(old: Path, new: Path) -> list[StackChange]:
+    """Return how the resources below `new/stacks` differ from those below `old/stacks`, by stack and address.
+
+    A resource is replaced too if one of its replacing fields holds the id of one that is.
+    """
+    before, after = _resources(old), _resources(new)
+    keys = sorted({*before, *after})
+    changes = {key: change for key in keys if (change := _change(*key, before.get(key), after.get(key)))}
+    while more := dict(_carried_along(changes, before, after)):
+        changes |= more
+    return [changes[key] for key in keys if key in changes]
+
+
+def _change(stack: str, address: str, old: Any, new: Any) -> StackChange | None:
+    if old == new:
+        return None
+    if old is None or new is None:
+        return StackChange(stack, address, "added" if old is None else "destroyed")
+    found = tuple(fields(old, new))
+    replaced = any(_replaces(address, field.path) for field in found)
+    return StackChange(stack, address, "replaced" if replaced else "changed", found)
+
+
+def _carried_along(
+    changes: Mapping[Key, StackChange], before: Mapping[Key, Any], after: Mapping[Key, Any]
+) -> Iterator[tuple[Key, StackChange]]:
+    """Yield what is replaced since a field that replaces it holds the id of something replaced."""
+    replaced = {(key[0], f"${{{key[1]}.id}}") for key, change in changes.items() if change.action == "replaced"}
+    for key in before.keys() & after.keys():
+        change = changes.get(key, StackChange(*key, "changed"))
+        held = tuple(fields({}, after[key])) if change.action == "changed" else ()
+        new = tuple(
+            Field(field.path, field.new, KNOWN_LATER)
+            for field in held
+            if _replaces(key[1], field.path) and (key[0], field.new) in replaced
+        )
+        if new:
+            yield key, change._replace(action="replaced", fields=(*change.fields, *new))
+
+
+def _replaces(address: str, path: str) -> bool:
+    names = REPLACING.get(address.partition(".")[0], frozenset())
+    return any(path == name or path.startswith(f"{name}.") for name in names)
+
+
+def _resources(folder: Path) -> dict[Key, Any]:
+    paths = sorted(folder.glob("stacks/*/cdk.tf.json"))
+    if not paths:
+        raise ConfigError(f"{folder}: holds no stack; synthesise them first")
+    return {
+        (path.parent.name, f"{kind}.{name}"): {key: value for key, value in resource.items() if key != "//"}
+        for path in paths
+        for kind, named in json.loads(path.read_bytes()).get("resource", {}).items()
+        for name, resource in named.items()
+    }
+
+
+def to_report(
+    changes: Sequence[StackChange], objects: Sequence[Difference], findings: Sequence[Finding], note: str = ""
+) -> str:
+    """Return the pull request's comment."""
+    lines = [MARKER, "## What this change does", ""]
+    lines += [f"> {note}", ""] if note else []
+    lines += ["### OpenTofu", "", *_stacks(changes), "", "### Rendered objects", "", to_markdown(objects).rstrip(), ""]
+    lines += ["### Policies", "", *_policies(findings)]
+    return "\n".join(lines) + "\n"
+
+
+def _stacks(changes: Sequence[StackChange]) -> Iterator[str]:
+    if not changes:
+        yield "No stack changes."
+        return
+    yield "| stack | added | changed | replaced | destroyed |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    names = sorted({change.stack for change in changes})
+    for name in names:
+        actions = [change.action for change in changes if change.stack == name]
+        yield f"| {name} | {' | '.join(str(actions.count(action)) for action in ACTIONS)} |"
+    for name in names:
+        found = [change for change in changes if change.stack == name]
+        yield from ("", "<details>", f"<summary><b>{name}</b>: {len(found)} resources</summary>", "")
+        for change in found:
+            mark = "**" if change.action in {"replaced", "destroyed"} else ""
+            yield f"- {mark}{change.action}{mark} <code>{escape(change.address)}</code>"
+            yield from (f"  - {field_markdown(field)}" for field in change.fields)
+        yield from ("", "</details>")
+
+
+def _policies(findings: Sequence[Finding]) -> Iterator[str]:
+    if not findings:
+        yield "Every policy is kept."
+        return
+    yield "| policy | file | object | what | fix |"
+    yield "| --- | --- | --- | --- | --- |"
+    for found in findings:
+        cells = (found.policy, found.file, found.object, found.message, found.fix)
+        yield f"| {' | '.join(escape(cell).replace('|', '&#124;') for cell in cells)} |"
+
+
+def build(folder: Path) -> str | None:
+    """Synthesise and render the checkout in `folder` with its own code, and return why that failed, if it did."""
+    environ = {**os.environ, "PYTHONPATH": str(folder.absolute())}
+    for command in (["main.py"], ["-m", "gitops_render", "render", "--output", "gitops.out"]):
+        result = subprocess.run(  # noqa: S603
+            [sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True, check=False
+        )
+        if result.returncode:
+            return " ".join(result.stderr.strip().splitlines()[-1:]) or f"exit code {result.returncode}"
+    return None

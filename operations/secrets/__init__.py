@@ -1,0 +1,1 @@
+"""What Vault holds, who brings it and who may ask for it."""

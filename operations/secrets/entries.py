@@ -1,0 +1,172 @@
+"""What Vault has to hold for an environment: what is made here when it is missing, and what a person has to bring.
+
+The list comes from the environment itself: its ExternalSecrets name every entry that the cluster will ask for.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyrage
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_ssh_private_key,
+)
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment import Environment
+from constructs_lib.environment.vault import AppRoleAuth
+from operations.clients.vault import Secrets
+from operations.secrets.credentials import Credentials, missing, secrets_of
+
+DEPLOY_KEY = "deploy_key"
+AGE_KEY = "age_key"
+PASSPHRASE = "state_passphrase"  # noqa: S105 - a name
+SECRET_ID = "vault_secret_id"  # noqa: S105 - a name
+
+_Identity: Any = pyrage.x25519.Identity  # pyright: ignore[reportAttributeAccessIssue] - the package has no types
+_IdentityError: type[Exception] = pyrage.IdentityError  # pyright: ignore[reportAttributeAccessIssue]
+
+Makers = dict[str, Callable[[], str]]
+"""How each property of an entry is made."""
+
+
+def ensure_entries(env: Environment) -> dict[str, tuple[str, ...]]:
+    """Make what is missing in Vault and can be made, and return the properties that were made, by path.
+
+    Raises `ConfigError`, with nothing written, for each property that a person has to bring.
+    """
+    held = secrets_of(env)
+    _refuse_missing(env, held)
+    made = {path: held.add(path, makers) for path, makers in _makers(env).items()}
+    _refuse_other_age_key(env, held)
+    return {path: names for path, names in made.items() if names}
+
+
+def missing_entries(env: Environment) -> dict[str, tuple[str, ...]]:
+    """Return what `ensure_entries` would make. Raises `ConfigError` as it does."""
+    held = secrets_of(env)
+    _refuse_missing(env, held)
+    lacking = {path: tuple(makers.keys() - held.read(path).keys()) for path, makers in _makers(env).items()}
+    return {path: names for path, names in lacking.items() if names}
+
+
+def wanted_entries(env: Environment) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    """Return the properties that are made here and those that a person has to bring, both by path."""
+    return {path: tuple(makers) for path, makers in _makers(env).items()}, dict(_brought(env))
+
+
+def public_deploy_key(env: Environment) -> str:
+    """Return the public half of the deploy key that Vault holds, in OpenSSH form."""
+    return public_half(private_deploy_key(env), f"{env.vault.kv.mount}/{env.vault.kv.flux}")
+
+
+def private_deploy_key(env: Environment) -> str:
+    """Return the private half, in OpenSSH's PEM form. Raises `ConfigError` if Vault holds none."""
+    key = secrets_of(env).read(env.vault.kv.flux).get(DEPLOY_KEY)
+    if key is None:
+        where = f"Vault {env.vault.kv.mount}/{env.vault.kv.flux}"
+        raise ConfigError(f"{where}: {DEPLOY_KEY}: is missing; run `python -m operations bootstrap secrets`")
+    return key
+
+
+def public_half(private: str, where: str) -> str:
+    """Return the public half of an ed25519 key in OpenSSH form. Raises `ConfigError` if it is no such key."""
+    try:
+        key = load_ssh_private_key(private.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigError(
+            f"Vault {where}: {DEPLOY_KEY}: is no OpenSSH private key; remove it to have one made"
+        ) from None
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+def _refuse_missing(env: Environment, held: Secrets) -> None:
+    problems = [problem for path, names in _brought(env) for problem in missing(held, path, names)]
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _asked_for(env: Environment) -> Iterator[tuple[str, str]]:
+    """Yield the path and property of each entry that an ExternalSecret of the environment reads."""
+    for layer in env.layers:
+        for item in layer.objects:
+            if isinstance(item, dict) and item["kind"] == "ExternalSecret":
+                yield from ((data["remoteRef"]["key"], data["remoteRef"]["property"]) for data in item["spec"]["data"])
+
+
+def _makers(env: Environment) -> dict[str, Makers]:
+    """Return what can be made, by path."""
+    found: dict[str, Makers] = {
+        env.vault.kv.provisioning: {PASSPHRASE: new_password},
+        env.vault.kv.flux: {DEPLOY_KEY: _deploy_key},
+    }
+    for path, name in _asked_for(env):
+        maker = _maker(path, name)
+        if maker is not None:
+            found.setdefault(path, {})[name] = maker
+    return found
+
+
+def _maker(path: str, name: str) -> Callable[[], str] | None:
+    """Return how a property is made; nothing for one that somebody else has to give."""
+    match path.rpartition("/")[2], name:
+        case _, "age_key":
+            return _age_key
+        case _, "username":
+            return lambda: "admin"
+        case (_, "password") | ("influxdb", "token"):
+            return new_password
+        case _:
+            return None
+
+
+def _brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what a person has to bring, by path; the keys of buckets come from the state stack."""
+    provisioning = [name for name in Credentials.names() if name != PASSPHRASE]
+    if isinstance(env.vault.auth, AppRoleAuth):
+        provisioning.append(SECRET_ID)
+    yield env.vault.kv.provisioning, tuple(provisioning)
+    given = {f"{env.vault.kv.platform}/{part}" for part in ("backups", "traces")}
+    for path, name in sorted(set(_asked_for(env))):
+        if path not in given and _maker(path, name) is None:
+            yield path, (name,)
+
+
+def _refuse_other_age_key(env: Environment, held: Secrets) -> None:
+    """Raise `ConfigError` if sealed secrets would be encrypted for another key than the one the cluster has."""
+    if env.sops_recipient is None:
+        return
+    where = f"Vault {env.vault.kv.mount}/{env.vault.kv.flux}: {AGE_KEY}"
+    if age_recipient(held.read(env.vault.kv.flux)[AGE_KEY], where) != env.sops_recipient:
+        raise ConfigError(f"{where}: is not the private half of sops_recipient in environments/{env.name}.yaml")
+
+
+def age_recipient(key: str, where: str) -> str:
+    """Return the public half of an age key. Raises `ConfigError` if it is none."""
+    lines = [line for line in key.splitlines() if line and not line.startswith("#")]
+    try:
+        return str(_Identity.from_str("".join(lines)).to_public())
+    except _IdentityError:
+        raise ConfigError(f"{where}: is no age key; make one with age-keygen") from None
+
+
+def new_password() -> str:
+    """Return a random password of 256 bits."""
+    return secrets.token_urlsafe(32)
+
+
+def _age_key() -> str:
+    return str(_Identity.generate())
+
+
+def _deploy_key() -> str:
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()

@@ -1,0 +1,147 @@
+"""Flux: what it follows, where it runs, and that its secrets are in no file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from constructs_lib.cloud.fluxcd import Flux
+from tests.support import Synthesised, environment, synthesised
+
+APPROLE = {"method": "approle", "mount": "approle", "role_id": "role-1"}
+ON_SYSTEM_POOL = {
+    "nodeSelector": {"pool": "system"},
+    "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+}
+
+
+def flux(file: str = "sandbox", /, **changes: Any) -> Synthesised:
+    env = environment(file, **changes)
+    return synthesised(lambda stack: Flux(stack, "flux", env=env))
+
+
+def values(stack: Synthesised, release: str) -> dict[str, Any]:
+    (text,) = stack.only("helm_release", name=release)["values"]
+    return json.loads(text)
+
+
+def test_the_instance_follows_the_environments_folder() -> None:
+    assert values(flux("staging"), "flux")["instance"]["sync"] == {
+        "name": "flux-system",
+        "kind": "GitRepository",
+        "interval": "1m",
+        "url": "ssh://git@github.com/df12-test/episodic-gitops.git",
+        "ref": "refs/heads/main",
+        "path": "clusters/staging",
+        "pullSecret": "flux-system",
+    }
+
+
+def test_the_distribution_is_exact_and_follows_no_moving_tag() -> None:
+    distribution = values(flux(), "flux")["instance"]["distribution"]
+    assert distribution == {"version": "2.9.4", "registry": "ghcr.io/fluxcd", "artifact": ""}
+
+
+def test_tenants_are_locked_down() -> None:
+    cluster = values(flux(), "flux")["instance"]["cluster"]
+    assert cluster["type"] == "kubernetes"
+    assert cluster["multitenant"] is True
+    assert cluster["tenantDefaultServiceAccount"] == "default"
+    assert cluster["networkPolicy"] is True
+
+
+@pytest.mark.parametrize(("file", "size"), [("sandbox", "small"), ("production", "medium")])
+def test_the_size_follows_the_tier(file: str, size: str) -> None:
+    assert values(flux(file), "flux")["instance"]["cluster"]["size"] == size
+
+
+def test_flux_runs_on_the_system_pool() -> None:
+    stack = flux()
+    operator = values(stack, "flux-operator")
+    assert {key: operator[key] for key in ON_SYSTEM_POOL} == ON_SYSTEM_POOL
+    (patch,) = values(stack, "flux")["instance"]["kustomize"]["patches"]
+    assert patch["target"] == {"kind": "Deployment"}
+    assert {step["op"] for step in json.loads(patch["patch"])} == {"add"}
+    applied = {step["path"].removeprefix("/spec/template/spec/"): step["value"] for step in json.loads(patch["patch"])}
+    assert applied == ON_SYSTEM_POOL
+
+
+def test_the_operator_is_critical_and_shows_no_page() -> None:
+    operator = values(flux(), "flux-operator")
+    assert operator["priorityClassName"] == "system-cluster-critical"
+    assert operator["web"] == {"enabled": False}
+    assert operator["resources"]["requests"] == {"cpu": "100m", "memory": "128Mi"}
+
+
+def test_the_release_is_done_when_flux_is_ready() -> None:
+    assert values(flux(), "flux")["healthcheck"] == {"enabled": True, "timeout": "5m", **ON_SYSTEM_POOL}
+
+
+def test_secrets_are_written_once_unless_the_revision_is_raised() -> None:
+    variable = flux().data["variable"]["secrets_revision"]
+    assert (variable["type"], variable["default"], variable["nullable"]) == ("number", 1, False)
+
+
+def test_the_instance_comes_after_what_it_needs() -> None:
+    stack = flux(vault__auth=APPROLE)
+    needed = set(stack.only("helm_release", name="flux")["depends_on"])
+    (instance,) = stack.addresses - needed
+    assert instance.startswith("helm_release.flux_instance")
+
+
+@pytest.mark.parametrize("release", ["flux", "flux-operator"])
+def test_releases_wait_and_undo_a_failed_upgrade(release: str) -> None:
+    found = flux().only("helm_release", name=release)
+    assert (found["wait"], found["atomic"], found["cleanup_on_fail"]) == (True, True, True)
+    assert found["max_history"] == 5
+    assert (found["timeout"], found["namespace"], found["create_namespace"]) == (600, "flux-system", False)
+    assert found["version"] == "0.58.1"
+    assert found["repository"] == "oci://ghcr.io/controlplaneio-fluxcd/charts"
+
+
+def test_charts_come_from_the_mirror() -> None:
+    stack = flux(chart_mirror="https://charts.internal")
+    repositories = {item["repository"] for item in stack.all("helm_release").values()}
+    assert repositories == {"https://charts.internal"}
+
+
+def test_the_deploy_key_is_write_only() -> None:
+    stack = flux()
+    secret = stack.only("kubernetes_secret_v1")
+    assert secret["data_wo"]["identity"] == "${var.flux_deploy_key}"
+    assert "github.com ssh-ed25519 " in secret["data_wo"]["known_hosts"]
+    assert secret["data_wo_revision"] == "${var.secrets_revision}"
+    assert "data" not in secret
+    variable = stack.data["variable"]["flux_deploy_key"]
+    assert (variable["ephemeral"], variable["sensitive"]) == (True, True)
+    assert "default" not in variable
+
+
+def test_only_approle_needs_a_secret_of_vault() -> None:
+    assert "vault_secret_id" not in flux().data["variable"]
+    stack = flux(vault__auth=APPROLE)
+    variable = stack.data["variable"]["vault_secret_id"]
+    assert (variable["ephemeral"], variable["sensitive"]) == (True, True)
+    secrets = [item for item in stack.all("kubernetes_secret_v1").values() if "secret-id" in item["data_wo"]]
+    assert [secret["data_wo"] for secret in secrets] == [{"secret-id": "${var.vault_secret_id}"}]
+
+
+def test_runtime_info_shares_its_object_with_flux() -> None:
+    info = flux("production").only("kubernetes_config_map_v1")
+    assert (info["metadata"]["name"], info["metadata"]["namespace"]) == ("flux-runtime-info", "flux-system")
+    assert info["metadata"]["annotations"] == {"kustomize.toolkit.fluxcd.io/ssa": "Merge"}
+    assert info["metadata"]["labels"] == {"reconcile.fluxcd.io/watch": "Enabled"}
+    assert info["data"] == {
+        "ENVIRONMENT": "production",
+        "CLUSTER_NAME": "episodic-production",
+        "CLUSTER_REGION": "lon1",
+        "DOMAIN": "episodic.example",
+        "VAULT_ADDRESS": "https://vault.episodic.example:8200",
+    }
+
+
+def test_the_namespace_is_restricted() -> None:
+    labels = flux().only("kubernetes_namespace_v1")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"

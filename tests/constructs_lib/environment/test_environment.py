@@ -1,0 +1,288 @@
+"""The typed environments: what is refused, with which sentence, and what the project's own files say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment import Environment, load, load_all
+from constructs_lib.kit import Chart
+from tests.support import ROOT, environment, environment_data
+
+Project = Callable[..., Path]
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+def test_own_environments_are_valid_and_in_the_order_of_promotion() -> None:
+    environments = load_all(ROOT / "environments")
+    assert [env.name for env in environments] == ["sandbox", "staging", "production"]
+
+
+def test_production_is_replicated_and_protected() -> None:
+    cluster = load(ROOT / "environments/production.yaml").cluster
+    assert cluster.high_availability
+    assert cluster.protected
+    assert cluster.system_pool.min_nodes >= 3
+    assert cluster.control_plane_allowed_addresses
+
+
+def test_sandbox_is_small_and_disposable() -> None:
+    cluster = load(ROOT / "environments/sandbox.yaml").cluster
+    assert not cluster.high_availability
+    assert not cluster.protected
+    assert cluster.system_pool.min_nodes == 1
+
+
+BAD_VALUES: list[tuple[dict[str, Any], str]] = [
+    ({"regoin": "lon1"}, "regoin: is not a known key; correct or remove it"),
+    ({"cluster__nmae": "x"}, "cluster.nmae: is not a known key; correct or remove it"),
+    ({"region": "london"}, "region: must be a DigitalOcean region such as 'lon1', found 'london'"),
+    (
+        {"cluster__system_pool__min_nodes": "three"},
+        "cluster.system_pool.min_nodes: input should be a valid integer, found 'three'",
+    ),
+    (
+        {"cluster__system_pool__min_nodes": True},
+        "cluster.system_pool.min_nodes: input should be a valid integer, found True",
+    ),
+    ({"cluster__kubernetes_minor": 1.36}, "cluster.kubernetes_minor: must be text, found 1.36; put it in quotes"),
+    (
+        {"cluster__kubernetes_minor": "1.32"},
+        "cluster.kubernetes_minor: must be a minor version from '1.33' on, such as '1.35', found '1.32'",
+    ),
+    (
+        {"cluster__system_pool": {"size": "s-2vcpu-4gb", "min_nodes": 5, "max_nodes": 3}},
+        "cluster.system_pool: min_nodes must be at most max_nodes, found 5 and 3",
+    ),
+    (
+        {"cluster__workload_pool": {"size": "s-2vcpu-4gb", "min_nodes": 0, "max_nodes": 3}},
+        "cluster.workload_pool.min_nodes: input should be greater than or equal to 1, found 0",
+    ),
+    (
+        {"cluster__name": "Episodic_1"},
+        "cluster.name: must be 1 to 63 lower-case letters, digits and hyphens, starting with a letter, found",
+    ),
+    (
+        {"cluster__maintenance_window__start_time": "25:00"},
+        "cluster.maintenance_window.start_time: must be a time in UTC such as '04:00', found '25:00'",
+    ),
+    (
+        {"cluster__control_plane_allowed_addresses": ["10.0.0.1/8"]},
+        "cluster.control_plane_allowed_addresses[0]: 10.0.0.1/8 has host bits set",
+    ),
+    ({"domain": "not a domain"}, "domain: must be a domain such as 'example.org', found 'not a domain'"),
+    ({"vpc_range": "8.8.0.0/16"}, "vpc_range must be private (RFC 1918), found 8.8.0.0/16"),
+    ({"vpc_range": "10.0.0.0/8"}, "vpc_range must be a /16 to /24, found 10.0.0.0/8"),
+    ({"vpc_range": "10.244.16.0/20"}, "vpc_range 10.244.16.0/20 overlaps 10.244.0.0/16, which DigitalOcean reserves"),
+    (
+        {"state__bucket": "My.Bucket"},
+        "state.bucket: must be 3 to 63 lower-case letters, digits and inner hyphens, found 'My.Bucket'",
+    ),
+    ({"vault__address": "http://vault"}, "vault.address: must be an https:// address, found 'http://vault'"),
+    (
+        {"vault__ca_bundle": "not a certificate"},
+        "vault.ca_bundle: must be a CA bundle in PEM form, found 'not a certificate'",
+    ),
+    ({"vault__auth": {"method": "jwt", "mount": "jwt"}}, "vault.auth.role: is missing; add it"),
+    ({"vault__auth": {"method": "approle", "mount": "approle"}}, "vault.auth.role_id: is missing; add it"),
+    (
+        {"vault__auth": {"method": "token"}},
+        "vault.auth: 'method' must be one of 'jwt', 'kubernetes', 'approle', found 'token'",
+    ),
+    ({"vault__auth": {"mount": "jwt"}}, "vault.auth: needs the key 'method'"),
+    ({"vault__kv__flux": "${var.x}"}, "vault.kv.flux: may not hold ${ or %{, which OpenTofu reads as a template"),
+    ({"vault__auth__role": "a role"}, "vault.auth.role: must be letters, digits, '_', '.', ':', '/' and '-', found"),
+    ({"gitops__required_checks": []}, "gitops.required_checks: tuple should have at least 1 item"),
+    (
+        {"gitops__required_checks": ["validate", ""]},
+        "gitops.required_checks[1]: must be the name of a status check, found ''",
+    ),
+    (
+        {"cluster__system_pool__labels": {"doks.digitalocean.com/node-pool": "x"}},
+        "must be a Kubernetes label key that DigitalOcean does not set itself, found 'doks.digitalocean.com/node-pool'",
+    ),
+    (
+        {"cluster__system_pool__labels": {"a": "b c"}},
+        "cluster.system_pool.labels.a: must be a Kubernetes label value of at most 63 characters, found 'b c'",
+    ),
+    ({"mode": "aply"}, "mode: input should be 'render' or 'apply', found 'aply'"),
+    (
+        {"chart_mirror": "ftp://mirror"},
+        "chart_mirror: must be an https://, http:// or oci:// address, found 'ftp://mirror'",
+    ),
+    ({"reviewers__users": list("abcdefg")}, "reviewers: names 7 reviewers, GitHub allows 6; remove some"),
+    ({"tier": "staging"}, "reviewers must name a team or a user in tier staging"),
+    ({"platform__traefk": {}}, "platform.traefk: is not a known key; correct or remove it"),
+    (
+        {"platform__cert_manager__enabled": False},
+        "platform: layer databases-controllers needs layer cert-manager-controllers",
+    ),
+    (
+        {"platform__traefik__extra_values": {"treafik": {}}},
+        "extra_values: unknown release 'treafik', known are traefik; did you mean 'traefik'?",
+    ),
+    (
+        {"cluster__workload_pool__taints": [{"key": "a", "value": "b", "effect": "NoSchedule"}]},
+        "cluster: workload_pool.taints must all be PreferNoSchedule",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), BAD_VALUES, ids=[sentence[:40] for _, sentence in BAD_VALUES])
+def test_a_bad_value_is_refused_with_file_and_key(project: Project, changes: dict[str, Any], sentence: str) -> None:
+    folder = project(sandbox=environment_data(**changes))
+    path = folder / "environments/sandbox.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{path}: ")
+    assert sentence in problem
+
+
+@pytest.mark.parametrize(
+    "key", ["name", "region", "domain", "vpc_range", "cluster", "gitops", "vault", "state", "backups"]
+)
+def test_a_missing_key_is_named(project: Project, key: str) -> None:
+    data = environment_data()
+    del data[key]
+    with pytest.raises(ConfigError, match=f": {key}: is missing; add it$"):
+        load(project(sandbox=data) / "environments/sandbox.yaml")
+
+
+def test_a_rule_about_the_whole_file_names_its_keys_itself(project: Project) -> None:
+    path = project(sandbox=environment_data(vpc_range="8.8.0.0/16")) / "environments/sandbox.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value) == f"{path}: vpc_range must be private (RFC 1918), found 8.8.0.0/16"
+
+
+def test_every_problem_of_a_file_is_told_at_once(project: Project) -> None:
+    data = environment_data(region="x", domain="x", mode="x")
+    with pytest.raises(ConfigError) as caught:
+        load(project(sandbox=data) / "environments/sandbox.yaml")
+    assert len(caught.value.problems) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"cluster__high_availability": False}, "cluster.high_availability is false in production; raise it or set"),
+        ({"cluster__system_pool__min_nodes": 1}, "cluster.system_pool.min_nodes is 1 in production; raise it or set"),
+        (
+            {"cluster__workload_pool__min_nodes": 1},
+            "cluster.workload_pool.min_nodes is 1 in production; raise it or set",
+        ),
+    ],
+)
+def test_production_without_redundancy_needs_a_word(project: Project, changes: dict[str, Any], sentence: str) -> None:
+    path = project(production=environment_data("production", **changes)) / "environments/production.yaml"
+    with pytest.raises(ConfigError, match=sentence):
+        load(path)
+    project(production=environment_data("production", cluster__allow_single_point_of_failure=True, **changes))
+    assert load(path).cluster.allow_single_point_of_failure
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "name: sandbox\n  region: lon1\n",
+            "cannot be read as YAML at line 2, column 9: mapping values are not allowed",
+        ),
+        ("name: sandbox\nname: staging\n", "cannot be read as YAML at line 2, column 1: the key 'name' stands twice"),
+        ("- a\n- b\n", "must hold keys and values, found list"),
+        ("", "must hold keys and values, found NoneType"),
+        ("? [a]\n: b\n", "cannot be read as YAML at line 1, column 3: a key must be text"),
+        ("a: \x07\n", "cannot be read as YAML"),
+    ],
+)
+def test_unreadable_yaml_is_told_with_its_place(project: Project, text: str, sentence: str) -> None:
+    path = project(sandbox=text) / "environments/sandbox.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: {sentence}")
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: No such file or directory"):
+        load(tmp_path / "sandbox.yaml")
+    (tmp_path / "sandbox.yaml").write_bytes(b"name: \xff\n")
+    with pytest.raises(ConfigError, match="is not UTF-8 text at byte 6"):
+        load(tmp_path / "sandbox.yaml")
+
+
+def test_a_folder_without_environments(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no environment file found"):
+        load_all(tmp_path)
+
+
+def test_a_file_named_unlike_its_environment(project: Project) -> None:
+    with pytest.raises(ConfigError, match="name: must be 'other' like the file, found 'sandbox'"):
+        load(project(other=environment_data()) / "environments/other.yaml")
+
+
+def second(**changes: Any) -> dict[str, Any]:
+    """Return a second sandbox that shares nothing with the first but what `changes` says."""
+    own = {
+        "name": "second",
+        "cluster__name": "episodic-second",
+        "state__bucket": "episodic-second-state",
+        "backups__bucket": "episodic-second-backups",
+        "vpc_range": "10.30.0.0/20",
+    }
+    return environment_data(**{**own, **changes})
+
+
+def test_two_environments_that_share_nothing(project: Project) -> None:
+    folder = project(sandbox=environment_data(), second=second())
+    assert [env.name for env in load_all(folder / "environments")] == ["sandbox", "second"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"cluster__name": "episodic-sandbox"}, "cluster.name: 'episodic-sandbox' is already used by"),
+        ({"state__bucket": "episodic-sandbox-state"}, "state.bucket: 'episodic-sandbox-state' is already used by"),
+        ({"backups__bucket": "episodic-sandbox-state"}, "backups.bucket: 'episodic-sandbox-state' is already used by"),
+        ({"backups__bucket": "episodic-second-state"}, "backups.bucket: 'episodic-second-state' is already used by"),
+        ({"vpc_range": "10.20.8.0/21"}, "vpc_range: 10.20.8.0/21 overlaps 10.20.0.0/20 of"),
+        ({"gitops__repository": "other"}, "gitops: differs from"),
+        ({"state__bucket": "episodic-gitops-state"}, "gitops.state.bucket: 'episodic-gitops-state' is used twice"),
+    ],
+)
+def test_two_environments_may_not_share(project: Project, changes: dict[str, Any], sentence: str) -> None:
+    folder = project(sandbox=environment_data(), second=second(**changes)) / "environments"
+    with pytest.raises(ConfigError) as caught:
+        load_all(folder)
+    assert any(problem.startswith(f"{folder / 'second.yaml'}: {sentence}") for problem in caught.value.problems)
+
+
+def test_a_duplicate_environment(project: Project) -> None:
+    folder = project(sandbox=environment_data(), copy=environment_data()) / "environments"
+    with pytest.raises(ConfigError, match=r"copy.yaml: name: must be 'copy' like the file, found 'sandbox'"):
+        load_all(folder)
+
+
+def test_a_chart_mirror_replaces_every_repository_and_nothing_else() -> None:
+    public, mirrored = environment(), environment(chart_mirror="https://charts.internal")
+    charts = [(r.name, r.chart) for layer in public.layers for r in layer.releases]
+    assert len(charts) >= 2
+    expected = [(name, Chart("https://charts.internal", chart.name, chart.version)) for name, chart in charts]
+    assert [(r.name, r.chart) for layer in mirrored.layers for r in layer.releases] == expected
+
+
+@pytest.mark.parametrize("method", ["jwt", "kubernetes"])
+def test_service_account_auth_has_an_audience(method: str) -> None:
+    auth = environment(vault__auth={"method": method, "mount": "m", "role": "r"}, vault__ca_bundle=PEM).vault.auth
+    assert auth.method == method
+    assert getattr(auth, "audiences") == ("vault",)  # noqa: B009 - only this method has it
+
+
+def test_the_schema_in_git_is_that_of_the_model() -> None:
+    schema = json.loads((ROOT / "environments/environment.schema.json").read_text())
+    assert schema == Environment.model_json_schema(), "run make schema"

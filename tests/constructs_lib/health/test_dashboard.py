@@ -1,0 +1,48 @@
+"""Dashboards: what Grafana gets, and how panels are placed."""
+
+from __future__ import annotations
+
+import json
+
+from constructs_lib.health import Dashboard, Place, Row, Variable, graph, placed, stat, table
+from constructs_lib.health.grafana import dashboard_json
+
+PAGE = Dashboard(
+    "shop",
+    "Shop",
+    (
+        Row("Now", (stat("Up", "up", steps=((0, "red"), (1, "green"))), table("Orders", "orders", width=20))),
+        Row("Later", (graph("Rate", "rate(orders[$__rate_interval])", "{{app}}", "reqps"),)),
+    ),
+    (Variable("app", "label_values(orders, app)"),),
+)
+
+
+def test_panels_go_from_left_to_right_and_never_overlap() -> None:
+    places = {item.title: place for item, place in placed(PAGE)}
+    assert places == {
+        "Now": Place(0, 0, 24, 1),
+        "Up": Place(0, 1, 4, 4),
+        "Orders": Place(4, 1, 20, 8),
+        "Later": Place(0, 9, 24, 1),
+        "Rate": Place(0, 10, 8, 7),
+    }
+
+
+def test_a_line_that_is_full_is_followed_by_another() -> None:
+    wide = Dashboard("x", "X", (Row("Row", tuple(graph(str(number), "up", width=10) for number in range(3))),))
+    assert [place[:2] for _, place in placed(wide)] == [(0, 0), (0, 1), (10, 1), (0, 8)]
+
+
+def test_grafana_gets_queries_units_steps_and_choices() -> None:
+    model = json.loads(dashboard_json(PAGE))
+    assert (model["uid"], model["title"], model["editable"]) == ("shop", "Shop", False)
+    up, orders, rate = (panel for panel in model["panels"] if panel["type"] != "row")
+    assert [step["color"] for step in up["fieldConfig"]["defaults"]["thresholds"]["steps"]] == ["red", "green"]
+    assert up["targets"][0]["instant"]
+    assert orders["targets"][0]["format"] == "table"
+    assert rate["fieldConfig"]["defaults"]["unit"] == "reqps"
+    (target,) = rate["targets"]
+    assert (target["expr"], target["legendFormat"]) == ("rate(orders[$__rate_interval])", "{{app}}")
+    assert [variable["name"] for variable in model["templating"]["list"]] == ["datasource", "app"]
+    assert {panel["datasource"]["uid"] for panel in (up, orders, rate)} == {"${datasource}"}

@@ -1,0 +1,159 @@
+"""Namespaces, rights, and networks that are closed but for what components declare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from constructs_lib.environment import Environment, load_all
+from constructs_lib.kit import ANYWHERE, Link, Outside, Pods, default_policies, link_policies
+from tests.support import ROOT, environment, everything
+
+ENVIRONMENTS = (*load_all(ROOT / "environments"), everything())
+OPEN = {"kube-system", "flux-system"}
+"""Namespaces that others close, or do not."""
+every_environment = pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env: env.name)
+
+
+def of_kind(env: Environment, kind: str) -> list[dict[str, Any]]:
+    return [item for layer in env.layers for item in layer.manifests if item["kind"] == kind]
+
+
+def policies(env: Environment) -> dict[tuple[str, str], dict[str, Any]]:
+    found = of_kind(env, "NetworkPolicy")
+    return {(item["metadata"]["namespace"], item["metadata"]["name"]): item["spec"] for item in found}
+
+
+@every_environment
+def test_every_namespace_is_closed_but_for_dns(env: Environment) -> None:
+    found = policies(env)
+    for item in of_kind(env, "Namespace"):
+        name = item["metadata"]["name"]
+        assert found[name, "default-deny"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+        (rule,) = found[name, "allow-dns"]["egress"]
+        assert [(port["port"], port["protocol"]) for port in rule["ports"]] == [(53, "UDP"), (53, "TCP")]
+
+
+@every_environment
+def test_every_object_and_release_goes_into_a_namespace_that_is_made(env: Environment) -> None:
+    made = {item["metadata"]["name"] for item in of_kind(env, "Namespace")} | {"flux-system"}
+    used = {release.namespace for layer in env.layers for release in layer.releases}
+    used |= {
+        item["metadata"]["namespace"]
+        for layer in env.layers
+        for item in layer.manifests
+        if "namespace" in item["metadata"]
+    }
+    assert used <= made
+
+
+@every_environment
+def test_what_may_be_reached_from_everywhere(env: Environment) -> None:
+    """Without a peer a rule opens a port to all the world: only ingress and admission webhooks need that."""
+    open_ports = {
+        (key, port["port"])
+        for key, spec in policies(env).items()
+        for rule in spec.get("ingress", [])
+        if "from" not in rule
+        for port in rule["ports"]
+    }
+    webhooks = {9443, 10250}
+    assert {(key, port) for key, port in open_ports if port not in webhooks} == {
+        (("traefik", "traefik"), 8000),
+        (("traefik", "traefik"), 8443),
+    }
+
+
+@every_environment
+def test_both_sides_of_a_link_are_open(env: Environment) -> None:
+    links = [link for component in env.platform.components() if component.enabled for link in component.links(env)]
+    found = policies(env)
+    assert len(links) > 50
+    for source, target, ports in links:
+        if isinstance(source, Pods) and source.namespace not in OPEN:
+            opened = [port["port"] for rule in found[source.namespace, source.name]["egress"] for port in rule["ports"]]
+            assert set(opened) >= {port if isinstance(port, int) else port[0] for port in ports}
+        if isinstance(target, Pods) and target.namespace not in OPEN:
+            rules = found[target.namespace, target.name]["ingress"]
+            opened = [port["port"] for rule in rules for port in rule["ports"]]
+            assert set(opened) >= {port if isinstance(port, int) else port[0] for port in ports}
+
+
+def test_the_policy_of_a_link() -> None:
+    here, there = Pods("a", "client", {"app": "client"}), Pods("b", "server", {"app": "server"})
+    egress, ingress = link_policies([Link(here, there, (80, (100, 200)))], ["a", "b"])
+    ports = [{"port": 80, "protocol": "TCP"}, {"port": 100, "protocol": "TCP", "endPort": 200}]
+    assert egress["spec"] == {
+        "podSelector": {"matchLabels": {"app": "client"}},
+        "policyTypes": ["Egress"],
+        "egress": [{"to": [_peer("b", "server")], "ports": ports}],
+    }
+    assert ingress["spec"] == {
+        "podSelector": {"matchLabels": {"app": "server"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [_peer("a", "client")], "ports": ports}],
+    }
+
+
+def _peer(namespace: str, app: str) -> dict[str, Any]:
+    return {
+        "podSelector": {"matchLabels": {"app": app}},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+    }
+
+
+def test_pods_of_one_namespace_need_no_selector_of_it() -> None:
+    here, there = Pods("a", "client", {"app": "client"}), Pods("a", "server", {"app": "server"})
+    egress, _ = link_policies([Link(here, there, (80,))], ["a"])
+    assert egress["spec"]["egress"][0]["to"] == [{"podSelector": {"matchLabels": {"app": "server"}}}]
+
+
+def test_a_range_of_addresses_and_any_address() -> None:
+    pods = Pods("a", "client", {"app": "client"})
+    (policy,) = link_policies([Link(pods, Outside(("192.0.2.0/24",)), (443,)), Link(pods, ANYWHERE, (80,))], ["a"])
+    assert policy["spec"]["egress"] == [
+        {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443, "protocol": "TCP"}]},
+        {"ports": [{"port": 80, "protocol": "TCP"}]},
+    ]
+
+
+def test_a_link_that_is_declared_twice_makes_one_rule() -> None:
+    link = Link(Pods("a", "x", {"app": "x"}), ANYWHERE, (443,))
+    (policy,) = link_policies([link, link], ["a"])
+    assert len(policy["spec"]["egress"]) == 1
+
+
+def test_two_sets_of_pods_cannot_share_a_policy() -> None:
+    links = [Link(Pods("a", "x", {"app": app}), ANYWHERE, (443,)) for app in ("one", "two")]
+    with pytest.raises(ValueError, match="two sets of pods are named x in a"):
+        list(link_policies(links, ["a"]))
+
+
+def test_nothing_is_opened_in_a_namespace_of_somebody_else() -> None:
+    assert list(link_policies([Link(Pods("theirs", "x"), ANYWHERE, (443,))], ["ours"])) == []
+    assert {item["metadata"]["namespace"] for item in default_policies("ours")} == {"ours"}
+
+
+def test_applications_get_their_namespace_and_rights_in_it_alone() -> None:
+    env = environment(platform__baseline={"apps": [{"name": "shop", "http_port": 9000}]})
+    (bound,) = [item for item in of_kind(env, "RoleBinding") if item["metadata"]["name"] == "flux-apps"]
+    assert (bound["metadata"]["namespace"], bound["roleRef"]["name"]) == ("shop", "admin")
+    cluster_wide = [item for item in of_kind(env, "ClusterRoleBinding") if item["metadata"]["name"] == "flux-apps"]
+    assert cluster_wide == []
+    (space,) = [item for item in of_kind(env, "Namespace") if item["metadata"]["name"] == "shop"]
+    assert space["metadata"]["labels"]["app.kubernetes.io/part-of"] == "apps", "no store of the platform serves it"
+    to_shop = [rule for rule in policies(env)["traefik", "traefik"]["egress"] if rule["ports"][0]["port"] == 9000]
+    assert to_shop[0]["to"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "shop"}
+
+
+def test_a_switched_off_component_opens_nothing_and_leaves_no_namespace() -> None:
+    env = environment(platform__rabbitmq_operator={"enabled": False})
+    assert "messaging" not in {namespace for namespace, _ in policies(env)}
+    assert "messaging" not in {item["metadata"]["name"] for item in of_kind(env, "Namespace")}
+    assert 5671 not in {port["port"] for rule in policies(env)["episodic", "apps"]["egress"] for port in rule["ports"]}
+
+
+def test_the_baseline_cannot_be_switched_off() -> None:
+    with pytest.raises(ValueError, match="enabled must be true: every other component stands on the baseline"):
+        environment(platform__baseline={"enabled": False})

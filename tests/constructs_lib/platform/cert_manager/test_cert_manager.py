@@ -1,0 +1,124 @@
+"""cert-manager: its values and issuers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from constructs_lib.kit import Layer, Release
+from constructs_lib.platform.cert_manager import CERTIFICATES, CONTROLLERS, ISSUERS, CertManager
+from tests.support import environment
+
+PLACEMENT = {
+    "nodeSelector": {"pool": "system"},
+    "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+}
+PODS = ("controller", "webhook", "cainjector")
+
+
+def layers(**settings: Any) -> dict[str, Layer]:
+    return {str(layer.id): layer for layer in CertManager(**settings).layers(environment())}
+
+
+def release(**settings: Any) -> Release:
+    (found,) = layers(**settings)[str(CONTROLLERS)].releases
+    return found
+
+
+def pods_of(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the values of one of the three deployments; those of the controller are at the top."""
+    return values if name == "controller" else values[name]
+
+
+def test_the_chart_is_exact_and_its_release_is_never_rolled_back() -> None:
+    found = release()
+    assert (found.name, found.namespace, found.stateful) == ("cert-manager", "cert-manager", True)
+    assert (found.chart.repository, found.chart.version) == ("oci://quay.io/jetstack/charts", "v1.21.1")
+
+
+def test_crds_come_with_the_chart_and_outlive_it() -> None:
+    assert release().values["crds"] == {"enabled": True, "keep": True}
+    assert "installCRDs" not in release().values
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_pods_run_on_the_system_pool_spread_and_sized(name: str) -> None:
+    pods = pods_of(release(replicas=3).values, name)
+    assert {key: pods[key] for key in PLACEMENT} == PLACEMENT
+    assert pods["replicaCount"] == 3
+    assert pods["podDisruptionBudget"] == {"enabled": True}
+    assert pods["resources"]["requests"].keys() == {"cpu", "memory"}
+    assert pods["resources"]["limits"] == {"memory": pods["resources"]["requests"]["memory"]}
+    (constraint,) = pods["topologySpreadConstraints"]
+    assert constraint["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == name
+    assert (constraint["topologyKey"], constraint["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+
+
+@pytest.mark.parametrize("name", PODS)
+def test_one_pod_has_no_budget_that_would_hold_up_a_drain(name: str) -> None:
+    pods = pods_of(release(replicas=1).values, name)
+    assert (pods["replicaCount"], pods["podDisruptionBudget"]) == (1, {"enabled": False})
+
+
+def test_the_check_job_is_placed_and_sized_too() -> None:
+    job = release().values["startupapicheck"]
+    assert {key: job[key] for key in PLACEMENT} == PLACEMENT
+    assert job["resources"]["limits"] == {"memory": "64Mi"}
+
+
+def test_the_webhook_answers_soon_enough_for_an_upgrade_of_the_cluster() -> None:
+    assert release().values["webhook"]["timeoutSeconds"] == 10
+
+
+def test_leaders_are_elected_in_its_own_namespace() -> None:
+    assert release().values["global"] == {"leaderElection": {"namespace": "cert-manager"}}
+
+
+def issuers(**settings: Any) -> dict[str, Any]:
+    found = layers(**settings)[str(ISSUERS)]
+    return {item["metadata"]["name"]: item["spec"] for item in found.manifests if item["kind"] == "ClusterIssuer"}
+
+
+def test_the_issuers_of_lets_encrypt() -> None:
+    found = issuers(acme_email="ops@example.org")
+    for stage, host in (("staging", "acme-staging-v02"), ("production", "acme-v02")):
+        acme = found[f"letsencrypt-{stage}"]["acme"]
+        assert acme["server"] == f"https://{host}.api.letsencrypt.org/directory"
+        assert acme["email"] == "ops@example.org"
+        assert acme["privateKeySecretRef"] == {"name": f"letsencrypt-{stage}-account"}
+
+
+def test_the_domains_own_names_are_proven_by_dns_and_all_others_over_http() -> None:
+    http, dns = issuers()["letsencrypt-staging"]["acme"]["solvers"]
+    assert http == {"http01": {"ingress": {"ingressClassName": "traefik"}}}
+    assert dns["selector"]["dnsNames"] == ["sandbox.episodic.example", "*.sandbox.episodic.example"]
+    assert dns["dns01"]["digitalocean"]["tokenSecretRef"] == {"name": "digitalocean-dns", "key": "token"}
+
+
+def test_without_the_dns_challenge_there_is_neither_token_nor_wildcard() -> None:
+    found = layers(dns_challenge=False)
+    assert [len(item["acme"]["solvers"]) for item in issuers(dns_challenge=False).values() if "acme" in item] == [1, 1]
+    assert not [item for item in found[str(ISSUERS)].manifests if item["kind"] == "ExternalSecret"]
+    assert str(CERTIFICATES) not in found
+
+
+def test_without_an_address_nobody_is_written_to() -> None:
+    assert all("email" not in item["acme"] for item in issuers().values() if "acme" in item)
+
+
+def test_the_internal_ca_signs_itself_and_is_an_issuer() -> None:
+    found = issuers()
+    assert (found["self-signed"], found["internal-ca"]) == ({"selfSigned": {}}, {"ca": {"secretName": "internal-ca"}})
+    (authority,) = [item for item in layers()[str(ISSUERS)].manifests if item["kind"] == "Certificate"]
+    assert authority["metadata"]["namespace"] == "cert-manager", "where ClusterIssuers look for secrets"
+    assert (authority["spec"]["isCA"], authority["spec"]["secretName"]) == (True, "internal-ca")
+    assert authority["spec"]["privateKey"]["rotationPolicy"] == "Never"
+
+
+def test_nothing_waits_for_the_wildcard_certificate() -> None:
+    found = layers()[str(CERTIFICATES)]
+    assert found.blocks_apps is False
+    (wildcard,) = found.manifests
+    assert wildcard["metadata"]["namespace"] == "traefik", "where Traefik reads its default certificate"
+    assert wildcard["spec"]["issuerRef"]["name"] == "letsencrypt-staging"

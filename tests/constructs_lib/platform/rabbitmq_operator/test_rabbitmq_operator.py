@@ -1,0 +1,132 @@
+"""RabbitMQ: operators from their tagged releases, brokers, and what is declared inside them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from constructs_lib.environment import Environment
+from constructs_lib.kit import Layer
+from tests.support import environment
+
+BROKER: dict[str, Any] = {
+    "name": "events",
+    "replicas": 3,
+    "vhosts": ["shop"],
+    "users": [{"name": "shop", "tags": ["monitoring"], "permissions": [{"vhost": "shop", "configure": "^shop"}]}],
+    "policies": [{"name": "limit", "vhost": "shop", "definition": {"delivery-limit": 20}, "priority": 1}],
+}
+
+
+def with_broker(file: str = "sandbox", **changes: Any) -> Environment:
+    return environment(file, platform__rabbitmq_operator={"clusters": [BROKER | changes]})
+
+
+def layers(env: Environment) -> dict[str, Layer]:
+    return {layer.id.part: layer for layer in env.layers if layer.id.area == "messaging"}
+
+
+def objects(env: Environment) -> dict[tuple[str, str], dict[str, Any]]:
+    found = [item for layer in layers(env).values() for item in layer.manifests]
+    return {(item["kind"], item["metadata"]["name"]): item for item in found}
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [("rabbitmq-cluster-operator", "2.22.3"), ("messaging-topology-operator", "1.20.1")]
+)
+def test_an_operator_is_its_tagged_release_with_the_image_pinned(name: str, version: str) -> None:
+    found = objects(environment())
+    assert found["GitRepository", name]["spec"]["ref"] == {"tag": f"v{version}"}
+    spec = found["Kustomization", name]["spec"]
+    assert [image["newTag"] for image in spec["images"]] == [version], "the release itself says latest"
+    assert spec["path"] == "./config/installation"
+    assert spec["deletionPolicy"] == "Orphan", "its CRDs hold the brokers"
+
+
+def test_the_operators_are_placed_and_leave_the_namespace_to_the_baseline() -> None:
+    spec = objects(environment())["Kustomization", "rabbitmq-cluster-operator"]["spec"]
+    patches = {item["target"]["kind"]: yaml.safe_load(item["patch"]) for item in spec["patches"]}
+    assert patches["Namespace"]["$patch"] == "delete"
+    placed = {item["path"].rpartition("/")[2]: item["value"] for item in patches["Deployment"]}
+    assert placed["nodeSelector"] == {"pool": "system"}
+    assert placed["tolerations"] == [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
+
+
+def test_a_broker_speaks_tls_alone_and_pauses_without_a_majority() -> None:
+    found = objects(with_broker())
+    spec = found["RabbitmqCluster", "events"]["spec"]
+    assert spec["tls"] == {
+        "secretName": "events-rabbitmq-tls",
+        "caSecretName": "events-rabbitmq-tls",
+        "disableNonTLSListeners": True,
+    }
+    assert "cluster_partition_handling = pause_minority" in spec["rabbitmq"]["additionalConfig"]
+    assert "default_queue_type = quorum" in spec["rabbitmq"]["additionalConfig"]
+    certificate = found["Certificate", "events-rabbitmq-tls"]["spec"]
+    assert "events.messaging.svc" in certificate["dnsNames"]
+    assert "*.events-nodes.messaging.svc.cluster.local" in certificate["dnsNames"], "nodes are checked by name"
+    assert certificate["issuerRef"]["name"] == "internal-ca"
+
+
+def test_a_broker_is_stopped_in_minutes_not_in_a_week() -> None:
+    assert objects(with_broker())["RabbitmqCluster", "events"]["spec"]["terminationGracePeriodSeconds"] == 600
+
+
+def test_memory_is_reserved_whole() -> None:
+    sizes = objects(with_broker(memory="2Gi"))["RabbitmqCluster", "events"]["spec"]["resources"]
+    assert sizes["requests"]["memory"] == sizes["limits"]["memory"] == "2Gi"
+
+
+@pytest.mark.parametrize(("file", "rule"), [("staging", "preferred"), ("production", "required")])
+def test_brokers_are_kept_apart(file: str, rule: str) -> None:
+    affinity = objects(with_broker(file))["RabbitmqCluster", "events"]["spec"]["affinity"]
+    assert list(affinity["podAntiAffinity"]) == [f"{rule}DuringSchedulingIgnoredDuringExecution"]
+    terms = affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert terms == [{"matchExpressions": [{"key": "pool", "operator": "In", "values": ["system"]}]}]
+
+
+def test_a_user_with_the_label_that_the_webhook_wants() -> None:
+    found = objects(with_broker())
+    template = found["ExternalSecret", "events-shop"]["spec"]["target"]["template"]
+    assert template["metadata"]["labels"] == {"rabbitmq.com/topology-operator": "true"}
+    assert template["data"] == {"username": "shop", "password": "{{ .password }}"}
+    user = found["User", "events-shop"]["spec"]
+    assert (user["importCredentialsSecret"], user["tags"]) == ({"name": "events-shop"}, ["monitoring"])
+
+
+def test_vhosts_permissions_and_policies() -> None:
+    found = objects(with_broker())
+    vhost = found["Vhost", "events-shop"]["spec"]
+    assert (vhost["name"], vhost["defaultQueueType"], vhost["deletionPolicy"]) == ("shop", "quorum", "retain")
+    permission = found["Permission", "events-shop-shop"]["spec"]
+    assert permission["permissions"] == {"configure": "^shop", "write": ".*", "read": ".*"}
+    assert permission["userReference"] == {"name": "events-shop"}
+    policy = found["Policy", "events-limit"]["spec"]
+    assert (policy["applyTo"], policy["definition"], policy["priority"]) == ("quorum_queues", {"delivery-limit": 20}, 1)
+    for kind in ("Vhost", "User", "Permission", "Policy"):
+        specs = [item["spec"] for (found_kind, _), item in found.items() if found_kind == kind]
+        assert all(spec["rabbitmqClusterReference"] == {"name": "events"} for spec in specs)
+
+
+def test_a_user_comes_after_its_secret_and_its_broker() -> None:
+    found = layers(environment())
+    assert set(found["topology"].after) == {found["configs"].id, found["credentials"].id}
+    assert {item["kind"] for item in found["topology"].manifests} >= {"User", "Vhost"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"vhosts": ["shp"]}, "users: 'shop': unknown vhost 'shop', known are shp; did you mean 'shp'"),
+        ({"users": []} | {"vhosts": ["a"]}, "policies: 'limit': unknown vhost 'shop', known are a"),
+        ({"vhosts": ["shop", "shop"]}, "vhosts names 'shop' twice; remove one"),
+        ({"replicas": 2}, "replicas"),
+        ({"users": [{"name": "a"}, {"name": "a"}]}, "two entries have the name 'a'"),
+        ({"memory": "2GB"}, "must be an amount of memory such as '512Mi'"),
+    ],
+)
+def test_bad_settings_are_refused(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        with_broker(**changes)

@@ -1,0 +1,214 @@
+"""What the components know about their health, in every environment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment import Environment, load_all
+from constructs_lib.health import Place, placed
+from constructs_lib.kit import Manifest
+from constructs_lib.platform.observability import rules as health
+from constructs_lib.platform.observability import slos
+from tests.support import EXAMPLE_SLO, ROOT, environment, everything
+
+ENVIRONMENTS = (*load_all(ROOT / "environments"), everything())
+every_environment = pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env: env.name)
+RUNBOOKS = ROOT / "docs/runbooks"
+KNOWN = {
+    name: path.name
+    for path in (ROOT / "tests/metrics").glob("*.yaml")
+    for name in yaml.safe_load(path.read_text())["metrics"]
+}
+
+
+def rules(env: Environment) -> list[Manifest]:
+    groups = [group for item in health.rules(env) for group in item["spec"]["groups"]]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def alerts(env: Environment) -> list[Manifest]:
+    return [rule for rule in rules(env) if "alert" in rule]
+
+
+def metrics(query: str) -> set[str]:
+    """Return the metrics that a query reads."""
+    found = set[str]()
+
+    def visit(node: Any) -> None:
+        if isinstance(node, promql_parser.VectorSelector):
+            found.add(node.name or "")
+
+    promql_parser.walk(promql_parser.parse(query), visit)
+    return found
+
+
+def layer(env: Environment) -> Iterator[Manifest]:
+    return (item for layer in env.layers if str(layer.id) == "observability-health" for item in layer.manifests)
+
+
+@every_environment
+def test_every_component_that_is_on_has_an_objective_alerts_a_dashboard_and_runbooks(env: Environment) -> None:
+    on = {name for name, component in env.platform.by_name.items() if component.enabled}
+    assert on == {item.service for item in slos.health(env)}
+    shown = {item["metadata"]["name"] for item in layer(env) if item["kind"] == "ConfigMap"}
+    for item in slos.health(env):
+        assert item.slos
+        assert f"dashboard-{item.dashboard.uid}" in shown
+        raised = [rule for rule in alerts(env) if rule["labels"]["service"] == item.service]
+        assert {slo.name for slo in item.slos} <= {rule["labels"].get("slo") for rule in raised}
+        assert all(runbook(rule).exists() for rule in raised)
+
+
+def runbook(rule: Manifest) -> Path:
+    folder, name = rule["annotations"]["runbook_url"].rsplit("/", 1)
+    assert folder == "https://github.com/df12-test/infrastructure/blob/HEAD/docs/runbooks"
+    return RUNBOOKS / name
+
+
+def test_every_runbook_says_symptom_check_fix_and_verify_and_belongs_to_an_alert() -> None:
+    used = {runbook(rule).name for rule in alerts(everything())} | {"error-budget-burn.md"}
+    assert {path.name for path in RUNBOOKS.glob("*.md")} - {"README.md"} == used
+    index = (RUNBOOKS / "README.md").read_text()
+    for name in used:
+        text = (RUNBOOKS / name).read_text()
+        assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == [
+            "Symptom",
+            "Check",
+            "Fix",
+            "Verify",
+        ]
+        assert f"({name})" in index
+
+
+@every_environment
+def test_every_alert_is_named_in_its_runbook(env: Environment) -> None:
+    for rule in alerts(env):
+        if rule["labels"]["service"] != "episodic" and "-main" not in rule["labels"].get("slo", ""):
+            assert rule["alert"] in runbook(rule).read_text()
+
+
+@every_environment
+def test_every_metric_is_one_that_its_exporter_documents(env: Environment) -> None:
+    recorded = {rule["record"] for rule in rules(env) if "record" in rule}
+    own = {"http_requests_total"} | recorded | {f"slo:bad:ratio_{window}" for window in ("5m", "1h")}
+    queries = [rule["expr"] for rule in rules(env)]
+    queries += [query.plain for page in health.dashboards(env) for panel in page.panels for query in panel.queries]
+    assert len(queries) > 200
+    assert {name for query in queries for name in metrics(query)} - own - KNOWN.keys() == set()
+
+
+@every_environment
+def test_no_dashboard_names_an_environment_or_a_cluster(env: Environment) -> None:
+    for item in layer(env):
+        if item["kind"] == "ConfigMap":
+            (text,) = item["data"].values()
+            assert env.cluster.name not in text
+            assert f'"{env.name}"' not in text
+            panels = [panel for panel in json.loads(text)["panels"] if panel["type"] != "row"]
+            assert {panel["datasource"]["uid"] for panel in panels} == {"${datasource}"}
+
+
+@every_environment
+def test_dashboards_have_names_of_their_own_and_panels_do_not_overlap(env: Environment) -> None:
+    pages = health.dashboards(env)
+    assert len({page.uid for page in pages}) == len({page.title for page in pages}) == len(pages)
+    for page in pages:
+        cells = [cell for _, place in placed(page) for cell in covered(place)]
+        assert len(cells) == len(set(cells))
+        assert max(x for x, _ in cells) < 24
+
+
+def covered(place: Place) -> Iterator[tuple[int, int]]:
+    return ((place.x + x, place.y + y) for x in range(place.width) for y in range(place.height))
+
+
+BACKENDS: dict[str, dict[str, Any]] = {
+    "traces": {"traces": {}},
+    "logs": {"logs": {}},
+    "influxdb": {"influxdb": {}},
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_switching_a_backend_off_removes_what_depends_on_it_and_nothing_else(backend: str) -> None:
+    before, after = everything(), without(backend)
+    gone = named(before) - named(after)
+    assert named(after) <= named(before)
+    assert {name for name in gone if f"{backend}-availability" not in name} == {
+        "traces": {"applications"},
+        "logs": set[str](),
+        "influxdb": set[str](),
+    }[backend]
+    assert any(f"{backend}-availability" in name for name in gone)
+
+
+def without(backend: str) -> Environment:
+    env = everything()
+    observability = env.platform.observability.model_copy(
+        update={backend: type(getattr(env.platform.observability, backend))()}
+    )
+    return env.model_copy(update={"platform": env.platform.model_copy(update={"observability": observability})})
+
+
+def named(env: Environment) -> set[str]:
+    """Return every objective, alert and dashboard of an environment."""
+    raised = {f"{rule['alert']} {rule['labels']['severity']} {rule['labels'].get('slo')}" for rule in alerts(env)}
+    return raised | {slo.name for slo in slos.objectives(env)} | {page.uid for page in health.dashboards(env)}
+
+
+def test_without_metrics_there_is_nothing_to_evaluate_show_or_send() -> None:
+    env = environment(platform__observability__metrics={"enabled": False})
+    kinds = {item["kind"] for layer in env.layers for item in layer.manifests}
+    assert not kinds & {"PrometheusRule", "PodMonitor", "Provider", "Alert"}
+    assert "OpenTelemetryCollector" in kinds
+
+
+def test_a_component_that_is_off_has_no_rule_and_no_dashboard() -> None:
+    env = environment(platform__valkey_operator={"enabled": False})
+    assert not [name for name in named(env) if "valkey" in name.lower()]
+    assert named(env) <= named(environment())
+
+
+def additional(**changes: Any) -> dict[str, Any]:
+    return {"additional": [EXAMPLE_SLO | changes]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (additional(service="valkey_operator"), r"additional\[0\].service: component 'valkey_operator' is off in this"),
+        (additional(service="shop"), "unknown service 'shop', known are baseline, .*episodic"),
+        (additional(name="traefik-latency"), "the platform has an SLO 'traefik-latency' already; rename"),
+        (additional(window="30d"), r"additional\[0\].window: 30d is longer than metrics are kept \(3d\); shorten it"),
+        ({"window": "7d"}, r"slos.window: 7d is longer than metrics are kept \(3d\)"),
+        ({"objectives": {"traefik-latencyy": 95}}, "unknown SLO 'traefik-latencyy'.* did you mean 'traefik-latency'"),
+    ],
+)
+def test_an_objective_that_cannot_be_is_one_sentence(settings: dict[str, Any], sentence: str) -> None:
+    env = environment(platform__observability__slos=settings, platform__valkey_operator={"enabled": False})
+    with pytest.raises(ConfigError, match=sentence) as problem:
+        _ = env.layers
+    assert len(problem.value.problems) == 1
+
+
+def test_two_objectives_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two entries have the name 'episodic-availability'"):
+        environment(platform__observability__slos={"additional": [EXAMPLE_SLO, EXAMPLE_SLO]})
+
+
+def test_a_file_changes_an_objective_and_adds_its_own() -> None:
+    env = environment(platform__observability__slos={"objectives": {"traefik-latency": 95}, **additional(window="2d")})
+    found = {slo.name: slo for slo in slos.objectives(env)}
+    assert found["traefik-latency"].objective == 95
+    assert found["traefik-availability"].objective == 99.9
+    assert slos.days(env, found["episodic-availability"]) == 2
+    assert slos.days(env, found["traefik-latency"]) == 3, "as long as metrics are kept"
+    assert [item["metadata"]["name"] for item in health.rules(env)][-1] == "slo-additional"
