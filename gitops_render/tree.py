@@ -10,8 +10,9 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.environment import Environment
-from constructs_lib.kit import KEEP_IN_FLUX, Chart, Layer, LayerId, Manifest, Release, manifest
+from constructs_lib.kit import HISTORY, KEEP_IN_FLUX, Chart, Layer, LayerId, Manifest, Release, manifest
 from constructs_lib.platform import baseline, vault_eso
 from gitops_render.yaml_output import to_yaml
 
@@ -69,28 +70,27 @@ def _sources_folder(env: Environment) -> PurePosixPath:
 
 def _flux_objects(layer: Layer) -> Iterator[Manifest]:
     for item in layer.objects:
-        yield helm_release(item) if isinstance(item, Release) else item
+        yield helm_release(item, layer.release_timeout) if isinstance(item, Release) else item
 
 
-def helm_release(release: Release) -> Manifest:
-    """Return the HelmRelease of `release`. It lives beside its source, in Flux's own namespace, as lock-down needs."""
-    # A stateful release is retried as it is, for ever: rolling back an operator can lose data.
+def helm_release(release: Release, timeout: Minutes) -> Manifest:
+    """Return the HelmRelease of `release`.
+
+    It lives beside its source, in Flux's own namespace, as lock-down needs, and may take as long as `timeout` says.
+    """
     upgrade: Manifest = (
-        {"strategy": {"name": "RetryOnFailure", "retryInterval": "5m"}}
-        if release.stateful
-        else {
-            "cleanupOnFail": True,
-            "remediation": {"retries": 3, "remediateLastFailure": True, "strategy": "rollback"},
-        }
+        {"cleanupOnFail": True, "remediation": {"retries": 3, "remediateLastFailure": True, "strategy": "rollback"}}
+        if release.is_undone
+        else {"strategy": {"name": "RetryOnFailure", "retryInterval": "5m"}}
     )
     spec: Manifest = {
         "interval": "1h",
-        "timeout": "9m",  # shorter than its Kustomization's, or both flap
+        "timeout": timeout,
         "releaseName": release.name,
         "targetNamespace": release.namespace,
         "storageNamespace": release.namespace,
         "serviceAccountName": baseline.PLATFORM_ACCOUNT,
-        "maxHistory": 5,
+        "maxHistory": HISTORY,
         "chart": _chart(release.chart),
         "install": {"crds": "CreateReplace", "strategy": {"name": "RetryOnFailure", "retryInterval": "3m"}},
         "upgrade": {"crds": "CreateReplace", **upgrade},

@@ -13,7 +13,7 @@ from pathlib import Path
 from cdktf import App
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment import Environment
+from constructs_lib.environment import GITOPS_REPOSITORY, Environment, StackKind
 from stacks.cluster import ClusterStack
 from stacks.flux import FluxStack
 from stacks.gitops_repository import GitOpsRepositoryStack
@@ -27,6 +27,13 @@ ENVIRONMENTS_A_PROCESS = 10
 """From this number on, another process, with a Node of its own, is worth its start."""
 
 MANIFEST = Path("manifest.json")
+
+STACKS = {
+    StackKind.STATE: StateStack,
+    StackKind.CLUSTER: ClusterStack,
+    StackKind.FLUX: FluxStack,
+    StackKind.PLATFORM: PlatformStack,
+}
 
 
 def synthesise(environments: Sequence[Environment]) -> None:
@@ -84,11 +91,8 @@ def _write(folder: Path, environments: Sequence[Environment], sharing: Sequence[
     """Write the stacks of `environments` into `folder`, and that of the repository which others are `sharing`."""
     app = App(outdir=str(folder))
     for env in environments:
-        StateStack(app, f"{env.name}-state", env=env)
-        ClusterStack(app, f"{env.name}-cluster", env=env)
-        FluxStack(app, f"{env.name}-flux", env=env)
-        if env.mode == "apply":
-            PlatformStack(app, f"{env.name}-platform", env=env)
+        for kind in env.stacks:
+            STACKS[kind](app, env.stack(kind), env=env)
     if sharing:
-        GitOpsRepositoryStack(app, "gitops-repository", environments=sharing)
+        GitOpsRepositoryStack(app, GITOPS_REPOSITORY, environments=sharing)
     app.synth()

@@ -10,6 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+DIFFERENT = 1
+"""The exit code of a command that found a difference, or broke a policy."""
+
 BAD_INPUT = 2
 """The exit code of every command of this project when its input has to be fixed."""
 

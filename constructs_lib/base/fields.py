@@ -103,21 +103,12 @@ Branch = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_./]{0,199}", "a bran
 SecretName = Annotated[str, *_matching(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", "upper-case letters, digits and underscores")]
 """The name of an Actions secret or variable (GitHub: not starting with GITHUB_ or a digit)."""
 
-Storage = Annotated[str, *_matching(r"[1-9]\d{0,4}(Mi|Gi|Ti)", "a size such as '20Gi' (MiB, GiB or TiB)")]
-"""The size of a volume."""
-
-Memory = Annotated[str, *_matching(r"[1-9]\d{0,5}(Mi|Gi)", "an amount of memory such as '512Mi' or '2Gi'")]
-
 Cpu = Annotated[str, *_matching(r"[1-9]\d{0,3}m?", "an amount of CPU such as '500m' (half a core) or '2'")]
 
 SqlName = Annotated[
     str, *_matching(r"(?!pg_)(?!postgres$)[a-z_][a-z0-9_]{0,62}", "a PostgreSQL name that the system does not keep")
 ]
 """A database or role: lower-case, so that it needs no quotes; `postgres` and `pg_…` belong to the system."""
-
-Days = Annotated[str, *_matching(r"[1-9]\d{0,3}d", "a number of days such as '30d'")]
-
-Hours = Annotated[str, *_matching(r"[1-9]\d{0,3}h", "a number of hours such as '26h'")]
 
 SixFieldSchedule = Annotated[
     str,

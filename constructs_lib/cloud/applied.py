@@ -40,13 +40,12 @@ class Applied(Construct):
     def _layer(self, layer: Layer, before: list[ITerraformDependable]) -> list[ITerraformDependable]:
         """Add the releases of a layer and return what has to be ready before a layer that comes after it."""
         made: list[ITerraformDependable] = []
-        timeout = 60 * int(layer.timeout.removesuffix("m"))
         if layer.manifests:
             made.append(
-                helm_release(self, str(layer.id), self._objects(layer), depends_on=before, timeout_seconds=timeout)
+                helm_release(self, str(layer.id), self._objects(layer), depends_on=before, timeout=layer.timeout)
             )
         releases = [
-            helm_release(self, item.name, item, depends_on=[*before, *made], timeout_seconds=timeout)
+            helm_release(self, item.name, item, depends_on=[*before, *made], timeout=layer.release_timeout)
             for item in layer.releases
         ]
         return [*made, *releases] or before

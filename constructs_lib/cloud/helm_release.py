@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from cdktf import ITerraformDependable
 from constructs import Construct
 
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.cloud.providers import helm
-from constructs_lib.kit import Release, Values
+from constructs_lib.kit import HISTORY, Release, Values
 
 
 def helm_release(
@@ -18,9 +19,9 @@ def helm_release(
     release: Release,
     *,
     depends_on: Sequence[ITerraformDependable] = (),
-    timeout_seconds: int = 600,
+    timeout: Minutes = Minutes("10m"),
 ) -> helm.release.Release:
-    """Add a `helm_release` that waits until its workloads are ready and, unless it is stateful, undoes a failure."""
+    """Add a `helm_release` that waits until its workloads are ready, and undoes a failure where `is_undone` says so."""
     return helm.release.Release(
         scope,
         id_,
@@ -31,11 +32,11 @@ def helm_release(
         version=release.chart.version or None,
         values=[template_text(release.values)],
         create_namespace=False,
-        atomic=not release.stateful,
-        cleanup_on_fail=not release.stateful,
-        max_history=5,
+        atomic=release.is_undone,
+        cleanup_on_fail=release.is_undone,
+        max_history=HISTORY,
         wait=True,
-        timeout=timeout_seconds,
+        timeout=timeout.seconds,
         depends_on=list(depends_on),
     )
 

@@ -13,6 +13,7 @@ from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, 
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.cluster import Cluster
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
+from constructs_lib.environment.stacks import StackKind
 from constructs_lib.environment.vault import Vault
 from constructs_lib.kit import Chart, Layer, in_order
 from constructs_lib.platform import Platform
@@ -91,6 +92,15 @@ class Environment(Settings):
     def mirrored(self, chart: Chart) -> Chart:
         """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""
         return chart if self.chart_mirror is None else Chart(self.chart_mirror, chart.name, chart.version)
+
+    def stack(self, kind: StackKind) -> str:
+        """Return the name of a stack of this environment."""
+        return f"{self.name}-{kind}"
+
+    @property
+    def stacks(self) -> tuple[StackKind, ...]:
+        """The stacks that this environment has, each after those it needs."""
+        return tuple(kind for kind in StackKind if kind is not StackKind.PLATFORM or self.mode == "apply")
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

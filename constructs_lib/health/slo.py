@@ -11,7 +11,8 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from constructs_lib.base.fields import Days, MetricName, Name, Runbook, ServiceKey
+from constructs_lib.base.fields import MetricName, Name, Runbook, ServiceKey
+from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
 from constructs_lib.health.alert import Alert, Severity
 from constructs_lib.health.promql import PromQL

@@ -1,6 +1,6 @@
 """The words in which a component is written, all plain values: layers, charts, objects, pods, and who talks to whom."""
 
-from constructs_lib.kit.chart import Chart, Release, Values, merged
+from constructs_lib.kit.chart import HISTORY, Chart, Release, Values, merged
 from constructs_lib.kit.layer import Layer, LayerId, Ready, in_order
 from constructs_lib.kit.network import (
     ANYWHERE,
@@ -47,6 +47,7 @@ __all__ = [
     "API_SERVER_PORTS",
     "DEPLOYMENTS_ON_SYSTEM_POOL",
     "DNS",
+    "HISTORY",
     "HTTPS",
     "KEEP",
     "KEEP_IN_FLUX",

@@ -26,6 +26,10 @@ class Chart:
         return self.repository.startswith("oci://")
 
 
+HISTORY = 5
+"""How many revisions of a release Helm keeps."""
+
+
 @dataclass(frozen=True)
 class Release:
     """A chart installed under a name with values. It has no field that only Flux or only OpenTofu understands.
@@ -38,6 +42,11 @@ class Release:
     chart: Chart
     values: Values = field(default_factory=dict[str, Any])
     stateful: bool = False
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether a failed upgrade is rolled back: undoing that of an operator can lose data."""
+        return not self.stateful
 
 
 def merged(base: Values, over: Values) -> Values:

@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.kit.chart import Release
 from constructs_lib.kit.objects import Manifest
 
@@ -34,7 +35,7 @@ class Ready(NamedTuple):
 class Layer:
     """Objects that are applied together and waited for: one Flux Kustomization, one apply step.
 
-    `after` names the layers that must be ready before, `timeout` is a Go duration for the wait, `ready` says when
+    `after` names the layers that must be ready before, `timeout` is how long the wait may take, `ready` says when
     custom resources count as ready. A `sealed` layer also holds the SOPS files that `seal` writes into its folder.
     Applications wait for a layer unless `blocks_apps` is false. The order of the objects inside a layer means nothing.
     """
@@ -42,10 +43,15 @@ class Layer:
     id: LayerId
     objects: tuple[Release | Manifest, ...] = ()
     after: tuple[LayerId, ...] = ()
-    timeout: str = "10m"
+    timeout: Minutes = Minutes("10m")
     ready: tuple[Ready, ...] = ()
     sealed: bool = False
     blocks_apps: bool = True
+
+    @property
+    def release_timeout(self) -> Minutes:
+        """How long each release may take: less than the layer, or both fail in turns."""
+        return Minutes(f"{self.timeout.number - 1}m")
 
     @property
     def releases(self) -> tuple[Release, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.fields import Name, unique
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
 from constructs_lib.kit import (
@@ -100,9 +101,9 @@ class Baseline(Component):
         names = [item["metadata"]["name"] for item in namespaces]
         links = [link for component in on for link in component.links(env)]
         closed = [policy for name in names for policy in default_policies(name)]
-        yield Layer(NAMESPACES, namespaces, timeout="5m")
-        yield Layer(RBAC, tuple(self._rights()), after=(NAMESPACES,), timeout="5m")
-        yield Layer(NETWORK_POLICIES, (*closed, *link_policies(links, names)), after=(RBAC,), timeout="5m")
+        yield Layer(NAMESPACES, namespaces, timeout=Minutes("5m"))
+        yield Layer(RBAC, tuple(self._rights()), after=(NAMESPACES,), timeout=Minutes("5m"))
+        yield Layer(NETWORK_POLICIES, (*closed, *link_policies(links, names)), after=(RBAC,), timeout=Minutes("5m"))
         values = {"crds": {"annotations": KEEP_IN_HELM}}
         crds = Release("prometheus-operator-crds", FLUX_NAMESPACE, CRDS_CHART, values, stateful=True)
         yield Layer(CRDS, (crds,), after=(RBAC,))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from constructs_lib.base.fields import Email
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
@@ -116,10 +117,10 @@ class CertManager(Component):
         release = Release("cert-manager", NAMESPACE, CHART, self._values(env), stateful=True)
         yield Layer(CONTROLLERS, (release,), after=BASELINE)
         ready = (Ready(API, "ClusterIssuer", IS_READY), Ready(API, "Certificate", IS_READY), *SECRETS_READY)
-        yield Layer(ISSUERS, tuple(self._issuers(env)), after=(CONTROLLERS, STORE), timeout="5m", ready=ready)
+        yield Layer(ISSUERS, tuple(self._issuers(env)), after=(CONTROLLERS, STORE), timeout=Minutes("5m"), ready=ready)
         if self.dns_challenge and env.platform.traefik.enabled:
             wildcard = self._wildcard(env)
-            yield Layer(CERTIFICATES, (wildcard,), after=(ISSUERS,), timeout="15m", blocks_apps=False)
+            yield Layer(CERTIFICATES, (wildcard,), after=(ISSUERS,), timeout=Minutes("15m"), blocks_apps=False)
 
     def _issuers(self, env: Environment) -> Iterator[Manifest]:
         for name, server in ACME.items():

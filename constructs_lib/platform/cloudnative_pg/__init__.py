@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from constructs_lib.base.fields import unique
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
@@ -106,12 +107,14 @@ class CloudnativePg(Component):
         yield Layer(CONTROLLERS, tuple(self._operators(env)), after=(*BASELINE, cert_manager.CONTROLLERS))
         if not self.clusters:
             return
-        yield Layer(CREDENTIALS, tuple(self._credentials(env)), after=(STORE,), timeout="5m", ready=SECRETS_READY)
+        yield Layer(
+            CREDENTIALS, tuple(self._credentials(env)), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY
+        )
         objects = [item for cluster in self.clusters for item in cluster_objects(env, cluster)]
         for cluster in self.clusters:
             objects += pod_monitor(env, cluster.name, cluster.pods, "metrics")
         ready = (Ready(API, "Cluster", SERVING),)
-        yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS, CREDENTIALS), timeout="15m", ready=ready)
+        yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS, CREDENTIALS), timeout=Minutes("15m"), ready=ready)
 
     def _operators(self, env: Environment) -> Iterator[Release]:
         yield Release("cloudnative-pg", OPERATORS, CHART, self._operator_values(env), stateful=True)

@@ -12,19 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import (
-    Cpu,
-    Days,
-    Hours,
-    Instant,
-    Memory,
-    Name,
-    ServiceName,
-    SixFieldSchedule,
-    SqlName,
-    Storage,
-    unique,
-)
+from constructs_lib.base.fields import Cpu, Instant, Name, ServiceName, SixFieldSchedule, SqlName, unique
+from constructs_lib.base.quantities import Days, Hours, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, Manifest, Pods, kept, manifest, resources
 
@@ -74,17 +63,18 @@ class PostgresCluster(Settings):
 
     name: ServiceName
     instances: int = Field(default=1, ge=1, le=9, description="A primary and its replicas.")
-    storage: Storage = "10Gi"
-    wal_storage: Storage = "5Gi"
+    storage: Storage = Storage("10Gi")
+    wal_storage: Storage = Storage("5Gi")
     cpu: Cpu = Field(default="250m", description="CPU that each instance requests.")
-    memory: Memory = Field(default="512Mi", description="Memory that each instance requests, and its limit.")
+    memory: Memory = Field(default=Memory("512Mi"), description="Memory that each instance requests, and its limit.")
     parameters: dict[str, str] = Field(default_factory=dict, description="PostgreSQL parameters.")
     roles: Annotated[tuple[Role, ...], unique("name")] = Field(min_length=1, description="Roles with a password.")
     databases: Annotated[tuple[Database, ...], unique("name")] = Field(min_length=1, description="Databases.")
     backup_schedule: SixFieldSchedule = Field(default="0 0 2 * * *", description="Base backups, in UTC.")
-    backup_retention: Days = Field(default="7d", description="How far back a recovery can go.")
+    backup_retention: Days = Field(default=Days("7d"), description="How far back a recovery can go.")
     backup_max_age: Hours = Field(
-        default="26h", description="Age of the last backup from which on it counts as missing; fits backup_schedule."
+        default=Hours("26h"),
+        description="Age of the last backup from which on it counts as missing; fits backup_schedule.",
     )
     pooler: Pooler | None = None
     server_name: Name | None = Field(

@@ -70,7 +70,7 @@ def _slos(cluster: PostgresCluster) -> Iterator[Slo]:
         name=f"postgres-{cluster.name}-backup",
         service=SERVICE,
         objective=99.0,
-        ratio=while_true(f"time() - max({LAST_BACKUP}{{{pods_of}}}) < bool {3600 * int(cluster.backup_max_age[:-1])}"),
+        ratio=while_true(f"time() - max({LAST_BACKUP}{{{pods_of}}}) < bool {cluster.backup_max_age.seconds}"),
         runbook="postgres-backup",
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
@@ -76,7 +77,7 @@ class ExternalDns(Component):
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the token from Vault, then the chart."""
         token = external_secret(env, TOKEN, NAMESPACE, InVault("digitalocean-dns", {"token": "token"}))
-        yield Layer(CREDENTIALS, (token,), after=(STORE,), timeout="5m", ready=SECRETS_READY)
+        yield Layer(CREDENTIALS, (token,), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
         release = Release("external-dns", NAMESPACE, CHART, self._values(env))
         yield Layer(CONTROLLERS, (release,), after=(*BASELINE, CREDENTIALS))
 

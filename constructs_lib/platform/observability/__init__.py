@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import Layer, LayerId, Link, Manifest, namespace
 from constructs_lib.platform import cert_manager
@@ -82,16 +83,20 @@ class Observability(Component):
         backends = tuple(item for part in parts for item in part.backends)
         after = (*BASELINE, cert_manager.CONTROLLERS)
         if credentials:
-            yield Layer(CREDENTIALS, credentials, after=(STORE,), timeout="5m", ready=SECRETS_READY, blocks_apps=False)
+            yield Layer(
+                CREDENTIALS, credentials, after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY, blocks_apps=False
+            )
             after = (*after, CREDENTIALS)
-        yield Layer(CONTROLLERS, controllers, after=after, timeout="15m", blocks_apps=False)
+        yield Layer(CONTROLLERS, controllers, after=after, timeout=Minutes("15m"), blocks_apps=False)
         ready = (CONTROLLERS, cert_manager.ISSUERS)
         if backends:
-            yield Layer(BACKENDS, backends, after=ready, timeout="20m", blocks_apps=False)
+            yield Layer(BACKENDS, backends, after=ready, timeout=Minutes("20m"), blocks_apps=False)
             ready = (BACKENDS,)
         yield Layer(COLLECTORS, tuple(collectors.collectors(env)), after=ready, blocks_apps=False)
         if self.has_metrics:
-            yield Layer(HEALTH, tuple(health.objects(env)), after=(CONTROLLERS,), timeout="5m", blocks_apps=False)
+            yield Layer(
+                HEALTH, tuple(health.objects(env)), after=(CONTROLLERS,), timeout=Minutes("5m"), blocks_apps=False
+            )
 
 
 def _parts(env: Environment) -> list[Part]:

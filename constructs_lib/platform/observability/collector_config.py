@@ -159,9 +159,7 @@ def _extensions(env: Environment) -> Manifest:
 
 def _share(env: Environment, exporters: int) -> int:
     """Return the bytes that each exporter may keep; half of the volume is room for the file and its compaction."""
-    size = env.platform.observability.collectors.queue
-    mebibytes = int(size[:-2]) * {"Mi": 1, "Gi": 1024, "Ti": 1024**2}[size[-2:]]
-    return mebibytes * MEBIBYTE // 2 // max(exporters, 1)
+    return env.platform.observability.collectors.queue.mebibytes * MEBIBYTE // 2 // max(exporters, 1)
 
 
 def retrying(size: int) -> Manifest:

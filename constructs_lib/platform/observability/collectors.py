@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from constructs_lib.base.fields import Storage
+from constructs_lib.base.quantities import Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     ANYWHERE,
@@ -71,7 +71,9 @@ OPERATOR = Pods(NAMESPACE, "otel-operator", {"app.kubernetes.io/name": "opentele
 class Collectors(Settings):
     """What the collectors may use."""
 
-    queue: Storage = Field(default="5Gi", description="Volume of each gateway for what its backends do not take yet.")
+    queue: Storage = Field(
+        default=Storage("5Gi"), description="Volume of each gateway for what its backends do not take yet."
+    )
 
 
 def part(env: Environment) -> Part:

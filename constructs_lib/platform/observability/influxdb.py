@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from constructs_lib.base.fields import Days, Memory, Storage
+from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import ON_SYSTEM_POOL, Chart, Link, Pods, Release, Values, resources
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
@@ -31,9 +31,9 @@ class Influxdb(Settings):
     """A long-term store of the metrics that applications send by OTLP."""
 
     enabled: bool = False
-    retention: Days = Field(default="365d", description="How long metrics are kept.")
-    storage: Storage = "50Gi"
-    memory: Memory = "1Gi"
+    retention: Days = Field(default=Days("365d"), description="How long metrics are kept.")
+    storage: Storage = Storage("50Gi")
+    memory: Memory = Memory("1Gi")
 
 
 def is_on(env: Environment) -> bool:
@@ -59,7 +59,7 @@ def _values(settings: Influxdb) -> Values:
         "organization": ORGANISATION,
         "bucket": BUCKET,
         "user": "admin",
-        "retention_policy": f"{int(settings.retention[:-1]) * 24}h",
+        "retention_policy": settings.retention.as_hours,
         "existingSecret": SECRET,
     }
     return {

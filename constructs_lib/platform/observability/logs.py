@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.fields import Days, HttpsUrl, Memory, Storage
+from constructs_lib.base.fields import HttpsUrl
+from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     ON_SYSTEM_POOL,
@@ -68,9 +69,9 @@ class Logs(Settings):
     backend: Literal["none", "opensearch", "otlp"] = "none"
     endpoint: HttpsUrl | None = Field(default=None, description="Where otlp sends to (OTLP over HTTP).")
     nodes: Literal[1, 3, 5] = Field(default=1, description="Nodes of OpenSearch.")
-    retention: Days = "7d"
-    storage: Storage = Field(default="20Gi", description="Volume of each node.")
-    memory: Memory = Field(default="2Gi", description="Memory of each node, requested and limit; half is heap.")
+    retention: Days = Days("7d")
+    storage: Storage = Field(default=Storage("20Gi"), description="Volume of each node.")
+    memory: Memory = Field(default=Memory("2Gi"), description="Memory of each node, requested and limit; half is heap.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -158,7 +159,7 @@ def index_pattern(env: Environment) -> str:
 
 
 def _cluster(settings: Logs) -> Manifest:
-    half = int(settings.memory[:-2]) * (1024 if settings.memory.endswith("Gi") else 1) // 2
+    half = settings.memory.mebibytes // 2
     placed = {"nodeSelector": SYSTEM_NODE_SELECTOR, "tolerations": SYSTEM_TOLERATIONS}
     pool: Manifest = {
         "component": "nodes",

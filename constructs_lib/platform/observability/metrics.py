@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from constructs_lib.base.fields import Days, Memory, Storage
+from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.health.grafana import FOLDER
 from constructs_lib.kit import (
@@ -70,9 +70,9 @@ class Metrics(Settings):
 
     enabled: bool = True
     replicas: int = Field(default=1, ge=1, le=3, description="Pods of Prometheus and of Alertmanager.")
-    retention: Days = "7d"
-    storage: Storage = "20Gi"
-    memory: Memory = Field(default="1Gi", description="Memory of each Prometheus, requested and limit.")
+    retention: Days = Days("7d")
+    storage: Storage = Storage("20Gi")
+    memory: Memory = Field(default=Memory("1Gi"), description="Memory of each Prometheus, requested and limit.")
 
 
 def replica_hosts(replicas: int) -> list[str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from constructs_lib.base.errors import ConfigError, unknown
-from constructs_lib.base.fields import Days, Name, unique
+from constructs_lib.base.fields import Name, unique
+from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health, Percent, Slo
 
@@ -56,7 +57,8 @@ def objectives(env: Environment) -> list[Slo]:
 
 def days(env: Environment, slo: Slo) -> int:
     """Return the window of an objective in days."""
-    return _days(slo.window or env.platform.observability.slos.window) or min(LONGEST, _retention(env))
+    window = slo.window or env.platform.observability.slos.window
+    return min(LONGEST, _retention(env)) if window is None else window.number
 
 
 def _changed(slo: Slo, settings: Slos) -> Slo:
@@ -67,7 +69,7 @@ def _problems(env: Environment, found: list[Health]) -> Iterator[str]:
     settings = env.platform.observability.slos
     own = [slo.name for item in found for slo in item.slos]
     yield from (f"objectives: {unknown('SLO', name, own)}" for name in settings.objectives if name not in own)
-    if (window := _days(settings.window)) and window > _retention(env):
+    if (window := settings.window) is not None and window.number > _retention(env):
         yield f"window: {_too_long(env, window)}"
     for position, slo in enumerate(settings.additional):
         where = f"additional[{position}]"
@@ -75,7 +77,7 @@ def _problems(env: Environment, found: list[Health]) -> Iterator[str]:
             yield f"{where}.name: the platform has an SLO '{slo.name}' already; rename this one or use objectives"
         if problem := _service_problem(env, slo.service):
             yield f"{where}.service: {problem}"
-        if (window := _days(slo.window)) and window > _retention(env):
+        if (window := slo.window) is not None and window.number > _retention(env):
             yield f"{where}.window: {_too_long(env, window)}"
 
 
@@ -88,14 +90,10 @@ def _service_problem(env: Environment, service: str) -> str | None:
     return None if service in apps else unknown("service", service, [*components, *apps])
 
 
-def _too_long(env: Environment, window: int) -> str:
+def _too_long(env: Environment, window: Days) -> str:
     kept = env.platform.observability.metrics.retention
-    return f"{window}d is longer than metrics are kept ({kept}); shorten it or raise metrics.retention"
+    return f"{window} is longer than metrics are kept ({kept}); shorten it or raise metrics.retention"
 
 
 def _retention(env: Environment) -> int:
-    return int(env.platform.observability.metrics.retention[:-1])
-
-
-def _days(text: str | None) -> int:
-    return 0 if text is None else int(text[:-1])
+    return env.platform.observability.metrics.retention.number

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.bucket import Bucket
-from constructs_lib.base.fields import Days, HttpsUrl, Memory, Storage
+from constructs_lib.base.fields import HttpsUrl
+from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import ANYWHERE, HTTPS, ON_SYSTEM_POOL, Chart, Link, Pods, Release, Values, resources
 from constructs_lib.platform.cert_manager import certificate
@@ -48,9 +49,9 @@ class Traces(Settings):
         default=None, description="The bucket of, and only of, tempo; the state stack makes it."
     )
     endpoint: HttpsUrl | None = Field(default=None, description="Where otlp sends to (OTLP over HTTP).")
-    retention: Days = "3d"
-    storage: Storage = Field(default="5Gi", description="Volume for traces that are not in the bucket yet.")
-    memory: Memory = "1Gi"
+    retention: Days = Days("3d")
+    storage: Storage = Field(default=Storage("5Gi"), description="Volume for traces that are not in the bucket yet.")
+    memory: Memory = Memory("1Gi")
     sampling: Sampling | None = Field(default=None, description="Without it every trace is kept.")
 
     @model_validator(mode="after")
@@ -101,7 +102,7 @@ def _values(env: Environment, settings: Traces, bucket: Bucket) -> Values:
     tls = {"cert_file": f"{MOUNT}/tls.crt", "key_file": f"{MOUNT}/tls.key"}
     tempo = {
         "reportingEnabled": False,
-        "retention": f"{int(settings.retention[:-1]) * 24}h",
+        "retention": settings.retention.as_hours,
         "resources": resources("100m", settings.memory),
         "storage": {"trace": {"backend": "s3", "s3": s3}},
         "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317", "tls": tls}}}},

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from pydantic import Field
 
 from constructs_lib.base.fields import unique
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     DEPLOYMENTS_ON_SYSTEM_POOL,
@@ -122,14 +123,14 @@ class RabbitmqOperator(Component):
         if not self.clusters:
             return
         credentials = tuple(self._credentials(env))
-        yield Layer(CREDENTIALS, credentials, after=(STORE,), timeout="5m", ready=SECRETS_READY)
+        yield Layer(CREDENTIALS, credentials, after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
         objects = [item for cluster in self.clusters for item in cluster_objects(env, cluster)]
         objects += pod_monitor(env, "rabbitmq", BROKERS, "prometheus-tls")
         ready = (Ready(API, "RabbitmqCluster", ALL_REPLICAS_READY),)
         after = (CONTROLLERS, cert_manager.ISSUERS)
-        yield Layer(CONFIGS, tuple(objects), after=after, timeout="15m", ready=ready)
+        yield Layer(CONFIGS, tuple(objects), after=after, timeout=Minutes("15m"), ready=ready)
         topology = tuple(item for cluster in self.clusters for item in topology_objects(cluster))
-        yield Layer(TOPOLOGY, topology, after=(CONFIGS, CREDENTIALS), timeout="5m")
+        yield Layer(TOPOLOGY, topology, after=(CONFIGS, CREDENTIALS), timeout=Minutes("5m"))
 
     def _credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield each user's credentials with the label without which the operator's webhook refuses the user."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import Cpu, Memory, Name, ServiceName, Storage, unique
+from constructs_lib.base.fields import Cpu, Name, ServiceName, unique
+from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, Manifest, kept, manifest, resources, spread
 from constructs_lib.platform.cert_manager import certificate
@@ -58,9 +59,9 @@ class RabbitmqCluster(Settings):
 
     name: ServiceName
     replicas: Literal[1, 3, 5, 7] = Field(default=1, description="Nodes; an odd number, so that there is a majority.")
-    storage: Storage = "10Gi"
+    storage: Storage = Storage("10Gi")
     cpu: Cpu = "250m"
-    memory: Memory = Field(default="1Gi", description="Memory of each node, requested and limit.")
+    memory: Memory = Field(default=Memory("1Gi"), description="Memory of each node, requested and limit.")
     vhosts: tuple[Name, ...] = ()
     users: Annotated[tuple[User, ...], unique("name")] = ()
     policies: Annotated[tuple[Policy, ...], unique("name")] = ()

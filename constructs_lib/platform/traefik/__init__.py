@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
@@ -88,7 +89,7 @@ class Traefik(Component):
         objects = [_tls_options(), _security_headers(), self._rate_limit()]
         if env.platform.cert_manager.enabled and env.platform.cert_manager.dns_challenge:
             objects.append(_default_certificate())
-        yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS,), timeout="5m")
+        yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS,), timeout=Minutes("5m"))
 
     def _values(self, env: Environment) -> Values:
         trusted = {"trustedIPs": [str(env.vpc_range)]}

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from constructs_lib.base.fields import Cpu, Memory, ServiceName, Storage, unique
+from constructs_lib.base.fields import Cpu, ServiceName, unique
+from constructs_lib.base.quantities import Memory, Minutes, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
 from constructs_lib.kit import (
@@ -60,9 +61,9 @@ class ValkeyCluster(Settings):
     name: ServiceName
     shards: int = Field(default=1, ge=1, le=100, description="Primaries among which the keys are divided.")
     replicas: int = Field(default=0, ge=0, le=5, description="Replicas of each primary.")
-    storage: Storage = "2Gi"
+    storage: Storage = Storage("2Gi")
     cpu: Cpu = "100m"
-    memory: Memory = Field(default="256Mi", description="Memory of each pod, requested and limit.")
+    memory: Memory = Field(default=Memory("256Mi"), description="Memory of each pod, requested and limit.")
 
     @property
     def secret(self) -> str:
@@ -110,9 +111,9 @@ class ValkeyOperator(Component):
             external_secret(env, cluster.secret, NAMESPACE, InVault(f"valkey/{cluster.name}", {"password": "password"}))
             for cluster in self.clusters
         )
-        yield Layer(CREDENTIALS, tuple(secrets), after=(STORE,), timeout="5m", ready=SECRETS_READY)
+        yield Layer(CREDENTIALS, tuple(secrets), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
         clusters = tuple(kept(_cluster(env, cluster)) for cluster in self.clusters)
-        yield Layer(CONFIGS, clusters, after=(CONTROLLERS, CREDENTIALS, cert_manager.ISSUERS), timeout="15m")
+        yield Layer(CONFIGS, clusters, after=(CONTROLLERS, CREDENTIALS, cert_manager.ISSUERS), timeout=Minutes("15m"))
 
 
 def _values() -> Values:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
@@ -101,8 +102,8 @@ class VaultEso(Component):
         yield Layer(CONTROLLERS, (release,), after=BASELINE)
         ready = (Ready(API, "ClusterSecretStore", IS_READY), *SECRETS_READY)
         objects = (*_login(env), *_stores(env), _age_key(env), *_published_contract(env))
-        yield Layer(STORE, objects, after=(CONTROLLERS,), timeout="5m", ready=ready)
-        yield Layer(SEALED, after=(STORE,), timeout="5m", sealed=True)
+        yield Layer(STORE, objects, after=(CONTROLLERS,), timeout=Minutes("5m"), ready=ready)
+        yield Layer(SEALED, after=(STORE,), timeout=Minutes("5m"), sealed=True)
 
     def _values(self, env: Environment) -> Values:
         def pods(name: str, replicas: int) -> Values:

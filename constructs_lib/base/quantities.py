@@ -1,0 +1,117 @@
+"""Amounts with their unit: text as Kubernetes and Prometheus write it, which knows its number."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Self
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+_MEBIBYTES = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
+
+
+class Quantity(str):
+    """Text of a number and a unit, such as `30d`."""
+
+    pattern: ClassVar[str]
+    expected: ClassVar[str]
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Return `text` as an amount. Raises `ValueError` with what is expected for other text."""
+        if not re.fullmatch(cls.pattern, text, re.ASCII):
+            raise ValueError(f"must be {cls.expected}, found '{text}'")
+        return super().__new__(cls, text)
+
+    @property
+    def number(self) -> int:
+        """The number before the unit."""
+        return int(re.split(r"\D", self, maxsplit=1)[0])
+
+    @property
+    def unit(self) -> str:
+        """The unit, such as `Gi`."""
+        return self.lstrip("0123456789")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "pattern": f"^(?:{cls.pattern})$"}
+
+
+class Duration(Quantity):
+    """A span of time."""
+
+    seconds_each: ClassVar[int]
+
+    __slots__ = ()
+
+    @property
+    def seconds(self) -> int:
+        """The span in seconds."""
+        return self.number * self.seconds_each
+
+
+class Minutes(Duration):
+    """Text such as `10m`."""
+
+    pattern = r"[1-9]\d{0,3}m"
+    expected = "a number of minutes such as '10m'"
+    seconds_each = 60
+    __slots__ = ()
+
+
+class Hours(Duration):
+    """Text such as `26h`."""
+
+    pattern = r"[1-9]\d{0,3}h"
+    expected = "a number of hours such as '26h'"
+    seconds_each = 3600
+    __slots__ = ()
+
+
+class Days(Duration):
+    """Text such as `30d`."""
+
+    pattern = r"[1-9]\d{0,3}d"
+    expected = "a number of days such as '30d'"
+    seconds_each = 86400
+    __slots__ = ()
+
+    @property
+    def as_hours(self) -> Hours:
+        """The same in hours: Go's own durations know no days."""
+        return Hours(f"{24 * self.number}h")
+
+
+class Size(Quantity):
+    """An amount of bytes."""
+
+    __slots__ = ()
+
+    @property
+    def mebibytes(self) -> int:
+        """The amount in MiB."""
+        return self.number * _MEBIBYTES[self.unit]
+
+
+class Storage(Size):
+    """The size of a volume, such as `20Gi`."""
+
+    pattern = r"[1-9]\d{0,4}(Mi|Gi|Ti)"
+    expected = "a size such as '20Gi' (MiB, GiB or TiB)"
+    __slots__ = ()
+
+
+class Memory(Size):
+    """An amount of memory, such as `512Mi`."""
+
+    pattern = r"[1-9]\d{0,5}(Mi|Gi)"
+    expected = "an amount of memory such as '512Mi' or '2Gi'"
+    __slots__ = ()
