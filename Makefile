@@ -26,10 +26,10 @@ synth: $(READY) ## OpenTofu JSON of every stack, in cdktf.out/
 	$(BIN)/python main.py
 
 render: $(READY) ## The Flux tree of every environment, in gitops.out/
-	$(BIN)/python -m gitops_render render --output gitops.out
+	bin/gitops_render render --output gitops.out
 
 schema: $(READY) ## The JSON Schema of the environment files, for editors
-	$(BIN)/python -m gitops_render schema > environments/environment.schema.json
+	bin/gitops_render schema > environments/environment.schema.json
 
 picture: $(READY) ## The layout of the overview dashboard, in docs/overview.svg
 	$(BIN)/python docs/picture.py > docs/overview.svg
@@ -37,6 +37,7 @@ picture: $(READY) ## The layout of the overview dashboard, in docs/overview.svg
 lint: $(READY) ## Lint, format check and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/basedpyright --level error
 
 format: $(READY) ## Format the code

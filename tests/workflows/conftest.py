@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.cluster import TOOLS, Cluster
 from tests.e2e.conftest import require, why_no_providers
-from tests.support import Synthesised
+from tests.support import ROOT, Synthesised
 from tests.workflows.act import Project
 from tests.workflows.flux import install_kinds
 from tests.workflows.world import World
@@ -76,5 +76,6 @@ def project_in(world: World | None, folder: Path) -> Project:
     for name, text in world.environment_files().items() if world else ():
         made.write(name, text)
     (made.folder / ".venv").symlink_to(sys.prefix)
+    (made.folder / "tools/bin").symlink_to(ROOT / "tools/bin")
     made.commit("Live in the test's world")
     return made

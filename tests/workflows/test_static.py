@@ -49,8 +49,8 @@ def commands() -> Iterator[list[str]]:
     """Yield the arguments of every call of `operations`."""
     for step in steps():
         for line in step.get("run", "").splitlines():
-            if " -m operations " in line:
-                yield shlex.split(line.partition(" -m operations ")[2])
+            if line.startswith("bin/operations "):
+                yield shlex.split(line)[1:]
 
 
 def test_zizmor_finds_nothing() -> None:
@@ -85,7 +85,7 @@ def test_no_job_may_more_than_it_needs() -> None:
     }
     assert writes == {("drift.yml", "drift", "issues"), ("pull-request.yml", "comment", "pull-requests")}
     without_vault = {(file, name) for file, name, job in jobs() if "id-token" not in job["permissions"]}
-    pulls = {("pull-request.yml", name) for name in ("test", "synth-and-diff", "comment")}
+    pulls = {("pull-request.yml", name) for name in ("test", "e2e", "synth-and-diff", "comment")}
     assert without_vault == {*pulls, ("validate.yml", "validate")}
 
 
@@ -126,8 +126,8 @@ def test_plans_are_applied_only_where_the_environments_reviewers_agree() -> None
     stage = WORKFLOWS["provision-stage.yml"]["jobs"]
     assert stage["apply"]["environment"] == "${{ inputs.environment }}"
     assert "environment" not in stage["plan"]
-    calls = [step["run"] for step in stage["apply"]["steps"] if " -m operations " in step.get("run", "")]
-    assert calls == ['.venv/bin/python -m operations provision apply "$ENVIRONMENT"']
+    calls = [step["run"] for step in stage["apply"]["steps"] if "bin/operations " in step.get("run", "")]
+    assert calls == ['bin/operations provision apply "$ENVIRONMENT"']
     others = [job for _, _, job in jobs() if job is not stage["apply"]]
     assert not any("provision apply" in step.get("run", "") for job in others for step in job.get("steps", []))
 

@@ -56,7 +56,7 @@ class Change:
         self.head = self.project.commit("Change")
 
     def run(self, *, fails: bool = False) -> Run:
-        """Run the workflow for this pull request; of the tests, those of the errors' sentences are enough here."""
+        """Run the workflow for this pull request; of the tests, one file without tools and one with are enough here."""
         repository = {"full_name": "df12-test/infrastructure"}
         pull = {
             "number": self.pull["number"],
@@ -64,7 +64,8 @@ class Change:
             "head": {"ref": "topic", "sha": self.head, "repo": repository},
         }
         payload = {"number": self.pull["number"], "pull_request": pull}
-        env = {"PYTEST_ADDOPTS": "tests/constructs_lib/platform/test_component.py"}
+        tests = "tests/constructs_lib/platform/test_component.py tests/workflows/test_static.py"
+        env = {"PYTEST_ADDOPTS": tests}
         return run(
             self.project, self.world, "pull-request.yml", event="pull_request", payload=payload, env=env, fails=fails
         )
