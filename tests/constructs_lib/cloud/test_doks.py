@@ -101,10 +101,11 @@ def test_the_project_groups_the_cluster(file: str, purpose: str) -> None:
     ]
 
 
-def test_everything_carries_the_environments_tag() -> None:
-    stack = cluster_of("staging")
+@pytest.mark.parametrize("further", [[], ["owner:platform"]])
+def test_everything_carries_the_environments_tags(further: list[str]) -> None:
+    stack = cluster_of("staging", cluster__tags=further)
     (name,) = stack.all("digitalocean_tag")
-    tags = [f"${{digitalocean_tag.{name}.name}}"]
+    tags = [f"${{digitalocean_tag.{name}.name}}", *further]
     assert stack.only("digitalocean_tag")["name"] == "environment:staging"
     cluster = stack.only("digitalocean_kubernetes_cluster")
     assert cluster["tags"] == tags

@@ -44,6 +44,15 @@ def test_the_distribution_is_exact_and_follows_no_moving_tag() -> None:
     assert distribution == {"version": "2.9.4", "registry": "ghcr.io/fluxcd", "artifact": ""}
 
 
+def test_only_the_controllers_that_something_uses_run() -> None:
+    assert values(flux(), "flux")["instance"]["components"] == [
+        "source-controller",
+        "kustomize-controller",
+        "helm-controller",
+        "notification-controller",
+    ]
+
+
 def test_tenants_are_locked_down() -> None:
     cluster = values(flux(), "flux")["instance"]["cluster"]
     assert cluster["type"] == "kubernetes"
@@ -52,7 +61,7 @@ def test_tenants_are_locked_down() -> None:
     assert cluster["networkPolicy"] is True
 
 
-@pytest.mark.parametrize(("file", "size"), [("sandbox", "small"), ("production", "medium")])
+@pytest.mark.parametrize(("file", "size"), [("sandbox", "small"), ("staging", "medium"), ("production", "medium")])
 def test_the_size_follows_the_tier(file: str, size: str) -> None:
     assert values(flux(file), "flux")["instance"]["cluster"]["size"] == size
 

@@ -77,7 +77,11 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ),
     ({"domain": "not a domain"}, "domain: must be a domain such as 'example.org', found 'not a domain'"),
     ({"vpc_range": "8.8.0.0/16"}, "vpc_range must be private (RFC 1918), found 8.8.0.0/16"),
-    ({"vpc_range": "10.0.0.0/8"}, "vpc_range must be a /16 to /24, found 10.0.0.0/8"),
+    ({"vpc_range": "10.0.0.0/15"}, "vpc_range must be a /16 to /24, found 10.0.0.0/15"),
+    ({"vpc_range": "10.20.0.0/25"}, "vpc_range must be a /16 to /24, found 10.20.0.0/25"),
+    ({"vpc_range": "10.229.1.0/24"}, "vpc_range 10.229.1.0/24 overlaps 10.229.0.0/16, which DigitalOcean reserves"),
+    ({"vpc_range": "10.245.1.0/24"}, "vpc_range 10.245.1.0/24 overlaps 10.245.0.0/16, which DigitalOcean reserves"),
+    ({"vpc_range": "10.246.0.0/24"}, "vpc_range 10.246.0.0/24 overlaps 10.246.0.0/24, which DigitalOcean reserves"),
     ({"vpc_range": "10.244.16.0/20"}, "vpc_range 10.244.16.0/20 overlaps 10.244.0.0/16, which DigitalOcean reserves"),
     (
         {"state__bucket": "My.Bucket"},
@@ -266,6 +270,31 @@ def test_a_duplicate_environment(project: Project) -> None:
     folder = project(sandbox=environment_data(), copy=environment_data()) / "environments"
     with pytest.raises(ConfigError, match=r"copy.yaml: name: must be 'copy' like the file, found 'sandbox'"):
         load_all(folder)
+
+
+@pytest.mark.parametrize("vpc_range", ["10.20.0.0/16", "172.16.1.0/24", "10.246.1.0/24"])
+def test_private_ranges_of_these_sizes_are_taken(vpc_range: str) -> None:
+    assert str(environment(vpc_range=vpc_range).vpc_range) == vpc_range
+
+
+@pytest.mark.parametrize("key", ["critical", "heartbeat"])
+def test_somebody_hears_of_production(project: Project, key: str) -> None:
+    data = environment_data("production", **{f"platform__observability__alerting__{key}": []})
+    path = project(production=data) / "environments/production.yaml"
+    with pytest.raises(ConfigError, match=rf"alerting\.{key} names no receiver in production; name one"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("mode", "names"),
+    [
+        ("render", ["sandbox-state", "sandbox-cluster", "sandbox-flux"]),
+        ("apply", ["sandbox-state", "sandbox-cluster", "sandbox-flux", "sandbox-platform"]),
+    ],
+)
+def test_an_environment_has_these_stacks_each_after_those_it_needs(mode: str, names: list[str]) -> None:
+    env = environment(mode=mode)
+    assert [env.stack(kind) for kind in env.stacks] == names
 
 
 def test_a_chart_mirror_replaces_every_repository_and_nothing_else() -> None:

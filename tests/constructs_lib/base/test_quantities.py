@@ -1,0 +1,61 @@
+"""Amounts with their unit."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from constructs_lib.base.quantities import Days, Hours, Memory, Minutes, Quantity, Storage
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"), [(Minutes("10m"), 600), (Hours("26h"), 93_600), (Days("30d"), 2_592_000)]
+)
+def test_a_duration_knows_its_seconds(duration: Minutes | Hours | Days, seconds: int) -> None:
+    assert duration.seconds == seconds
+
+
+def test_days_are_hours_where_days_are_not_known() -> None:
+    assert Days("3d").as_hours == "72h"
+
+
+@pytest.mark.parametrize(
+    ("size", "mebibytes"), [(Memory("512Mi"), 512), (Storage("20Gi"), 20_480), (Storage("2Ti"), 2_097_152)]
+)
+def test_a_size_knows_its_mebibytes(size: Memory | Storage, mebibytes: int) -> None:
+    assert size.mebibytes == mebibytes
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (Minutes, "1h"),
+        (Minutes, "0m"),
+        (Hours, "1.5h"),
+        (Days, "30"),
+        (Days, "3d "),
+        (Days, "3dd"),
+        (Days, "1٣d"),
+        (Storage, "20GB"),
+        (Storage, "1Pi"),
+        (Memory, "1Ti"),
+        (Memory, "01Gi"),
+    ],
+)
+def test_other_text_is_refused_with_what_is_expected(kind: type[Quantity], text: str) -> None:
+    with pytest.raises(ValueError, match=rf"^must be {kind.expected.partition(' (')[0]}.*, found '"):
+        kind(text)
+
+
+class Settings(BaseModel):
+    """Settings with an amount."""
+
+    kept: Days = Days("7d")
+
+
+def test_settings_read_the_same_text_and_their_schema_says_which() -> None:
+    assert Settings.model_validate_json('{"kept": "14d"}').kept.number == 14
+    with pytest.raises(ValidationError, match="must be a number of days such as '30d', found '2 weeks'"):
+        Settings.model_validate_json('{"kept": "2 weeks"}')
+    schema = Settings.model_json_schema()["properties"]["kept"]
+    assert (schema["type"], schema["pattern"], schema["default"]) == ("string", r"^(?:[1-9]\d{0,3}d)$", "7d")
