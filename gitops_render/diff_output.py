@@ -31,9 +31,7 @@ def to_markdown(differences: Sequence[Difference]) -> str:
     """Return a table of counts, then what changed, folded for each environment."""
     if not differences:
         return "No rendered object changes.\n"
-    environments = {
-        name: list(items) for name, items in groupby(differences, key=lambda item: item.identity.environment)
-    }
+    environments = {name: list(items) for name, items in groupby(differences, key=lambda item: item.environment)}
     counts = [(name, *_counts(items)) for name, items in environments.items()]
     lines = [*table(("environment", *SHOWN_CHANGES), counts)]
     for name, items in environments.items():
@@ -65,11 +63,14 @@ def to_json(differences: Iterable[Difference]) -> str:
 
 
 def _plain(item: Difference) -> dict[str, Any]:
-    return {**item.identity._asdict(), "change": item.change, "fields": [asdict(field) for field in item.fields]}
+    kind, namespace, name, _ = item.identity
+    place = {"environment": item.environment, "area": item.area}
+    what = {"kind": kind, "namespace": namespace, "name": name, "change": item.change}
+    return {**place, **what, "fields": [asdict(field) for field in item.fields]}
 
 
 def _grouped(differences: Iterable[Difference]) -> Iterator[tuple[tuple[str, str], list[Difference]]]:
-    for key, found in groupby(differences, key=lambda item: (item.identity.environment, item.identity.area)):
+    for key, found in groupby(differences, key=lambda item: (item.environment, item.area)):
         yield key, list(found)
 
 

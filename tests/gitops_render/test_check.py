@@ -13,7 +13,8 @@ import yaml
 
 from constructs_lib.environment import load_all
 from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks
-from gitops_render.check.model import Item, Stack, Tree
+from gitops_render.check.model import Stack, Tree
+from gitops_render.objects import Item
 from gitops_render.tree import render
 from tests.gitops_render.test_cli import cli
 from tests.support import ROOT, Synthesised, environment, everything
@@ -46,7 +47,7 @@ class Broken:
         found = (i for i in self.items if i.kind == kind and name in ("", i.name) and i.group.startswith(group))
         return next(found).data
 
-    def tier(self, name: str) -> Manifest:
+    def layer(self, name: str) -> Manifest:
         return self.one("Kustomization", name, "kustomize.toolkit")["spec"]
 
     def release(self, name: str = "traefik") -> Manifest:
@@ -75,23 +76,23 @@ def webhook_closed(tree: Broken) -> None:
 
 BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX001": [
-        lambda t: pop(t.tier("traefik-configs"), "retryInterval"),
-        lambda t: t.tier("traefik-configs").update(prune=False),
-        lambda t: t.tier("traefik-configs").update(suspend=True),
-        lambda t: t.tier("traefik-configs").update(force=True),
+        lambda t: pop(t.layer("traefik-configs"), "retryInterval"),
+        lambda t: t.layer("traefik-configs").update(prune=False),
+        lambda t: t.layer("traefik-configs").update(suspend=True),
+        lambda t: t.layer("traefik-configs").update(force=True),
     ],
-    "FLUX002": [lambda t: t.tier("traefik-configs").update(path="./platform/nowhere")],
+    "FLUX002": [lambda t: t.layer("traefik-configs").update(path="./platform/nowhere")],
     "FLUX003": [
-        lambda t: t.tier("traefik-configs")["sourceRef"].update(kind="Bucket"),
+        lambda t: t.layer("traefik-configs")["sourceRef"].update(kind="Bucket"),
         lambda t: t.release()["chart"]["spec"]["sourceRef"].update(name="nothing"),
     ],
-    "FLUX004": [lambda t: t.tier("traefik-configs")["dependsOn"].append({"name": "nothing"})],
-    "FLUX005": [lambda t: t.tier("traefik-controllers")["dependsOn"].append({"name": "traefik-configs"})],
+    "FLUX004": [lambda t: t.layer("traefik-configs")["dependsOn"].append({"name": "nothing"})],
+    "FLUX005": [lambda t: t.layer("traefik-controllers")["dependsOn"].append({"name": "traefik-configs"})],
     "FLUX006": [
-        lambda t: t.tier("traefik-configs").update(dependsOn=[{"name": "baseline-rbac"}]),
+        lambda t: t.layer("traefik-configs").update(dependsOn=[{"name": "baseline-rbac"}]),
         lambda t: t.remove("GitRepository", "rabbitmq-cluster-operator"),
     ],
-    "FLUX007": [lambda t: t.tier("traefik-configs").update(wait=False)],
+    "FLUX007": [lambda t: t.layer("traefik-configs").update(wait=False)],
     "FLUX008": [
         lambda t: t.remove("Middleware", "rate-limit"),
         lambda t: t.items.append(Item(PurePosixPath("platform/traefik/sandbox/configs/x.yaml"), t.one("TLSOption"))),
@@ -99,7 +100,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX009": [
         lambda t: t.items.append(Item(PurePosixPath("platform/cache/sandbox/configs/x.yaml"), t.one("TLSOption")))
     ],
-    "FLUX010": [lambda t: pop(t.tier("apps"), "serviceAccountName"), lambda t: pop(t.release(), "serviceAccountName")],
+    "FLUX010": [lambda t: pop(t.layer("apps"), "serviceAccountName"), lambda t: pop(t.release(), "serviceAccountName")],
     "FLUX011": [lambda t: t.one("GitRepository", "platform")["spec"].update(url="http://github.com/x/y")],
     "HELM001": [
         lambda t: t.release()["chart"]["spec"].update(version="41.x"),
@@ -115,7 +116,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: t.add("Secret", data={"a": "Yg=="}),
     ],
     "SEC002": [
-        lambda t: t.tier("secrets-controllers").update(decryption={"provider": "sops"}),
+        lambda t: t.layer("secrets-controllers").update(decryption={"provider": "sops"}),
         lambda t: t.add("Secret", data={"a": "ENC[]"}, sops={}),
     ],
     "SEC003": [
@@ -130,7 +131,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "SEC006": [
         lambda t: t.one("RabbitmqCluster")["spec"].update(image="rabbitmq"),
         lambda t: t.one("Cluster")["spec"].update(imageName="host:5000/postgresql:latest"),
-        lambda t: t.tier("rabbitmq-cluster-operator")["images"][0].update(newTag="latest"),
+        lambda t: t.layer("rabbitmq-cluster-operator")["images"][0].update(newTag="latest"),
     ],
     "SEC007": [lambda t: t.one("ExternalSecret").update(apiVersion="external-secrets.io/v1beta1")],
     "SEC008": [
@@ -277,7 +278,7 @@ def test_what_cannot_be_read_is_told(rendered: Path) -> None:
     assert (code, said) == (2, "nowhere: holds no stack; synthesise them, or name another folder with --stacks\n")
     (rendered / "gitops.out/apps/sandbox/x.yaml").write_text("a: [")
     code, _, said = cli(rendered, "check")
-    assert (code, said) == (2, "gitops.out/apps/sandbox/x.yaml: cannot be read as YAML; render again\n")
+    assert (code, said) == (2, "gitops.out/apps/sandbox/x.yaml: cannot be read as YAML; correct it, or render again\n")
 
 
 def test_stacks_are_read_from_their_folder(rendered: Path) -> None:

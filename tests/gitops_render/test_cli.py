@@ -73,10 +73,10 @@ def test_check_shows_what_would_change_and_writes_nothing(tmp_path: Path) -> Non
     (tmp_path / "environments").symlink_to(ROOT / "environments")
     code, printed, _ = cli(tmp_path, "render", "--output", "out", "--check")
     assert (code, (tmp_path / "out").exists()) == (1, False)
-    assert "+++ b/clusters/sandbox/tiers.yaml" in printed
+    assert "+++ b/clusters/sandbox/layers.yaml" in printed
     assert cli(tmp_path, "render", "--output", "out")[0] == 0
     assert cli(tmp_path, "render", "--output", "out", "--check") == (0, "", "")
-    path = tmp_path / "out/clusters/sandbox/tiers.yaml"
+    path = tmp_path / "out/clusters/sandbox/layers.yaml"
     before = path.read_text()
     path.write_text(before.replace("prune: true", "prune: false"))
     code, printed, _ = cli(tmp_path, "render", "--output", "out", "--check")

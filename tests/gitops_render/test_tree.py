@@ -30,7 +30,7 @@ def of_kind(env: Environment, kind: str, group: str = "") -> list[dict[str, Any]
     return [item for item in objects(env).values() if item["kind"] == kind and item["apiVersion"].startswith(group)]
 
 
-def tiers(env: Environment) -> dict[str, dict[str, Any]]:
+def layers(env: Environment) -> dict[str, dict[str, Any]]:
     """Return the Flux Kustomizations by name."""
     found = of_kind(env, "Kustomization", "kustomize.toolkit.fluxcd.io")
     return {item["metadata"]["name"]: item["spec"] for item in found}
@@ -42,8 +42,8 @@ def test_where_things_are() -> None:
         "apps/sandbox/kustomization.yaml",
         "clusters/sandbox/kustomization.yaml",
         "clusters/sandbox/source.yaml",
-        "clusters/sandbox/tiers.yaml",
-        "clusters/sandbox/tiers/cert-manager-controllers.yaml",
+        "clusters/sandbox/layers.yaml",
+        "clusters/sandbox/layers/cert-manager-controllers.yaml",
         "platform/baseline/sandbox/namespaces/namespace-traefik.yaml",
         "platform/cert-manager/sandbox/controllers/helmrelease-cert-manager.yaml",
         "platform/cert-manager/sandbox/issuers/clusterissuer-letsencrypt-staging.yaml",
@@ -73,16 +73,16 @@ def test_every_folder_lists_exactly_its_files(env: Environment) -> None:
 
 
 @every_environment
-def test_the_root_reads_nothing_of_the_tiers_from_main(env: Environment) -> None:
+def test_the_root_reads_nothing_of_the_layers_from_main(env: Environment) -> None:
     root = objects(env)[PurePosixPath("clusters", env.name, "kustomization.yaml")]
-    assert root["resources"] == ["source.yaml", "tiers.yaml"]
-    assert tiers(env)["tiers"]["path"] == f"./clusters/{env.name}/tiers"
+    assert root["resources"] == ["source.yaml", "layers.yaml"]
+    assert layers(env)["layers"]["path"] == f"./clusters/{env.name}/layers"
 
 
 @every_environment
 def test_every_path_and_dependency_exists(env: Environment) -> None:
     folders = {f"./{path.parent}" for path in objects(env)}
-    found = tiers(env)
+    found = layers(env)
     for name, spec in found.items():
         if name in OPERATORS_OF_UPSTREAM:
             continue
@@ -93,18 +93,18 @@ def test_every_path_and_dependency_exists(env: Environment) -> None:
 
 
 @every_environment
-def test_every_tier_is_pruned_waited_for_and_retried_soon(env: Environment) -> None:
-    for name, spec in tiers(env).items():
+def test_every_layer_is_pruned_waited_for_and_retried_soon(env: Environment) -> None:
+    for name, spec in layers(env).items():
         assert (spec["prune"], spec["force"]) == (True, False), name
-        assert spec["wait"] is (name != "tiers"), name
+        assert spec["wait"] is (name != "layers"), name
         assert (spec["interval"], spec["retryInterval"]) == ("1h", "2m"), name
 
 
 @every_environment
-def test_each_tier_acts_as_an_account_that_is_there_before_it(env: Environment) -> None:
+def test_each_layer_acts_as_an_account_that_is_there_before_it(env: Environment) -> None:
     """A locked-down Flux forbids what names no account; the platform's own is made by `baseline-rbac`."""
-    first = {"tiers", "platform-sources", "baseline-namespaces", "baseline-rbac"}
-    found = tiers(env)
+    first = {"layers", "platform-sources", "baseline-namespaces", "baseline-rbac"}
+    found = layers(env)
     for name, spec in found.items():
         if name in ("apps", *OPERATORS_OF_UPSTREAM):
             continue
@@ -114,14 +114,14 @@ def test_each_tier_acts_as_an_account_that_is_there_before_it(env: Environment) 
 
 
 def upstream_of(found: dict[str, dict[str, Any]], name: str) -> set[str]:
-    """Return every tier that is ready before `name` starts."""
+    """Return every layer that is ready before `name` starts."""
     needed = {item["name"] for item in found[name].get("dependsOn", [])}
     return needed.union(*(upstream_of(found, other) for other in needed))
 
 
 @every_environment
-def test_only_the_sealed_tier_decrypts_and_nothing_encrypted_is_upstream_of_its_key(env: Environment) -> None:
-    found = tiers(env)
+def test_only_the_sealed_layer_decrypts_and_nothing_encrypted_is_upstream_of_its_key(env: Environment) -> None:
+    found = layers(env)
     decrypting = {name: spec["decryption"] for name, spec in found.items() if "decryption" in spec}
     assert decrypting == {"secrets-sealed": {"provider": "sops", "secretRef": {"name": "sops-age"}}}
     assert "secrets-store" in upstream_of(found, "secrets-sealed")
@@ -130,14 +130,14 @@ def test_only_the_sealed_tier_decrypts_and_nothing_encrypted_is_upstream_of_its_
 
 @every_environment
 def test_applications_wait_for_their_services_and_not_for_telemetry(env: Environment) -> None:
-    needed = {item["name"] for item in tiers(env)["apps"]["dependsOn"]}
+    needed = {item["name"] for item in layers(env)["apps"]["dependsOn"]}
     services = ("databases", "messaging", "cache", "traefik")
     assert {f"{area}-configs" for area in services} | {"secrets-sealed", "messaging-topology"} <= needed
     assert not [name for name in needed if name.startswith("observability") or name == "cert-manager-certificates"]
 
 
 def test_objects_come_after_the_chart_that_defines_their_kind() -> None:
-    found = tiers(environment())
+    found = layers(environment())
     for later, earlier in (
         ("cert-manager-issuers", "cert-manager-controllers"),
         ("traefik-configs", "traefik-controllers"),
