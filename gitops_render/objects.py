@@ -116,10 +116,7 @@ def _parsed(data: bytes) -> tuple[Any, ...]:
 
 
 def _is_object(item: object) -> bool:
-    if not isinstance(item, dict):
+    if not isinstance(item, dict) or not isinstance(metadata := item.get("metadata", {}), dict):
         return False
-    return (
-        isinstance(item.get("apiVersion"), str)
-        and isinstance(item.get("kind"), str)
-        and isinstance(item.get("metadata", {}), dict)
-    )
+    texts = (item.get("apiVersion"), item.get("kind"), metadata.get("name", ""), metadata.get("namespace", ""))
+    return all(isinstance(text, str) for text in texts)

@@ -76,6 +76,8 @@ def test_equal_files_share_what_was_parsed(tmp_path: Path) -> None:
         ("{apiVersion: v1, kind: [A]}", "holds no Kubernetes object"),
         ("{apiVersion: 1, kind: A}", "holds no Kubernetes object"),
         ("{apiVersion: v1, kind: A, metadata: x}", "holds no Kubernetes object"),
+        ("{apiVersion: v1, kind: A, metadata: {name: 1}}", "holds no Kubernetes object"),
+        ("{apiVersion: v1, kind: A, metadata: {namespace: true}}", "holds no Kubernetes object"),
         ("{apiVersion: v1, kind: A}\n---\na: 1", "holds no Kubernetes object"),
     ],
 )

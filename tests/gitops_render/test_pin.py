@@ -144,6 +144,16 @@ def test_a_commit_counts_as_run_until_the_branch_was_left(clone: Clone) -> None:
     assert pin(clone.path, STAGING, PRODUCTION, parent).new == parent, "staging followed the branch then"
 
 
+def test_a_commit_does_not_count_as_run_where_another_branch_was_followed(clone: Clone) -> None:
+    seeded = clone.git("rev-parse", "HEAD")
+    clone.follow(STAGING, "branch: side")
+    clone.commit("Let staging follow another branch")
+    meanwhile = clone.commit("On main meanwhile")
+    clone.follow(STAGING, f"commit: {seeded}")
+    clone.commit("Pin staging")
+    refused(clone, "neither runs nor ran", STAGING, PRODUCTION, meanwhile)
+
+
 def test_a_promotion_that_is_not_merged_does_not_count(clone: Clone) -> None:
     clone.promote(SANDBOX, STAGING)
     merged = pin(clone.path, STAGING, PRODUCTION).new

@@ -169,9 +169,53 @@ def test_every_release_has_its_source_and_exact_values(env: Environment) -> None
 
 def test_only_a_stateless_release_is_rolled_back() -> None:
     upgrades = {item["metadata"]["name"]: item["spec"]["upgrade"] for item in of_kind(environment(), "HelmRelease")}
-    assert upgrades["traefik"]["remediation"]["strategy"] == "rollback"
-    assert "remediation" not in upgrades["cert-manager"]
-    assert upgrades["cert-manager"]["strategy"]["name"] == "RetryOnFailure"
+    assert upgrades["traefik"] == {
+        "crds": "CreateReplace",
+        "cleanupOnFail": True,
+        "remediation": {"retries": 3, "remediateLastFailure": True, "strategy": "rollback"},
+    }
+    assert upgrades["cert-manager"] == {
+        "crds": "CreateReplace",
+        "strategy": {"name": "RetryOnFailure", "retryInterval": "5m"},
+    }
+
+
+def test_a_release_is_looked_at_every_hour_and_an_install_retried_soon() -> None:
+    for item in of_kind(environment(), "HelmRelease"):
+        spec = item["spec"]
+        assert (spec["interval"], spec["chart"]["spec"]["interval"], spec["maxHistory"]) == ("1h", "1h", 5)
+        assert spec["install"]["strategy"] == {"name": "RetryOnFailure", "retryInterval": "3m"}
+        assert spec["driftDetection"]["ignore"] == [
+            {"target": {"kind": "PrometheusRule"}, "paths": ["/metadata/annotations/prometheus-operator-validated"]}
+        ]
+
+
+def test_what_is_fetched_is_looked_at_in_time() -> None:
+    env = environment()
+    assert {item["spec"]["interval"] for item in of_kind(env, "HelmRepository")} == {"1h"}
+    source = objects(env)[PurePosixPath("clusters/sandbox/source.yaml")]
+    assert source["metadata"] == {"name": "platform", "namespace": "flux-system"}
+    assert source["spec"] == {
+        "interval": "1m",
+        "url": env.gitops.ssh_url,
+        "ref": {"branch": env.gitops.default_branch},
+        "secretRef": {"name": "flux-system"},
+    }
+
+
+def test_how_long_flux_waits_where_no_layer_of_the_platform_says_so() -> None:
+    found = layers(environment())
+    assert [found[name]["timeout"] for name in ("layers", "platform-sources", "apps")] == ["5m", "5m", "10m"]
+
+
+@every_environment
+def test_a_layer_says_when_its_objects_are_ready(env: Environment) -> None:
+    found = layers(env)
+    for layer in env.layers:
+        assert found[str(layer.id)].get("healthCheckExprs", []) == [
+            {"apiVersion": version, "kind": kind, "current": current} for version, kind, current in layer.ready
+        ]
+    assert any(layer.ready for layer in env.layers)
 
 
 def test_an_oci_repository_says_so() -> None:
