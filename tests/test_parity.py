@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Set
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import pytest
-import yaml
 
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.kit import Layer, LayerId, manifest
 from gitops_render.tree import render
 from stacks.platform import PlatformStack
-from tests.support import ROOT, Synthesised, environment, everything, stack_of
+from tests.support import ROOT, Synthesised, environment, everything, parsed, stack_of
 
-every_environment = pytest.mark.parametrize(
-    "env", [*load_all(ROOT / "environments"), everything()], ids=lambda env: env.name
-)
+ENVIRONMENTS = {env.name: env for env in (*load_all(ROOT / "environments"), everything())}
+every_environment = pytest.mark.parametrize("env", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 
 
 class Installed(NamedTuple):
@@ -43,7 +42,7 @@ class Applied(NamedTuple):
 
 def by_flux(env: Environment) -> Applied:
     paths = render(env).owned
-    items = [yaml.safe_load(data) for path, data in paths.items() if path.parts[0] == "platform"]
+    items = [parsed(data) for path, data in paths.items() if path.parts[0] == "platform"]
     urls = {item["metadata"]["name"]: item["spec"]["url"] for item in items if item["kind"] == "HelmRepository"}
     releases: dict[str, Installed] = {}
     for item in (item for item in items if item["kind"] == "HelmRelease"):
@@ -97,6 +96,15 @@ def seconds(minutes: str) -> int:
 
 
 def platform(env: Environment) -> Synthesised:
+    return known(env.name) if env is ENVIRONMENTS.get(env.name) else synthesise(env)
+
+
+@cache
+def known(name: str) -> Synthesised:
+    return synthesise(ENVIRONMENTS[name])
+
+
+def synthesise(env: Environment) -> Synthesised:
     return stack_of(lambda app: PlatformStack(app, f"{env.name}-platform", env=env))
 
 
@@ -132,7 +140,7 @@ def annotations_of(item: dict[str, Any]) -> dict[str, str]:
 
 @every_environment
 def test_a_release_with_data_is_neither_undone_nor_pruned(env: Environment) -> None:
-    objects = (yaml.safe_load(data) for data in render(env).owned.values())
+    objects = (parsed(data) for data in render(env).owned.values())
     pruned = {
         item["spec"]["releaseName"]: annotations_of(item).get(PRUNE) != "disabled"
         for item in objects
@@ -153,7 +161,7 @@ def test_a_layer_waits_for_the_same_layers_in_both_modes(env: Environment) -> No
 def waits_in_flux(env: Environment) -> dict[str, set[str]]:
     """Return what each layer names in `dependsOn`."""
     folder = PurePosixPath("clusters", env.name, "layers")
-    items = [yaml.safe_load(data) for path, data in render(env).owned.items() if path.parent == folder]
+    items = [parsed(data) for path, data in render(env).owned.items() if path.parent == folder]
     layers = {item["metadata"]["name"]: item["spec"] for item in items if "metadata" in item}
     return {name: {needed["name"] for needed in spec.get("dependsOn", [])} for name, spec in layers.items()}
 
@@ -194,21 +202,23 @@ def test_what_opentofu_would_read_as_a_template_arrives_as_it_is() -> None:
 
 def test_the_embedded_chart_is_found_from_the_stacks_folder() -> None:
     charts = {
-        item["chart"] for item in platform(environment()).all("helm_release").values() if "repository" not in item
+        item["chart"]
+        for item in platform(ENVIRONMENTS["sandbox"]).all("helm_release").values()
+        if "repository" not in item
     }
     assert len(charts) == 1
     assert charts.pop().startswith("assets/")
 
 
 def test_a_release_comes_after_the_plain_objects_of_its_own_layer() -> None:
-    stack = platform(environment("staging"))
+    stack = platform(ENVIRONMENTS["staging"])
     names = {item["name"]: name for name, item in stack.all("helm_release").items()}
     waits_for = stack.only("helm_release", name="tempo")["depends_on"]
     assert f"helm_release.{names['observability-backends']}" in waits_for
 
 
 def test_where_flux_applies_an_operator_helm_waits_until_it_is_ready() -> None:
-    release = platform(environment()).only("helm_release", name="messaging-controllers")
+    release = platform(ENVIRONMENTS["sandbox"]).only("helm_release", name="messaging-controllers")
     (job,) = [item for item in json.loads(release["values"][0])["objects"] if item["kind"] == "Job"]
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,post-upgrade"
     (container,) = job["spec"]["template"]["spec"]["containers"]
@@ -220,7 +230,7 @@ def test_where_flux_applies_an_operator_helm_waits_until_it_is_ready() -> None:
 
 
 def test_only_what_holds_no_data_is_undone_when_it_fails() -> None:
-    stack = platform(environment())
+    stack = platform(ENVIRONMENTS["sandbox"])
     assert stack.only("helm_release", name="traefik")["atomic"] is True
     assert stack.only("helm_release", name="cloudnative-pg")["atomic"] is False
     assert stack.only("helm_release", name="databases-configs")["atomic"] is False
@@ -232,14 +242,14 @@ def test_a_layer_may_take_as_long_in_both_modes(env: Environment) -> None:
     owned = render(env).owned
     by_tofu = {item["name"]: item["timeout"] for item in platform(env).all("helm_release").values()}
     for layer in env.layers:
-        timeout = seconds(yaml.safe_load(owned[folder / f"{layer.id}.yaml"])["spec"]["timeout"])
+        timeout = seconds(parsed(owned[folder / f"{layer.id}.yaml"])["spec"]["timeout"])
         assert timeout == layer.timeout.seconds
         for name in made_by(layer):
             assert by_tofu[name] == (timeout if name == str(layer.id) else timeout - 60), name
 
 
 def test_how_long_and_how_often_is_what_the_documentation_says() -> None:
-    stack = platform(environment("staging"))
+    stack = platform(ENVIRONMENTS["staging"])
     assert stack.only("helm_release", name="databases-configs")["timeout"] == 900
     assert stack.only("helm_release", name="tempo")["timeout"] == 1140
     assert {item["max_history"] for item in stack.all("helm_release").values()} == {5}

@@ -6,13 +6,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-import yaml
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.kit import Chart, Layer, LayerId, Release, manifest
 from gitops_render.tree import render, source_name
-from tests.support import ROOT, environment
+from tests.support import ROOT, environment, parsed
 
 ENVIRONMENTS = load_all(ROOT / "environments")
 OPERATORS_OF_UPSTREAM = ("rabbitmq-cluster-operator", "messaging-topology-operator")
@@ -23,7 +22,7 @@ every_environment = pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env:
 def objects(env: Environment) -> dict[PurePosixPath, dict[str, Any]]:
     """Return every rendered object by its path."""
     rendered = render(env)
-    return {path: yaml.safe_load(data) for path, data in (rendered.owned | rendered.seeds).items()}
+    return {path: parsed(data) for path, data in (rendered.owned | rendered.seeds).items()}
 
 
 def of_kind(env: Environment, kind: str, group: str = "") -> list[dict[str, Any]]:
