@@ -34,6 +34,9 @@ schema: $(READY) ## The JSON Schema of the environment files, for editors
 picture: $(READY) ## The layout of the overview dashboard, in docs/overview.svg
 	$(BIN)/python docs/picture.py > docs/overview.svg
 
+graph: $(READY) ## The layers of every environment as flowcharts, in docs/layers.md
+	bin/gitops_render graph > docs/layers.md
+
 lint: $(READY) ## Lint, format check and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -83,4 +86,4 @@ $(READY): | $(VENV)/pipenv
 node_modules/.package-lock.json: package-lock.json | $(READY)
 	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
-.PHONY: all setup synth render schema picture lint format test tools e2e cdktf-synth bench lock clean help
+.PHONY: all setup synth render schema picture graph lint format test tools e2e cdktf-synth bench lock clean help

@@ -1,10 +1,241 @@
-"""The application with all of its commands: importing a module of commands adds them."""
+"""The command line. A command imports what it needs when it runs, so that help and wrong usage cost nothing.
+
+Bad input leaves a command as a `ConfigError`, which `__main__` tells.
+"""
 
 from __future__ import annotations
 
-from gitops_render import check_command, diff_command, graph_command, promote_command, render_command, seal_command
-from gitops_render.app import app
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-COMMANDS = (check_command, diff_command, graph_command, promote_command, render_command, seal_command)
+import typer
 
-__all__ = ["COMMANDS", "app"]
+from constructs_lib.base.errors import DIFFERENT, ConfigError, unknown
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+    from gitops_render.check.model import Finding
+    from gitops_render.pin import Pin
+    from gitops_render.tree import Rendered
+
+SHOWN = 50
+"""How many commits `pin` prints for people; `--json` gives all."""
+
+HELP = """\
+Render the GitOps repository.
+
+Exit codes: 0 done, 1 a difference or a finding, 2 bad input (one sentence each on stderr, nothing written)."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=HELP,
+    context_settings={"max_content_width": 120},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Chosen = Annotated[list[str] | None, typer.Option("--environment", help="Only this environment; may be repeated.")]
+Output = Annotated[Path, typer.Option(help="The folder of the GitOps repository.")]
+Cluster = Annotated[str, typer.Option("--environment", help="The environment whose cluster reads the Secret.")]
+
+
+@app.command()
+def render(
+    output: Output,
+    environment: Chosen = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace files that were edited by hand.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; show what would change, and exit 1.")] = False,
+) -> None:
+    """Write the Flux tree of every environment, or of those named, and the files that all share."""
+    from constructs_lib.environment import chosen, load_all
+    from gitops_render.repository import INDEX_NAME, render_repository
+    from gitops_render.tree import render as render_environment
+    from gitops_render.write import write
+
+    environments = load_all()
+    trees = {env.name: render_environment(env) for env in chosen(environments, environment or [])}
+    trees[INDEX_NAME] = render_repository(environments)
+    if check:
+        _show_difference(output, trees)
+        return
+    for name, rendered in trees.items():
+        changed, removed = write(output, name, rendered, overwrite=overwrite)
+        typer.echo(f"{name}: {len(rendered.owned)} files, {len(changed)} written, {len(removed)} removed")
+
+
+def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
+    from gitops_render.write import difference
+
+    lines = [line for name, rendered in trees.items() for line in difference(output, name, rendered)]
+    if lines:
+        typer.echo("\n".join(lines))
+        raise typer.Exit(DIFFERENT)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the environment files, which editors use."""
+    from constructs_lib.environment import Environment
+
+    typer.echo(json.dumps(Environment.model_json_schema(), indent=2))
+
+
+@app.command()
+def check(
+    tree: Annotated[Path, typer.Option(help="The folder of the GitOps repository.")] = Path("gitops.out"),
+    stacks: Annotated[Path, typer.Option(help="The folder of the synthesised stacks.")] = Path("cdktf.out"),
+    list_: Annotated[bool, typer.Option("--list", help="List the policies instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check every environment's tree and every stack against the policies, and exit 1 if one is broken."""
+    from gitops_render.check import check_stacks, check_trees, read_stacks, read_trees
+
+    if list_:
+        _list_policies(as_json=as_json)
+        return
+    findings = [*check_trees(read_trees(tree)), *check_stacks(read_stacks(stacks))]
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _print_findings(findings)
+    if findings:
+        raise typer.Exit(DIFFERENT)
+
+
+def _list_policies(*, as_json: bool) -> None:
+    from gitops_render.check import POLICIES
+
+    rows = [{"id": policy.id, "reason": policy.reason, "fix": policy.fix} for policy in POLICIES]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        typer.echo(f"{row['id']}  {row['reason']}. Fix: {row['fix']}.")
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    from gitops_render.check import POLICIES
+
+    for finding in findings:
+        where = typer.style(f"{finding.policy} {finding.file}", bold=True)
+        typer.echo(f"{where}: {finding.object} {finding.message}. Fix: {finding.fix}.")
+    typer.echo(f"{len(POLICIES)} policies, {len(findings)} findings")
+
+
+class Format(StrEnum):
+    """How a difference is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+@app.command()
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="A", help="A rendered tree.")],
+    new: Annotated[Path, typer.Argument(metavar="B", help="The tree to compare with it.")],
+    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Show the objects that differ between two rendered trees, and exit 1 if there are any."""
+    from gitops_render.diff import diff as compare
+    from gitops_render.diff_output import to_json, to_markdown, to_text
+
+    printers = {Format.TEXT: to_text, Format.MARKDOWN: to_markdown, Format.JSON: to_json}
+    differences = compare(old, new)
+    typer.echo(printers[Format.JSON if as_json else format_](differences).rstrip("\n"))
+    if differences:
+        raise typer.Exit(DIFFERENT)
+
+
+@app.command()
+def graph(environment: Chosen = None) -> None:
+    """Print the layers of each environment and what they wait for, as Mermaid flowcharts in Markdown."""
+    from constructs_lib.environment import chosen, load_all
+    from gitops_render.graph import graph as flowchart
+
+    drawn = [f"## {env.name}\n\n```mermaid\n{flowchart(env)}\n```" for env in chosen(load_all(), environment or [])]
+    typer.echo("\n\n".join(drawn))
+
+
+@app.command()
+def pin(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to run it.")],
+    repository: Annotated[Path, typer.Option(help="A clone of the GitOps repository, fetched just now.")] = Path(),
+    commit: Annotated[str | None, typer.Option(help="A commit that FROM runs or has run, instead of its own.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pin TO to the commit that FROM runs, by one line in its source.yaml; commit that line to promote."""
+    from constructs_lib.environment import load_all
+    from gitops_render.pin import pin as pin_to
+
+    environments = {env.name: env for env in load_all()}
+    pinned = pin_to(repository, _named(environments, source), _named(environments, target), commit)
+    if as_json:
+        typer.echo(json.dumps({"source": source, "target": target, **asdict(pinned)}, indent=2))
+    else:
+        typer.echo("\n".join(_pin_lines(target, pinned)))
+
+
+def _named(environments: dict[str, Environment], name: str) -> Environment:
+    if name not in environments:
+        raise ConfigError(unknown("environment", name, list(environments)))
+    return environments[name]
+
+
+def _pin_lines(target: str, pinned: Pin) -> Iterator[str]:
+    if not pinned.changed:
+        yield f"{target}: runs {pinned.new} already, nothing changed"
+        return
+    yield f"{target}: {pinned.old} -> {pinned.new}"
+    yield from (f"  {line}" for line in pinned.commits[:SHOWN] or ("no further commit comes in",))
+    if len(pinned.commits) > SHOWN:
+        yield f"  … and {len(pinned.commits) - SHOWN} more"
+
+
+@app.command()
+def seal(
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="YAML with Secrets; - reads stdin.")],
+    environment: Cluster,
+    output: Output,
+    overwrite: Annotated[bool, typer.Option(help="Replace a Secret of the same name.")] = False,
+) -> None:
+    """Encrypt Secrets with SOPS and list them in the environment's sealed layer."""
+    from gitops_render.seal import seal as seal_secrets
+
+    inputs = {file: _clear_text(output, file) for file in files}
+    for path in seal_secrets(output, environment, inputs, overwrite=overwrite):
+        typer.echo(f"{environment}: {path}")
+
+
+@app.command()
+def unseal(
+    name: Annotated[str, typer.Argument(help="The Secret's name.")], environment: Cluster, output: Output
+) -> None:
+    """Print a sealed Secret in clear text; needs the age key in SOPS_AGE_KEY_FILE or SOPS_AGE_KEY."""
+    from gitops_render.seal import refuse_stream_into
+    from gitops_render.seal import unseal as unseal_secret
+
+    refuse_stream_into(output, sys.stdout.fileno())
+    typer.echo(unseal_secret(output, environment, name), nl=False)
+
+
+def _clear_text(output: Path, file: str) -> str:
+    if file == "-":
+        return sys.stdin.read()
+    path = Path(file)
+    if path.resolve().is_relative_to(output.resolve()):
+        raise ConfigError(f"{path}: is clear text in the GitOps repository; remove it, from Git's history too")
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; correct the path") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text; save it as UTF-8") from None

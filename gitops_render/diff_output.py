@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
-from html import escape
 from itertools import groupby
 from typing import Any
 
 from gitops_render.diff import Difference, Field
+from gitops_render.markdown import bold, code, details, table
 
 MARKS = {"added": "+", "removed": "-", "changed": "~"}
 LONGEST = 80
+SHOWN_CHANGES = ("added", "changed", "removed")
 
 
 def to_text(differences: Sequence[Difference]) -> str:
@@ -30,35 +31,30 @@ def to_markdown(differences: Sequence[Difference]) -> str:
     """Return a table of counts, then what changed, folded for each environment."""
     if not differences:
         return "No rendered object changes.\n"
-    environments = sorted({item.identity.environment for item in differences})
-    lines = ["| environment | added | changed | removed |", "| --- | ---: | ---: | ---: |"]
-    for name in environments:
-        changes = [item.change for item in differences if item.identity.environment == name]
-        lines.append(f"| {name} | {changes.count('added')} | {changes.count('changed')} | {changes.count('removed')} |")
-    for name in environments:
-        lines += _details(name, [item for item in differences if item.identity.environment == name])
+    environments = {name: list(items) for name, items in groupby(differences, key=lambda item: item.environment)}
+    counts = [(name, *_counts(items)) for name, items in environments.items()]
+    lines = [*table(("environment", *SHOWN_CHANGES), counts)]
+    for name, items in environments.items():
+        lines += details(f"{bold(name)}: {len(items)} objects", _by_area(items))
     return "\n".join(lines) + "\n"
 
 
-def _details(name: str, differences: Sequence[Difference]) -> Iterator[str]:
-    yield from ("", "<details>", f"<summary><b>{name}</b>: {len(differences)} objects</summary>", "")
-    for (_, area), found in _grouped(differences):
+def _counts(differences: Sequence[Difference]) -> Iterator[int]:
+    return (sum(item.change == change for item in differences) for change in SHOWN_CHANGES)
+
+
+def _by_area(differences: Sequence[Difference]) -> Iterator[str]:
+    for position, ((_, area), found) in enumerate(_grouped(differences)):
+        yield from ([""] if position else [])
         yield from (f"**{area}**", "")
         for item in found:
-            yield f"- {item.change} {_code(str(item.identity))}"
+            yield f"- {item.change} {code(str(item.identity))}"
             yield from (f"  - {field_markdown(field)}" for field in item.fields)
-        yield ""
-    yield "</details>"
 
 
 def field_markdown(field: Field) -> str:
     """Return a changed field as a line of Markdown."""
-    return f"{_code(field.path)}: {_code(_shown(field.old))} → {_code(_shown(field.new))}"
-
-
-def _code(text: str) -> str:
-    """Return text that Markdown shows as it is: HTML, for a span of Markdown ends at a backtick."""
-    return f"<code>{escape(text).replace('|', '&#124;')}</code>"
+    return f"{code(field.path)}: {code(_shown(field.old))} → {code(_shown(field.new))}"
 
 
 def to_json(differences: Iterable[Difference]) -> str:
@@ -67,11 +63,14 @@ def to_json(differences: Iterable[Difference]) -> str:
 
 
 def _plain(item: Difference) -> dict[str, Any]:
-    return {**item.identity._asdict(), "change": item.change, "fields": [asdict(field) for field in item.fields]}
+    kind, namespace, name, _ = item.identity
+    place = {"environment": item.environment, "area": item.area}
+    what = {"kind": kind, "namespace": namespace, "name": name, "change": item.change}
+    return {**place, **what, "fields": [asdict(field) for field in item.fields]}
 
 
 def _grouped(differences: Iterable[Difference]) -> Iterator[tuple[tuple[str, str], list[Difference]]]:
-    for key, found in groupby(differences, key=lambda item: (item.identity.environment, item.identity.area)):
+    for key, found in groupby(differences, key=lambda item: (item.environment, item.area)):
         yield key, list(found)
 
 

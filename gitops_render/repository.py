@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from constructs_lib.environment import Environment
-from gitops_render.sops_config import SOPS_FILE, sops_config
+from gitops_render.paths import (
+    CODE_OWNERS,
+    SOPS_FILE,
+    SOURCE_IGNORE,
+    VALIDATION,
+    VALIDATION_WORKFLOW,
+    owned_patterns,
+)
+from gitops_render.sops_config import sops_config
 from gitops_render.tree import Rendered
 
 INDEX_NAME = "_shared"
 """The name of their index, which no environment can have."""
 
-SOURCE_IGNORE = b"""\
+IGNORED = b"""\
 # What Flux need not download: nothing here is applied.
 /.github
 /.render
@@ -32,10 +40,10 @@ def render_repository(environments: Sequence[Environment]) -> Rendered:
     They must see every environment.
     """
     owned = {
-        PurePosixPath(".sourceignore"): SOURCE_IGNORE,
-        PurePosixPath(".github/CODEOWNERS"): _code_owners(environments),
-        PurePosixPath(".github/workflows/validate.yml"): (FILES / "validate.yml").read_bytes(),
-        PurePosixPath(".github/validate.py"): (FILES / "validate.py").read_bytes(),
+        SOURCE_IGNORE: IGNORED,
+        CODE_OWNERS: _code_owners(environments),
+        VALIDATION_WORKFLOW: (FILES / VALIDATION_WORKFLOW.name).read_bytes(),
+        VALIDATION: (FILES / VALIDATION.name).read_bytes(),
     }
     recipients = {env.name: _recipients(env) for env in environments if env.sops_recipient is not None}
     if recipients:
@@ -53,8 +61,7 @@ def _code_owners(environments: Sequence[Environment]) -> bytes:
     lines = ["# Written by rendering: change `reviewers` in the environment files instead."]
     lines += [f"* {' '.join(everybody)}"] if everybody else []
     for name, names in owners.items():
-        lines += [f"{place} {' '.join(names)}".rstrip() for place in (f"/clusters/{name}/", f"/platform/*/{name}/")]
-        lines.append(f"/apps/{name}/ {' '.join(names)}".rstrip())
+        lines += [" ".join((pattern, *names)) for pattern in owned_patterns(name)]
     return ("\n".join(lines) + "\n").encode()
 
 

@@ -19,7 +19,8 @@ import yaml
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.kit import Manifest
-from gitops_render.sops_config import SOPS_FILE, read_recipients, sealed_file, sealed_folder
+from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, sealed_file, sealed_folder, sealed_name
+from gitops_render.sops_config import read_recipients
 from gitops_render.yaml_output import to_yaml
 
 KEY_VARIABLES = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY")
@@ -37,21 +38,21 @@ def seal(
     """Encrypt the Secrets in `inputs`, YAML by where it is from, and list them in their folder's kustomization.yaml.
 
     `output` is the GitOps repository. The paths of the sealed files are returned.
-    Raises `ConfigError`, with nothing written and no value told, if an input holds anything but complete Secrets, a
+    Raises `ConfigError`, with nothing written and no value shown, if an input holds anything but complete Secrets, a
     Secret is sealed already (unless `overwrite`), or SOPS did not encrypt it to the environment's recipients.
     """
     recipients = read_recipients(output, environment)
     secrets = [secret for where, text in inputs.items() for secret in _secrets(where, text)]
     paths = [sealed_file(environment, secret["metadata"]["name"]) for secret in secrets]
     _refuse_clashes(output, paths, overwrite=overwrite)
-    listing = output / sealed_folder(environment) / "kustomization.yaml"
+    listing = output / sealed_folder(environment) / KUSTOMIZATION
     listing_data = listed(listing, [path.name for path in paths])
     sealed = [_encrypted(output, path, secret) for path, secret in zip(paths, secrets, strict=True)]
     for path, secret, data in zip(paths, secrets, sealed, strict=True):
         verify(path, secret, data, recipients)
     for path, data in zip(paths, sealed, strict=True):
-        _replace(output / path, data)
-    _replace(listing, listing_data)
+        _write_whole(output / path, data)
+    _write_whole(listing, listing_data)
     return tuple(paths)
 
 
@@ -62,7 +63,7 @@ def unseal(output: Path, environment: str, name: str) -> bytes:
     """
     read_recipients(output, environment)
     folder = output / sealed_folder(environment)
-    known = sorted(file.stem.removeprefix("secret-") for file in folder.glob("secret-*.yaml"))
+    known = sorted(map(sealed_name, folder.glob(sealed_file(environment, "*").name)))
     if name not in known:
         raise ConfigError(f"{folder}: {unknown('Secret', name, known or ['none'])}")
     path = output / sealed_file(environment, name)
@@ -80,7 +81,7 @@ def refuse_stream_into(output: Path, stream: int) -> None:
 
 
 def _secrets(where: str, text: str) -> list[Manifest]:
-    """Return the Secrets in `text`. No problem that is told holds a value of theirs."""
+    """Return the Secrets in `text`. No sentence about them holds a value of theirs."""
     try:
         items = [item for item in yaml.load_all(text, yaml.CSafeLoader) if item is not None]
     except yaml.MarkedYAMLError as error:
@@ -91,13 +92,15 @@ def _secrets(where: str, text: str) -> list[Manifest]:
         raise ConfigError(f"{where}: cannot be read as YAML; correct it, or put text in quotes") from None
     if not items:
         raise ConfigError(f"{where}: holds no object; give it one or more Secrets")
-    problems = [f"{where}: object {number}: {what}" for number, item in enumerate(items, 1) for what in _problems(item)]
+    problems = [
+        f"{where}: object {number}: {what}" for number, item in enumerate(items, 1) for what in _secret_problems(item)
+    ]
     if problems:
         raise ConfigError(*problems)
     return items
 
 
-def _problems(item: Any) -> Iterator[str]:
+def _secret_problems(item: Any) -> Iterator[str]:
     """Yield what keeps `item` from being sealed; what is said about a Secret needs it to be one."""
     if not isinstance(item, dict):
         yield f"must be a Secret, found {type(item).__name__}"
@@ -224,7 +227,8 @@ def _leaves(value: Any) -> Iterator[str]:
             yield from _leaves(item)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that whoever reads it sees the old contents or the new ones, never a part."""
     staged = path.with_name(f".{path.name}.new")
     try:
         staged.write_bytes(data)

@@ -6,29 +6,17 @@ Rules: https://getsops.io/docs/#using-sopsyaml-conf-to-select-kms-pgp-and-age-fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from constructs_lib.base.errors import ConfigError, sentences
 from constructs_lib.base.yaml_input import read_mapping
+from gitops_render.paths import SOPS_FILE, sealed_pattern
 from gitops_render.yaml_output import to_yaml
-
-SOPS_FILE = PurePosixPath(".sops.yaml")
-"""Where the rules are in the GitOps repository."""
 
 ENCRYPTED = "^(data|stringData)$"
 """The keys below which SOPS encrypts: kind and metadata stay readable."""
-
-
-def sealed_folder(environment: str) -> PurePosixPath:
-    """Return the folder of an environment's sealed Secrets."""
-    return PurePosixPath("platform", "secrets", environment, "sealed")
-
-
-def sealed_file(environment: str, secret: str) -> PurePosixPath:
-    """Return the path of a sealed Secret."""
-    return sealed_folder(environment) / f"secret-{secret}.yaml"
 
 
 def sops_config(recipients: Mapping[str, Sequence[str]]) -> bytes:
@@ -37,7 +25,7 @@ def sops_config(recipients: Mapping[str, Sequence[str]]) -> bytes:
     There is a rule for each environment that has recipients, and none for any other file.
     """
     rules = [
-        {"path_regex": _path_regex(environment), "encrypted_regex": ENCRYPTED, "age": ",".join(keys)}
+        {"path_regex": sealed_pattern(environment), "encrypted_regex": ENCRYPTED, "age": ",".join(keys)}
         for environment, keys in recipients.items()
         if keys
     ]
@@ -55,7 +43,7 @@ def read_recipients(output: Path, environment: str) -> frozenset[str]:
         rules = {rule.path_regex: rule for rule in _Rules.model_validate(data).creation_rules}
     except ValidationError as error:
         raise ConfigError(*sentences(str(path), error, data)) from None
-    rule = rules.get(_path_regex(environment))
+    rule = rules.get(sealed_pattern(environment))
     if rule is None:
         raise ConfigError(
             f"{path}: has no rule for '{environment}'; correct the name, or give it recipients and render"
@@ -73,7 +61,3 @@ class _Rule(BaseModel):
 
 class _Rules(BaseModel):
     creation_rules: list[_Rule]
-
-
-def _path_regex(environment: str) -> str:
-    return rf"^{sealed_folder(environment)}/secret-.*\.yaml$"

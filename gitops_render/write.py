@@ -10,17 +10,17 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from difflib import unified_diff
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from constructs_lib.base.errors import ConfigError
-from gitops_render.tree import Rendered, Tree
-
-INDEX_FOLDER = PurePosixPath(".render")
+from gitops_render.paths import index_file
+from gitops_render.tree import Files, Rendered
 
 
 class Written(NamedTuple):
@@ -41,29 +41,24 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
         index = read_index(output, environment)
         stale = [path for path in map(PurePosixPath, index) if path not in rendered.owned]
         wanted = wanted_files(output, environment, rendered)
-        found = {path: _read(output / path) for path in (*wanted, *stale)}
+        found = {path: _bytes_in(output / path) for path in (*wanted, *stale)}
         if not overwrite:
             _refuse_foreign(output, index, rendered.owned, found)
         changed = tuple(path for path, data in wanted.items() if found[path] != data)
         removed = tuple(stale)
         if changed or removed:
-            _replace(output, {path: wanted[path] for path in changed}, removed)
-    return Written(tuple(path for path in changed if path != index_path(environment)), removed)
+            _put(output, {path: wanted[path] for path in changed}, removed)
+    return Written(tuple(path for path in changed if path != index_file(environment)), removed)
 
 
-def wanted_files(output: Path, environment: str, rendered: Rendered) -> Tree:
+def wanted_files(output: Path, environment: str, rendered: Rendered) -> Files:
     """Return what should be in `output`: the owned files, seeds that nobody wrote yet, and, last, the index."""
     seeds = {path: data for path, data in rendered.seeds.items() if not (output / path).exists()}
     digests = {str(path): _digest(data) for path, data in sorted(rendered.owned.items())}
-    return rendered.owned | seeds | {index_path(environment): (json.dumps(digests, indent=1) + "\n").encode()}
+    return rendered.owned | seeds | {index_file(environment): (json.dumps(digests, indent=1) + "\n").encode()}
 
 
-def index_path(environment: str) -> PurePosixPath:
-    """Return where the index of an environment's files is."""
-    return INDEX_FOLDER / f"{environment}.json"
-
-
-def _replace(output: Path, files: Tree, removed: tuple[PurePosixPath, ...]) -> None:
+def _put(output: Path, files: Files, removed: tuple[PurePosixPath, ...]) -> None:
     output.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".render-", dir=output))
     try:
@@ -84,15 +79,17 @@ def edited(output: Path, environment: str, rendered: Rendered) -> list[PurePosix
     """Return the files under `output` that rendering would replace though it did not write what they hold now."""
     index = read_index(output, environment)
     paths = sorted({*map(PurePosixPath, index), *rendered.owned})
-    return [path for path in paths if _is_foreign(path, _read(output / path), index, rendered.owned)]
+    return [path for path in paths if _is_foreign(path, _bytes_in(output / path), index, rendered.owned)]
 
 
-def _is_foreign(path: PurePosixPath, data: bytes | None, index: dict[str, str], owned: Tree) -> bool:
+def _is_foreign(path: PurePosixPath, data: bytes | None, index: dict[str, str], owned: Files) -> bool:
     """Say whether a file is neither what was written before nor what is to be written now."""
     return data is not None and data != owned.get(path) and _digest(data) != index.get(str(path))
 
 
-def _refuse_foreign(output: Path, index: dict[str, str], owned: Tree, found: dict[PurePosixPath, bytes | None]) -> None:
+def _refuse_foreign(
+    output: Path, index: dict[str, str], owned: Files, found: dict[PurePosixPath, bytes | None]
+) -> None:
     problems: list[str] = []
     for path in sorted({*map(PurePosixPath, index), *owned}):
         if _is_foreign(path, found[path], index, owned):
@@ -104,13 +101,42 @@ def _refuse_foreign(output: Path, index: dict[str, str], owned: Tree, found: dic
         raise ConfigError(*problems)
 
 
+def difference(output: Path, environment: str, rendered: Rendered) -> list[str]:
+    """Return a unified diff, line by line, from the files in `output` to what was rendered; empty if they are equal.
+
+    Raises `ConfigError` as `write` does for an index or a folder that cannot be used.
+    """
+    with _reported(output):
+        return list(_differences(output, environment, rendered))
+
+
+def _differences(output: Path, environment: str, rendered: Rendered) -> Iterator[str]:
+    wanted: dict[PurePosixPath, bytes | None] = dict(wanted_files(output, environment, rendered))
+    stale = (PurePosixPath(path) for path in read_index(output, environment))
+    wanted |= {path: None for path in stale if path not in rendered.owned}
+    for path in sorted(wanted):
+        yield from _file_difference(output / path, path, wanted[path])
+
+
+def _file_difference(file: Path, path: PurePosixPath, wanted: bytes | None) -> Iterator[str]:
+    found = _bytes_in(file)
+    if found == wanted:
+        return iter(())
+    old, new = ("/dev/null" if data is None else f"{side}/{path}" for side, data in (("a", found), ("b", wanted)))
+    return unified_diff(_text_lines(found), _text_lines(wanted), old, new, lineterm="")
+
+
+def _text_lines(data: bytes | None) -> list[str]:
+    return (data or b"").decode(errors="replace").splitlines()
+
+
 def read_index(output: Path, environment: str) -> dict[str, str]:
     """Return the digest of each file that rendering `environment` wrote before, by its path.
 
     Raises `ConfigError` if the index was edited.
     """
-    path = output / index_path(environment)
-    data = _read(path)
+    path = output / index_file(environment)
+    data = _bytes_in(path)
     if data is None:
         return {}
     try:
@@ -132,7 +158,7 @@ def _reported(output: Path) -> Generator[None]:
         ) from None
 
 
-def _read(path: Path) -> bytes | None:
+def _bytes_in(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from constructs_lib.base.errors import exit_on_bad_input
-from constructs_lib.environment import load_all
-from gitops_render.choice import chosen
+from constructs_lib.environment import chosen, load_all
 from operations.app import app
 from operations.clients.github import gitops_client
 from operations.console import summarise

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from constructs_lib.base.errors import exit_on_bad_input
-from constructs_lib.environment import Environment, load_all
-from gitops_render.choice import chosen
+from constructs_lib.environment import Environment, chosen, load_all
 from operations.app import app
 from operations.console import say, summarise
 from operations.provisioning.plan_report import plans_markdown

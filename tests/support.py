@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.environment import Environment
 
@@ -79,6 +81,11 @@ def run_python(*arguments: str, folder: Path, **variables: str) -> subprocess.Co
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+def parsed(data: bytes | str) -> Any:
+    """Return what YAML holds, by libyaml: ten times as fast as the reader in Python."""
+    return yaml.load(data, yaml.CSafeLoader)
 
 
 EXAMPLE_SLO = {

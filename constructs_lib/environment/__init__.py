@@ -1,7 +1,17 @@
 """The typed model of one environment, and reading it from `environments/<name>.yaml`."""
 
-from constructs_lib.environment.files import ENVIRONMENTS, load, load_all
+from constructs_lib.environment.files import ENVIRONMENTS, chosen, load, load_all
 from constructs_lib.environment.model import TIERS, Environment, Tier
 from constructs_lib.environment.stacks import GITOPS_REPOSITORY, StackKind
 
-__all__ = ["ENVIRONMENTS", "GITOPS_REPOSITORY", "TIERS", "Environment", "StackKind", "Tier", "load", "load_all"]
+__all__ = [
+    "ENVIRONMENTS",
+    "GITOPS_REPOSITORY",
+    "TIERS",
+    "Environment",
+    "StackKind",
+    "Tier",
+    "chosen",
+    "load",
+    "load_all",
+]

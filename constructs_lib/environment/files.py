@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from constructs_lib.base.errors import ConfigError, sentences
+from constructs_lib.base.errors import ConfigError, sentences, unknown
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.environment.model import TIERS, Environment
 
@@ -55,6 +56,15 @@ def load_all(folder: Path = ENVIRONMENTS) -> tuple[Environment, ...]:
     if problems:
         raise ConfigError(*problems)
     return tuple(sorted(environments, key=lambda env: (TIERS.index(env.tier), env.name)))
+
+
+def chosen(environments: Sequence[Environment], names: Sequence[str]) -> list[Environment]:
+    """Return the environments with these names, or all if none is named. Raises `ConfigError` for an unknown one."""
+    known = [env.name for env in environments]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--environment: {unknown('environment', name, known)}")
+    return [env for env in environments if not names or env.name in names]
 
 
 def _owned(env: Environment) -> dict[str, tuple[str, str]]:

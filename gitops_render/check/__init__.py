@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
-
-import yaml
 
 from constructs_lib.base.errors import ConfigError
 from gitops_render.check import flux, safety, stacks
-from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Finding, Item, Policy, Stack, Subject, Tree
+from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Finding, Policy, Stack, Subject, Tree
+from gitops_render.objects import Item, read_tree
 
 REGISTERED = (flux, safety, stacks)
 """The modules of policies: importing one registers what is in it."""
@@ -42,11 +41,8 @@ def read_trees(root: Path) -> list[Tree]:
     if not (root / "clusters").is_dir():
         raise ConfigError(f"{root}: holds no rendered tree; render one, or name another with --tree")
     items: dict[str, list[Item]] = {}
-    for path in sorted(root.rglob("*.yaml")):
-        relative = PurePosixPath(path.relative_to(root))
-        environment = _environment(relative)
-        if environment is not None:
-            items.setdefault(environment, []).extend(Item(relative, data) for data in _read_objects(path))
+    for place, found in read_tree(root):
+        items.setdefault(place.environment, []).extend(found)
     return [Tree(name, tuple(found)) for name, found in sorted(items.items())]
 
 
@@ -56,27 +52,6 @@ def read_stacks(root: Path) -> list[Stack]:
     if not paths:
         raise ConfigError(f"{root}: holds no stack; synthesise them, or name another folder with --stacks")
     return [Stack(PurePosixPath(path.relative_to(root)), _read_json(path)) for path in paths]
-
-
-def _environment(path: PurePosixPath) -> str | None:
-    match path.parts:
-        case ("clusters" | "apps", environment, *_, _):
-            return environment
-        case ("platform", _, environment, *_, _):
-            return environment
-        case _:
-            return None
-
-
-def _read_objects(path: Path) -> Iterator[dict[str, object]]:
-    try:
-        found = list(yaml.load_all(path.read_bytes(), yaml.CSafeLoader))
-    except (OSError, yaml.YAMLError):
-        raise ConfigError(f"{path}: cannot be read as YAML; render again") from None
-    for item in found:
-        if not isinstance(item, dict) or not {"apiVersion", "kind"} <= item.keys():
-            raise ConfigError(f"{path}: holds no Kubernetes object; remove it, or render again")
-        yield item
 
 
 def _read_json(path: Path) -> dict[str, object]:

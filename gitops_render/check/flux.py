@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gitops_render.check.model import KUSTOMIZE, Found, Item, Tree, at, tree_policy
+from gitops_render.check.model import KUSTOMIZE, Found, Tree, at, tree_policy
+from gitops_render.objects import Identity, Item
+from gitops_render.paths import layers_folder, of_flux, to_flux
 
 ROOT_SOURCES = {("GitRepository", "flux-system")}
 """What the flux stack makes, and no file here."""
@@ -31,21 +33,21 @@ PROVIDERS = {
     "set interval, retryInterval, timeout and prune: true, and neither suspend nor force",
 )
 def _complete(tree: Tree) -> Iterator[Found]:
-    for tier in tree.tiers.values():
-        missing = [key for key in ("interval", "retryInterval", "timeout") if not tier.spec.get(key)]
+    for layer in tree.layers.values():
+        missing = [key for key in ("interval", "retryInterval", "timeout") if not layer.spec.get(key)]
         if missing:
-            yield at(tier, f"has no {' and no '.join(missing)}")
-        if tier.spec.get("prune") is not True:
-            yield at(tier, "does not prune what is removed")
-        yield from (at(tier, f"sets {key}") for key in ("suspend", "force") if tier.spec.get(key))
+            yield at(layer, f"has no {' and no '.join(missing)}")
+        if layer.spec.get("prune") is not True:
+            yield at(layer, "does not prune what is removed")
+        yield from (at(layer, f"sets {key}") for key in ("suspend", "force") if layer.spec.get(key))
 
 
 @tree_policy("FLUX002", "Flux fails on a path that is not there", "correct spec.path, or render the folder")
 def _path_exists(tree: Tree) -> Iterator[Found]:
     folders = {str(item.path.parent) for item in tree.items}
-    for tier in tree.folders.values():
-        if tier.spec["path"].removeprefix("./") not in folders:
-            yield at(tier, f"reads {tier.spec['path']}, which holds no file")
+    for layer in tree.folders.values():
+        if of_flux(layer.spec["path"]) not in folders:
+            yield at(layer, f"reads {layer.spec['path']}, which holds no file")
 
 
 @tree_policy("FLUX003", "nothing is fetched from a source that is not there", "correct sourceRef, or add the source")
@@ -59,66 +61,64 @@ def _source_exists(tree: Tree) -> Iterator[Found]:
             yield at(item, f"reads {wanted.get('kind')} {wanted.get('name')}, which does not exist")
 
 
-@tree_policy("FLUX004", "a tier waits for ever for one that is not there", "correct dependsOn, or add the tier")
+@tree_policy("FLUX004", "a layer waits for ever for one that is not there", "correct dependsOn, or add the layer")
 def _dependency_exists(tree: Tree) -> Iterator[Found]:
-    for tier in tree.tiers.values():
-        for needed in tier.spec.get("dependsOn", ()):
-            if needed["name"] not in tree.tiers:
-                yield at(tier, f"waits for {needed['name']}, which does not exist")
+    for layer in tree.layers.values():
+        for needed in layer.spec.get("dependsOn", ()):
+            if needed["name"] not in tree.layers:
+                yield at(layer, f"waits for {needed['name']}, which does not exist")
 
 
-@tree_policy("FLUX005", "tiers that wait for each other never start", "remove one dependency of the loop")
+@tree_policy("FLUX005", "layers that wait for each other never start", "remove one dependency of the loop")
 def _no_loop(tree: Tree) -> Iterator[Found]:
-    yield from (at(tier, "waits for itself") for name, tier in tree.tiers.items() if name in tree.waits_for(name))
+    yield from (at(layer, "waits for itself") for name, layer in tree.layers.items() if name in tree.waits_for(name))
 
 
 @tree_policy(
     "FLUX006",
-    "Flux checks a whole tier before it applies it, and fails on a kind that is not known yet",
-    "let its tier depend on the tier of the chart that brings its kind",
+    "Flux checks a whole layer before it applies it, and fails on a kind that is not known yet",
+    "let its layer depend on the layer of the chart that brings its kind",
 )
 def _kinds_are_known(tree: Tree) -> Iterator[Found]:
-    brought = {item.name: tree.tier_of(item) for item in tree.of("HelmRelease", "GitRepository")}
+    brought = {item.name: tree.layer_of(item) for item in tree.of("HelmRelease", "GitRepository")}
     for item in tree.items:
         group = next((group for group in PROVIDERS if item.group in (group, f"acme.{group}")), None)
-        tier = tree.tier_of(item)
-        if group is None or tier is None:
+        layer = tree.layer_of(item)
+        if group is None or layer is None:
             continue
         provider = brought.get(PROVIDERS[group])
-        if provider is None or provider.name not in tree.waits_for(tier.name):
+        if provider is None or provider.name not in tree.waits_for(layer.name):
             yield at(item, f"does not come after {PROVIDERS[group]}, which brings its kind")
 
 
-@tree_policy("FLUX007", "a tier that does not wait is ready before its objects are", "set wait: true")
+@tree_policy("FLUX007", "a layer that does not wait is ready before its objects are", "set wait: true")
 def _waits(tree: Tree) -> Iterator[Found]:
-    for tier in tree.tiers.values():
-        if tier.spec.get("wait") is not True and tier.spec["path"] != f"./clusters/{tree.environment}/tiers":
-            yield at(tier, "does not wait until its objects are ready")
+    for layer in tree.layers.values():
+        if layer.spec.get("wait") is not True and layer.spec["path"] != to_flux(layers_folder(tree.environment)):
+            yield at(layer, "does not wait until its objects are ready")
 
 
 @tree_policy("FLUX008", "Flux applies what kustomization.yaml lists, and no more", "list exactly the folder's files")
 def _listed(tree: Tree) -> Iterator[Found]:
     for listing in tree.of("Kustomization", group=KUSTOMIZE):
-        beside = {item.path.name for item in tree.items if item.path.parent == listing.path.parent} - {
-            listing.path.name
-        }
+        beside = {item.path.name for item in tree.by_folder[listing.path.parent]} - {listing.path.name}
         listed = set(listing.data.get("resources", ()))
         for name in sorted(beside ^ listed):
             yield Found(listing.path, name, "is not listed" if name in beside else "is listed, but is no file")
 
 
-@tree_policy("FLUX009", "two tiers that own one object undo each other's changes", "remove it from one of the files")
+@tree_policy("FLUX009", "two layers that own one object undo each other's changes", "remove it from one of the files")
 def _one_owner(tree: Tree) -> Iterator[Found]:
-    first: dict[tuple[str, str], Item] = {}
+    first: dict[Identity, Item] = {}
     for item in (item for item in tree.items if item.group != KUSTOMIZE):
-        owner = first.setdefault((item.group, str(item)), item)
+        owner = first.setdefault(item.identity, item)
         if owner is not item:
             yield at(item, f"is in {owner.path} too")
 
 
 @tree_policy("FLUX010", "a locked-down Flux acts as an account without rights by default", "set serviceAccountName")
 def _account(tree: Tree) -> Iterator[Found]:
-    for item in (*tree.tiers.values(), *tree.of("HelmRelease")):
+    for item in (*tree.layers.values(), *tree.of("HelmRelease")):
         if not item.spec.get("serviceAccountName"):
             yield at(item, "names no service account")
 
@@ -140,12 +140,12 @@ def _exact_version(tree: Tree) -> Iterator[Found]:
             yield at(item, f"has the version '{version}'")
 
 
-@tree_policy("HELM002", "a release that outlasts its tier makes both fail in turns", "shorten spec.timeout")
-def _shorter_than_tier(tree: Tree) -> Iterator[Found]:
+@tree_policy("HELM002", "a release that outlasts its layer makes both fail in turns", "shorten spec.timeout")
+def _shorter_than_layer(tree: Tree) -> Iterator[Found]:
     for item in tree.of("HelmRelease"):
-        tier = tree.tier_of(item)
-        if tier and _seconds(item.spec.get("timeout", "5m")) >= _seconds(tier.spec.get("timeout", "5m")):
-            yield at(item, f"may take {item.spec.get('timeout', '5m')}, as long as its tier {tier.name}")
+        layer = tree.layer_of(item)
+        if layer and _seconds(item.spec.get("timeout", "5m")) >= _seconds(layer.spec.get("timeout", "5m")):
+            yield at(item, f"may take {item.spec.get('timeout', '5m')}, as long as its layer {layer.name}")
 
 
 def _seconds(duration: str) -> int:

@@ -12,50 +12,11 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from constructs_lib.kit import Manifest
+from gitops_render.objects import Item
+from gitops_render.paths import PLATFORM_SOURCE, of_flux
 
 FLUX = "kustomize.toolkit.fluxcd.io"
 KUSTOMIZE = "kustomize.config.k8s.io"
-
-
-class Item(NamedTuple):
-    """An object and the file that it is in."""
-
-    path: PurePosixPath
-    data: Manifest
-
-    @property
-    def kind(self) -> str:
-        """The object's kind."""
-        return self.data["kind"]
-
-    @property
-    def group(self) -> str:
-        """The object's API group; empty for the core's."""
-        return self.data["apiVersion"].rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        """The object's name."""
-        return self.data.get("metadata", {}).get("name", "")
-
-    @property
-    def namespace(self) -> str:
-        """The object's namespace; empty for an object of the cluster."""
-        return self.data.get("metadata", {}).get("namespace", "")
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        """The object's annotations."""
-        return self.data.get("metadata", {}).get("annotations", {})
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        """The object's specification; empty if it has none."""
-        return self.data.get("spec") or {}
-
-    def __str__(self) -> str:
-        return " ".join(filter(None, (self.kind, self.namespace, self.name)))
 
 
 @dataclass(frozen=True)
@@ -67,33 +28,64 @@ class Tree:
 
     def of(self, *kinds: str, group: str = "") -> Iterator[Item]:
         """Yield the objects of these kinds whose API group starts with `group`."""
-        return (item for item in self.items if item.kind in kinds and item.group.startswith(group))
+        items = self.by_kind.get(kinds[0], []) if len(kinds) == 1 else self.items
+        return (item for item in items if item.kind in kinds and item.group.startswith(group))
 
     @cached_property
-    def tiers(self) -> dict[str, Item]:
+    def by_kind(self) -> dict[str, list[Item]]:
+        """The objects by their kind."""
+        return _grouped(self.items, lambda item: item.kind)
+
+    @cached_property
+    def by_folder(self) -> dict[PurePosixPath, list[Item]]:
+        """The objects by the folder of their file."""
+        return _grouped(self.items, lambda item: item.path.parent)
+
+    @cached_property
+    def layers(self) -> dict[str, Item]:
         """The Flux Kustomizations by name."""
         return {item.name: item for item in self.of("Kustomization", group=FLUX)}
 
     @cached_property
     def folders(self) -> dict[str, Item]:
         """The Flux Kustomization that applies a folder, by the folder's path."""
-        own = (item for item in self.tiers.values() if item.spec.get("sourceRef", {}).get("name") == "platform")
-        return {item.spec["path"].removeprefix("./"): item for item in own}
+        own = (item for item in self.layers.values() if item.spec.get("sourceRef", {}).get("name") == PLATFORM_SOURCE)
+        return {of_flux(item.spec["path"]): item for item in own}
 
-    def tier_of(self, item: Item) -> Item | None:
+    def layer_of(self, item: Item) -> Item | None:
         """Return the Flux Kustomization that applies an object."""
         return self.folders.get(str(item.path.parent))
 
-    def waits_for(self, tier: str) -> set[str]:
-        """Return every tier that is ready before `tier` starts. A loop ends the search."""
+    def waits_for(self, layer: str) -> frozenset[str]:
+        """Return every layer that is ready before `layer` starts. A loop ends the search."""
+        known = self._upstream.get(layer)
+        if known is None:
+            known = self._upstream[layer] = frozenset(self._search(layer))
+        return known
+
+    @cached_property
+    def _upstream(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def _search(self, layer: str) -> set[str]:
         found: set[str] = set()
-        todo = [tier]
+        todo = [layer]
         while todo:
-            item = self.tiers.get(todo.pop())
+            item = self.layers.get(todo.pop())
             needed = {entry["name"] for entry in item.spec.get("dependsOn", ())} if item else set[str]()
             todo += needed - found
             found |= needed
         return found
+
+
+Key = TypeVar("Key")
+
+
+def _grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 class Stack(NamedTuple):
@@ -156,7 +148,7 @@ def stack_policy(id_: str, reason: str, fix: str) -> Callable[[Check[Stack]], No
 
 def at(item: Item, message: str) -> Found:
     """Return what was found at an object."""
-    return Found(item.path, str(item), message)
+    return Found(item.path, str(item.identity), message)
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from constructs_lib.kit import PRIVILEGED_REASON
-from gitops_render.check.model import Found, Item, Tree, at, tree_policy, walk
+from gitops_render.check.model import Found, Tree, at, tree_policy, walk
+from gitops_render.objects import Item
 
 FLUX_OWN = {"flux-system", "kube-system"}
 """Flux brings policies of its own, and DigitalOcean owns the other."""
@@ -50,17 +51,17 @@ def _no_clear_text(tree: Tree) -> Iterator[Found]:
 @tree_policy(
     "SEC002",
     "the age key comes through the store: what the store waits for cannot be decrypted yet",
-    "let the sealed tier come after the store, and decrypt nowhere else",
+    "let the sealed layer come after the store, and decrypt nowhere else",
 )
 def _store_needs_no_key(tree: Tree) -> Iterator[Found]:
-    stores = {tier.name for item in tree.of("ClusterSecretStore") if (tier := tree.tier_of(item))}
-    for tier in tree.tiers.values():
-        if "decryption" in tier.spec and not stores <= tree.waits_for(tier.name):
-            yield at(tier, "decrypts, but does not come after the secrets store")
+    stores = {layer.name for item in tree.of("ClusterSecretStore") if (layer := tree.layer_of(item))}
+    for layer in tree.layers.values():
+        if "decryption" in layer.spec and not stores <= tree.waits_for(layer.name):
+            yield at(layer, "decrypts, but does not come after the secrets store")
     for item in (item for item in tree.items if "sops" in item.data):
-        tier = tree.tier_of(item)
-        if tier is None or "decryption" not in tier.spec:
-            yield at(item, "is encrypted in a tier that does not decrypt")
+        layer = tree.layer_of(item)
+        if layer is None or "decryption" not in layer.spec:
+            yield at(item, "is encrypted in a layer that does not decrypt")
 
 
 @tree_policy("SEC003", "a privileged pod owns its node", f"lower the standard, or say why in {PRIVILEGED_REASON}")

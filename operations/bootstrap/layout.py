@@ -9,7 +9,8 @@ from github.Repository import Repository
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import TIERS, Environment
-from gitops_render.promote import pin, source_file
+from gitops_render.paths import source_file
+from gitops_render.pin import follow
 from gitops_render.repository import INDEX_NAME, render_repository
 from gitops_render.tree import Rendered, render
 from gitops_render.write import edited, write
@@ -58,7 +59,7 @@ def _seed(clone: Clone, trees: dict[str, Rendered], chosen: Sequence[Environment
     first = clone.commit("Seed the platform of every environment")
     pinned = [env for env in chosen if env.tier != MOVING]
     for env in pinned:
-        pin(clone.folder / source_file(env), first)
+        follow(clone.folder / source_file(env.name), first)
     if pinned:
         clone.commit(f"Pin {', '.join(env.name for env in pinned)} to the first commit")
     clone.push(clone.branch)

@@ -20,7 +20,7 @@ from operations.secrets.credentials import credentials_of
 
 ROOT = "flux-system"
 APPS = "apps"
-"""The tier of the application teams: it is reported, and nobody waits for it."""
+"""The layer of the application teams: it is reported, and nobody waits for it."""
 
 KINDS = (
     ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization"),
@@ -33,7 +33,7 @@ CREDENTIALS_SECONDS = 3600
 
 
 def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float) -> None:
-    """Wait until the environment's root and all its tiers are Ready, telling every change of what is not.
+    """Wait until the environment's root and all its layers are Ready, telling every change of what is not.
 
     Raises `ConfigError` with what is not Ready when the time is up.
     """

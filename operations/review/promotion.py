@@ -10,7 +10,7 @@ from github.Repository import Repository
 from constructs_lib.environment import Environment
 from gitops_render.diff import diff
 from gitops_render.diff_output import to_markdown
-from gitops_render.promote import Promotion, promote
+from gitops_render.pin import Pin, pin
 from operations.clients.clone import Clone, cloned
 from operations.clients.github import GitHub
 from operations.console import say
@@ -22,10 +22,10 @@ def propose_promotion(
     """Open the pull request that lets `target` run what `source` runs, or find it, and return its body.
 
     The branch is named after the commit, so that a second run finds the first one's. Raises `ConfigError` as
-    `promote` does, with nothing pushed.
+    `pin` does, with nothing pushed.
     """
     with cloned(repository, github.token, source.gitops.default_branch) as clone:
-        done = promote(clone.folder, source, target, commit)
+        done = pin(clone.folder, source, target, commit)
         prefix = f"promote/{target.name}/"
         branch = f"{prefix}{done.new[:12]}"
         for number in github.supersede(repository, prefix, branch if done.changed else ""):
@@ -44,19 +44,19 @@ def propose_promotion(
     return body
 
 
-def _difference(clone: Clone, done: Promotion, target: Environment) -> str:
+def _difference(clone: Clone, done: Pin, target: Environment) -> str:
     """Return how the objects of `target` differ between the two commits, as Markdown."""
     old = done.old.removeprefix("branch ")
     with tempfile.TemporaryDirectory(prefix="promotion-") as folder:
         before, after = Path(folder, "before"), Path(folder, "after")
         clone.export(old if old == done.old else f"origin/{old}", before)
         clone.export(done.new, after)
-        found = [item for item in diff(before, after) if item.identity.environment == target.name]
+        found = [item for item in diff(before, after) if item.environment == target.name]
     # The root is read from the default branch, so what it says does not come by promotion.
-    return to_markdown([item for item in found if item.identity.area != "cluster"])
+    return to_markdown([item for item in found if item.area != "cluster"])
 
 
-def _body(source: Environment, target: Environment, done: Promotion, difference: str) -> str:
+def _body(source: Environment, target: Environment, done: Pin, difference: str) -> str:
     lines = [f"Lets **{target.name}** run what **{source.name}** runs: `{done.old}` → `{done.new}`.", "", difference]
     if done.commits:
         lines += ["", "<details>", f"<summary>{len(done.commits)} commits</summary>", ""]

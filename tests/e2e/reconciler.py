@@ -144,11 +144,11 @@ class Health:
     def update(self) -> None:
         """Patch every HelmRelease and HelmRepository, and every kind that a Kustomization waits for by expression."""
         kinds = {"helmreleases.helm.toolkit.fluxcd.io", "helmrepositories.source.toolkit.fluxcd.io"}
-        tiers = json.loads(
+        layers = json.loads(
             self._cluster.kubectl("get", "kustomizations.kustomize.toolkit.fluxcd.io", "-A", "-o", "json")
         )
-        for tier in tiers["items"]:
-            for rule in tier["spec"].get("healthCheckExprs", []):
+        for layer in layers["items"]:
+            for rule in layer["spec"].get("healthCheckExprs", []):
                 kinds.add(f"{rule['kind'].lower()}.{rule['apiVersion'].partition('/')[0]}")
         for kind in sorted(kinds):
             printed = self._cluster.kubectl("get", kind, "-A", "--output=json", code=None)

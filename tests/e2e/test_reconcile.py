@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from constructs_lib.environment import Environment
-from gitops_render.promote import promote
+from gitops_render.pin import pin
 from gitops_render.repository import INDEX_NAME, render_repository
 from gitops_render.seal import seal
 from gitops_render.tree import render
@@ -57,38 +57,40 @@ class GitOps:
             _flux("kustomize.toolkit.fluxcd.io/v1", "Kustomization", root),
         )
 
-    def tiers(self) -> dict[str, dict[str, Any]]:
+    def layers(self) -> dict[str, dict[str, Any]]:
         """Return the Flux Kustomizations by name."""
         printed = self.cluster.kubectl("get", "kustomizations.kustomize.toolkit.fluxcd.io", "-A", "--output=json")
         return {item["metadata"]["name"]: item for item in json.loads(printed)["items"]}
 
     def until(self, wanted: Callable[[], Any], what: str) -> None:
-        """Wait until `wanted` holds, or fail with what every tier says."""
+        """Wait until `wanted` holds, or fail with what every layer says."""
         deadline = time.monotonic() + WAIT_SECONDS
         while not wanted():
-            assert time.monotonic() < deadline, f"{what}, and the tiers say:\n{self._said()}"
+            assert time.monotonic() < deadline, f"{what}, and the layers say:\n{self._said()}"
             time.sleep(0.5)
 
     def _said(self) -> str:
         said: list[str] = []
-        for name, tier in self.tiers().items():
-            conditions = tier.get("status", {}).get("conditions", [])
+        for name, layer in self.layers().items():
+            conditions = layer.get("status", {}).get("conditions", [])
             said.append(f"{name}: {[(item['type'], item['status'], item['message'][:400]) for item in conditions]}")
         return "\n".join(said)
 
     def until_all_ready(self, *, at: str | None = None) -> None:
-        """Wait until every tier is ready, those that read the platform's source at the commit `at`."""
+        """Wait until every layer is ready, those that read the platform's source at the commit `at`."""
 
         def wanted() -> bool:
-            found = self.tiers()
-            ours = [tier for tier in found.values() if tier["spec"]["sourceRef"]["name"] == "platform"]
-            at_commit = all(at is None or at in tier.get("status", {}).get("lastAppliedRevision", "") for tier in ours)
+            found = self.layers()
+            ours = [layer for layer in found.values() if layer["spec"]["sourceRef"]["name"] == "platform"]
+            at_commit = all(
+                at is None or at in layer.get("status", {}).get("lastAppliedRevision", "") for layer in ours
+            )
             return len(found) > 20 and all(map(is_ready, found.values())) and at_commit
 
-        self.until(wanted, "not every tier became ready")
+        self.until(wanted, "not every layer became ready")
 
     def hurry(self) -> None:
-        """Have every tier look at its source now, as a webhook of Flux does."""
+        """Have every layer look at its source now, as a webhook of Flux does."""
         now = f"reconcile.fluxcd.io/requestedAt={time.time()}"
         every = ("kustomizations.kustomize.toolkit.fluxcd.io", "--all", "--namespace", "flux-system")
         self.cluster.kubectl("annotate", *every, "--overwrite", now)
@@ -160,15 +162,15 @@ def give_key(cluster: Cluster, private: str) -> None:
     cluster.kubectl(*secret, "--from-file=age.agekey=/dev/stdin", text=private)
 
 
-def test_tiers_come_up_in_order_and_objects_come_and_go(
+def test_layers_come_up_in_order_and_objects_come_and_go(
     gitops: GitOps, environments: dict[str, Environment], age_key: tuple[str, str]
 ) -> None:
     cluster, repository = gitops.cluster, gitops.repository
     gitops.health.broken.add("external-secrets")
     gitops.follow(environments["sandbox"])
-    gitops.until(lambda: is_ready(gitops.tiers().get("baseline-crds", {"metadata": {}})), "the baseline is not ready")
-    gitops.until(lambda: is_ready(gitops.tiers()["traefik-controllers"]), "Traefik waits for no store")
-    waiting = gitops.tiers()
+    gitops.until(lambda: is_ready(gitops.layers().get("baseline-crds", {"metadata": {}})), "the baseline is not ready")
+    gitops.until(lambda: is_ready(gitops.layers()["traefik-controllers"]), "Traefik waits for no store")
+    waiting = gitops.layers()
     for name in ("secrets-store", "secrets-sealed", "cert-manager-issuers", "databases-configs", "apps"):
         assert not is_ready(waiting[name]), f"{name} comes after the secrets' controllers"
     assert cluster.get("clusters.postgresql.cnpg.io", "main", "databases") is None
@@ -205,9 +207,9 @@ def test_a_change_reaches_an_environment_when_it_is_promoted(
 ) -> None:
     cluster, repository = gitops.cluster, gitops.repository
     sandbox, staging, production = (environments[name] for name in NAMES)
-    promote(repository.folder, sandbox, staging)
+    pin(repository.folder, sandbox, staging)
     first = repository.commit("pin staging")
-    promote(repository.folder, staging, production)
+    pin(repository.folder, staging, production)
     repository.commit("pin production")
     give_key(cluster, age_key[0])
     gitops.follow(production)
@@ -216,13 +218,15 @@ def test_a_change_reaches_an_environment_when_it_is_promoted(
     label_everywhere(repository, "production", "new")
     change = repository.commit("change production's files")
     gitops.hurry()
-    gitops.until(lambda: change in gitops.tiers()["flux-system"]["status"]["lastAppliedRevision"], "the root is behind")
-    assert pinned in gitops.tiers()["traefik-configs"]["status"]["lastAppliedRevision"], "the tiers stay at their pin"
+    gitops.until(
+        lambda: change in gitops.layers()["flux-system"]["status"]["lastAppliedRevision"], "the root is behind"
+    )
+    assert pinned in gitops.layers()["traefik-configs"]["status"]["lastAppliedRevision"], "the layers stay at their pin"
     assert label_of(cluster) is None
 
-    promote(repository.folder, sandbox, staging)
+    pin(repository.folder, sandbox, staging)
     repository.commit("promote to staging")
-    promote(repository.folder, staging, production)
+    pin(repository.folder, staging, production)
     repository.commit("promote to production")
     gitops.until_all_ready(at=change)
     assert label_of(cluster) == "new"

@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from constructs_lib.base.errors import ConfigError
+from gitops_render.paths import sealed_file, sealed_folder
 from gitops_render.seal import seal, unseal
-from gitops_render.sops_config import sealed_file, sealed_folder, sops_config
+from gitops_render.sops_config import sops_config
 from gitops_render.yaml_output import to_yaml
 from tests.support import ROOT, run_python
 
 SOPS, AGE_KEYGEN = ROOT / "tools/bin/sops", ROOT / "tools/bin/age-keygen"
-CLI = "import gitops_render.seal_command; from gitops_render.app import app; app()"
 CLEAR = ("hunter2-hunter2", "first line\nsecond: line\n", "c2VjcmV0LWluLWJhc2U2NA==")
 SECRET: dict[str, Any] = {
     "apiVersion": "v1",
@@ -186,8 +186,8 @@ def test_a_folder_that_cannot_be_written_stays_as_it_is(output: Path, monkeypatc
 def test_the_commands(output: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "clear.yaml").write_text(yaml.safe_dump_all([SECRET]))
     place = ("--environment", "sandbox", "--output", "out")
-    result = run_python("-c", CLI, "seal", *place, "clear.yaml", folder=tmp_path)
+    result = run_python("-m", "gitops_render", "seal", *place, "clear.yaml", folder=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, f"sandbox: {FILE}\n", "")
     keys.use("sandbox", monkeypatch)
-    result = run_python("-c", CLI, "unseal", *place, "db", folder=tmp_path)
+    result = run_python("-m", "gitops_render", "unseal", *place, "db", folder=tmp_path)
     assert (result.returncode, yaml.safe_load(result.stdout)) == (0, SECRET)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
-import yaml
 
 from constructs_lib.environment import load_all
 from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks
-from gitops_render.check.model import Item, Stack, Tree
+from gitops_render.check.model import Stack, Tree
+from gitops_render.objects import Item
 from gitops_render.tree import render
 from tests.gitops_render.test_cli import cli
-from tests.support import ROOT, Synthesised, environment, everything
+from tests.support import ROOT, Synthesised, environment, everything, parsed
 
 Manifest = dict[str, Any]
 
@@ -24,7 +25,7 @@ Manifest = dict[str, Any]
 def tree_of(env: Any) -> Tree:
     rendered = render(env)
     files = rendered.owned | rendered.seeds
-    return Tree(env.name, tuple(Item(path, yaml.safe_load(data)) for path, data in files.items()))
+    return Tree(env.name, tuple(Item(path, parsed(data)) for path, data in files.items()))
 
 
 @pytest.mark.parametrize("env", [*load_all(ROOT / "environments"), everything()], ids=lambda env: env.name)
@@ -36,17 +37,22 @@ def test_the_own_stacks_are_clean(stacks: dict[str, Synthesised]) -> None:
     assert check_stacks(Stack(PurePosixPath(name), dict(stack.data)) for name, stack in stacks.items()) == []
 
 
+@cache
+def sandbox() -> Tree:
+    return tree_of(environment())
+
+
 class Broken:
     """The tree of the sandbox, to be broken."""
 
     def __init__(self) -> None:
-        self.items = [copy.deepcopy(item) for item in tree_of(environment()).items]
+        self.items = [Item(item.path, copy.deepcopy(item.data)) for item in sandbox().items]
 
     def one(self, kind: str, name: str = "", group: str = "") -> Manifest:
         found = (i for i in self.items if i.kind == kind and name in ("", i.name) and i.group.startswith(group))
         return next(found).data
 
-    def tier(self, name: str) -> Manifest:
+    def layer(self, name: str) -> Manifest:
         return self.one("Kustomization", name, "kustomize.toolkit")["spec"]
 
     def release(self, name: str = "traefik") -> Manifest:
@@ -75,23 +81,23 @@ def webhook_closed(tree: Broken) -> None:
 
 BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX001": [
-        lambda t: pop(t.tier("traefik-configs"), "retryInterval"),
-        lambda t: t.tier("traefik-configs").update(prune=False),
-        lambda t: t.tier("traefik-configs").update(suspend=True),
-        lambda t: t.tier("traefik-configs").update(force=True),
+        lambda t: pop(t.layer("traefik-configs"), "retryInterval"),
+        lambda t: t.layer("traefik-configs").update(prune=False),
+        lambda t: t.layer("traefik-configs").update(suspend=True),
+        lambda t: t.layer("traefik-configs").update(force=True),
     ],
-    "FLUX002": [lambda t: t.tier("traefik-configs").update(path="./platform/nowhere")],
+    "FLUX002": [lambda t: t.layer("traefik-configs").update(path="./platform/nowhere")],
     "FLUX003": [
-        lambda t: t.tier("traefik-configs")["sourceRef"].update(kind="Bucket"),
+        lambda t: t.layer("traefik-configs")["sourceRef"].update(kind="Bucket"),
         lambda t: t.release()["chart"]["spec"]["sourceRef"].update(name="nothing"),
     ],
-    "FLUX004": [lambda t: t.tier("traefik-configs")["dependsOn"].append({"name": "nothing"})],
-    "FLUX005": [lambda t: t.tier("traefik-controllers")["dependsOn"].append({"name": "traefik-configs"})],
+    "FLUX004": [lambda t: t.layer("traefik-configs")["dependsOn"].append({"name": "nothing"})],
+    "FLUX005": [lambda t: t.layer("traefik-controllers")["dependsOn"].append({"name": "traefik-configs"})],
     "FLUX006": [
-        lambda t: t.tier("traefik-configs").update(dependsOn=[{"name": "baseline-rbac"}]),
+        lambda t: t.layer("traefik-configs").update(dependsOn=[{"name": "baseline-rbac"}]),
         lambda t: t.remove("GitRepository", "rabbitmq-cluster-operator"),
     ],
-    "FLUX007": [lambda t: t.tier("traefik-configs").update(wait=False)],
+    "FLUX007": [lambda t: t.layer("traefik-configs").update(wait=False)],
     "FLUX008": [
         lambda t: t.remove("Middleware", "rate-limit"),
         lambda t: t.items.append(Item(PurePosixPath("platform/traefik/sandbox/configs/x.yaml"), t.one("TLSOption"))),
@@ -99,7 +105,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX009": [
         lambda t: t.items.append(Item(PurePosixPath("platform/cache/sandbox/configs/x.yaml"), t.one("TLSOption")))
     ],
-    "FLUX010": [lambda t: pop(t.tier("apps"), "serviceAccountName"), lambda t: pop(t.release(), "serviceAccountName")],
+    "FLUX010": [lambda t: pop(t.layer("apps"), "serviceAccountName"), lambda t: pop(t.release(), "serviceAccountName")],
     "FLUX011": [lambda t: t.one("GitRepository", "platform")["spec"].update(url="http://github.com/x/y")],
     "HELM001": [
         lambda t: t.release()["chart"]["spec"].update(version="41.x"),
@@ -115,7 +121,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: t.add("Secret", data={"a": "Yg=="}),
     ],
     "SEC002": [
-        lambda t: t.tier("secrets-controllers").update(decryption={"provider": "sops"}),
+        lambda t: t.layer("secrets-controllers").update(decryption={"provider": "sops"}),
         lambda t: t.add("Secret", data={"a": "ENC[]"}, sops={}),
     ],
     "SEC003": [
@@ -130,7 +136,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "SEC006": [
         lambda t: t.one("RabbitmqCluster")["spec"].update(image="rabbitmq"),
         lambda t: t.one("Cluster")["spec"].update(imageName="host:5000/postgresql:latest"),
-        lambda t: t.tier("rabbitmq-cluster-operator")["images"][0].update(newTag="latest"),
+        lambda t: t.layer("rabbitmq-cluster-operator")["images"][0].update(newTag="latest"),
     ],
     "SEC007": [lambda t: t.one("ExternalSecret").update(apiVersion="external-secrets.io/v1beta1")],
     "SEC008": [
@@ -183,12 +189,15 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
 }
 
 
+def test_the_tree_to_be_broken_is_whole() -> None:
+    assert Broken().findings() == set()
+
+
 @pytest.mark.parametrize(
     ("policy", "break_it"), [(policy, break_it) for policy, breaks in BREAKS.items() for break_it in breaks]
 )
 def test_a_broken_tree_is_found(policy: str, break_it: Callable[[Broken], None]) -> None:
     tree = Broken()
-    assert tree.findings() == set()
     break_it(tree)
     assert policy in tree.findings()
 
@@ -277,7 +286,7 @@ def test_what_cannot_be_read_is_told(rendered: Path) -> None:
     assert (code, said) == (2, "nowhere: holds no stack; synthesise them, or name another folder with --stacks\n")
     (rendered / "gitops.out/apps/sandbox/x.yaml").write_text("a: [")
     code, _, said = cli(rendered, "check")
-    assert (code, said) == (2, "gitops.out/apps/sandbox/x.yaml: cannot be read as YAML; render again\n")
+    assert (code, said) == (2, "gitops.out/apps/sandbox/x.yaml: cannot be read as YAML; correct it, or render again\n")
 
 
 def test_stacks_are_read_from_their_folder(rendered: Path) -> None:

@@ -54,6 +54,37 @@ def test_bad_arguments_are_one_sentence(project: Project, cause: str) -> None:
     assert expected in err
 
 
+def test_help_says_what_an_exit_code_means_and_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import runpy, sys; sys.argv = ['gitops_render', '--help']\n"
+        "try: runpy.run_module('gitops_render', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code)\n"
+        "print(sorted({'constructs_lib.environment', 'constructs_lib.kit', 'pydantic.main', 'rich', 'yaml', 'cdktf'}"
+        " & set(sys.modules)))"
+    )
+    *shown, ended, heavy = run_python("-c", code, folder=tmp_path).stdout.splitlines()
+    assert (ended, heavy) == ("0", "[]")
+    text = " ".join("\n".join(shown).split())
+    assert "Exit codes: 0 done, 1 a difference or a finding, 2 bad input" in text
+    for command in ("render", "schema", "check", "diff", "graph", "pin", "seal", "unseal"):
+        assert f" {command} " in text
+
+
+@pytest.mark.parametrize("arguments", [("promote", "a", "b"), ("render",), ("diff", "a"), ("graph", "--nothing")])
+def test_wrong_usage_is_told_as_bad_input(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    code, out, err = cli(tmp_path, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: gitops_render")
+
+
+def test_what_would_change_in_a_file_is_told_in_one_sentence(project: Project) -> None:
+    folder = project()
+    (folder / "file").write_text("")
+    code, out, err = cli(folder, "render", "--output", "file", "--check")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "Not a directory" in err
+
+
 def test_rendering_imports_neither_cdktf_nor_jsii(project: Project) -> None:
     code = (
         "import sys; from gitops_render.commands import app; app(['render', '--output', 'out'], standalone_mode=False);"
@@ -73,10 +104,10 @@ def test_check_shows_what_would_change_and_writes_nothing(tmp_path: Path) -> Non
     (tmp_path / "environments").symlink_to(ROOT / "environments")
     code, printed, _ = cli(tmp_path, "render", "--output", "out", "--check")
     assert (code, (tmp_path / "out").exists()) == (1, False)
-    assert "+++ b/clusters/sandbox/tiers.yaml" in printed
+    assert "+++ b/clusters/sandbox/layers.yaml" in printed
     assert cli(tmp_path, "render", "--output", "out")[0] == 0
     assert cli(tmp_path, "render", "--output", "out", "--check") == (0, "", "")
-    path = tmp_path / "out/clusters/sandbox/tiers.yaml"
+    path = tmp_path / "out/clusters/sandbox/layers.yaml"
     before = path.read_text()
     path.write_text(before.replace("prune: true", "prune: false"))
     code, printed, _ = cli(tmp_path, "render", "--output", "out", "--check")

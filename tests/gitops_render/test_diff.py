@@ -53,7 +53,7 @@ def test_added_and_removed_objects(trees: tuple[Path, Path]) -> None:
     old, new = trees
     (new / LIMIT).unlink()
     put(new / "apps/sandbox/web.yaml", kind="ConfigMap", metadata={"name": "web", "namespace": "episodic"})
-    found = {(item.change, str(item.identity), item.identity.area) for item in diff(old, new)}
+    found = {(item.change, str(item.identity), item.area) for item in diff(old, new)}
     assert found == {
         ("removed", "Middleware traefik rate-limit", "traefik"),
         ("added", "ConfigMap episodic web", "apps"),

@@ -11,15 +11,15 @@ import pytest
 import yaml
 
 from constructs_lib.base.errors import ConfigError
+from gitops_render.paths import sealed_file, sealed_folder
 from gitops_render.seal import listed, refuse_stream_into, seal, unseal, verify
-from gitops_render.sops_config import read_recipients, sealed_file, sealed_folder, sops_config
+from gitops_render.sops_config import read_recipients, sops_config
 from gitops_render.yaml_output import to_yaml
 from tests.support import run_python
 
 OWN, OTHER, RECOVERY = (f"age1{letter * 58}" for letter in "qpz")
 RECIPIENTS = {"sandbox": (OWN, RECOVERY), "staging": (OTHER, RECOVERY)}
 CLEAR = "hunter2-hunter2"
-CLI = "import gitops_render.seal_command; from gitops_render.app import app; app()"
 KUSTOMIZATION = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": []}
 
 
@@ -211,6 +211,8 @@ def test_clear_text_is_not_written_into_the_repository(output: Path, tmp_path: P
 )
 def test_the_command_refuses_in_one_sentence(output: Path, tmp_path: Path, file: str, sentence: str) -> None:
     (output / "clear.yaml").write_bytes(to_yaml(secret()))
-    result = run_python("-c", CLI, "seal", "--environment", "sandbox", "--output", "out", file, folder=tmp_path)
+    result = run_python(
+        "-m", "gitops_render", "seal", "--environment", "sandbox", "--output", "out", file, folder=tmp_path
+    )
     assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert sentence in result.stderr

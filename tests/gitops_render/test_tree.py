@@ -6,13 +6,12 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-import yaml
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.kit import Chart, Layer, LayerId, Release, manifest
 from gitops_render.tree import render, source_name
-from tests.support import ROOT, environment
+from tests.support import ROOT, environment, parsed
 
 ENVIRONMENTS = load_all(ROOT / "environments")
 OPERATORS_OF_UPSTREAM = ("rabbitmq-cluster-operator", "messaging-topology-operator")
@@ -23,14 +22,14 @@ every_environment = pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env:
 def objects(env: Environment) -> dict[PurePosixPath, dict[str, Any]]:
     """Return every rendered object by its path."""
     rendered = render(env)
-    return {path: yaml.safe_load(data) for path, data in (rendered.owned | rendered.seeds).items()}
+    return {path: parsed(data) for path, data in (rendered.owned | rendered.seeds).items()}
 
 
 def of_kind(env: Environment, kind: str, group: str = "") -> list[dict[str, Any]]:
     return [item for item in objects(env).values() if item["kind"] == kind and item["apiVersion"].startswith(group)]
 
 
-def tiers(env: Environment) -> dict[str, dict[str, Any]]:
+def layers(env: Environment) -> dict[str, dict[str, Any]]:
     """Return the Flux Kustomizations by name."""
     found = of_kind(env, "Kustomization", "kustomize.toolkit.fluxcd.io")
     return {item["metadata"]["name"]: item["spec"] for item in found}
@@ -42,8 +41,8 @@ def test_where_things_are() -> None:
         "apps/sandbox/kustomization.yaml",
         "clusters/sandbox/kustomization.yaml",
         "clusters/sandbox/source.yaml",
-        "clusters/sandbox/tiers.yaml",
-        "clusters/sandbox/tiers/cert-manager-controllers.yaml",
+        "clusters/sandbox/layers.yaml",
+        "clusters/sandbox/layers/cert-manager-controllers.yaml",
         "platform/baseline/sandbox/namespaces/namespace-traefik.yaml",
         "platform/cert-manager/sandbox/controllers/helmrelease-cert-manager.yaml",
         "platform/cert-manager/sandbox/issuers/clusterissuer-letsencrypt-staging.yaml",
@@ -73,16 +72,16 @@ def test_every_folder_lists_exactly_its_files(env: Environment) -> None:
 
 
 @every_environment
-def test_the_root_reads_nothing_of_the_tiers_from_main(env: Environment) -> None:
+def test_the_root_reads_nothing_of_the_layers_from_main(env: Environment) -> None:
     root = objects(env)[PurePosixPath("clusters", env.name, "kustomization.yaml")]
-    assert root["resources"] == ["source.yaml", "tiers.yaml"]
-    assert tiers(env)["tiers"]["path"] == f"./clusters/{env.name}/tiers"
+    assert root["resources"] == ["source.yaml", "layers.yaml"]
+    assert layers(env)["layers"]["path"] == f"./clusters/{env.name}/layers"
 
 
 @every_environment
 def test_every_path_and_dependency_exists(env: Environment) -> None:
     folders = {f"./{path.parent}" for path in objects(env)}
-    found = tiers(env)
+    found = layers(env)
     for name, spec in found.items():
         if name in OPERATORS_OF_UPSTREAM:
             continue
@@ -93,18 +92,18 @@ def test_every_path_and_dependency_exists(env: Environment) -> None:
 
 
 @every_environment
-def test_every_tier_is_pruned_waited_for_and_retried_soon(env: Environment) -> None:
-    for name, spec in tiers(env).items():
+def test_every_layer_is_pruned_waited_for_and_retried_soon(env: Environment) -> None:
+    for name, spec in layers(env).items():
         assert (spec["prune"], spec["force"]) == (True, False), name
-        assert spec["wait"] is (name != "tiers"), name
+        assert spec["wait"] is (name != "layers"), name
         assert (spec["interval"], spec["retryInterval"]) == ("1h", "2m"), name
 
 
 @every_environment
-def test_each_tier_acts_as_an_account_that_is_there_before_it(env: Environment) -> None:
+def test_each_layer_acts_as_an_account_that_is_there_before_it(env: Environment) -> None:
     """A locked-down Flux forbids what names no account; the platform's own is made by `baseline-rbac`."""
-    first = {"tiers", "platform-sources", "baseline-namespaces", "baseline-rbac"}
-    found = tiers(env)
+    first = {"layers", "platform-sources", "baseline-namespaces", "baseline-rbac"}
+    found = layers(env)
     for name, spec in found.items():
         if name in ("apps", *OPERATORS_OF_UPSTREAM):
             continue
@@ -114,14 +113,14 @@ def test_each_tier_acts_as_an_account_that_is_there_before_it(env: Environment) 
 
 
 def upstream_of(found: dict[str, dict[str, Any]], name: str) -> set[str]:
-    """Return every tier that is ready before `name` starts."""
+    """Return every layer that is ready before `name` starts."""
     needed = {item["name"] for item in found[name].get("dependsOn", [])}
     return needed.union(*(upstream_of(found, other) for other in needed))
 
 
 @every_environment
-def test_only_the_sealed_tier_decrypts_and_nothing_encrypted_is_upstream_of_its_key(env: Environment) -> None:
-    found = tiers(env)
+def test_only_the_sealed_layer_decrypts_and_nothing_encrypted_is_upstream_of_its_key(env: Environment) -> None:
+    found = layers(env)
     decrypting = {name: spec["decryption"] for name, spec in found.items() if "decryption" in spec}
     assert decrypting == {"secrets-sealed": {"provider": "sops", "secretRef": {"name": "sops-age"}}}
     assert "secrets-store" in upstream_of(found, "secrets-sealed")
@@ -130,14 +129,14 @@ def test_only_the_sealed_tier_decrypts_and_nothing_encrypted_is_upstream_of_its_
 
 @every_environment
 def test_applications_wait_for_their_services_and_not_for_telemetry(env: Environment) -> None:
-    needed = {item["name"] for item in tiers(env)["apps"]["dependsOn"]}
+    needed = {item["name"] for item in layers(env)["apps"]["dependsOn"]}
     services = ("databases", "messaging", "cache", "traefik")
     assert {f"{area}-configs" for area in services} | {"secrets-sealed", "messaging-topology"} <= needed
     assert not [name for name in needed if name.startswith("observability") or name == "cert-manager-certificates"]
 
 
 def test_objects_come_after_the_chart_that_defines_their_kind() -> None:
-    found = tiers(environment())
+    found = layers(environment())
     for later, earlier in (
         ("cert-manager-issuers", "cert-manager-controllers"),
         ("traefik-configs", "traefik-controllers"),
@@ -169,9 +168,53 @@ def test_every_release_has_its_source_and_exact_values(env: Environment) -> None
 
 def test_only_a_stateless_release_is_rolled_back() -> None:
     upgrades = {item["metadata"]["name"]: item["spec"]["upgrade"] for item in of_kind(environment(), "HelmRelease")}
-    assert upgrades["traefik"]["remediation"]["strategy"] == "rollback"
-    assert "remediation" not in upgrades["cert-manager"]
-    assert upgrades["cert-manager"]["strategy"]["name"] == "RetryOnFailure"
+    assert upgrades["traefik"] == {
+        "crds": "CreateReplace",
+        "cleanupOnFail": True,
+        "remediation": {"retries": 3, "remediateLastFailure": True, "strategy": "rollback"},
+    }
+    assert upgrades["cert-manager"] == {
+        "crds": "CreateReplace",
+        "strategy": {"name": "RetryOnFailure", "retryInterval": "5m"},
+    }
+
+
+def test_a_release_is_looked_at_every_hour_and_an_install_retried_soon() -> None:
+    for item in of_kind(environment(), "HelmRelease"):
+        spec = item["spec"]
+        assert (spec["interval"], spec["chart"]["spec"]["interval"], spec["maxHistory"]) == ("1h", "1h", 5)
+        assert spec["install"]["strategy"] == {"name": "RetryOnFailure", "retryInterval": "3m"}
+        assert spec["driftDetection"]["ignore"] == [
+            {"target": {"kind": "PrometheusRule"}, "paths": ["/metadata/annotations/prometheus-operator-validated"]}
+        ]
+
+
+def test_what_is_fetched_is_looked_at_in_time() -> None:
+    env = environment()
+    assert {item["spec"]["interval"] for item in of_kind(env, "HelmRepository")} == {"1h"}
+    source = objects(env)[PurePosixPath("clusters/sandbox/source.yaml")]
+    assert source["metadata"] == {"name": "platform", "namespace": "flux-system"}
+    assert source["spec"] == {
+        "interval": "1m",
+        "url": env.gitops.ssh_url,
+        "ref": {"branch": env.gitops.default_branch},
+        "secretRef": {"name": "flux-system"},
+    }
+
+
+def test_how_long_flux_waits_where_no_layer_of_the_platform_says_so() -> None:
+    found = layers(environment())
+    assert [found[name]["timeout"] for name in ("layers", "platform-sources", "apps")] == ["5m", "5m", "10m"]
+
+
+@every_environment
+def test_a_layer_says_when_its_objects_are_ready(env: Environment) -> None:
+    found = layers(env)
+    for layer in env.layers:
+        assert found[str(layer.id)].get("healthCheckExprs", []) == [
+            {"apiVersion": version, "kind": kind, "current": current} for version, kind, current in layer.ready
+        ]
+    assert any(layer.ready for layer in env.layers)
 
 
 def test_an_oci_repository_says_so() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -24,6 +24,7 @@ def read_as_1_2(data: bytes) -> Any:
     return YAML(typ="safe", pure=True).load(io.BytesIO(data))
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_readers_of_yaml_1_1_and_1_2_agree(value: Any) -> None:
     item = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "data": value}

@@ -70,11 +70,11 @@ def test_the_seeded_repository_passes_its_own_validation(world: World, project: 
     validate = [sys.executable, "-I", ".github/validate.py"]
     done = subprocess.run(validate, cwd=clone, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "everything is as it was rendered\n")
-    (clone / "clusters/staging/tiers.yaml").write_text("kind: Other\n")
+    (clone / "clusters/staging/layers.yaml").write_text("kind: Other\n")
     (clone / "platform/secrets/staging/sealed/secret-x.yaml").write_text("kind: Secret\ndata:\n  a: b\n")
     refused = subprocess.run(validate, cwd=clone, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
-    assert "clusters/staging/tiers.yaml: was edited by hand" in refused.stdout
+    assert "clusters/staging/layers.yaml: was edited by hand" in refused.stdout
     assert "secret-x.yaml: is not encrypted" in refused.stdout
 
 

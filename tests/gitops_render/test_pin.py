@@ -13,13 +13,13 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
-from gitops_render.promote import Promotion, promote, source_file
+from gitops_render.paths import source_file
+from gitops_render.pin import Pin, pin
 from gitops_render.tree import render
 from tests.support import ROOT, environment, run_python
 
 SANDBOX, STAGING, PRODUCTION = (environment(name) for name in ("sandbox", "staging", "production"))
 ALL = (SANDBOX, STAGING, PRODUCTION)
-CLI = "import gitops_render.promote_command; from gitops_render.app import app; app()"
 
 
 class Clone:
@@ -42,7 +42,7 @@ class Clone:
         return self.git("rev-parse", "HEAD")
 
     def file(self, env: Environment) -> Path:
-        return self.path / source_file(env)
+        return self.path / source_file(env.name)
 
     def follow(self, env: Environment, ref: str) -> None:
         """Rewrite what an environment follows, by hand."""
@@ -50,9 +50,9 @@ class Clone:
         old = next(line for line in text.splitlines() if line.startswith(("    branch:", "    commit:")))
         self.file(env).write_text(text.replace(old, f"    {ref}"))
 
-    def promote(self, source: Environment, target: Environment, commit: str | None = None) -> Promotion:
+    def promote(self, source: Environment, target: Environment, commit: str | None = None) -> Pin:
         """Promote and commit."""
-        done = promote(self.path, source, target, commit)
+        done = pin(self.path, source, target, commit)
         self.commit(f"Promote {source.name} to {target.name}")
         return done
 
@@ -65,7 +65,7 @@ def clone(tmp_path: Path) -> Clone:
     made.git("init", "--quiet", "--initial-branch=main")
     for env in ALL:
         made.file(env).parent.mkdir(parents=True)
-        made.file(env).write_bytes(render(env).seeds[source_file(env)])
+        made.file(env).write_bytes(render(env).seeds[source_file(env.name)])
     made.commit("Seed")
     made.commit("First change")
     return made
@@ -75,7 +75,7 @@ def refused(clone: Clone, sentence: str, *arguments: Environment | str) -> None:
     """Fail unless promotion is refused with `sentence` and leaves the work tree as it was."""
     before = {env.name: clone.file(env).read_bytes() for env in ALL if clone.file(env).exists()}
     with pytest.raises(ConfigError, match=sentence) as caught:
-        promote(clone.path, *arguments)  # pyright: ignore[reportArgumentType]
+        pin(clone.path, *arguments)  # pyright: ignore[reportArgumentType]
     assert len(caught.value.problems) == 1
     assert "\n" not in str(caught.value)
     assert {env.name: clone.file(env).read_bytes() for env in ALL if clone.file(env).exists()} == before
@@ -83,8 +83,8 @@ def refused(clone: Clone, sentence: str, *arguments: Environment | str) -> None:
 
 def test_the_first_pin_is_one_line(clone: Clone) -> None:
     head = clone.git("rev-parse", "HEAD")
-    assert promote(clone.path, SANDBOX, STAGING) == Promotion("branch main", head, changed=True, commits=())
-    assert clone.git("diff", "--numstat").split() == ["1", "1", str(source_file(STAGING))]
+    assert pin(clone.path, SANDBOX, STAGING) == Pin("branch main", head, changed=True, commits=())
+    assert clone.git("diff", "--numstat").split() == ["1", "1", str(source_file("staging"))]
     assert f"    commit: {head}\n" in clone.file(STAGING).read_text().replace('"', "")
 
 
@@ -96,17 +96,17 @@ def test_a_commit_goes_from_sandbox_to_staging_to_production(clone: Clone) -> No
     assert to_staging.new == second
     assert [line.partition(" ")[2] for line in to_staging.commits][:2] == ["Add b", "Add: a"]
     clone.commit("Add c, which staging does not run")
-    to_production = promote(clone.path, STAGING, PRODUCTION)
+    to_production = pin(clone.path, STAGING, PRODUCTION)
     assert to_production.new == second
     assert first[:7] in "\n".join(to_production.commits)
-    assert clone.git("diff", "--numstat").split() == ["1", "1", str(source_file(PRODUCTION))]
+    assert clone.git("diff", "--numstat").split() == ["1", "1", str(source_file("production"))]
 
 
 def test_what_runs_already_changes_nothing(clone: Clone) -> None:
     pinned = clone.promote(SANDBOX, STAGING).new
     before = clone.file(STAGING).stat().st_mtime_ns
-    done = promote(clone.path, SANDBOX, STAGING, pinned)
-    assert done == Promotion(pinned, pinned, changed=False, commits=())
+    done = pin(clone.path, SANDBOX, STAGING, pinned)
+    assert done == Pin(pinned, pinned, changed=False, commits=())
     assert clone.file(STAGING).stat().st_mtime_ns == before
 
 
@@ -115,9 +115,9 @@ def test_a_revert_rolls_back(clone: Clone) -> None:
     clone.commit("Break something")
     second = clone.promote(SANDBOX, STAGING).new
     clone.git("revert", "--no-edit", "HEAD")
-    assert promote(clone.path, STAGING, PRODUCTION).new == first
+    assert pin(clone.path, STAGING, PRODUCTION).new == first
     clone.git("checkout", "--", ".")
-    assert promote(clone.path, STAGING, PRODUCTION, second).new == second, "staging has run it"
+    assert pin(clone.path, STAGING, PRODUCTION, second).new == second, "staging has run it"
 
 
 def test_an_older_commit_that_ran_can_be_chosen(clone: Clone) -> None:
@@ -132,7 +132,7 @@ def test_a_commit_that_did_not_run_is_refused(clone: Clone) -> None:
     clone.commit("Runs on staging")
     clone.promote(SANDBOX, STAGING)
     refused(clone, f"{skipped}: staging neither runs nor ran this commit", STAGING, PRODUCTION, skipped)
-    assert promote(clone.path, SANDBOX, STAGING, skipped).new == skipped, "the sandbox follows the branch"
+    assert pin(clone.path, SANDBOX, STAGING, skipped).new == skipped, "the sandbox follows the branch"
 
 
 def test_a_commit_counts_as_run_until_the_branch_was_left(clone: Clone) -> None:
@@ -141,19 +141,29 @@ def test_a_commit_counts_as_run_until_the_branch_was_left(clone: Clone) -> None:
     pinned = clone.commit("Pin staging")
     refused(clone, "neither runs nor ran", STAGING, PRODUCTION, pinned)
     parent = clone.git("rev-parse", "HEAD~2")
-    assert promote(clone.path, STAGING, PRODUCTION, parent).new == parent, "staging followed the branch then"
+    assert pin(clone.path, STAGING, PRODUCTION, parent).new == parent, "staging followed the branch then"
+
+
+def test_a_commit_does_not_count_as_run_where_another_branch_was_followed(clone: Clone) -> None:
+    seeded = clone.git("rev-parse", "HEAD")
+    clone.follow(STAGING, "branch: side")
+    clone.commit("Let staging follow another branch")
+    meanwhile = clone.commit("On main meanwhile")
+    clone.follow(STAGING, f"commit: {seeded}")
+    clone.commit("Pin staging")
+    refused(clone, "neither runs nor ran", STAGING, PRODUCTION, meanwhile)
 
 
 def test_a_promotion_that_is_not_merged_does_not_count(clone: Clone) -> None:
     clone.promote(SANDBOX, STAGING)
-    merged = promote(clone.path, STAGING, PRODUCTION).new
+    merged = pin(clone.path, STAGING, PRODUCTION).new
     clone.git("checkout", "--", ".")
     later = clone.commit("Later")
     clone.git("checkout", "--quiet", "-b", "pull-request")
     clone.follow(STAGING, f"commit: {later}")
     clone.commit("Open pull request")
     refused(clone, "neither runs nor ran", STAGING, PRODUCTION, later)
-    assert promote(clone.path, STAGING, PRODUCTION).new == merged
+    assert pin(clone.path, STAGING, PRODUCTION).new == merged
 
 
 def test_a_pin_inside_a_merged_branch_did_not_run(clone: Clone) -> None:
@@ -175,7 +185,7 @@ def test_the_branch_is_that_of_origin(clone: Clone, tmp_path: Path) -> None:
     other = Clone(tmp_path / "other")
     local = other.commit("Not pushed")
     refused(other, f"{local}: is not on branch main", SANDBOX, STAGING, local)
-    assert promote(other.path, SANDBOX, STAGING).new == origin
+    assert pin(other.path, SANDBOX, STAGING).new == origin
 
 
 @pytest.mark.parametrize(
@@ -255,7 +265,7 @@ def run(clone: Clone) -> Callable[..., tuple[int, str, str]]:
     """Return a function that runs the command in the project's folder on the clone."""
 
     def run_command(*arguments: str) -> tuple[int, str, str]:
-        command = ("-c", CLI, "promote", *arguments, "--repository", str(clone.path))
+        command = ("-m", "gitops_render", "pin", *arguments, "--repository", str(clone.path))
         result = run_python(*command, folder=ROOT)
         return result.returncode, result.stdout, result.stderr
 

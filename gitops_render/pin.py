@@ -1,4 +1,4 @@
-"""Promotion: the commit that one environment runs becomes the commit of the next, as a change of one line.
+"""Pinning: the commit that one environment runs becomes the commit of the next, as a change of one line.
 
 What an environment runs is what the default branch says in its `source.yaml`, since Flux follows that branch: a pull
 request that is still open does not count.
@@ -6,12 +6,10 @@ request that is still open does not count.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Self
 
 import yaml
@@ -20,12 +18,14 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from constructs_lib.base.errors import ConfigError, sentences
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.environment import TIERS, Environment
+from gitops_render.git import Git
+from gitops_render.paths import source_file
 from gitops_render.yaml_output import to_yaml
 
 
 @dataclass(frozen=True)
-class Promotion:
-    """What promotion found and did.
+class Pin:
+    """What pinning found and did.
 
     `old` is the commit that the target ran (`branch …` before its first pin) and `new` the one it is pinned to;
     `changed` says whether its file was written, and `commits` lists what comes in, the newest first.
@@ -37,7 +37,7 @@ class Promotion:
     commits: tuple[str, ...]
 
 
-def promote(repository: Path, source: Environment, target: Environment, commit: str | None = None) -> Promotion:
+def pin(repository: Path, source: Environment, target: Environment, commit: str | None = None) -> Pin:
     """Pin `target` to the commit that `source` runs, or to `commit`, which `source` has to run or to have run.
 
     `repository` is a work tree of the GitOps repository; only the `source.yaml` of `target` is written there.
@@ -47,20 +47,15 @@ def promote(repository: Path, source: Environment, target: Environment, commit: 
     _refuse_order(source, target)
     history = _History(repository, source.gitops.default_branch)
     history.refuse_edits(source, target)
-    path = repository / source_file(target)
+    path = repository / source_file(target.name)
     data = read_mapping(path)
     ran = _ref(str(path), data)
     new = history.running(source) if commit is None else history.chosen(source, commit)
     if ran.commit == new:
-        return Promotion(new, new, changed=False, commits=())
-    pin(path, new)
+        return Pin(new, new, changed=False, commits=())
+    follow(path, new)
     commits = history.between(ran.commit, new) if ran.commit else ()
-    return Promotion(ran.commit or f"branch {ran.branch}", new, changed=True, commits=commits)
-
-
-def source_file(env: Environment) -> PurePosixPath:
-    """Return the path of the file that says what `env` runs."""
-    return PurePosixPath("clusters", env.name, "source.yaml")
+    return Pin(ran.commit or f"branch {ran.branch}", new, changed=True, commits=commits)
 
 
 def _refuse_order(source: Environment, target: Environment) -> None:
@@ -75,8 +70,8 @@ def _refuse_order(source: Environment, target: Environment) -> None:
         )
 
 
-def pin(path: Path, commit: str) -> None:
-    """Let the `source.yaml` at `path` follow `commit`, with no other change. Raises `ConfigError` as `promote` does."""
+def follow(path: Path, commit: str) -> None:
+    """Let the `source.yaml` at `path` follow `commit`, with no other change. Raises `ConfigError` as `pin` does."""
     data = read_mapping(path)
     if path.read_bytes() != to_yaml(data):
         raise ConfigError(f"{path}: has comments or a layout that promotion would lose; give it its rendered form")
@@ -119,19 +114,19 @@ class _History:
     """The default branch of the repository behind a work tree, as it was fetched last."""
 
     def __init__(self, repository: Path, branch: str) -> None:
-        self.repository = repository
-        found = self._git("rev-parse", "--show-toplevel")
+        self.repository, self.git = repository, Git(repository)
+        found = self.git.run("rev-parse", "--show-toplevel")
         if found.returncode:
             why = found.stderr.partition("\n")[0]
             raise ConfigError(f"{repository}: is not a work tree of Git ({why}); name the clone with --repository")
-        if self._ask("rev-parse", "--is-shallow-repository") == "true":
+        if self.git.ask("rev-parse", "--is-shallow-repository") == "true":
             raise ConfigError(f"{repository}: is a shallow clone; run git fetch --unshallow there")
         self.branch, self.head = branch, self._head_of(branch)
 
     def refuse_edits(self, *environments: Environment) -> None:
         """Raise `ConfigError` if a `source.yaml` in the work tree is not as it was committed."""
-        files = [str(source_file(env)) for env in environments]
-        edited = [file for file in files if self._ask("status", "--porcelain", "--", file) != ""]
+        files = [str(source_file(env.name)) for env in environments]
+        edited = [file for file in files if self.git.ask("status", "--porcelain", "--", file) != ""]
         if edited:
             raise ConfigError(*(f"{file}: has edits that are not committed; commit or undo them" for file in edited))
 
@@ -149,13 +144,13 @@ class _History:
 
     def between(self, old: str, new: str) -> tuple[str, ...]:
         """Return a line for each commit that `new` has and `old` has not; none where `old` is unknown."""
-        lines = self._ask("rev-list", "--no-commit-header", "--format=%h %s", f"{old}..{new}")
+        lines = self.git.ask("rev-list", "--no-commit-header", "--format=%h %s", f"{old}..{new}")
         return tuple(lines.split("\n")) if lines else ()
 
     def _versions(self, env: Environment) -> Iterator[tuple[str, _Ref]]:
         """Yield each ref that the branch gave `env`, the newest first, with the last commit that had it."""
         until = self.head
-        changes = self._ask("rev-list", "--first-parent", self.head, "--", str(source_file(env))) or ""
+        changes = self.git.ask("rev-list", "--first-parent", self.head, "--", str(source_file(env.name))) or ""
         for change in changes.split():
             with suppress(ConfigError):  # a version that Flux could not follow
                 yield until, self._ref_at(change, env)
@@ -167,8 +162,8 @@ class _History:
         return ref.branch == self.branch and self._is_ancestor(commit, until)
 
     def _ref_at(self, commit: str, env: Environment) -> _Ref:
-        file = source_file(env)
-        text = self._ask("show", f"{commit}:./{file}")
+        file = source_file(env.name)
+        text = self.git.ask("show", f"{commit}:./{file}")
         if text is None:
             raise ConfigError(f"{file}: is not on branch {self.branch}; render {env.name} and commit it")
         try:
@@ -193,19 +188,7 @@ class _History:
         return commit
 
     def _commit(self, name: str) -> str | None:
-        return self._ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        return self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
 
     def _is_ancestor(self, commit: str, of: str) -> bool:
-        return self._git("merge-base", "--is-ancestor", commit, of).returncode == 0
-
-    def _ask(self, *arguments: str) -> str | None:
-        """Return what Git prints, or None if it fails."""
-        result = self._git(*arguments)
-        return None if result.returncode else result.stdout.rstrip("\n")
-
-    def _git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        git = shutil.which("git")
-        if git is None:
-            raise ConfigError("git: is not installed; install it")
-        command = [git, "-C", str(self.repository), *arguments]
-        return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)  # noqa: S603
+        return self.git.run("merge-base", "--is-ancestor", commit, of).returncode == 0

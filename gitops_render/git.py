@@ -1,0 +1,59 @@
+"""Git, run in a folder: the one place that starts it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from constructs_lib.base.errors import ConfigError
+
+LOCAL = 60.0
+"""Seconds that a command may take which reaches no server."""
+NETWORK = 600.0
+"""Seconds that a command may take which does: a clone brings all of a repository's history."""
+
+
+class TookTooLongError(ConfigError):
+    """Git was stopped since it did not end in time."""
+
+
+@dataclass(frozen=True)
+class Git:
+    """Git in a folder, with these environment variables, or with those of this process. It asks nobody anything."""
+
+    folder: Path
+    environ: Mapping[str, str] | None = None
+
+    def ask(self, *arguments: str, deadline: float = LOCAL) -> str | None:
+        """Return what Git prints, or None if it fails. Raises `ConfigError` as `run` does."""
+        result = self.run(*arguments, deadline=deadline)
+        return None if result.returncode else result.stdout.rstrip("\n")
+
+    def run(self, *arguments: str, deadline: float = LOCAL) -> subprocess.CompletedProcess[str]:
+        """Run Git and return how it ended.
+
+        Raises `ConfigError` if Git is not installed, and `TookTooLongError`, which is one, after `deadline` seconds.
+        """
+        git = shutil.which("git")
+        if git is None:
+            raise ConfigError("git: is not installed; install it")
+        given = os.environ if self.environ is None else self.environ
+        try:
+            return subprocess.run(  # noqa: S603
+                [git, "-C", str(self.folder), *arguments],
+                env={**given, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=deadline,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise TookTooLongError(
+                f"git {arguments[0]}: did not end within {deadline:.0f} s in {self.folder}; see what keeps it"
+            ) from None
