@@ -1,21 +1,39 @@
 #!/usr/bin/env python3
-"""The cdktf application: every stack of every environment in `environments/`, as OpenTofu JSON in `cdktf.out/`."""
+"""Synthesise every stack of every environment in environments/ as OpenTofu JSON.
+
+usage: python main.py [--help]
+
+The JSON goes to cdktf.out/, or where CDKTF_OUTDIR says, which cdktf's own command line sets. Nothing is written unless
+every environment file is valid.
+
+Exit codes: 0 done, 2 bad input (one sentence for each problem on stderr).
+"""
 
 from __future__ import annotations
 
-from constructs_lib.base.errors import exit_on_bad_input
-from constructs_lib.environment import load_all
+import sys
+from collections.abc import Sequence
+
+from constructs_lib.base.errors import ConfigError, exit_on_bad_input
 
 
-def main() -> None:
-    """Synthesise all stacks. Nothing is written unless every environment is valid."""
+def main(arguments: Sequence[str]) -> None:
+    """Synthesise all stacks and say how many there are."""
+    if arguments in (["--help"], ["-h"]):
+        print((__doc__ or "").strip())
+        return
+    if arguments:
+        raise ConfigError(f"main.py: takes no argument but --help, found '{' '.join(arguments)}'; leave it out")
+
+    from constructs_lib.environment import load_all
+
     environments = load_all()
 
-    from stacks.synthesis import synthesise
+    from stacks.synthesis import output_folder, synthesise
 
-    synthesise(environments)
+    print(f"{len(synthesise(environments))} stacks in {output_folder()}")
 
 
 if __name__ == "__main__":
     with exit_on_bad_input():
-        main()
+        main(sys.argv[1:])

@@ -1,112 +1,146 @@
-"""Time and memory of synthesis and rendering, as a table: `make bench`.
+"""Time and memory of the programs as a table; exits with 1 if a bound is missed: `make bench`.
 
-Every program runs as a new process, and what is compared is run side by side, so that a busy machine slows both.
+Bounds are for a machine with two cores and nothing else to do. What one more environment costs is measured with many
+that differ, as the difference to a few of them, so the start of a program does not count.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.environments import ROOT, write_environments
+from benchmarks.measure import Program, in_turn, least, mebibytes, ratio, seconds
+
 ROUNDS = 5
-MANY = 100
+FEW = 3
+SOME = 100
+MANY = 300
 
-PLAIN = """
-import cdktf_cdktf_provider_digitalocean, cdktf_cdktf_provider_github
-import cdktf_cdktf_provider_helm, cdktf_cdktf_provider_kubernetes
-"""
-SYNTH = f"import runpy; runpy.run_path({str(ROOT / 'main.py')!r}, run_name='__main__')"
-PLAIN_SYNTH = f"import constructs_lib{PLAIN}{SYNTH}"
-RENDER = "from gitops_render.commands import app; app(['render', '--output', 'out'], standalone_mode=False)"
-
-
-class Run(NamedTuple):
-    """How long a process took, in seconds, and the most memory it held, in MiB."""
-
-    seconds: float
-    mebibytes: float
+PLAIN = (
+    "import constructs_lib, runpy, sys;"
+    "import cdktf_cdktf_provider_digitalocean, cdktf_cdktf_provider_github;"
+    "import cdktf_cdktf_provider_helm, cdktf_cdktf_provider_kubernetes;"
+    "sys.argv = ['main.py'];"
+    f"runpy.run_path({str(ROOT / 'main.py')!r}, run_name='__main__')"
+)
+SYNTH = (str(ROOT / "main.py"),)
+RENDER = ("-m", "gitops_render", "render", "--output", "gitops.out")
+CHECK = ("-m", "gitops_render", "check")
 
 
-def run(code: str, folder: Path) -> Run:
-    """Run Python code in `folder` as a new process; its children, such as Node, do not count as memory."""
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    measured = (
-        f"{code}\nimport resource, sys; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+class Row(NamedTuple):
+    """What was measured, and the most it may be."""
+
+    what: str
+    measured: float
+    unit: str
+    bound: float
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the bound is kept."""
+        return self.measured <= self.bound
+
+
+class Folders(NamedTuple):
+    """Folders to run in: with the project's own environments, and with few, some and many that differ."""
+
+    own: Path
+    few: Path
+    some: Path
+    changed: Path
+    many: Path
+
+
+def folders(below: Path) -> Folders:
+    """Write the environments; those in `changed` are those in `some` with other sizes."""
+    shutil.copytree(ROOT / "environments", below / "own/environments")
+    return Folders(
+        below / "own",
+        write_environments(below / "few", FEW),
+        write_environments(below / "some", SOME),
+        write_environments(below / "changed", SOME, growth=1),
+        write_environments(below / "many", MANY),
     )
-    started = time.perf_counter()
-    result = subprocess.run(
-        [sys.executable, "-c", measured], cwd=folder, env=environ, capture_output=True, text=True, check=True
-    )
-    return Run(time.perf_counter() - started, int(result.stderr.split()[-1]) / 1024)
 
 
-def medians(*programs: tuple[str, Path]) -> list[Run]:
-    """Return the median of several runs of each program (code and folder), run in turn."""
-    rounds = [[run(code, folder) for code, folder in programs] for _ in range(ROUNDS)]
-    return [sorted(runs)[ROUNDS // 2] for runs in zip(*rounds, strict=True)]
+def help_rows(here: Folders) -> Iterator[Row]:
+    """How long a user waits for help."""
+    for name, arguments in {
+        "main.py": SYNTH,
+        "gitops_render": ("-m", "gitops_render"),
+        "operations": ("-m", "operations"),
+    }.items():
+        yield Row(f"{name} --help", least(Program((*arguments, "--help"), here.own), ROUNDS), "s", 0.25)
 
 
-def many_environments(folder: Path, number: int) -> Path:
-    """Write `number` environments that share nothing but the GitOps repository, and return the folder to run in."""
-    base = yaml.safe_load((ROOT / "environments/sandbox.yaml").read_text())
-    (folder / "environments").mkdir(parents=True)
-    for position in range(number):
-        name = f"env{position:03}"
-        own = base | {
-            "name": name,
-            "vpc_range": f"10.{position // 16}.{position % 16 * 16}.0/20",
-            "cluster": base["cluster"] | {"name": name},
-            "state": base["state"] | {"bucket": f"{name}-state"},
-            "backups": base["backups"] | {"bucket": f"{name}-backups"},
-        }
-        (folder / f"environments/{name}.yaml").write_text(yaml.safe_dump(own))
-    return folder
+def start_rows(here: Folders) -> Iterator[Row]:
+    """The project's own environments, against a synthesis that loads all of the bindings."""
+    plain, synth, render = Program(("-c", PLAIN), here.own), Program(SYNTH, here.own), Program(RENDER, here.own)
+    seconds(synth)  # jsii unpacks its packages once
+    references, synths, renders = in_turn(plain, synth, render, rounds=ROUNDS)
+    yield Row("synthesis against plain imports", ratio(synths, references), "times", 0.20)
+    yield Row("rendering", min(renders), "s", 0.40)
+    yield Row("rendering against synthesis with plain imports", ratio(renders, references), "times", 0.055)
+
+
+def synthesis_rows(here: Folders) -> Iterator[Row]:
+    """What one more environment costs a synthesis."""
+    few, many = Program(SYNTH, here.few), Program(SYNTH, here.many)
+    yield Row("one more environment, synthesised", _each(few, many, MANY), "ms", 30)
+    yield Row("its memory", (mebibytes(many) - mebibytes(few)) / (MANY - FEW), "MiB", 1)
+
+
+def rendering_rows(here: Folders) -> Iterator[Row]:
+    """What one more environment costs a rendering whose files are there already."""
+    few, many = Program(RENDER, here.few), Program(RENDER, here.many)
+    seconds(many)
+    yield Row("one more environment, rendered", _each(few, many, MANY), "ms", 25)
+    yield Row("its memory", (mebibytes(many) - mebibytes(few)) / (MANY - FEW), "MiB", 1)
+
+
+def comparison_rows(here: Folders) -> Iterator[Row]:
+    """What one more environment costs `diff`, with a change in it, and `check`."""
+    for folder in (here.some, here.changed):
+        seconds(Program(RENDER, folder))
+    seconds(Program(SYNTH, here.some))
+    few = Program(("-m", "gitops_render", "diff", "gitops.out", "gitops.out"), here.few)
+    some = Program(("-m", "gitops_render", "diff", "gitops.out", str(here.changed / "gitops.out")), here.some, (1,))
+    yield Row("one more environment, compared", _each(few, some, SOME), "ms", 30)
+    few, some = Program(CHECK, here.few), Program(CHECK, here.some)
+    yield Row("one more environment, checked", _each(few, some, SOME), "ms", 30)
+
+
+def _each(few: Program, more: Program, number: int) -> float:
+    """Return the milliseconds of each environment beyond the few; the faster of two runs counts."""
+    return (least(more, 2) - least(few, 2)) / (number - FEW) * 1000
+
+
+def rows(below: Path) -> Iterator[Row]:
+    """Measure everything; programs that write come before those that read what they wrote."""
+    here = folders(below)
+    for part in (help_rows, start_rows, synthesis_rows, rendering_rows, comparison_rows):
+        yield from part(here)
 
 
 def main() -> None:
     """Measure and print the table; exit with 1 if a bound is missed."""
-    table = Table("what", "measured", "bound", "met")
-    missed = False
-
-    def row(what: str, measured: float, unit: str, bound: float) -> None:
-        nonlocal missed
-        missed |= measured > bound
-        table.add_row(what, f"{measured:.2f} {unit}", f"{bound:g} {unit}", "yes" if measured <= bound else "no")
-
     with tempfile.TemporaryDirectory() as temporary:
-        own, few, many = Path(temporary, "own"), Path(temporary, "few"), Path(temporary, "many")
-        shutil.copytree(ROOT / "environments", own / "environments")
-        many_environments(few, 3)
-        many_environments(many, MANY)
-        run(SYNTH, own)  # warms the package cache
-        lazy, plain = medians((SYNTH, own), (PLAIN_SYNTH, own))
-        table.add_row("synthesis of all environments", f"{lazy.seconds:.2f} s", "", "")
-        table.add_row("the same with plain imports", f"{plain.seconds:.2f} s", "", "")
-        row("lazy against plain imports", lazy.seconds / plain.seconds, "times", 0.45)
-        row("one more environment, synthesised", _extra_milliseconds(SYNTH, few, many), "ms", 40)
-        row(f"memory of {MANY} environments", run(SYNTH, many).mebibytes, "MiB", 300)
-        (rendered,) = medians((RENDER, own))
-        row("rendering of all environments", rendered.seconds, "s", 0.6)
-        row("rendering against synthesis with plain imports", rendered.seconds / plain.seconds, "times", 0.1)
-        row("one more environment, rendered", _extra_milliseconds(RENDER, few, many), "ms", 60)
+        measured = list(rows(Path(temporary)))
+    table = Table("what", "measured", "bound", "met")
+    for row in measured:
+        figures = (f"{row.measured:.3g} {row.unit}", f"{row.bound:g} {row.unit}")
+        table.add_row(row.what, *figures, "yes" if row.is_met else "no")
     Console().print(table)
-    sys.exit(missed)
-
-
-def _extra_milliseconds(code: str, few: Path, many: Path) -> float:
-    less, more = medians((code, few), (code, many))
-    return (more.seconds - less.seconds) / (MANY - 3) * 1000
+    sys.exit(not all(row.is_met for row in measured))
 
 
 if __name__ == "__main__":

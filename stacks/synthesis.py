@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -36,24 +36,30 @@ STACKS = {
 }
 
 
-def synthesise(environments: Sequence[Environment]) -> None:
-    """Write every stack as OpenTofu JSON.
+def output_folder() -> Path:
+    """Return the folder that the JSON goes to."""
+    return Path(os.environ.get("CDKTF_OUTDIR", OUTPUT))
+
+
+def synthesise(environments: Sequence[Environment]) -> tuple[str, ...]:
+    """Write every stack as OpenTofu JSON, and return the stacks' names.
 
     The JSON is written beside the output folder first and then moved into it file by file, so that a run that is cut
     short leaves whole files. What `tofu` keeps next to the JSON stays; the JSON of stacks that are gone does not.
     Raises `ConfigError` if the folder cannot be written.
     """
-    output = Path(os.environ.get("CDKTF_OUTDIR", OUTPUT))
+    output = output_folder()
     staged = output.with_name(f"{output.name}.partial")
     try:
-        _replace(output, staged, environments)
+        files = _replace(output, staged, environments)
     except OSError as error:
         raise ConfigError(f"{error.filename}: cannot be written: {error.strerror}; make room for the output") from None
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+    return tuple(path.parent.name for path in files if path.name == "cdk.tf.json")
 
 
-def _replace(output: Path, staged: Path, environments: Sequence[Environment]) -> None:
+def _replace(output: Path, staged: Path, environments: Sequence[Environment]) -> Iterable[Path]:
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     files = _write_all(staged, environments)
@@ -62,6 +68,7 @@ def _replace(output: Path, staged: Path, environments: Sequence[Environment]) ->
     for path, written in files.items():
         (output / path).parent.mkdir(parents=True, exist_ok=True)
         written.replace(output / path)
+    return files
 
 
 def _write_all(folder: Path, environments: Sequence[Environment]) -> dict[Path, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -29,8 +30,25 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first")
     shutil.copytree(ROOT / "environments", folder / "environments")
     result = run_python(MAIN, folder=folder)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "10 stacks in cdktf.out\n", "")
     return folder
+
+
+def test_help_says_what_it_does_and_does_nothing(project: Project) -> None:
+    folder = project()
+    for option in ("--help", "-h"):
+        result = run_python(MAIN, option, folder=folder)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert {"environments/", "cdktf.out/", "CDKTF_OUTDIR", "Exit"} <= set(re.split(r"[\s,]+", result.stdout))
+    assert [path.name for path in folder.iterdir()] == ["environments"]
+
+
+def test_an_unknown_argument_is_refused_in_a_sentence(project: Project) -> None:
+    folder = project()
+    result = run_python(MAIN, "--env", "sandbox", folder=folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "main.py: takes no argument but --help, found '--env sandbox'; leave it out\n"
+    assert [path.name for path in folder.iterdir()] == ["environments"]
 
 
 def test_the_output_is_the_same_from_run_to_run_and_from_folder_to_folder(first: Path, tmp_path: Path) -> None:
@@ -67,6 +85,55 @@ def test_only_the_submodules_in_use_are_loaded(first: Path, tmp_path: Path) -> N
     )
     result = run_python("-c", lazy, folder=tmp_path)
     assert result.returncode == 0, result.stderr
+
+
+PROBE = """
+process.on("exit", () => {
+  const packages = Object.keys(require.cache).filter((file) => file.includes("/@cdktf/provider-"));
+  require("fs").appendFileSync(process.env.LOADED, packages.join("\\n") + "\\n");
+});
+"""
+
+
+def loaded_by_node(folder: Path, *command: str, **variables: str) -> set[str]:
+    """Run a command in `folder` and return what Node loaded of the providers, as `github/lib/team/index.js`."""
+    (folder / "pro be.js").write_text(PROBE)
+    own = f'--no-warnings --require "{folder}/pro be.js"'
+    result = run_python(*command, folder=folder, NODE_OPTIONS=own, LOADED=str(folder / "loaded"), **variables)
+    assert (result.returncode, result.stderr) == (0, "")
+    files = (folder / "loaded").read_text().split()
+    return {re.sub(r".*/@cdktf/provider-(\w+)/.*?lib/", r"\1/lib/", file) for file in files}
+
+
+def test_node_too_loads_only_what_is_in_use_and_keeps_the_options_of_its_user(project: Project) -> None:
+    loaded = loaded_by_node(project(), MAIN)
+    assert {"github/lib/index.js", "github/lib/repository/index.js", "kubernetes/lib/secret-v1/index.js"} <= loaded
+    assert not {"github/lib/team/index.js", "kubernetes/lib/deployment-v1/index.js"} & loaded
+    assert len(loaded) < 60
+
+
+def test_the_projects_own_folder_may_have_any_name(project: Project, tmp_path: Path) -> None:
+    own = tmp_path / "my prö ject"
+    for room in ("constructs_lib", "stacks"):
+        shutil.copytree(ROOT / room, own / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(MAIN, own)
+    assert "github/lib/team/index.js" not in loaded_by_node(project(), str(own / "main.py"), PYTHONPATH=str(own))
+
+
+def test_node_loads_everything_for_plain_imports(project: Project) -> None:
+    plain = "import constructs_lib, cdktf_cdktf_provider_github, jsii"
+    assert {"github/lib/team/index.js", "github/lib/repository/index.js"} <= loaded_by_node(project(), "-c", plain)
+
+
+@pytest.mark.parametrize("before", [None, "--no-warnings"])
+def test_the_option_for_node_is_for_its_start_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, before: str | None
+) -> None:
+    monkeypatch.delenv("NODE_OPTIONS", raising=False)
+    variables = {} if before is None else {"NODE_OPTIONS": before}
+    shown = "import constructs_lib.cloud.providers, os; print(os.environ.get('NODE_OPTIONS'))"
+    result = run_python("-c", shown, folder=tmp_path, **variables)
+    assert result.stdout == f"{before}\n"
 
 
 def test_what_tofu_keeps_beside_the_json_stays_and_stale_stacks_go(first: Path, tmp_path: Path) -> None:
@@ -118,7 +185,9 @@ def test_many_environments_are_written_by_several_processes(project: Project) ->
 
 def test_cdktf_may_choose_the_output_folder(project: Project) -> None:
     folder = project()
-    assert run_python(MAIN, folder=folder, CDKTF_OUTDIR="elsewhere").returncode == 0
+    result = run_python(MAIN, folder=folder, CDKTF_OUTDIR="elsewhere")
+    assert (result.returncode, result.stdout) == (0, "4 stacks in elsewhere\n")
+    assert not (folder / "cdktf.out").exists()
     assert json.loads((folder / "elsewhere/manifest.json").read_text())["stacks"].keys() >= {"sandbox-cluster"}
 
 

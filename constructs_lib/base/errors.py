@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 DIFFERENT = 1
 """The exit code of a command that found a difference, or broke a policy."""
@@ -80,6 +80,8 @@ def _what(problem: Mapping[str, Any]) -> str:
 
 def unknown(kind: str, name: str, known: Sequence[str]) -> str:
     """Return the sentence about a name that is not among the known ones, with the nearest as a suggestion."""
+    from difflib import get_close_matches
+
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     return f"unknown {kind} '{name}', known are {', '.join(known)}{hint}"

@@ -11,12 +11,11 @@ from pydantic import AfterValidator, Field
 
 def _matching(pattern: str, expected: str) -> Any:
     """Return the metadata of a text field: its check, and its pattern for the JSON Schema."""
-    compiled = re.compile(pattern, re.ASCII)
 
     def check(value: str) -> str:
         if "${" in value or "%{" in value:
             raise ValueError(f"may not hold ${{ or %{{, which OpenTofu reads as a template, found '{value}'")
-        if compiled.fullmatch(value):
+        if re.fullmatch(pattern, value, re.ASCII):
             return value
         raise ValueError(f"must be {expected}, found '{value}'")
 

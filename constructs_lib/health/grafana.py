@@ -6,6 +6,7 @@ The Grafana chart's sidecar loads each ConfigMap with its label (grafana-communi
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 from grafana_foundation_sdk.builders import common, prometheus, stat, table, timeseries
@@ -21,6 +22,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableRefresh,
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from pydantic_core import to_json
 
 from constructs_lib.health.dashboard import Dashboard, Panel, Place, Query, Row, Variable, placed
 from constructs_lib.kit import Manifest, manifest
@@ -59,7 +61,9 @@ def dashboard_json(dashboard: Dashboard) -> str:
             built = built.with_row(grafana.Row(item.title).grid_pos(_position(place)))
         else:
             built = built.with_panel(_panel(item, place))
-    return JSONEncoder(sort_keys=True, indent=2).encode(built.build()) + "\n"
+    # json itself indents in Python, which takes ten times as long.
+    plain = json.loads(JSONEncoder(sort_keys=True).encode(built.build()))
+    return to_json(plain, indent=2).decode() + "\n"
 
 
 def _variable(variable: Variable) -> grafana.QueryVariable:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import promql_parser
 from pydantic import AfterValidator
 
 
 def _check(query: str) -> str:
+    import promql_parser
+
     try:
         promql_parser.parse(query)
     except ValueError as error:

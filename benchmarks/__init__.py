@@ -1,0 +1,1 @@
+"""Time and memory of the programs, held against bounds: `make bench`."""
