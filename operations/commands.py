@@ -1,24 +1,305 @@
-"""The application with all of its commands: importing a module of commands adds them."""
+"""The commands. Each imports what it uses when it runs, so that asking for help takes no time."""
 
 from __future__ import annotations
 
-from operations import (
-    bootstrap_command,
-    drift_command,
-    promote_command,
-    provision_command,
-    report_command,
-    sweep_command,
-)
-from operations.app import app
+import os
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
-COMMANDS = (
-    bootstrap_command,
-    drift_command,
-    promote_command,
-    provision_command,
-    report_command,
-    sweep_command,
-)
+import typer
 
-__all__ = ["COMMANDS", "app"]
+from constructs_lib.base.errors import DIFFERENT, ConfigError, unknown
+from operations.console import say, step, summarise
+from operations.provisioning.stage import Stage
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120},
+    pretty_exceptions_enable=False,
+    help="Bootstrap, provision and watch.",
+    epilog="Exit codes: 0 done, 1 a difference was found, 2 something has to be fixed (one sentence each on stderr).",
+)
+bootstrap = typer.Typer(no_args_is_help=True, help="Bring up the GitOps repository; safe to run again at any point.")
+provision = typer.Typer(no_args_is_help=True, help="Plan an environment's stacks, and apply exactly that plan.")
+
+PLANS = Path("plans.out")
+
+Name = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Option("--environment", envvar="ENVIRONMENTS", help="Only this environment; may be repeated."),
+]
+Folder = Annotated[Path, typer.Option(help="Where the encrypted plan files are.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", envvar="DRY_RUN", help="Change nothing; say what would be done.")]
+Confirmed = Annotated[
+    str | None, typer.Option("--confirm", envvar="CONFIRM", help="The environment's name, typed by who destroys it.")
+]
+
+
+@app.callback()
+def commands() -> None:
+    """Let a job that is stopped end as with Ctrl-C."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Give OpenTofu the time to save its state and to release its lock."""
+    raise KeyboardInterrupt
+
+
+# The GitOps repository
+
+
+@bootstrap.command()
+def check(
+    organisation: Annotated[str, typer.Option(help="Refuse to go on unless the files name this organisation.")] = "",
+    repository: Annotated[str, typer.Option(help="Refuse to go on unless the files name this repository.")] = "",
+) -> None:
+    """Check the inputs, the credentials in Vault and the GitHub token before anything is changed."""
+    from constructs_lib.environment import load_all
+    from operations.bootstrap.bootstrap import Bootstrap
+
+    Bootstrap(load_all()).check(organisation, repository)
+
+
+@bootstrap.command()
+def secrets(dry_run: DryRun = False) -> None:
+    """Make what Vault has not got: deploy keys, age keys, passwords, state passphrases."""
+    from constructs_lib.environment import load_all
+    from operations.bootstrap.bootstrap import Bootstrap
+
+    Bootstrap(load_all()).secrets(dry_run=dry_run)
+
+
+@bootstrap.command()
+def layout(environment: Names = None, dry_run: DryRun = False) -> None:
+    """Make the repository and seed it, or propose what its layout lacks."""
+    from constructs_lib.environment import chosen, load_all
+    from operations.bootstrap.bootstrap import Bootstrap
+
+    environments = load_all()
+    Bootstrap(environments).layout(chosen(environments, environment or []), dry_run=dry_run)
+
+
+@bootstrap.command()
+def settings(
+    plans: Annotated[Path, typer.Option(help="Where the plan is written.")] = PLANS / "gitops-repository",
+    dry_run: DryRun = False,
+) -> None:
+    """Plan and apply the repository's settings: rulesets, deploy keys, environments with reviewers, variables."""
+    from constructs_lib.environment import load_all
+    from operations.bootstrap.bootstrap import Bootstrap
+
+    Bootstrap(load_all()).settings(plans, dry_run=dry_run)
+
+
+@app.command()
+def deploy_key(environment: Annotated[str, typer.Argument(help="The environment.")]) -> None:
+    """Print the public half of an environment's deploy key; make the key, and what else Vault lacks, if need be."""
+    from operations.secrets.entries import ensure_entries, public_deploy_key
+
+    env = _named(environment)
+    ensure_entries(env)
+    say(public_deploy_key(env))
+
+
+# Environments
+
+
+@provision.command()
+def plan(  # noqa: PLR0913, PLR0917 - options of a command line
+    environment: Name,
+    stage: Annotated[Stage, typer.Option(help="What to plan: services need the cluster.")],
+    plans: Folder = PLANS,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", envvar="PREPARE", help="Make the bucket for the state if it is missing.")
+    ] = False,
+    destroy: Annotated[
+        bool, typer.Option("--destroy", envvar="DESTROY", help="Plan the end of the stage's stacks.")
+    ] = False,
+    confirm: Confirmed = None,
+) -> None:
+    """Write encrypted plan files, and a summary for people."""
+    from operations.provisioning.plan_report import plans_markdown
+    from operations.provisioning.provision import Provisioner, refuse_destruction
+
+    env = _named(environment)
+    if destroy:
+        refuse_destruction(env, confirm)
+    written, readings = Provisioner(env).plan(stage, plans, destroy=destroy, prepare=prepare)
+    summarise(plans_markdown(written, readings))
+    for planned in written.stacks:
+        say(f"{planned.stack}: {planned.changes} resources to change")
+    for name in written.waiting:
+        say(f"{name}: is planned once the cluster is there")
+    _output(changes=written.changes)
+
+
+@provision.command()
+def apply(environment: Name, plans: Folder = PLANS, confirm: Confirmed = None) -> None:
+    """Apply the plans in a folder, exactly as they are."""
+    from operations.provisioning.provision import Provisioner, read_plans, refuse_destruction
+
+    env = _named(environment)
+    written = read_plans(plans, env)
+    if written.destroy:
+        refuse_destruction(env, confirm)
+    Provisioner(env).apply(written, plans)
+    say(f"{env.name}: {written.stage} is as planned")
+
+
+@app.command()
+def state_migrate(stack: Annotated[str, typer.Argument(help="The stack, such as sandbox-state.")]) -> None:
+    """Move the state that a run on this machine left in a stack's folder into its bucket."""
+    from constructs_lib.environment import load_all
+    from operations.provisioning.provision import Provisioner
+
+    owners = {env.stack(kind): env for env in load_all() for kind in env.stacks}
+    env = owners.get(stack)
+    if env is None:
+        raise ConfigError(unknown("stack", stack, list(owners)))
+    Provisioner(env).migrate(stack)
+    say(f"{stack}: state is in bucket {env.state.bucket}")
+
+
+@app.command()
+def wait_ready(
+    environment: Name,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 1800,
+    poll: Annotated[float, typer.Option(help="Seconds between two looks.")] = 10,
+) -> None:
+    """Wait until Flux has brought an environment up, and say what is not Ready."""
+    from operations.provisioning.ready import wait_ready as wait
+
+    wait(_named(environment), timeout_seconds=timeout, poll_seconds=poll)
+
+
+@app.command()
+def sweep(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would be removed.")] = False,
+) -> None:
+    """Remove ephemeral resources that carry both the prefix eph- and an expired tag.
+
+    The account is that of DIGITALOCEAN_TOKEN, or else the one that Vault has for the first environment.
+    """
+    from constructs_lib.environment import load_all
+    from operations.clients.digitalocean import DigitalOcean
+    from operations.provisioning.sweep import expired, remove
+    from operations.secrets.credentials import credentials_of
+
+    token = os.environ.get("DIGITALOCEAN_TOKEN")
+    api = DigitalOcean(token or credentials_of(load_all()[0]).digitalocean_token)
+    leftovers = expired(api)
+    if dry_run:
+        for item in leftovers:
+            say(f"{item.kind} {item.name}: would be removed")
+    else:
+        remove(api, leftovers)
+    say(f"{len(leftovers)} expired")
+
+
+# What people read before they agree
+
+
+@app.command()
+def drift(
+    environment: Annotated[str, typer.Argument(help="The environment.")],
+    report: Annotated[str, typer.Option(help="The repository (owner/name) whose issue tells of drift.")] = "",
+) -> None:
+    """Plan an environment read-only, compare the GitOps repository, and exit 1 if anything differs.
+
+    With --report, an issue is opened, updated or closed with the token in GITHUB_TOKEN, and the exit code is 0.
+    """
+    from constructs_lib.environment import chosen, load_all
+    from operations.review.drift import find_drift, marker
+    from operations.secrets.gitops_client import gitops_client, own_client
+
+    environments = load_all()
+    (env,) = chosen(environments, [environment])
+    differences = find_drift(env, environments, gitops_client(env.gitops))
+    say(f"{env.name}: {'differs' if differences else 'is as it should be'}")
+    summarise(differences or f"**{env.name}** is as it should be.")
+    if report:
+        github = own_client()
+        issue = github.report(github.repository(report), marker(env), f"Drift in {env.name}", differences)
+        if issue is not None:
+            say(f"{env.name}: issue {issue.number}")
+    elif differences:
+        raise typer.Exit(DIFFERENT)
+
+
+@app.command()
+def promote(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to run it.")],
+    commit: Annotated[str, typer.Option(help="A commit that FROM runs or has run, instead of its own.")] = "",
+) -> None:
+    """Open the pull request that lets TO run what FROM runs, with what it changes."""
+    from constructs_lib.environment import chosen, load_all
+    from operations.review.promotion import propose_promotion
+    from operations.secrets.gitops_client import gitops_client
+
+    environments = load_all()
+    (before,), (after,) = chosen(environments, [source]), chosen(environments, [target])
+    github = gitops_client(before.gitops)
+    repository = github.repository(before.gitops.full_name)
+    summarise(propose_promotion(github, repository, before, after, commit or None))
+
+
+@app.command()
+def report(
+    base: Annotated[Path, typer.Argument(help="A checkout of what the change is compared with.")],
+    output: Annotated[Path, typer.Option(help="Where the Markdown goes.")] = Path("report.md"),
+) -> None:
+    """Synthesise and render a checkout of the base and this one, and write what changes; exit 1 if a policy breaks."""
+    from operations.review.report import compared
+
+    with step("synthesise and render both sides"):
+        comparison = compared(base, Path())
+    text = comparison.markdown()
+    output.write_text(text, encoding="utf-8")
+    summarise(text)
+    stacks, objects, findings = map(len, (comparison.stacks, *comparison.trees))
+    say(f"{stacks} resources and {objects} objects change, {findings} findings")
+    if findings:
+        raise typer.Exit(DIFFERENT)
+
+
+@app.command()
+def comment(
+    repository: Annotated[str, typer.Argument(help="The repository (owner/name).")],
+    pull_request: Annotated[int, typer.Argument(help="The pull request's number.")],
+    body: Annotated[Path, typer.Option(help="The Markdown.")] = Path("report.md"),
+) -> None:
+    """Keep one comment on a pull request, with the token in GITHUB_TOKEN."""
+    from operations.review.report import MARKER
+    from operations.secrets.gitops_client import own_client
+
+    github = own_client()
+    changed = github.comment(github.repository(repository), pull_request, MARKER, body.read_text(encoding="utf-8"))
+    say(f"{repository}#{pull_request}: comment {'written' if changed else 'is as it should be'}")
+
+
+app.add_typer(bootstrap, name="bootstrap")
+app.add_typer(provision, name="provision")
+
+
+def _named(name: str) -> Environment:
+    from constructs_lib.environment import chosen, load_all
+
+    (env,) = chosen(load_all(), [name])
+    return env
+
+
+def _output(**values: object) -> None:
+    """Give values to later steps of a job of GitHub Actions."""
+    path = os.environ.get("GITHUB_OUTPUT")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}={value}\n" for name, value in values.items())

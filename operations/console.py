@@ -6,30 +6,31 @@ import os
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 SHORTEST = 8
 """Shorter text is no secret of ours, and hiding it would make a log unreadable: `admin`."""
 
-_console = Console(highlight=False, soft_wrap=True)
-
 
 def say(text: str) -> None:
     """Print a line as it is."""
-    _console.print(text, markup=False)
+    _console().print(text, markup=False)
 
 
 @contextmanager
 def step(text: str) -> Generator[None]:
     """Tell that a step runs, and how long it took once it is done."""
     started = time.monotonic()
-    if not _console.is_terminal:
+    if not _console().is_terminal:
         say(f"{text} …")
         yield
         return
-    with _console.status(text):
+    with _console().status(text):
         yield
     say(f"{text}: {time.monotonic() - started:.0f} s")
 
@@ -47,3 +48,10 @@ def mask(secret: str) -> None:
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in (line for line in secret.splitlines() if len(line) >= SHORTEST):
             print(f"::add-mask::{line}", flush=True)  # noqa: T201 - a command to the runner, not a line for people
+
+
+@cache
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)

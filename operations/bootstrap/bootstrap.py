@@ -8,21 +8,20 @@ from functools import cached_property
 from pathlib import Path
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment import Environment
+from constructs_lib.environment import GITOPS_REPOSITORY, Environment
 from operations.bootstrap.layout import broken_layout, ensure_layout, refuse_other_repository
 from operations.clients.digitalocean import DigitalOcean
-from operations.clients.github import GitHub, gitops_client, provider_variables
+from operations.clients.github import GitHub, provider_variables
 from operations.clients.spaces import Spaces
-from operations.clients.tofu import Change, Stack
+from operations.clients.tofu import Stack
 from operations.clients.vault import Secrets, open_vault
 from operations.console import say, step, summarise
-from operations.provisioning.adoption import in_digitalocean, in_github, plan_with_adoption, remove_lost_keys
+from operations.provisioning.adoption import in_digitalocean, in_github, remove_lost_keys
 from operations.provisioning.plan_report import readings_markdown
-from operations.provisioning.provision import Reading
+from operations.provisioning.planning import Planner
 from operations.secrets.credentials import GitOpsCredentials, missing
 from operations.secrets.entries import PASSPHRASE, ensure_entries, missing_entries, new_password, public_deploy_key
-
-STACK = "gitops-repository"
+from operations.secrets.gitops_client import gitops_client
 
 
 class Bootstrap:
@@ -35,10 +34,9 @@ class Bootstrap:
     def check(self, organisation: str, repository: str) -> None:
         """Raise `ConfigError` with every input and secret that has to be fixed before a run can succeed."""
         refuse_other_repository(self.environments, organisation, repository)
-        own = [name for name in GitOpsCredentials.names() if name != PASSPHRASE]
-        checks: list[Callable[[], object]] = [lambda: _refuse(missing(self._secrets, self.gitops.vault.path, own))]
+        checks: list[Callable[[], object]] = [self._refuse_missing]
         checks += [lambda env=env: missing_entries(env) for env in self.environments]
-        problems = [problem for check in checks for problem in _problems(check)]
+        problems = [problem for check in checks for problem in _refusals(check)]
         if problems:
             raise ConfigError(*problems)
         self._github.organisation(self.gitops.organisation)
@@ -47,12 +45,12 @@ class Bootstrap:
     def secrets(self, *, dry_run: bool) -> None:
         """Make what Vault lacks, for the repository and for every environment."""
         for env in self.environments:
-            done = missing_entries(env) if dry_run else ensure_entries(env)
-            _tell(env.name, env.vault.kv.mount, done, dry_run=dry_run)
-        path, wanted = self.gitops.vault.path, {PASSPHRASE: new_password}
-        lacking = tuple(wanted.keys() - self._secrets.read(path).keys())
-        names = lacking if dry_run else self._secrets.add(path, wanted)
-        _tell(STACK, self.gitops.vault.mount, {path: names} if names else {}, dry_run=dry_run)
+            entries = missing_entries(env) if dry_run else ensure_entries(env)
+            _report(env.name, env.vault.kv.mount, entries, dry_run=dry_run)
+        path, makers = self.gitops.vault.path, {PASSPHRASE: new_password}
+        lacking = tuple(makers.keys() - self._secrets.read(path).keys())
+        names = lacking if dry_run else self._secrets.add(path, makers)
+        _report(GITOPS_REPOSITORY, self.gitops.vault.mount, {path: names} if names else {}, dry_run=dry_run)
 
     def layout(self, chosen: Sequence[Environment], *, dry_run: bool) -> None:
         """Make the repository and seed it, or propose what its layout lacks."""
@@ -70,39 +68,32 @@ class Bootstrap:
     def settings(self, folder: Path, *, dry_run: bool) -> None:
         """Plan and apply the repository's settings. Raises `ConfigError` if they would leave the branch open."""
         # A first dry run has no passphrase yet, and nothing that it encrypts is kept.
-        passing = {PASSPHRASE: new_password()} if dry_run else {}
-        credentials = GitOpsCredentials.read(self._secrets, self.gitops.vault.path, passing)
-        spaces = Spaces(credentials)
-        stack = Stack(
-            STACK, self.gitops.state, {**credentials.variables(), **provider_variables(), **self._keys(dry_run)}
-        )
+        unkept = {PASSPHRASE: new_password()} if dry_run else {}
+        credentials = GitOpsCredentials.read(self._secrets, self.gitops.vault.path, unkept)
+        variables = {**credentials.variables(), **provider_variables(), **self._deploy_keys(dry_run)}
+        stack = Stack(GITOPS_REPOSITORY, self.gitops.state, variables)
+        api = DigitalOcean(credentials.digitalocean_token)
+        spaces = Spaces(credentials.spaces_access_key_id, credentials.spaces_secret_access_key)
+        lookups = in_digitalocean(api, spaces) | in_github(self._github, self.gitops.organisation)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        file = folder / f"{STACK}.tfplan"
-        with step(f"{STACK}: plan"):
-            changes = self._plan(stack, file, spaces, credentials, dry_run=dry_run)
-        reading = Reading(stack=STACK, changes=changes, text=stack.describe(file))
+        file = folder / f"{stack.name}.tfplan"
+        with step(f"{stack.name}: plan"):
+            reading = Planner(spaces, lookups).plan(stack, file, prepare=not dry_run)
         summarise("\n".join([f"## {self.gitops.full_name}", "", *readings_markdown([reading])]))
-        say(f"{STACK}: {len(changes)} resources to change")
-        if changes and not dry_run:
-            with step(f"{STACK}: apply"):
-                remove_lost_keys(stack, DigitalOcean(credentials.digitalocean_token))
+        say(f"{stack.name}: {len(reading.changes)} resources to change")
+        if reading.changes and not dry_run:
+            with step(f"{stack.name}: apply"):
+                remove_lost_keys(stack, api)
                 stack.apply(file)
 
-    def _plan(
-        self, stack: Stack, file: Path, spaces: Spaces, credentials: GitOpsCredentials, *, dry_run: bool
-    ) -> list[Change]:
-        if not spaces.exists(stack.state):
-            if dry_run:
-                return stack.plan_without_state(file)
-            spaces.create(stack.state)
-            say(f"bucket {stack.state.bucket}: made, to keep the state in")
-        stack.init()
-        lookups = in_digitalocean(DigitalOcean(credentials.digitalocean_token), spaces)
-        lookups |= in_github(self._github, self.gitops.organisation)
-        return plan_with_adoption(stack, file, lookups, lock=not dry_run)
+    def _refuse_missing(self) -> None:
+        names = [name for name in GitOpsCredentials.names() if name != PASSPHRASE]
+        problems = missing(self._secrets, self.gitops.vault.path, names)
+        if problems:
+            raise ConfigError(*problems)
 
-    def _keys(self, dry_run: bool) -> dict[str, str]:
+    def _deploy_keys(self, dry_run: bool) -> dict[str, str]:
         """Return the public deploy keys as variables; before the first run, a dry run shows what is still to come."""
         keys: dict[str, str] = {}
         for env in self.environments:
@@ -123,19 +114,16 @@ class Bootstrap:
         return gitops_client(self.gitops)
 
 
-def _tell(whose: str, mount: str, made: Mapping[str, Sequence[str]], *, dry_run: bool) -> None:
-    for path, names in made.items():
+def _report(whose: str, mount: str, entries: Mapping[str, Sequence[str]], *, dry_run: bool) -> None:
+    """Say what was made in Vault, or would be."""
+    for path, names in entries.items():
         say(f"{whose}: Vault {mount}/{path}: {', '.join(sorted(names))} {'would be made' if dry_run else 'made'}")
-    if not made:
+    if not entries:
         say(f"{whose}: Vault holds everything")
 
 
-def _refuse(problems: Sequence[str]) -> None:
-    if problems:
-        raise ConfigError(*problems)
-
-
-def _problems(check: Callable[[], object]) -> tuple[str, ...]:
+def _refusals(check: Callable[[], object]) -> tuple[str, ...]:
+    """Return the problems for which a check refuses to go on."""
     try:
         check()
     except ConfigError as error:

@@ -9,6 +9,7 @@ from github.Repository import Repository
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import TIERS, Environment
+from gitops_render.markdown import code, details
 from gitops_render.paths import source_file
 from gitops_render.pin import follow
 from gitops_render.repository import INDEX_NAME, render_repository
@@ -82,8 +83,8 @@ def _repair(github: GitHub, repository: Repository, clone: Clone, trees: dict[st
         clone.switch(branch)
         clone.commit("Bring the layout to what is rendered")
         clone.push(branch)
-    pull, made = github.propose(repository, branch, "Bring the layout to what is rendered", _body(changed, by_hand))
-    say(f"{full_name}: pull request {pull.number} {'opened' if made else 'is open'}, {len(changed)} files")
+    pull, opened = github.propose(repository, branch, "Bring the layout to what is rendered", _body(changed, by_hand))
+    say(f"{full_name}: pull request {pull.number} {'opened' if opened else 'is open'}, {len(changed)} files")
 
 
 def _write(folder: Path, trees: dict[str, Rendered]) -> None:
@@ -92,13 +93,12 @@ def _write(folder: Path, trees: dict[str, Rendered]) -> None:
 
 
 def _body(changed: Sequence[str], by_hand: Sequence[str]) -> str:
-    lines = ["The repository differs from what the environment files render.", ""]
+    lines = ["The repository differs from what the environment files render."]
     if by_hand:
-        lines += ["Edited by hand, and put back here (move the change to `environments/` to keep it):", ""]
-        lines += [f"- `{path}`" for path in by_hand] + [""]
-    lines += ["<details>", f"<summary>{len(changed)} files</summary>", ""]
-    lines += [f"- `{path}`" for path in changed] + ["", "</details>", ""]
-    return "\n".join(lines)
+        lines += ["", f"Edited by hand, and put back here (move the change to {code('environments/')} to keep it):", ""]
+        lines += [f"- {code(path)}" for path in by_hand]
+    lines += details(f"{len(changed)} files", (f"- {code(path)}" for path in changed))
+    return "\n".join(lines) + "\n"
 
 
 def refuse_other_repository(environments: Sequence[Environment], organisation: str, repository: str) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,9 +13,11 @@ from github.Repository import Repository
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from constructs_lib.base.errors import ConfigError
+from gitops_render.git import LOCAL, NETWORK, Git
 
 AUTHOR = {"NAME": "GitOps", "EMAIL": "gitops@users.noreply.github.com"}
-NETWORK = frozenset({"clone", "fetch", "push"})
+REACHING = frozenset({"clone", "push"})
+"""The commands that reach the server."""
 
 
 class NetworkError(ConfigError):
@@ -27,8 +27,8 @@ class NetworkError(ConfigError):
 class Clone:
     """A work tree on the repository's default branch; it has no commit if the repository is empty."""
 
-    def __init__(self, folder: Path, branch: str, environ: dict[str, str]) -> None:
-        self.folder, self.branch, self._environ = folder, branch, environ
+    def __init__(self, folder: Path, branch: str, environ: Mapping[str, str]) -> None:
+        self.folder, self.branch, self._git = folder, branch, Git(folder, environ)
 
     @property
     def empty(self) -> bool:
@@ -37,7 +37,7 @@ class Clone:
 
     def has(self, ref: str) -> bool:
         """Say whether a ref is there."""
-        return self._run("rev-parse", "--verify", "--quiet", ref).returncode == 0
+        return self._git.ask("rev-parse", "--verify", "--quiet", ref) is not None
 
     def commit(self, message: str) -> str:
         """Commit everything in the work tree and return the commit."""
@@ -71,18 +71,12 @@ class Clone:
     )
     def ask(self, *arguments: str) -> str:
         """Run Git and return what it prints. Raises `ConfigError` with Git's own words."""
-        result = self._run(*arguments)
+        reaches = arguments[0] in REACHING
+        result = self._git.run(*arguments, deadline=NETWORK if reaches else LOCAL)
         if result.returncode:
-            kind = NetworkError if arguments[0] in NETWORK and "rejected" not in result.stderr else ConfigError
+            kind = NetworkError if reaches and "rejected" not in result.stderr else ConfigError
             raise kind(f"git {arguments[0]}: {' '.join(result.stderr.split())[-300:]}")
         return result.stdout.removesuffix("\n")
-
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        git = shutil.which("git")
-        if git is None:
-            raise ConfigError("git: is not installed; install it")
-        command = [git, "-C", str(self.folder), *arguments]
-        return subprocess.run(command, env=self._environ, capture_output=True, text=True, check=False)  # noqa: S603
 
 
 @contextmanager
@@ -105,7 +99,6 @@ def _environ(url: str, token: str) -> dict[str, str]:
     return {
         **os.environ,
         **people,
-        "GIT_TERMINAL_PROMPT": "0",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_COUNT": "1",

@@ -43,8 +43,8 @@ class DigitalOcean:
 
     def cluster(self, name: str) -> Resource | None:
         """Return the Kubernetes cluster of this name, if there is one."""
-        found = self.list("/v2/kubernetes/clusters", "kubernetes_clusters")
-        return next((cluster for cluster in found if cluster["name"] == name), None)
+        clusters = self.list("/v2/kubernetes/clusters", "kubernetes_clusters")
+        return next((cluster for cluster in clusters if cluster["name"] == name), None)
 
     def _answer(self, method: str, path: str, *, gone: bool = False, **options: Any) -> requests.Response:
         try:

@@ -16,8 +16,6 @@ from github.Repository import Repository
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.repository import GitOps
-from operations.clients.vault import open_vault
-from operations.secrets.credentials import missing
 
 API = "https://api.github.com"
 
@@ -35,17 +33,17 @@ class GitHub:
 
     def organisation(self, name: str) -> Organization:
         """Return an organisation."""
-        with _told(f"organisation {name}", "correct gitops.organisation, or let the token's owner join it"):
+        with _explained(f"organisation {name}", "correct gitops.organisation, or let the token's owner join it"):
             return self._api.get_organization(name)
 
     def repository(self, full_name: str) -> Repository:
         """Return a repository."""
-        with _told(f"repository {full_name}", "bootstrap it, or give the token access to it"):
+        with _explained(f"repository {full_name}", "bootstrap it, or give the token access to it"):
             return self._api.get_repo(full_name)
 
     def exists(self, full_name: str) -> bool:
         """Say whether a repository is there and the token may see it."""
-        with _told(f"repository {full_name}", "give the token access to it"):
+        with _explained(f"repository {full_name}", "give the token access to it"):
             try:
                 self._api.get_repo(full_name)
             except UnknownObjectException:
@@ -54,7 +52,7 @@ class GitHub:
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """Return the list at `path`, whatever name it has there; none if there is no such path."""
-        with _told(path, "give the token access to it"):
+        with _explained(path, "give the token access to it"):
             try:
                 _, answer = self._api.requester.requestJsonAndCheck("GET", path, parameters={"per_page": 100})
             except UnknownObjectException:
@@ -65,14 +63,14 @@ class GitHub:
 
     def create_repository(self, gitops: GitOps) -> Repository:
         """Make the GitOps repository, private and empty; its settings are OpenTofu's."""
-        with _told(f"a new repository {gitops.full_name}", "give the token the permission Administration"):
+        with _explained(f"a new repository {gitops.full_name}", "give the token the permission Administration"):
             return self.organisation(gitops.organisation).create_repo(gitops.repository, private=True)
 
     def propose(self, repository: Repository, branch: str, title: str, body: str) -> tuple[PullRequest, bool]:
         """Return the open pull request of `branch`, and whether it was made now."""
         body = _fitting(body)
         base, owner = repository.default_branch, repository.full_name.partition("/")[0]
-        with _told(f"a pull request in {repository.full_name}", "give the token the permission Pull requests"):
+        with _explained(f"a pull request in {repository.full_name}", "give the token the permission Pull requests"):
             for pull in repository.get_pulls("open", head=f"{owner}:{branch}", base=base):
                 if pull.body != body:
                     pull.edit(body=body)
@@ -81,7 +79,7 @@ class GitHub:
 
     def supersede(self, repository: Repository, prefix: str, kept: str) -> list[int]:
         """Close the open pull requests of other branches with this prefix, and return their numbers."""
-        with _told(f"the pull requests of {repository.full_name}", "give the token the permission Pull requests"):
+        with _explained(f"the pull requests of {repository.full_name}", "give the token the permission Pull requests"):
             old = [
                 pull
                 for pull in repository.get_pulls("open")
@@ -93,13 +91,13 @@ class GitHub:
 
     def comment(self, repository: Repository, number: int, marker: str, body: str) -> bool:
         """Keep one comment with this marker on a pull request, and say whether anything changed."""
-        with _told(f"comments of {repository.full_name}", "give the job the permission pull-requests: write"):
+        with _explained(f"comments of {repository.full_name}", "give the job the permission pull-requests: write"):
             body = _fitting(body)
             issue = repository.get_issue(number)
-            for found in issue.get_comments():
-                if marker in found.body:
-                    if found.body != body:
-                        found.edit(body)
+            for kept in issue.get_comments():
+                if marker in kept.body:
+                    if kept.body != body:
+                        kept.edit(body)
                         return True
                     return False
             issue.create_comment(body)
@@ -107,36 +105,19 @@ class GitHub:
 
     def report(self, repository: Repository, marker: str, title: str, body: str | None) -> Issue | None:
         """Keep one open issue with this marker while there is a `body`, and close it when there is none."""
-        with _told(f"issues of {repository.full_name}", "give the job the permission issues: write"):
-            found = [issue for issue in repository.get_issues(state="open") if marker in (issue.body or "")]
+        with _explained(f"issues of {repository.full_name}", "give the job the permission issues: write"):
+            issues = [issue for issue in repository.get_issues(state="open") if marker in (issue.body or "")]
             if body is None:
-                for issue in found:
+                for issue in issues:
                     issue.create_comment("Nothing differs any more.")
                     issue.edit(state="closed")
                 return None
             body = _fitting(body)
-            if not found:
+            if not issues:
                 return repository.create_issue(title, body)
-            if found[0].body != body:
-                found[0].edit(body=body)
-            return found[0]
-
-
-def gitops_client(gitops: GitOps) -> GitHub:
-    """Return GitHub as the token sees it that Vault holds for the GitOps repository."""
-    secrets, path = open_vault(gitops.vault, gitops.vault.mount), gitops.vault.path
-    problems = missing(secrets, path, ["github_token"])
-    if problems:
-        raise ConfigError(*problems)
-    return GitHub(secrets.read(path)["github_token"])
-
-
-def own_client() -> GitHub:
-    """Return GitHub as the job's own token sees it, which is in GITHUB_TOKEN."""
-    token = os.environ.get("GITHUB_TOKEN")
-    if not token:
-        raise ConfigError("GITHUB_TOKEN: is not set; give the job its token")
-    return GitHub(token)
+            if issues[0].body != body:
+                issues[0].edit(body=body)
+            return issues[0]
 
 
 def api_url() -> str:
@@ -156,7 +137,7 @@ def _fitting(text: str) -> str:
 
 
 @contextmanager
-def _told(what: str, advice: str) -> Generator[None]:
+def _explained(what: str, advice: str) -> Generator[None]:
     """Turn what GitHub answers into a sentence."""
     try:
         yield

@@ -14,22 +14,22 @@ from urllib3 import Retry
 
 TIMEOUT_SECONDS = 30
 
-IN_PASSING = (429, 500, 502, 503, 504)
+TRANSIENT = (429, 500, 502, 503, 504)
 """The answers after which a request is repeated."""
 
 
-def session(token: str = "", repeated: Sequence[int] = IN_PASSING) -> requests.Session:
-    """Return a session that repeats what failed in passing, with `token` as its bearer.
+def session(token: str = "", repeated: Sequence[int] = TRANSIENT) -> requests.Session:
+    """Return a session that repeats what failed for a while, with `token` as its bearer.
 
     It waits 0, 2, 4, 8 and 16 seconds, or what `Retry-After` says; a POST, which may double something, is not repeated.
     """
     retry = Retry(total=5, backoff_factor=1, status_forcelist=repeated, raise_on_status=False)
-    made = requests.Session()
+    http = requests.Session()
     for scheme in ("https://", "http://"):
-        made.mount(scheme, HTTPAdapter(max_retries=retry))
+        http.mount(scheme, HTTPAdapter(max_retries=retry))
     if token:
-        made.headers["Authorization"] = f"Bearer {token}"
-    return made
+        http.headers["Authorization"] = f"Bearer {token}"
+    return http
 
 
 @cache

@@ -11,14 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.errors import ConfigError
-from operations.secrets.credentials import Credentials
 
 
 class Spaces:
     """The buckets that a Spaces key reaches. `SPACES_ENDPOINT_URL` names another address, as for the provider."""
 
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
+    def __init__(self, key_id: str, secret: str) -> None:
+        self._key_id, self._secret = key_id, secret
 
     def exists(self, bucket: Bucket) -> bool:
         """Say whether a bucket is there. Raises `ConfigError` if it belongs to somebody else."""
@@ -57,8 +56,8 @@ class Spaces:
             "s3",
             endpoint_url=endpoint(bucket),
             region_name="us-east-1",  # any value; the endpoint decides
-            aws_access_key_id=self._credentials.spaces_access_key_id,
-            aws_secret_access_key=self._credentials.spaces_secret_access_key,
+            aws_access_key_id=self._key_id,
+            aws_secret_access_key=self._secret,
             config=Config(
                 retries={"max_attempts": 5, "mode": "standard"},
                 s3={"addressing_style": "virtual"},

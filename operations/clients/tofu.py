@@ -17,17 +17,17 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ex
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.repository import StateBucket
 from operations.clients.spaces import endpoint
-from operations.clients.tofu_errors import Diagnostic, explained, in_passing
+from operations.clients.tofu_errors import Diagnostic, explained, is_transient
 from operations.console import say
 
 STACKS = Path("cdktf.out/stacks")
-TOLD = {"apply_start", "apply_complete", "apply_errored", "change_summary"}
+PROGRESS = {"apply_start", "apply_complete", "apply_errored", "change_summary"}
 """The messages that are progress (their text holds no value)."""
 
 Json = dict[str, Any]
 
 
-class PassingError(ConfigError):
+class TransientError(ConfigError):
     """A failure that another try may not meet."""
 
 
@@ -76,7 +76,7 @@ class Stack:
     def init(self) -> None:
         """Connect to the bucket. Raises `ConfigError` if the state is still in the stack's folder."""
         if self.local_state.exists():
-            raise ConfigError(f"{self.local_state}: holds state; run `python -m operations state-migrate {self.name}`")
+            raise ConfigError(f"{self.local_state}: holds state; run `bin/operations state-migrate {self.name}`")
         self._use_bucket()
         self._init("-reconfigure")
 
@@ -114,10 +114,10 @@ class Stack:
         return values.get("root_module", {}).get("resources", [])
 
     @contextmanager
-    def imports(self, found: Mapping[str, str]) -> Generator[None]:
+    def imports(self, ids: Mapping[str, str]) -> Generator[None]:
         """Let plans take over what is there already: an import block for each address."""
         file = self.folder / "adopt.tf.json"
-        file.write_text(json.dumps({"import": [{"to": address, "id": id_} for address, id_ in found.items()]}))
+        file.write_text(json.dumps({"import": [{"to": address, "id": id_} for address, id_ in ids.items()]}))
         try:
             yield
         finally:
@@ -137,7 +137,7 @@ class Stack:
             file.write_text(json.dumps({"terraform": {"backend": backend}}))
 
     @retry(
-        retry=retry_if_exception_type(PassingError),
+        retry=retry_if_exception_type(TransientError),
         stop=stop_after_attempt(4),
         wait=wait_exponential(max=30),
         reraise=True,
@@ -146,12 +146,12 @@ class Stack:
         self._run("init", *options)
 
     def _run(self, command: str, *arguments: str) -> None:
-        """Run `tofu` and tell its progress. An interrupt gives it the time to save its state."""
+        """Run `tofu` and relay its progress. An interrupt gives it the time to save its state."""
         with self._started(command, "-json", *arguments) as process:
             problems: list[Diagnostic] = []
             try:
                 for line in process.stdout or ():
-                    problems += _told(self.name, line)
+                    problems += _relay(self.name, line)
                 process.wait()
             except KeyboardInterrupt:
                 say(f"{self.name}: stopping OpenTofu, which saves its state first")
@@ -162,9 +162,9 @@ class Stack:
             raise self._failure(problems, command)
 
     def _failure(self, problems: list[Diagnostic], command: str) -> ConfigError:
-        kind = PassingError if any(map(in_passing, problems)) else ConfigError
-        told = [explained(self.name, str(self.folder), problem) for problem in problems]
-        return kind(*told or [f"{self.name}: tofu {command} failed without a word; run it in {self.folder}"])
+        kind = TransientError if any(map(is_transient, problems)) else ConfigError
+        sentences = [explained(self.name, str(self.folder), problem) for problem in problems]
+        return kind(*sentences or [f"{self.name}: tofu {command} failed without a word; run it in {self.folder}"])
 
     def _ask(self, *arguments: str) -> Json:
         return json.loads(self._output(*arguments))
@@ -195,13 +195,13 @@ class Stack:
 _CHECKSUMS = (("REQUEST", "CALCULATION"), ("RESPONSE", "VALIDATION"))
 
 
-def _told(name: str, line: str) -> list[Diagnostic]:
+def _relay(name: str, line: str) -> list[Diagnostic]:
     """Print a message of OpenTofu if it is progress, and return the error in it, if it is one."""
     try:
         message = json.loads(line)
     except ValueError:
         return []
-    if message.get("type") in TOLD and message.get("hook", {}).get("action") != "read":
+    if message.get("type") in PROGRESS and message.get("hook", {}).get("action") != "read":
         say(f"{name}: {message['@message']}")
     diagnostic = message.get("diagnostic", {})
     if diagnostic.get("severity") != "error":

@@ -36,7 +36,7 @@ EXPLAINED = (
 )
 """Patterns, and what to say instead of OpenTofu's own words."""
 
-PASSING = re.compile(
+TRANSIENT = re.compile(
     r"Failed to query available provider packages|Failed to install provider|connection re(set|fused)|i/o timeout|"
     r"TLS handshake timeout|unexpected EOF|50[0234] ",
     re.IGNORECASE,
@@ -55,20 +55,20 @@ def explained(stack: str, folder: str, problem: Diagnostic) -> str:
     return f"{stack}: {_short(problem)}"
 
 
-def in_passing(problem: Diagnostic) -> bool:
+def is_transient(problem: Diagnostic) -> bool:
     """Say whether another try may succeed."""
-    return bool(PASSING.search(problem.text)) and LOCKED not in problem.text
+    return bool(TRANSIENT.search(problem.text)) and LOCKED not in problem.text
 
 
 def _locked(stack: str, folder: str, text: str) -> str:
-    def told(name: str) -> str:
-        found = re.search(rf"^\s*{name}:\s*(.+)$", text, re.MULTILINE)
-        return found[1].strip() if found else "unknown"
+    def lock(key: str) -> str:
+        line = re.search(rf"^\s*{key}:\s*(.+)$", text, re.MULTILINE)
+        return line[1].strip() if line else "unknown"
 
-    operation = told("Operation").removeprefix("OperationType").lower()
-    unlock = f"tofu -chdir={folder} force-unlock {told('ID')}"
+    operation = lock("Operation").removeprefix("OperationType").lower()
+    unlock = f"tofu -chdir={folder} force-unlock {lock('ID')}"
     return (
-        f"{stack}: its state is locked by {told('Who')} since {told('Created')} ({operation}); "
+        f"{stack}: its state is locked by {lock('Who')} since {lock('Created')} ({operation}); "
         f"wait for that run, or, if it is dead, run `{unlock}`"
     )
 

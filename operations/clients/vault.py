@@ -40,35 +40,35 @@ class Secrets:
 
         Two runs at once cannot both write: the second one finds another version than it read, and looks again.
         """
-        held, version = self._versioned(path)
-        made = {name: make() for name, make in wanted.items() if name not in held}
-        if not made or self._write(path, held | made, version):
-            return tuple(made)
+        entry, version = self._versioned(path)
+        new = {name: make() for name, make in wanted.items() if name not in entry}
+        if not new or self._write(path, entry | new, version):
+            return tuple(new)
         return self.add(path, wanted)
 
     def put(self, path: str, values: Mapping[str, str]) -> bool:
         """Give properties of an entry these values, and say whether that changed anything."""
-        held, version = self._versioned(path)
-        if held.items() >= values.items():
+        entry, version = self._versioned(path)
+        if entry.items() >= values.items():
             return False
-        return self._write(path, {**held, **values}, version) or self.put(path, values)
+        return self._write(path, {**entry, **values}, version) or self.put(path, values)
 
     def _versioned(self, path: str) -> tuple[dict[str, str], int]:
-        with _told(self._server, f"{self.mount}/{path}"):
+        with _explained(self._server, f"{self.mount}/{path}"):
             try:
                 answer = self._kv.read_secret_version(path, mount_point=self.mount, raise_on_deleted_version=False)
             except InvalidPath:
                 return {}, 0
         data = answer["data"]
-        held = {str(name): str(value) for name, value in (data["data"] or {}).items()}
-        for value in held.values():
+        entry = {str(name): str(value) for name, value in (data["data"] or {}).items()}
+        for value in entry.values():
             mask(value)
-        return held, data["metadata"]["version"]
+        return entry, data["metadata"]["version"]
 
     def _write(self, path: str, data: dict[str, str], version: int) -> bool:
         for value in data.values():
             mask(value)
-        with _told(self._server, f"{self.mount}/{path}"):
+        with _explained(self._server, f"{self.mount}/{path}"):
             try:
                 self._kv.create_or_update_secret(path, data, cas=version, mount_point=self.mount)
             except InvalidRequest as error:
@@ -90,7 +90,7 @@ def open_vault(server: VaultServer, mount: str) -> Secrets:
     client = hvac.Client(url=server.address, session=http, verify=verify, timeout=TIMEOUT_SECONDS)
     key = (server.address, server.ci.mount, server.ci.role)
     if key not in _tokens:
-        with _told(server, f"auth/{server.ci.mount}/login"):
+        with _explained(server, f"auth/{server.ci.mount}/login"):
             _tokens[key] = _login(client, server)
         mask(_tokens[key])
     client.token = _tokens[key]
@@ -119,7 +119,7 @@ def _id_token(audience: str) -> str:
 
 
 @contextmanager
-def _told(server: VaultServer, what: str) -> Generator[None]:
+def _explained(server: VaultServer, what: str) -> Generator[None]:
     """Turn what Vault answers into a sentence. None of them holds a value."""
     try:
         yield

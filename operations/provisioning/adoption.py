@@ -7,7 +7,8 @@ providers digitalocean 2.71.0 and github 6.9.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from constructs_lib.base.bucket import Bucket
@@ -24,21 +25,22 @@ ROUNDS = 3
 """Some names are only known once another resource was found: a node pool needs its cluster."""
 
 
-def plan_with_adoption(stack: Stack, file: Path, lookups: dict[str, Lookup], *, lock: bool = True) -> list[Change]:
+def plan_with_adoption(stack: Stack, file: Path, lookups: Mapping[str, Lookup], *, lock: bool = True) -> list[Change]:
     """Plan a stack, taking over what is there, and return the plan's changes."""
     adopted: dict[str, str] = {}
     changes = stack.plan(file, lock=lock)
     for _ in range(ROUNDS):
-        found = dict(_found(changes, lookups))
-        if not found.keys() - adopted.keys():
+        ids = dict(_existing(changes, lookups))
+        if not ids.keys() - adopted.keys():
             break
-        adopted |= found
+        adopted |= ids
         with stack.imports(adopted):
             changes = stack.plan(file, lock=lock)
     return changes
 
 
-def _found(changes: list[Change], lookups: dict[str, Lookup]) -> Iterator[tuple[str, str]]:
+def _existing(changes: list[Change], lookups: Mapping[str, Lookup]) -> Iterator[tuple[str, str]]:
+    """Yield the address and the import id of what a plan would create although it is there."""
     for change in changes:
         lookup = lookups.get(change.kind)
         if change.actions == ("create",) and lookup is not None:
@@ -71,7 +73,7 @@ def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:
     def node_pool(after: Json) -> str | None:
         clusters = api.list("/v2/kubernetes/clusters", "kubernetes_clusters")
         own = (cluster["node_pools"] for cluster in clusters if cluster["id"] == after.get("cluster_id"))
-        pools = (pool for found in own for pool in found)
+        pools = chain.from_iterable(own)
         return next((pool["id"] for pool in pools if pool["name"] == after["name"]), None)
 
     return {
@@ -86,13 +88,13 @@ def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:
 def in_github(github: GitHub, organisation: str) -> dict[str, Lookup]:
     """Return how the resources of the GitOps repository's stack are found."""
 
-    def found(repository: str, path: str, key: str, wanted: str) -> Json | None:
+    def named(repository: str, path: str, key: str, wanted: str) -> Json | None:
         items = github.items(f"/repos/{organisation}/{repository}{path}")
         return next((item for item in items if item[key] == wanted), None)
 
     def numbered(path: str, key: str) -> Lookup:
         def look(after: Json) -> str | None:
-            item = found(after["repository"], path, key, after[key])
+            item = named(after["repository"], path, key, after[key])
             return None if item is None else f"{after['repository']}:{item['id']}"
 
         return look
@@ -100,7 +102,7 @@ def in_github(github: GitHub, organisation: str) -> dict[str, Lookup]:
     def in_environment(path: str, key: str, argument: str, identity: str) -> Lookup:
         def look(after: Json) -> str | None:
             place = (after["repository"], after["environment"])
-            item = found(place[0], f"/environments/{place[1]}/{path}", key, after[argument])
+            item = named(place[0], f"/environments/{place[1]}/{path}", key, after[argument])
             return None if item is None else ":".join((*place, str(item[identity])))
 
         return look

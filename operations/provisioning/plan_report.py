@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gitops_render.markdown import block, bold, details, table
 from operations.clients.tofu import Change
-from operations.provisioning.provision import Plans, Reading
+from operations.provisioning.planning import Reading
+from operations.provisioning.provision import Plans
 
 LONGEST = 100_000
 """Characters of one plan that are shown; a summary of GitHub Actions takes 1 MiB."""
@@ -15,21 +17,17 @@ def plans_markdown(plans: Plans, readings: Sequence[Reading]) -> str:
     """Return what a stage's plans change."""
     what = "Destroying" if plans.destroy else "Provisioning"
     lines = [f"## {what} {plans.environment}: {plans.stage}", "", *readings_markdown(readings)]
-    lines += [f"- **{name}** is planned once the cluster is there." for name in plans.waiting]
+    lines += [f"- {bold(name)} is planned once the cluster is there." for name in plans.waiting]
     return "\n".join(lines)
 
 
 def readings_markdown(readings: Sequence[Reading]) -> Iterator[str]:
     """Yield a table of counts, and each plan as OpenTofu prints it, folded."""
-    yield "| stack | add | change | replace | destroy | take over |"
-    yield "| --- | ---: | ---: | ---: | ---: | ---: |"
-    for reading in readings:
-        yield f"| {reading.stack} | {' | '.join(map(str, _counts(reading.changes)))} |"
+    header = ("stack", "add", "change", "replace", "destroy", "take over")
+    yield from table(header, [(reading.stack, *_counts(reading.changes)) for reading in readings])
     for reading in readings:
         if reading.changes:
-            yield from ("", "<details>", f"<summary><b>{reading.stack}</b></summary>", "", "```text")
-            yield reading.text.strip()[:LONGEST].replace("```", "'''")
-            yield from ("```", "", "</details>")
+            yield from details(bold(reading.stack), block(reading.text.strip()[:LONGEST]))
 
 
 def _counts(changes: Sequence[Change]) -> tuple[int, int, int, int, int]:

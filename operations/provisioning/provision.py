@@ -7,31 +7,32 @@ made before anything is applied, and what is applied is the plan that was read.
 from __future__ import annotations
 
 import shutil
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment import Environment
+from constructs_lib.environment import Environment, StackKind
 from constructs_lib.environment.vault import AppRoleAuth
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.spaces import Spaces
-from operations.clients.tofu import Change, Stack
+from operations.clients.tofu import Json, Stack
+from operations.clients.vault import Secrets
 from operations.console import say, step
-from operations.provisioning.adoption import in_digitalocean, plan_with_adoption, remove_lost_keys
+from operations.provisioning.adoption import in_digitalocean, remove_lost_keys
+from operations.provisioning.planning import Planner, Reading
+from operations.provisioning.stage import Stage
 from operations.secrets.credentials import Credentials, credentials_of, secrets_of
 from operations.secrets.entries import SECRET_ID, private_deploy_key
 
 EPHEMERAL = "eph-"
 """How the names of environments begin that tests make and remove."""
 
-
-class Stage(StrEnum):
-    """What can be planned at once."""
-
-    FOUNDATION = "foundation"
-    SERVICES = "services"
+STAGES = {
+    Stage.FOUNDATION: (StackKind.STATE, StackKind.CLUSTER),
+    Stage.SERVICES: (StackKind.FLUX, StackKind.PLATFORM),
+}
 
 
 class PlannedStack(BaseModel):
@@ -57,14 +58,6 @@ class Plans(BaseModel):
         return sum(planned.changes + planned.publishes for planned in self.stacks)
 
 
-class Reading(BaseModel):
-    """What people read of one plan."""
-
-    stack: str
-    changes: list[Change]
-    text: str
-
-
 class Provisioner:
     """The stacks of one environment."""
 
@@ -72,7 +65,8 @@ class Provisioner:
         self.env = env
         self._credentials: Credentials = credentials_of(env)
         self._api = DigitalOcean(self._credentials.digitalocean_token)
-        self._spaces = Spaces(self._credentials)
+        self._spaces = Spaces(self._credentials.spaces_access_key_id, self._credentials.spaces_secret_access_key)
+        self._planner = Planner(self._spaces, in_digitalocean(self._api, self._spaces))
 
     def plan(self, stage: Stage, folder: Path, *, destroy: bool, prepare: bool) -> tuple[Plans, list[Reading]]:
         """Write the plans of a stage into `folder`, and return what is in them.
@@ -80,18 +74,18 @@ class Provisioner:
         With `prepare`, a missing bucket for the state is made: it is all that is made before a plan is read. Without
         it, a first plan is made as if it existed.
         """
-        names = self._names(stage, destroy=destroy)
         plans = Plans(environment=self.env.name, stage=stage, destroy=destroy, stacks=[])
         readings: list[Reading] = []
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for name in names:
+        for name in stacks_of(self.env, stage, destroy=destroy):
             if stage is Stage.SERVICES and self._api.cluster(self.env.cluster.name) is None:
                 plans.waiting.append(name)
                 continue
+            stack = self._stack(name)
             with step(f"{name}: plan"):
-                reading = self._plan(name, folder, destroy=destroy, prepare=prepare)
-            publishes = name == f"{self.env.name}-state" and prepare and self._publishes(name, reading)
+                reading = self._plan(stack, folder, destroy=destroy, prepare=prepare)
+            publishes = prepare and name == self.env.stack(StackKind.STATE) and self._publishes(stack, reading)
             plans.stacks.append(PlannedStack(stack=name, changes=len(reading.changes), publishes=publishes))
             readings.append(reading)
         (folder / "plans.json").write_text(plans.model_dump_json(indent=2) + "\n")
@@ -99,28 +93,31 @@ class Provisioner:
 
     def apply(self, plans: Plans, folder: Path) -> None:
         """Apply the plans in `folder`, exactly as they are."""
-        for planned in plans.stacks:
-            stack = self._stack(planned.stack)
-            if planned.changes:
+        for entry in plans.stacks:
+            stack = self._stack(entry.stack)
+            if entry.changes:
                 with step(f"{stack.name}: apply"):
                     stack.init()
                     shutil.copy(_lock_file(folder, stack), stack.lock_file)
                     remove_lost_keys(stack, self._api)
                     stack.apply(_plan_file(folder, stack))
-            if planned.publishes:
+            if entry.publishes:
                 stack.init()
                 self._publish_keys(stack)
 
     def drift(self, folder: Path) -> list[Reading]:
         """Plan every stack without a lock and without writing anything, and return those that would change."""
-        readings: list[Reading] = []
+        changed: list[Reading] = []
         for stage in Stage:
-            _, found = self.plan(stage, folder / stage, destroy=False, prepare=False)
-            readings += [reading for reading in found if reading.changes]
-        return readings
+            _, readings = self.plan(stage, folder / stage, destroy=False, prepare=False)
+            changed += [reading for reading in readings if reading.changes]
+        return changed
 
     def migrate(self, name: str) -> None:
-        """Move a state that a run on this machine left in the stack's folder into the bucket."""
+        """Move a state that a run on this machine left in the stack's folder into the bucket.
+
+        Raises `ConfigError` if there is no such state, or if the bucket holds one already.
+        """
         stack = self._stack(name)
         if not stack.local_state.exists():
             raise ConfigError(f"{stack.local_state}: is not there; nothing to migrate")
@@ -132,65 +129,56 @@ class Provisioner:
             )
         stack.migrate()
 
-    def _names(self, stage: Stage, *, destroy: bool) -> list[str]:
-        services = ["flux", "platform"] if self.env.mode == "apply" else ["flux"]
-        kinds = ["state", "cluster"] if stage is Stage.FOUNDATION else services
-        if destroy:  # the state outlives what it tells of
-            kinds = [kind for kind in reversed(kinds) if kind != "state"]
-        return [f"{self.env.name}-{kind}" for kind in kinds]
-
     def _stack(self, name: str) -> Stack:
         variables = self._credentials.variables()
-        if name == f"{self.env.name}-flux":
+        if name == self.env.stack(StackKind.FLUX):
             variables["TF_VAR_flux_deploy_key"] = private_deploy_key(self.env)
             if isinstance(self.env.vault.auth, AppRoleAuth):
                 entry = secrets_of(self.env).read(self.env.vault.kv.provisioning)
                 variables["TF_VAR_vault_secret_id"] = entry[SECRET_ID]
         return Stack(name, self.env.state, variables)
 
-    def _plan(self, name: str, folder: Path, *, destroy: bool, prepare: bool) -> Reading:
-        stack = self._stack(name)
-        file = _plan_file(folder, stack)
-        if not self._spaces.exists(stack.state):
-            if not prepare:
-                return Reading(stack=name, changes=stack.plan_without_state(file), text=stack.describe(file))
-            say(f"bucket {stack.state.bucket}: made, to keep the state in")
-            self._spaces.create(stack.state)
-        stack.init()
-        if destroy:
-            changes = stack.plan(file, destroy=True)
-        else:
-            changes = plan_with_adoption(stack, file, in_digitalocean(self._api, self._spaces), lock=prepare)
+    def _plan(self, stack: Stack, folder: Path, *, destroy: bool, prepare: bool) -> Reading:
+        reading = self._planner.plan(stack, _plan_file(folder, stack), prepare=prepare, destroy=destroy)
         shutil.copy(stack.lock_file, _lock_file(folder, stack))
-        return Reading(stack=name, changes=changes, text=stack.describe(file))
+        return reading
 
-    def _publishes(self, name: str, reading: Reading) -> bool:
-        return bool(reading.changes or self._unpublished(self._stack(name)))
-
-    def _unpublished(self, stack: Stack) -> dict[str, dict[str, str]]:
-        """Return the keys of buckets that Vault has not got where the cluster's services read them, by path."""
-        held, found = secrets_of(self.env), dict[str, dict[str, str]]()
-        for item in stack.resources():
-            part = item["values"].get("name", "").removeprefix(f"{self.env.cluster.name}-")
-            if item["type"] == "digitalocean_spaces_key" and part != "state":
-                path = f"{self.env.vault.kv.platform}/{part}"
-                key = {
-                    "access_key_id": item["values"]["access_key"],
-                    "secret_access_key": item["values"]["secret_key"],
-                }
-                if not held.read(path).items() >= key.items():
-                    found[path] = key
-        return found
+    def _publishes(self, stack: Stack, reading: Reading) -> bool:
+        return bool(reading.changes or self._unpublished(stack, secrets_of(self.env)))
 
     def _publish_keys(self, stack: Stack) -> None:
-        held = secrets_of(self.env)
-        for path, key in self._unpublished(stack).items():
-            held.put(path, key)
-            say(f"Vault {held.mount}/{path}: access_key_id, secret_access_key written")
+        secrets = secrets_of(self.env)
+        for path, key in self._unpublished(stack, secrets).items():
+            secrets.put(path, key)
+            say(f"Vault {secrets.mount}/{path}: access_key_id, secret_access_key written")
+
+    def _unpublished(self, stack: Stack, secrets: Secrets) -> dict[str, Mapping[str, str]]:
+        """Return the keys of buckets that Vault has not got where the cluster's services read them, by path."""
+        keys = bucket_keys(self.env, stack.resources())
+        return {path: key for path, key in keys.items() if not secrets.read(path).items() >= key.items()}
+
+
+def stacks_of(env: Environment, stage: Stage, *, destroy: bool) -> list[str]:
+    """Return the stacks of a stage in the order in which they are made, or in which they end."""
+    kinds = [kind for kind in env.stacks if kind in STAGES[stage]]
+    if destroy:  # the state outlives what it tells of
+        kinds = [kind for kind in reversed(kinds) if kind is not StackKind.STATE]
+    return [env.stack(kind) for kind in kinds]
+
+
+def bucket_keys(env: Environment, resources: Iterable[Json]) -> dict[str, Mapping[str, str]]:
+    """Return the keys of buckets in a state, by the path in Vault at which the cluster's services read them."""
+    keys: dict[str, Mapping[str, str]] = {}
+    for values in (item["values"] for item in resources if item["type"] == "digitalocean_spaces_key"):
+        part = values["name"].removeprefix(f"{env.cluster.name}-")
+        if part != "state":
+            path = f"{env.vault.kv.platform}/{part}"
+            keys[path] = {"access_key_id": values["access_key"], "secret_access_key": values["secret_key"]}
+    return keys
 
 
 def read_plans(folder: Path, env: Environment) -> Plans:
-    """Return what is in a folder of plans. Raises `ConfigError` if they are not of this environment."""
+    """Return what is in a folder of plans. Raises `ConfigError` if there are none, or if they are of another one."""
     path = folder / "plans.json"
     try:
         plans = Plans.model_validate_json(path.read_bytes())

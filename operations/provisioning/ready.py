@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +13,7 @@ from urllib3.exceptions import HTTPError
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from operations.clients.digitalocean import DigitalOcean
-from operations.clients.http import ca_file
+from operations.clients.kubernetes import cluster_client
 from operations.console import say, step
 from operations.secrets.credentials import credentials_of
 
@@ -29,8 +28,6 @@ KINDS = (
 )
 """What tells of the platform's state (fluxcd/flux2 v2.9.4)."""
 
-CREDENTIALS_SECONDS = 3600
-
 
 def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float) -> None:
     """Wait until the environment's root and all its layers are Ready, telling every change of what is not.
@@ -38,15 +35,15 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
     Raises `ConfigError` with what is not Ready when the time is up.
     """
     until = time.monotonic() + timeout_seconds
-    api = _connect(env)
+    api = cluster_client(DigitalOcean(credentials_of(env).digitalocean_token), env)
     waiting: list[str] = []
     with step(f"{env.name}: wait for Flux"):
         while True:
-            found = _not_ready(api)
-            for line in found:
+            lines = _not_ready(api)
+            for line in lines:
                 if line not in waiting:
                     say(f"{env.name}: {line}")
-            waiting = found
+            waiting = lines
             if not any(_counts(line) for line in waiting):
                 break
             if time.monotonic() > until:
@@ -58,18 +55,6 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
 
 def _counts(line: str) -> bool:
     return not line.startswith(f"Kustomization {ROOT}/{APPS}:")
-
-
-def _connect(env: Environment) -> kubernetes.CustomObjectsApi:
-    """Return a client of the environment's cluster, with credentials of its own that expire soon."""
-    api = DigitalOcean(credentials_of(env).digitalocean_token)
-    cluster = api.cluster(env.cluster.name)
-    if cluster is None:
-        raise ConfigError(f"DigitalOcean has no cluster {env.cluster.name}; provision {env.name} first")
-    given = api.get(f"/v2/kubernetes/clusters/{cluster['id']}/credentials", expiry_seconds=CREDENTIALS_SECONDS)
-    settings = kubernetes.Configuration(host=given["server"], api_key={"authorization": f"Bearer {given['token']}"})
-    settings.ssl_ca_cert = ca_file(base64.b64decode(given["certificate_authority_data"]).decode())
-    return kubernetes.CustomObjectsApi(kubernetes.ApiClient(settings))
 
 
 def _not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:
@@ -103,7 +88,7 @@ def _why_not(item: dict[str, Any]) -> str | None:
     if item["spec"].get("suspend"):
         return None
     status = item.get("status", {})
-    ready = next((found for found in status.get("conditions", []) if found["type"] == "Ready"), None)
+    ready = next((condition for condition in status.get("conditions", []) if condition["type"] == "Ready"), None)
     if ready is None or status.get("observedGeneration") != item["metadata"]["generation"]:
         return "is being reconciled"
     return None if ready["status"] == "True" else " ".join(str(ready.get("message", "")).split()) or "is not Ready"

@@ -40,17 +40,17 @@ def expired(api: DigitalOcean) -> list[Expired]:
     return list(_expired(api, time.time()))
 
 
-def sweep(api: DigitalOcean, found: list[Expired]) -> None:
+def remove(api: DigitalOcean, leftovers: list[Expired]) -> None:
     """Remove these, with the load balancers and volumes that a cluster made."""
-    for item in found:
+    for item in leftovers:
         say(f"{item.kind} {item.name}: remove")
-        _remove(api, item)
+        _remove_one(api, item)
 
 
 @retry(
     retry=retry_if_exception_type(ConfigError), stop=stop_after_attempt(5), wait=wait_exponential(max=60), reraise=True
 )
-def _remove(api: DigitalOcean, item: Expired) -> None:
+def _remove_one(api: DigitalOcean, item: Expired) -> None:
     """Remove one; a VPC or project is held for a while by what was just removed from it."""
     api.delete(item.path)
 
@@ -71,5 +71,5 @@ def _description(item: Resource) -> str:
 
 
 def _is_expired(name: str, marks: str, now: float) -> bool:
-    found = EXPIRES.search(marks)
-    return name.startswith(EPHEMERAL) and found is not None and int(found[1]) < now
+    tag = EXPIRES.search(marks)
+    return name.startswith(EPHEMERAL) and tag is not None and int(tag[1]) < now

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from constructs_lib.environment import Environment
+from gitops_render.markdown import bold, code
 from operations.bootstrap.layout import broken_layout
 from operations.clients.github import GitHub
 from operations.provisioning.plan_report import readings_markdown
-from operations.provisioning.provision import Provisioner, Reading
+from operations.provisioning.planning import Reading
+from operations.provisioning.provision import Provisioner
 
 
 def find_drift(env: Environment, environments: Sequence[Environment], github: GitHub) -> str | None:
@@ -24,12 +26,12 @@ def find_drift(env: Environment, environments: Sequence[Environment], github: Gi
 
 def to_markdown(env: Environment, readings: Sequence[Reading], files: Sequence[str]) -> str:
     """Return the text of the issue."""
-    lines = [marker(env), f"Environment **{env.name}** differs from `environments/{env.name}.yaml`.", ""]
+    lines = [marker(env), f"Environment {bold(env.name)} differs from {code(f'environments/{env.name}.yaml')}.", ""]
     if readings:
         lines += ["## OpenTofu", "", *readings_markdown(readings), ""]
     if files:
         lines += [f"## {env.gitops.full_name}", "", "These files are not as they are rendered:", ""]
-        lines += [f"- `{file}`" for file in files]
+        lines += [f"- {code(file)}" for file in files]
     lines += ["", "Apply what is meant, or change the file. This issue closes itself once nothing differs."]
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ from github.Repository import Repository
 from constructs_lib.environment import Environment
 from gitops_render.diff import diff
 from gitops_render.diff_output import to_markdown
+from gitops_render.markdown import bold, code, details
 from gitops_render.pin import Pin, pin
 from operations.clients.clone import Clone, cloned
 from operations.clients.github import GitHub
@@ -25,40 +26,41 @@ def propose_promotion(
     `pin` does, with nothing pushed.
     """
     with cloned(repository, github.token, source.gitops.default_branch) as clone:
-        done = pin(clone.folder, source, target, commit)
+        promotion = pin(clone.folder, source, target, commit)
         prefix = f"promote/{target.name}/"
-        branch = f"{prefix}{done.new[:12]}"
-        for number in github.supersede(repository, prefix, branch if done.changed else ""):
+        branch = f"{prefix}{promotion.new[:12]}"
+        for number in github.supersede(repository, prefix, branch if promotion.changed else ""):
             say(f"closed pull request {number}, which something newer replaces")
-        if not done.changed:
-            say(f"{target.name}: runs {done.new} already")
-            return f"{target.name} runs {done.new} already."
-        title = f"Promote {target.name} to {done.new[:12]}"
+        if not promotion.changed:
+            say(f"{target.name}: runs {promotion.new} already")
+            return f"{target.name} runs {promotion.new} already."
+        title = f"Promote {target.name} to {promotion.new[:12]}"
         if not clone.has(f"refs/remotes/origin/{branch}"):
             clone.switch(branch)
             clone.commit(title)
             clone.push(branch)
-        body = _body(source, target, done, _difference(clone, done, target))
-        pull, made = github.propose(repository, branch, title, body)
-        say(f"{target.name}: pull request {pull.number} {'opened' if made else 'is open'}: {done.old} -> {done.new}")
+        body = _body(source, target, promotion, _difference(clone, promotion, target))
+        pull, opened = github.propose(repository, branch, title, body)
+        way = f"{promotion.old} -> {promotion.new}"
+        say(f"{target.name}: pull request {pull.number} {'opened' if opened else 'is open'}: {way}")
     return body
 
 
-def _difference(clone: Clone, done: Pin, target: Environment) -> str:
+def _difference(clone: Clone, promotion: Pin, target: Environment) -> str:
     """Return how the objects of `target` differ between the two commits, as Markdown."""
-    old = done.old.removeprefix("branch ")
+    old = promotion.old.removeprefix("branch ")
     with tempfile.TemporaryDirectory(prefix="promotion-") as folder:
         before, after = Path(folder, "before"), Path(folder, "after")
-        clone.export(old if old == done.old else f"origin/{old}", before)
-        clone.export(done.new, after)
-        found = [item for item in diff(before, after) if item.environment == target.name]
+        clone.export(old if old == promotion.old else f"origin/{old}", before)
+        clone.export(promotion.new, after)
+        differences = [item for item in diff(before, after) if item.environment == target.name]
     # The root is read from the default branch, so what it says does not come by promotion.
-    return to_markdown([item for item in found if item.area != "cluster"])
+    return to_markdown([item for item in differences if item.area != "cluster"])
 
 
-def _body(source: Environment, target: Environment, done: Pin, difference: str) -> str:
-    lines = [f"Lets **{target.name}** run what **{source.name}** runs: `{done.old}` → `{done.new}`.", "", difference]
-    if done.commits:
-        lines += ["", "<details>", f"<summary>{len(done.commits)} commits</summary>", ""]
-        lines += [f"- {commit}" for commit in done.commits] + ["", "</details>"]
+def _body(source: Environment, target: Environment, promotion: Pin, difference: str) -> str:
+    way = f"{code(promotion.old)} → {code(promotion.new)}"
+    lines = [f"Lets {bold(target.name)} run what {bold(source.name)} runs: {way}.", "", difference]
+    if promotion.commits:
+        lines += details(f"{len(promotion.commits)} commits", (f"- {code(commit)}" for commit in promotion.commits))
     return "\n".join(lines)

@@ -7,14 +7,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
-from gitops_render.check.model import Finding
-from gitops_render.diff import Difference, Field, fields
-from gitops_render.diff_output import field_markdown, to_markdown
+from gitops_render.diff import Field, fields
+from gitops_render.diff_output import field_markdown
+from gitops_render.markdown import bold, code, details, escaped, table
+from gitops_render.review import Review, review
 
 MARKER = "<!-- synth-and-diff -->"
 REPLACING: dict[str, frozenset[str]] = {
@@ -38,12 +40,16 @@ REPLACING: dict[str, frozenset[str]] = {
 }
 """Fields whose change makes OpenTofu replace the resource: `ForceNew` in the sources of the pinned providers."""
 
+UNBUILT = "The base cannot be built with this change's packages, so nothing is compared"
 KNOWN_LATER = "(known after apply)"
 
 Key = tuple[str, str]
 """A stack and an address in it."""
 
 ACTIONS = ("added", "changed", "replaced", "destroyed")
+
+LOSING = ("replaced", "destroyed")
+"""The actions after which what was there is gone."""
 
 
 class StackChange(NamedTuple):
@@ -53,6 +59,36 @@ class StackChange(NamedTuple):
     address: str
     action: str
     fields: tuple[Field, ...] = ()
+
+
+class Comparison(NamedTuple):
+    """What a change does to stacks and trees; `unbuilt` says why the base cannot be built, if it cannot."""
+
+    stacks: Sequence[StackChange]
+    trees: Review
+    unbuilt: str | None = None
+
+    def markdown(self) -> str:
+        """Return the pull request's comment."""
+        lines = [MARKER, "## What this change does", ""]
+        if self.unbuilt is not None:
+            lines += [f"> {UNBUILT}: {escaped(self.unbuilt)}", ""]
+        lines += ["### OpenTofu", "", *_stacks(self.stacks), "", *self.trees.markdown()]
+        return "\n".join(lines) + "\n"
+
+
+def compared(base: Path, head: Path) -> Comparison:
+    """Build the checkouts `base` and `head` side by side, each with its own code, and return what `head` changes.
+
+    Raises `ConfigError` if `head` cannot be built.
+    """
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        unbuilt, problem = pool.map(_build, (base, head))
+    if problem is not None:
+        raise ConfigError(problem)
+    before = None if unbuilt else base
+    trees = review(before and before / "gitops.out", head / "gitops.out", head / "cdktf.out")
+    return Comparison(stack_changes(before / "cdktf.out", head / "cdktf.out") if before else [], trees, unbuilt)
 
 
 def stack_changes(old: Path, new: Path) -> list[StackChange]:
@@ -73,9 +109,9 @@ def _change(stack: str, address: str, old: Any, new: Any) -> StackChange | None:
         return None
     if old is None or new is None:
         return StackChange(stack, address, "added" if old is None else "destroyed")
-    found = tuple(fields(old, new))
-    replaced = any(_replaces(address, field.path) for field in found)
-    return StackChange(stack, address, "replaced" if replaced else "changed", found)
+    differing = tuple(fields(old, new))
+    replaced = any(_is_replacing(address, field.path) for field in differing)
+    return StackChange(stack, address, "replaced" if replaced else "changed", differing)
 
 
 def _carried_along(
@@ -85,17 +121,17 @@ def _carried_along(
     replaced = {(key[0], f"${{{key[1]}.id}}") for key, change in changes.items() if change.action == "replaced"}
     for key in before.keys() & after.keys():
         change = changes.get(key, StackChange(*key, "changed"))
-        held = tuple(fields({}, after[key])) if change.action == "changed" else ()
+        values = tuple(fields({}, after[key])) if change.action == "changed" else ()
         new = tuple(
             Field(field.path, field.new, KNOWN_LATER)
-            for field in held
-            if _replaces(key[1], field.path) and (key[0], field.new) in replaced
+            for field in values
+            if _is_replacing(key[1], field.path) and (key[0], field.new) in replaced
         )
         if new:
             yield key, change._replace(action="replaced", fields=(*change.fields, *new))
 
 
-def _replaces(address: str, path: str) -> bool:
+def _is_replacing(address: str, path: str) -> bool:
     names = REPLACING.get(address.partition(".")[0], frozenset())
     return any(path == name or path.startswith(f"{name}.") for name in names)
 
@@ -112,49 +148,27 @@ def _resources(folder: Path) -> dict[Key, Any]:
     }
 
 
-def to_report(
-    changes: Sequence[StackChange], objects: Sequence[Difference], findings: Sequence[Finding], note: str = ""
-) -> str:
-    """Return the pull request's comment."""
-    lines = [MARKER, "## What this change does", ""]
-    lines += [f"> {note}", ""] if note else []
-    lines += ["### OpenTofu", "", *_stacks(changes), "", "### Rendered objects", "", to_markdown(objects).rstrip(), ""]
-    lines += ["### Policies", "", *_policies(findings)]
-    return "\n".join(lines) + "\n"
-
-
 def _stacks(changes: Sequence[StackChange]) -> Iterator[str]:
     if not changes:
         yield "No stack changes."
         return
-    yield "| stack | added | changed | replaced | destroyed |"
-    yield "| --- | ---: | ---: | ---: | ---: |"
-    names = sorted({change.stack for change in changes})
-    for name in names:
-        actions = [change.action for change in changes if change.stack == name]
-        yield f"| {name} | {' | '.join(str(actions.count(action)) for action in ACTIONS)} |"
-    for name in names:
-        found = [change for change in changes if change.stack == name]
-        yield from ("", "<details>", f"<summary><b>{name}</b>: {len(found)} resources</summary>", "")
-        for change in found:
-            mark = "**" if change.action in {"replaced", "destroyed"} else ""
-            yield f"- {mark}{change.action}{mark} <code>{escape(change.address)}</code>"
-            yield from (f"  - {field_markdown(field)}" for field in change.fields)
-        yield from ("", "</details>")
+    stacks = {name: list(items) for name, items in groupby(changes, key=lambda change: change.stack)}
+    counts = [
+        (name, *(sum(item.action == action for item in items) for action in ACTIONS)) for name, items in stacks.items()
+    ]
+    yield from table(("stack", *ACTIONS), counts)
+    for name, items in stacks.items():
+        yield from details(f"{bold(name)}: {len(items)} resources", _resource_lines(items))
 
 
-def _policies(findings: Sequence[Finding]) -> Iterator[str]:
-    if not findings:
-        yield "Every policy is kept."
-        return
-    yield "| policy | file | object | what | fix |"
-    yield "| --- | --- | --- | --- | --- |"
-    for found in findings:
-        cells = (found.policy, found.file, found.object, found.message, found.fix)
-        yield f"| {' | '.join(escape(cell).replace('|', '&#124;') for cell in cells)} |"
+def _resource_lines(changes: Sequence[StackChange]) -> Iterator[str]:
+    for change in changes:
+        action = bold(change.action) if change.action in LOSING else change.action
+        yield f"- {action} {code(change.address)}"
+        yield from (f"  - {field_markdown(field)}" for field in change.fields)
 
 
-def build(folder: Path) -> str | None:
+def _build(folder: Path) -> str | None:
     """Synthesise and render the checkout in `folder` with its own code, and return why that failed, if it did."""
     environ = {**os.environ, "PYTHONPATH": str(folder.absolute())}
     for command in (["main.py"], ["-m", "gitops_render", "render", "--output", "gitops.out"]):

@@ -29,14 +29,14 @@ class Credentials:
 
         Raises `ConfigError` naming every property that is missing.
         """
-        held = {**(instead or {}), **secrets.read(path)}
-        problems = missing(secrets, path, [name for name in cls.names() if name not in held])
-        if 0 < len(held.get("state_passphrase", "")) < PASSPHRASE_CHARACTERS:
+        entry = {**(instead or {}), **secrets.read(path)}
+        problems = missing(secrets, path, [name for name in cls.names() if name not in entry])
+        if 0 < len(entry.get("state_passphrase", "")) < PASSPHRASE_CHARACTERS:
             where = f"Vault {secrets.mount}/{path}: state_passphrase"
             problems.append(f"{where}: must have {PASSPHRASE_CHARACTERS} characters or more; replace it")
         if problems:
             raise ConfigError(*problems)
-        return cls(**{name: held[name] for name in cls.names()})
+        return cls(**{name: entry[name] for name in cls.names()})
 
     @classmethod
     def names(cls) -> list[str]:
@@ -78,6 +78,6 @@ def credentials_of(env: Environment) -> Credentials:
 
 def missing(secrets: Secrets, path: str, names: Iterable[str]) -> list[str]:
     """Return a sentence for each property that an entry of Vault lacks."""
-    held = secrets.read(path)
+    entry = secrets.read(path)
     where = f"Vault {secrets.mount}/{path}"
-    return [f"{where}: {name}: is missing; add it (docs/how-to/bootstrap.md)" for name in names if not held.get(name)]
+    return [f"{where}: {name}: is missing; add it (docs/how-to/bootstrap.md)" for name in names if not entry.get(name)]

@@ -43,18 +43,18 @@ def ensure_entries(env: Environment) -> dict[str, tuple[str, ...]]:
 
     Raises `ConfigError`, with nothing written, for each property that a person has to bring.
     """
-    held = secrets_of(env)
-    _refuse_missing(env, held)
-    made = {path: held.add(path, makers) for path, makers in _makers(env).items()}
-    _refuse_other_age_key(env, held)
-    return {path: names for path, names in made.items() if names}
+    vault = secrets_of(env)
+    _refuse_missing(env, vault)
+    entries = {path: vault.add(path, makers) for path, makers in _makers(env).items()}
+    _refuse_other_age_key(env, vault)
+    return {path: names for path, names in entries.items() if names}
 
 
 def missing_entries(env: Environment) -> dict[str, tuple[str, ...]]:
     """Return what `ensure_entries` would make. Raises `ConfigError` as it does."""
-    held = secrets_of(env)
-    _refuse_missing(env, held)
-    lacking = {path: tuple(makers.keys() - held.read(path).keys()) for path, makers in _makers(env).items()}
+    vault = secrets_of(env)
+    _refuse_missing(env, vault)
+    lacking = {path: tuple(makers.keys() - vault.read(path).keys()) for path, makers in _makers(env).items()}
     return {path: names for path, names in lacking.items() if names}
 
 
@@ -73,7 +73,7 @@ def private_deploy_key(env: Environment) -> str:
     key = secrets_of(env).read(env.vault.kv.flux).get(DEPLOY_KEY)
     if key is None:
         where = f"Vault {env.vault.kv.mount}/{env.vault.kv.flux}"
-        raise ConfigError(f"{where}: {DEPLOY_KEY}: is missing; run `python -m operations bootstrap secrets`")
+        raise ConfigError(f"{where}: {DEPLOY_KEY}: is missing; run `bin/operations bootstrap secrets`")
     return key
 
 
@@ -88,8 +88,8 @@ def public_half(private: str, where: str) -> str:
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-def _refuse_missing(env: Environment, held: Secrets) -> None:
-    problems = [problem for path, names in _brought(env) for problem in missing(held, path, names)]
+def _refuse_missing(env: Environment, vault: Secrets) -> None:
+    problems = [problem for path, names in _brought(env) for problem in missing(vault, path, names)]
     if problems:
         raise ConfigError(*problems)
 
@@ -104,15 +104,15 @@ def _asked_for(env: Environment) -> Iterator[tuple[str, str]]:
 
 def _makers(env: Environment) -> dict[str, Makers]:
     """Return what can be made, by path."""
-    found: dict[str, Makers] = {
+    makers: dict[str, Makers] = {
         env.vault.kv.provisioning: {PASSPHRASE: new_password},
         env.vault.kv.flux: {DEPLOY_KEY: _deploy_key},
     }
     for path, name in _asked_for(env):
         maker = _maker(path, name)
         if maker is not None:
-            found.setdefault(path, {})[name] = maker
-    return found
+            makers.setdefault(path, {})[name] = maker
+    return makers
 
 
 def _maker(path: str, name: str) -> Callable[[], str] | None:
@@ -140,12 +140,12 @@ def _brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield path, (name,)
 
 
-def _refuse_other_age_key(env: Environment, held: Secrets) -> None:
+def _refuse_other_age_key(env: Environment, vault: Secrets) -> None:
     """Raise `ConfigError` if sealed secrets would be encrypted for another key than the one the cluster has."""
     if env.sops_recipient is None:
         return
     where = f"Vault {env.vault.kv.mount}/{env.vault.kv.flux}: {AGE_KEY}"
-    if age_recipient(held.read(env.vault.kv.flux)[AGE_KEY], where) != env.sops_recipient:
+    if age_recipient(vault.read(env.vault.kv.flux)[AGE_KEY], where) != env.sops_recipient:
         raise ConfigError(f"{where}: is not the private half of sops_recipient in environments/{env.name}.yaml")
 
 

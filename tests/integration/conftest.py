@@ -21,10 +21,11 @@ import pytest
 from constructs_lib.environment import Environment, load
 from constructs_lib.environment.repository import GitOps
 from operations.clients.digitalocean import DigitalOcean
-from operations.clients.github import GitHub, gitops_client
+from operations.clients.github import GitHub
 from operations.provisioning.provision import EPHEMERAL
 from operations.provisioning.sweep import expires_tag
 from operations.secrets.credentials import credentials_of
+from operations.secrets.gitops_client import gitops_client
 from tests.support import ROOT
 
 SAFE_ORGANISATION = "df12-test"

@@ -96,7 +96,7 @@ def test_a_state_on_this_machine_moves_into_its_bucket(world: World, project: Pr
     world.tofu("apply", "-auto-approve", folder=stack, environment="sandbox")
     (stack / "local_override.tf.json").unlink()
     refused = world.run(*FOUNDATION, folder=project.folder, code=2)
-    assert "run `python -m operations state-migrate sandbox-state`" in refused
+    assert "run `bin/operations state-migrate sandbox-state`" in refused
     world.run("state-migrate", "sandbox-state", folder=project.folder)
     assert "sandbox-state.tfstate" in world.spaces.objects("episodic-sandbox-state")
     assert not list(stack.glob("terraform.tfstate*"))

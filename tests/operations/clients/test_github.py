@@ -11,6 +11,7 @@ from constructs_lib.base.errors import ConfigError
 from operations.clients.github import GitHub, provider_variables
 from tests.fakes.github import FakeGitHub
 from tests.fakes.server import Fault
+from tests.support import environment
 
 NAME = "df12-test/tools"
 
@@ -58,3 +59,111 @@ def test_the_provider_is_told_of_another_address_without_its_own_suffix(
     assert provider_variables() == {"GITHUB_BASE_URL": f"{fake.url}/"}
     monkeypatch.delenv("GITHUB_API_URL")
     assert provider_variables() == {}
+
+
+def test_a_repository_is_there_or_not_and_what_may_not_be_seen_is_told(fake: FakeGitHub) -> None:
+    github = GitHub(fake.token)
+    assert github.exists(NAME) is True
+    assert github.exists("df12-test/other") is False
+    with pytest.raises(
+        ConfigError, match="GitHub knows no repository df12-test/other, or the token may not see it; boot"
+    ):
+        github.repository("df12-test/other")
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (401, "refuses the token; correct github_token in Vault"),
+        (403, r"GitHub refuses repository df12-test/tools \(Odd\); give the token access to it"),
+    ],
+)
+def test_a_token_that_is_not_enough_is_told(fake: FakeGitHub, status: int, sentence: str) -> None:
+    fake.faults.append(Fault("GET", f"/api/v3/repos/{NAME}", times=9, status=status, message="Odd"))
+    with pytest.raises(ConfigError, match=sentence):
+        GitHub(fake.token).exists(NAME)
+
+
+def test_the_token_is_sent_and_refused_if_it_is_another(fake: FakeGitHub) -> None:
+    with pytest.raises(ConfigError, match=f"GitHub at {fake.url}/api/v3 refuses the token"):
+        GitHub("another").organisation("df12-test")
+    assert GitHub(fake.token).organisation("df12-test").login == "df12-test"
+
+
+def test_github_that_does_not_answer_is_told(fake: FakeGitHub, slept: list[float]) -> None:
+    fake.faults.append(Fault("GET", ".*", times=99, cut=True, status=500))
+    with pytest.raises(ConfigError, match="gives no answer; run this again later"):
+        GitHub(fake.token).exists(NAME)
+    assert len(fake.requests) == 6
+
+
+def test_a_list_is_found_under_whatever_name_it_has(fake: FakeGitHub) -> None:
+    github = GitHub(fake.token)
+    scope = fake.repositories["tools"]
+    scope["keys"][1] = {"id": 1, "title": "flux"}
+    scope["environments"]["sandbox"] = {"policies": {}, "variables": {"A": {"name": "A"}}, "secrets": {}}
+    assert [key["title"] for key in github.items(f"/repos/{NAME}/keys")] == ["flux"]
+    assert github.items(f"/repos/{NAME}/environments/sandbox/variables") == [{"name": "A"}]
+    assert github.items(f"/repos/{NAME}/environments/gone/variables") == []
+    assert "per_page=100" in fake.requests[0].path
+
+
+def test_a_new_repository_is_private(fake: FakeGitHub) -> None:
+    gitops = environment().gitops
+    assert GitHub(fake.token).create_repository(gitops).full_name == "df12-test/episodic-gitops"
+    assert fake.repositories["episodic-gitops"]["settings"]["visibility"] == "private"
+
+
+def test_a_pull_request_is_opened_once_and_then_kept_up_to_date(fake: FakeGitHub) -> None:
+    fake.git.create("tools")
+    tree = fake.git.git("tools", "mktree", text="").strip()
+    person = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    first = fake.git.git("tools", *person, "commit-tree", tree, "-m", "one").strip()
+    blob = fake.git.git("tools", "hash-object", "-w", "--stdin", text="x").strip()
+    other = fake.git.git("tools", "mktree", text=f"100644 blob {blob}\tfile\n").strip()
+    second = fake.git.git("tools", *person, "commit-tree", other, "-p", first, "-m", "two").strip()
+    fake.git.git("tools", "update-ref", "refs/heads/main", first)
+    fake.git.git("tools", "update-ref", "refs/heads/topic", second)
+    github = GitHub(fake.token)
+    repository = github.repository(NAME)
+    proposals = [github.propose(repository, "topic", "Title", body) for body in ("one", "one", "two")]
+    assert [opened for _, opened in proposals] == [True, False, False]
+    (pull,) = fake.repositories["tools"]["pulls"].values()
+    assert (pull["title"], pull["body"], pull["base"]["ref"]) == ("Title", "two", "main")
+    assert sum(request.method == "PATCH" for request in fake.requests) == 1
+
+
+def test_only_older_pull_requests_of_the_same_kind_are_closed(fake: FakeGitHub) -> None:
+    scope = fake.repositories["tools"]
+    for head in ("layout/old", "layout/new", "topic"):
+        fake.talk.add_pull(scope, head)
+    github = GitHub(fake.token)
+    assert github.supersede(github.repository(NAME), "layout/", "layout/new") == [1]
+    assert {pull["head"]["ref"]: pull["state"] for pull in scope["pulls"].values()} == {
+        "layout/old": "closed",
+        "layout/new": "open",
+        "topic": "open",
+    }
+
+
+def test_an_issue_is_kept_while_there_is_something_to_say_and_closed_after(fake: FakeGitHub) -> None:
+    github = GitHub(fake.token)
+    repository = github.repository(NAME)
+    issues = fake.repositories["tools"]["issues"]
+    assert github.report(repository, "<!-- m -->", "Title", None) is None
+    numbers: list[int] = []
+    for body in ("<!-- m --> 1", "<!-- m --> 1", "<!-- m --> 2"):
+        issue = github.report(repository, "<!-- m -->", "Title", body)
+        assert issue is not None
+        numbers.append(issue.number)
+    assert github.report(repository, "<!-- other -->", "Other", "<!-- other -->") is not None
+    assert github.report(repository, "<!-- m -->", "Title", None) is None
+    assert len(set(numbers)) == 1
+    first, other = issues.values()
+    assert (first["title"], first["body"], first["state"], other["state"]) == (
+        "Title",
+        "<!-- m --> 2",
+        "closed",
+        "open",
+    )
+    assert [comment["body"] for comment in first["comments"].values()] == ["Nothing differs any more."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from operations.clients.tofu_errors import Diagnostic, explained, in_passing
+from operations.clients.tofu_errors import Diagnostic, explained, is_transient
 
 LOCK = """Error message: operation error S3: PutObject, https response error StatusCode: 412
 Lock Info:
@@ -41,4 +41,4 @@ def test_an_unknown_error_keeps_opentofus_words_on_one_line() -> None:
     ],
 )
 def test_only_what_may_pass_is_tried_again(text: str, passing: bool) -> None:
-    assert in_passing(Diagnostic("Error", text)) is passing
+    assert is_transient(Diagnostic("Error", text)) is passing

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from operations.clients.digitalocean import PAGE_SIZE, DigitalOcean
-from operations.provisioning.sweep import expired, expires_tag, sweep
+from operations.provisioning.sweep import expired, expires_tag, remove
 from tests.fakes.digitalocean import FakeDigitalOcean
 
 PAST, FUTURE = "expires:1000000000", "expires:9999999999"
@@ -38,7 +38,7 @@ def test_only_what_has_the_prefix_and_an_expired_tag_is_swept(
 ) -> None:
     fake.add_cluster(name)["tags"] = ["environment:x", *tags]
     api = DigitalOcean(fake.token)
-    sweep(api, expired(api))
+    remove(api, expired(api))
     assert (not fake.clusters) is swept
 
 

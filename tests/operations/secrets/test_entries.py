@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from constructs_lib.base.errors import ConfigError
-from operations.secrets.entries import age_recipient, public_half, wanted_entries
+from operations.secrets.entries import (
+    age_recipient,
+    ensure_entries,
+    missing_entries,
+    private_deploy_key,
+    public_deploy_key,
+    public_half,
+    wanted_entries,
+)
+from tests.operations.conftest import Outside
 from tests.support import environment, everything
 
 AGE_KEY = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"
@@ -55,3 +64,82 @@ def test_an_age_key_may_have_the_comments_of_age_keygen() -> None:
     assert age_recipient(f"# created: 2026\n# public key: {bare}\n{AGE_KEY}\n", "here") == bare
     with pytest.raises(ConfigError, match="here: is no age key; make one with age-keygen"):
         age_recipient("AGE-SECRET-KEY-1", "here")
+
+
+def test_what_would_be_made_is_what_is_made_and_only_once(outside: Outside) -> None:
+    env = outside.environment()
+    lacking = missing_entries(env)
+    assert outside.vault.writes == []
+    entries = ensure_entries(env)
+    assert {path: set(names) for path, names in entries.items()} == {
+        path: set(names) for path, names in lacking.items()
+    }
+    assert set(entries["sandbox/flux"]) == {"age_key", "deploy_key"}
+    assert "sandbox/provisioning" not in entries, "it holds its passphrase already"
+    before = len(outside.vault.writes)
+    assert (ensure_entries(env), missing_entries(env)) == ({}, {})
+    assert len(outside.vault.writes) == before
+
+
+def test_nothing_is_made_while_a_person_has_to_bring_something(outside: Outside) -> None:
+    outside.vault.put("episodic/sandbox/platform/digitalocean-dns", other="x")
+    for look in (missing_entries, ensure_entries):
+        with pytest.raises(ConfigError, match="Vault episodic/sandbox/platform/digitalocean-dns: token: is missing"):
+            look(outside.environment())
+    assert outside.vault.writes == []
+
+
+def test_what_is_made_can_be_used(outside: Outside) -> None:
+    env = outside.environment()
+    ensure_entries(env)
+    flux = outside.vault.held("episodic/sandbox/flux")
+    assert private_deploy_key(env) == flux["deploy_key"]
+    assert flux["deploy_key"].startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
+    assert public_deploy_key(env) == public_half(flux["deploy_key"], "here")
+    assert public_deploy_key(env).startswith("ssh-ed25519 ")
+    assert age_recipient(flux["age_key"], "here").startswith("age1")
+
+
+def test_every_environment_has_keys_and_passwords_of_its_own(outside: Outside) -> None:
+    for name in ("sandbox", "staging"):
+        outside.vault.put(f"episodic/{name}/provisioning", **outside.account)
+        ensure_entries(outside.environment(name))
+    for path in ("flux", "provisioning"):
+        first, second = (outside.vault.held(f"episodic/{name}/{path}") for name in ("sandbox", "staging"))
+        assert first.keys() == second.keys()
+        own = first.keys() - outside.account.keys()
+        assert all(first[name] != second[name] for name in own)
+        assert all(len(first[name]) >= 43 for name in own)
+
+
+def test_services_get_a_user_name_and_a_password(outside: Outside) -> None:
+    env = outside.environment()
+    made, _ = wanted_entries(env)
+    (path,) = (path for path, names in made.items() if set(names) == {"username", "password"} and "grafana" in path)
+    ensure_entries(env)
+    entry = outside.vault.held(f"episodic/{path}")
+    assert entry["username"] == "admin"
+    assert len(entry["password"]) == 43
+
+
+def test_a_deploy_key_is_asked_for_where_there_is_none(outside: Outside) -> None:
+    sentence = "Vault episodic/sandbox/flux: deploy_key: is missing; run `bin/operations bootstrap secrets`"
+    with pytest.raises(ConfigError, match=sentence):
+        public_deploy_key(outside.environment())
+
+
+def test_sealed_secrets_are_for_the_key_that_the_cluster_has(outside: Outside) -> None:
+    other = "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqs3290gq"
+    outside.vault.put("episodic/sandbox/flux", age_key=AGE_KEY)
+    own = age_recipient(AGE_KEY, "here")
+    ensure_entries(outside.environment().model_copy(update={"sops_recipient": own}))
+    sentence = "age_key: is not the private half of sops_recipient in environments/sandbox.yaml"
+    with pytest.raises(ConfigError, match=sentence):
+        ensure_entries(outside.environment().model_copy(update={"sops_recipient": other}))
+
+
+def test_a_token_of_influxdb_is_made_and_another_token_is_not() -> None:
+    made, brought = wanted_entries(everything())
+    assert any("token" in names for path, names in made.items() if path.endswith("/influxdb"))
+    assert not any("token" in names for path, names in made.items() if not path.endswith("/influxdb"))
+    assert any(names == ("token",) for path, names in brought.items() if path.endswith("/digitalocean-dns"))

@@ -1,0 +1,47 @@
+"""The plan of a stack, whichever it is: its bucket first, then what is there already, then what would change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from operations.clients.spaces import Spaces
+from operations.clients.tofu import Change, Stack
+from operations.console import say
+from operations.provisioning.adoption import Lookup, plan_with_adoption
+
+
+class Reading(NamedTuple):
+    """What people read of one plan."""
+
+    stack: str
+    changes: list[Change]
+    text: str
+
+
+class Planner(NamedTuple):
+    """Plans any stack; `lookups` find what a plan would create although it is there."""
+
+    spaces: Spaces
+    lookups: Mapping[str, Lookup]
+
+    def plan(self, stack: Stack, file: Path, *, prepare: bool, destroy: bool = False) -> Reading:
+        """Write the plan of a stack into `file`, and return what people read of it.
+
+        With `prepare`, a missing bucket for the state is made and the state is locked; without it nothing is written
+        elsewhere, and a first plan is made as if the bucket existed.
+        """
+        changes = self._changes(stack, file, prepare=prepare, destroy=destroy)
+        return Reading(stack.name, changes, stack.describe(file))
+
+    def _changes(self, stack: Stack, file: Path, *, prepare: bool, destroy: bool) -> list[Change]:
+        if not self.spaces.exists(stack.state):
+            if not prepare:
+                return stack.plan_without_state(file)
+            self.spaces.create(stack.state)
+            say(f"bucket {stack.state.bucket}: made, to keep the state in")
+        stack.init()
+        if destroy:
+            return stack.plan(file, destroy=True)
+        return plan_with_adoption(stack, file, self.lookups, lock=prepare)

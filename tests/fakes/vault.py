@@ -1,0 +1,85 @@
+"""Vault's KV engine (version 2) and JWT login as hvac 2 calls them (docs: KV v2 and JWT/OIDC, HTTP API), without TLS.
+
+It keeps what it is given; rules and policies are for the real Vault of `tests/e2e/vault.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response, request
+
+from tests.fakes.server import Body, FakeServer
+
+TOKEN = "vault-token"
+
+
+class Options(Body):
+    """What a write is bound to."""
+
+    cas: int
+
+
+class Entry(Body):
+    """POST /v1/{mount}/data/{path}."""
+
+    options: Options | None = None
+    data: dict[str, str]
+
+
+class Login(Body):
+    """POST /v1/auth/{mount}/login."""
+
+    role: str
+    jwt: str
+
+
+class FakeVault(FakeServer):
+    """A Vault to use as a context manager. `entries` holds every version of each entry, by `mount/path`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entries: dict[str, list[dict[str, str]]] = {}
+        self.logins: list[tuple[str, str, str]] = []
+        self.app.before_request(self._authorise)
+        self.app.add_url_rule("/v1/auth/<path:mount>/login", view_func=self._login, methods=["POST"])
+        path = "/v1/<path:mount>/data/<path:path>"
+        self.app.add_url_rule(path, "read", self._read, methods=["GET"])
+        self.app.add_url_rule(path, "write", self._write, methods=["POST"])
+
+    def put(self, path: str, **properties: str) -> None:
+        """Write a new version of `mount/path`, as somebody else would."""
+        self.entries.setdefault(path, []).append(properties)
+
+    def held(self, path: str) -> dict[str, str]:
+        """Return the last version of `mount/path`."""
+        return self.entries[path][-1]
+
+    def error(self, status: int, message: str) -> Response:
+        """Return an error as Vault does."""
+        return Response(json.dumps({"errors": [message]}), status, content_type="application/json")
+
+    def _authorise(self) -> Response | None:
+        if request.path.endswith("/login") or request.headers.get("X-Vault-Token") == TOKEN:
+            return None
+        return self.error(403, "permission denied")
+
+    def _login(self, mount: str) -> Any:
+        body = Login.model_validate(request.get_json())
+        self.logins.append((mount, body.role, body.jwt))
+        return {"auth": {"client_token": TOKEN}}
+
+    def _read(self, mount: str, path: str) -> Any:
+        versions = self.entries.get(f"{mount}/{path}", [])
+        if not versions:
+            return self.error(404, "")
+        return {"data": {"data": versions[-1], "metadata": {"version": len(versions)}}}
+
+    def _write(self, mount: str, path: str) -> Any:
+        body = Entry.model_validate(request.get_json())
+        versions = self.entries.setdefault(f"{mount}/{path}", [])
+        if body.options is not None and body.options.cas != len(versions):
+            return self.error(400, "check-and-set parameter did not match the current version")
+        versions.append(body.data)
+        return {"data": {"version": len(versions)}}

@@ -1,0 +1,30 @@
+"""The client of an environment's cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from constructs_lib.base.errors import ConfigError
+from operations.clients.digitalocean import DigitalOcean
+from operations.clients.kubernetes import cluster_client
+from tests.fakes.digitalocean import FakeDigitalOcean
+from tests.support import environment
+
+
+def test_it_has_credentials_of_its_own_that_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = environment()
+    with FakeDigitalOcean(server="https://cluster.example", ca=b"certificate") as fake:
+        monkeypatch.setenv("DIGITALOCEAN_API_URL", fake.url)
+        api = DigitalOcean(fake.token)
+        with pytest.raises(ConfigError, match="DigitalOcean has no cluster episodic-sandbox; provision sandbox first"):
+            cluster_client(api, env)
+        cluster = fake.add_cluster(env.cluster.name)
+        client = cluster_client(api, env).api_client
+        path = f"/v2/kubernetes/clusters/{cluster['id']}/credentials?expiry_seconds=3600"
+        assert fake.requests[-1].path == path
+    settings = client.configuration
+    assert settings.host == "https://cluster.example"
+    assert settings.get_api_key_with_prefix("authorization") == "Bearer do-cluster-token"
+    assert Path(str(settings.ssl_ca_cert)).read_text() == "certificate"

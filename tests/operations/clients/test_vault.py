@@ -1,0 +1,178 @@
+"""Entries of Vault: what is there is kept, two runs do not overwrite each other, and every failure is a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment.vault import VaultServer
+from operations.clients.vault import Secrets, open_vault
+from tests.fakes.actions import FakeActions
+from tests.fakes.server import Fault
+from tests.fakes.vault import TOKEN, FakeVault
+
+PATH = "episodic/sandbox/flux"
+
+
+@pytest.fixture
+def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVault]:
+    monkeypatch.setenv("VAULT_TOKEN", TOKEN)
+    with FakeVault() as fake:
+        yield fake
+        assert fake.refused == []
+
+
+def server(fake: FakeVault, role: str = "episodic-sandbox") -> VaultServer:
+    """Return where the fake is; the model takes no address without TLS."""
+    real = VaultServer.model_validate({"address": "https://v.example", "ci": {"mount": "github", "role": role}})
+    return real.model_copy(update={"address": fake.url})
+
+
+def opened(fake: FakeVault) -> Secrets:
+    return open_vault(server(fake), "episodic")
+
+
+def test_an_entry_that_is_not_there_has_no_properties(vault: FakeVault) -> None:
+    assert opened(vault).read("sandbox/flux") == {}
+
+
+def test_only_what_is_missing_is_made(vault: FakeVault) -> None:
+    vault.put(PATH, age_key="theirs")
+    assert opened(vault).add("sandbox/flux", {"age_key": lambda: "ours", "deploy_key": lambda: "new"}) == (
+        "deploy_key",
+    )
+    assert vault.held(PATH) == {"age_key": "theirs", "deploy_key": "new"}
+
+
+def test_nothing_is_written_where_nothing_is_missing(vault: FakeVault) -> None:
+    vault.put(PATH, age_key="theirs")
+    assert opened(vault).add("sandbox/flux", {"age_key": lambda: "ours"}) == ()
+    assert vault.writes == []
+
+
+def test_every_write_says_which_version_it_read(vault: FakeVault) -> None:
+    secrets = opened(vault)
+    secrets.add("sandbox/flux", {"a": lambda: "1"})
+    secrets.put("sandbox/flux", {"b": "2"})
+    assert [request.body["options"] for request in vault.writes] == [{"cas": 0}, {"cas": 1}]
+
+
+def test_a_second_run_looks_again_and_keeps_what_the_first_one_wrote(vault: FakeVault) -> None:
+    def slow() -> str:
+        if PATH not in vault.entries:
+            vault.put(PATH, deploy_key="theirs")
+        return "ours"
+
+    assert opened(vault).add("sandbox/flux", {"deploy_key": slow}) == ()
+    assert vault.entries[PATH] == [{"deploy_key": "theirs"}]
+
+
+def test_values_are_put_beside_what_is_there_and_only_once(vault: FakeVault) -> None:
+    vault.put(PATH, other="kept", key="old")
+    secrets = opened(vault)
+    assert secrets.put("sandbox/flux", {"key": "new"}) is True
+    assert secrets.put("sandbox/flux", {"key": "new"}) is False
+    assert vault.entries[PATH][1:] == [{"other": "kept", "key": "new"}]
+
+
+def test_a_put_that_met_another_write_is_tried_again(vault: FakeVault) -> None:
+    conflict = "check-and-set parameter did not match the current version"
+    vault.faults.append(Fault("POST", f"/v1/episodic/data/{'sandbox/flux'}", status=400, message=conflict))
+    assert opened(vault).put("sandbox/flux", {"key": "new"}) is True
+    assert vault.held(PATH) == {"key": "new"}
+
+
+def test_every_value_that_is_read_or_written_is_masked(
+    vault: FakeVault, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    vault.put(PATH, age_key="theirs-of-old")
+    opened(vault).add("sandbox/flux", {"deploy_key": lambda: "made-by-us"})
+    masked = capsys.readouterr().out.splitlines()
+    assert {f"::add-mask::{value}" for value in (TOKEN, "theirs-of-old", "made-by-us")} == set(masked)
+
+
+def test_a_job_logs_in_once_with_the_token_that_github_signs(
+    vault: FakeVault, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("VAULT_TOKEN")
+    with FakeActions() as actions:
+        for name, value in actions.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+        for _ in range(2):
+            opened(vault).read("sandbox/flux")
+        open_vault(server(vault, "episodic-gitops"), "episodic")
+    assert vault.logins == [
+        ("github", role, token)
+        for role, token in zip(("episodic-sandbox", "episodic-gitops"), actions.tokens, strict=True)
+    ]
+    assert f"audience={vault.url.replace(':', '%3A').replace('/', '%2F')}" in actions.requests[0].path
+    assert f"::add-mask::{actions.tokens[0]}" in capsys.readouterr().out
+
+
+def test_a_job_that_may_not_ask_for_a_token_is_told(vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeActions() as actions:
+        for name, value in actions.environment().items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "wrong")
+        with pytest.raises(ConfigError, match=r"gives this job no OpenID Connect token \(401\); run the job again"):
+            opened(vault)
+
+
+def test_an_engineer_without_a_token_is_told(vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VAULT_TOKEN")
+    with pytest.raises(ConfigError, match="VAULT_TOKEN: is not set; log in to Vault"):
+        opened(vault)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "sentence"),
+    [
+        (503, "Vault is sealed", "is sealed or not initialised; unseal it"),
+        (403, "permission denied", "forbids episodic/sandbox/flux to VAULT_TOKEN; correct its policy"),
+        (400, "odd", "refuses episodic/sandbox/flux: ['odd']"),
+        (405, "odd", "failed at episodic/sandbox/flux: UnexpectedError; try again"),
+    ],
+)
+def test_what_vault_answers_is_one_sentence(
+    vault: FakeVault, slept: list[float], status: int, message: str, sentence: str
+) -> None:
+    secrets = opened(vault)
+    vault.faults.append(Fault("GET", ".*", times=9, status=status, message=message))
+    with pytest.raises(ConfigError) as told:
+        secrets.read("sandbox/flux")
+    assert str(told.value) == f"Vault at {vault.url} {sentence}"
+    assert len(vault.requests) == 1
+
+
+def test_the_role_of_a_job_is_named_if_it_may_not_read(vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = opened(vault)
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "https://github.example")
+    vault.faults.append(Fault("GET", ".*", status=403))
+    with pytest.raises(ConfigError, match="forbids episodic/sandbox/flux to role episodic-sandbox"):
+        secrets.read("sandbox/flux")
+
+
+def test_a_failed_write_is_told_and_not_taken_for_a_race(vault: FakeVault) -> None:
+    secrets = opened(vault)
+    vault.faults.append(Fault("POST", ".*", status=400, message="no versioned data"))
+    with pytest.raises(ConfigError, match=r"refuses episodic/sandbox/flux: \['no versioned data'\]"):
+        secrets.put("sandbox/flux", {"key": "value"})
+
+
+def test_a_vault_that_is_away_for_a_moment_is_asked_again(vault: FakeVault, slept: list[float]) -> None:
+    vault.put(PATH, age_key="there")
+    vault.faults.append(Fault("GET", ".*", times=2, status=502))
+    assert opened(vault).read("sandbox/flux") == {"age_key": "there"}
+
+
+def test_a_vault_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> None:
+    monkeypatch.setenv("VAULT_TOKEN", TOKEN)
+    with FakeVault() as fake:
+        gone = server(fake)
+    fake._server.server_close()  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(ConfigError, match=r"cannot be reached \(no answer\); check vault\.address"):
+        open_vault(gone, "episodic").read("sandbox/flux")

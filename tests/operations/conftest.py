@@ -1,0 +1,115 @@
+"""The outside world in this process: loopback servers, and a `tofu` that does as it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from constructs_lib.environment import GITOPS_REPOSITORY, Environment
+from operations.clients import vault
+from operations.secrets.entries import wanted_entries
+from tests.fakes.digitalocean import FakeDigitalOcean
+from tests.fakes.github import FakeGitHub
+from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY, FakeSpaces
+from tests.fakes.tofu import FakeTofu
+from tests.fakes.vault import TOKEN, FakeVault
+from tests.support import environment
+
+PASSPHRASE = "a passphrase of 16+"
+ENVIRONMENTS = ("sandbox", "staging", "production")
+
+
+@cache
+def brought() -> dict[str, tuple[str, ...]]:
+    """Return what a person has to bring for the environments, by path."""
+    return {path: names for name in ENVIRONMENTS for path, names in wanted_entries(environment(name))[1].items()}
+
+
+class Outside:
+    """GitHub, DigitalOcean, Spaces, Vault and OpenTofu; Vault holds what only a person can bring."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.vault, self.github, self.digitalocean = FakeVault(), FakeGitHub(), FakeDigitalOcean()
+        self.spaces, self.tofu = FakeSpaces(), FakeTofu(folder / "bin")
+        self.account = {
+            "digitalocean_token": self.digitalocean.token,
+            "spaces_access_key_id": ACCESS_KEY,
+            "spaces_secret_access_key": SECRET_KEY,
+        }
+        for path, names in brought().items():
+            self.vault.put(f"episodic/{path}", **dict.fromkeys(names, "brought by a person"))
+        for name in ENVIRONMENTS:
+            self.vault.put(f"episodic/{name}/provisioning", state_passphrase=PASSPHRASE, **self.account)
+        self.vault.put("episodic/gitops/provisioning", github_token=self.github.token, **self.account)
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables by which the outside world is this one."""
+        spaces = self.spaces.environment()
+        return {
+            "GITHUB_API_URL": f"{self.github.url}/api/v3",
+            "DIGITALOCEAN_API_URL": self.digitalocean.url,
+            "SPACES_ENDPOINT_URL": spaces["SPACES_ENDPOINT_URL"],
+            "HTTP_PROXY": spaces["HTTP_PROXY"],
+            "NO_PROXY": "127.0.0.1,localhost",
+            "VAULT_TOKEN": TOKEN,
+            "PATH": f"{self.tofu.folder}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def environment(self, file: str = "sandbox", /, **changes: Any) -> Environment:
+        """Return an environment whose Vault is this one; the model takes no address without TLS."""
+        env = environment(file, **changes)
+        here = {"address": self.vault.url, "ca_bundle": None}
+        gitops = env.gitops.model_copy(update={"vault": env.gitops.vault.model_copy(update=here)})
+        return env.model_copy(update={"gitops": gitops, "vault": env.vault.model_copy(update=here)})
+
+    def synthesise(self, *environments: Environment, **resources: Any) -> None:
+        """Write the stacks of these environments and the shared one into the folder, each with these resources."""
+        states = {env.stack(kind): env.state for env in environments for kind in env.stacks}
+        for name, state in {**states, GITOPS_REPOSITORY: environments[0].gitops.state}.items():
+            path = self.folder / "cdktf.out/stacks" / name / "cdk.tf.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            backend = {"s3": {"bucket": state.bucket, "key": f"{name}.tfstate"}}
+            path.write_text(json.dumps({"terraform": {"backend": backend}, "resource": resources}))
+        self.tofu.save()
+
+
+@pytest.fixture(autouse=True)
+def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test think that it runs in a job, whatever runs it, or use a login of another."""
+    for name in [*os.environ]:
+        if name.startswith(("GITHUB_", "ACTIONS_", "DIGITALOCEAN_", "SPACES_", "AWS_", "VAULT_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setattr(vault, "_tokens", {})
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
+    """An outside world in which nothing was made yet; the test runs in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    world = Outside(tmp_path)
+    with ExitStack() as stack:
+        for part in (world.vault, world.github, world.digitalocean, world.spaces):
+            stack.enter_context(part)
+        for name, value in world.variables().items():
+            monkeypatch.setenv(name, value)
+        world.tofu.save()
+        yield world
+        assert [*world.vault.refused, *world.github.refused, *world.digitalocean.refused] == []
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Wait for nothing between two tries, and return how long each wait would have been."""
+    waits: list[float] = []
+    monkeypatch.setattr("urllib3.util.retry.time", SimpleNamespace(sleep=waits.append, time=time.time))
+    return waits

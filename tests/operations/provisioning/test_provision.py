@@ -1,0 +1,338 @@
+"""An environment's stacks: which, in which order, what is applied, and what may be destroyed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from constructs_lib.base.errors import ConfigError
+from operations.provisioning.plan_report import plans_markdown, readings_markdown
+from operations.provisioning.planning import Reading
+from operations.provisioning.provision import (
+    EPHEMERAL,
+    PlannedStack,
+    Plans,
+    Provisioner,
+    bucket_keys,
+    read_plans,
+    refuse_destruction,
+    stacks_of,
+)
+from operations.provisioning.stage import Stage
+from operations.secrets.entries import ensure_entries
+from tests.fakes.tofu import change
+from tests.operations.conftest import PASSPHRASE, Outside
+from tests.support import environment
+
+PLANS = Path("plans.out")
+TAG = "digitalocean_tag.x"
+
+
+def spaces_key(name: str, access: str = "AK", secret: str = "SK") -> dict[str, object]:
+    """Return a Spaces key as a state has it."""
+    values = {"name": f"episodic-sandbox-{name}", "access_key": access, "secret_key": secret}
+    return {"type": "digitalocean_spaces_key", "values": values}
+
+
+@pytest.mark.parametrize(
+    ("mode", "stage", "destroy", "kinds"),
+    [
+        ("render", Stage.FOUNDATION, False, ["state", "cluster"]),
+        ("render", Stage.SERVICES, False, ["flux"]),
+        ("apply", Stage.SERVICES, False, ["flux", "platform"]),
+        ("render", Stage.FOUNDATION, True, ["cluster"]),
+        ("apply", Stage.SERVICES, True, ["platform", "flux"]),
+    ],
+)
+def test_a_stage_has_its_stacks_in_order_and_ends_in_reverse_but_for_the_state(
+    mode: str, stage: Stage, destroy: bool, kinds: list[str]
+) -> None:
+    assert stacks_of(environment(mode=mode), stage, destroy=destroy) == [f"sandbox-{kind}" for kind in kinds]
+
+
+def test_a_sandbox_may_be_destroyed_without_more_words() -> None:
+    refuse_destruction(environment(), None)
+
+
+@pytest.mark.parametrize("confirmed", [None, "", "sandbox", "Staging"])
+def test_a_later_tier_has_to_be_confirmed_by_its_name(confirmed: str | None) -> None:
+    env = environment("staging", cluster__protected=False)
+    refuse_destruction(env, "staging")
+    with pytest.raises(ConfigError) as told:
+        refuse_destruction(env, confirmed)
+    assert str(told.value) == f"destroying staging: has to be confirmed by its name, found '{confirmed or ''}'"
+
+
+def test_what_tests_made_needs_no_confirmation() -> None:
+    env = environment("staging", cluster__protected=False)
+    assert EPHEMERAL == "eph-"
+    refuse_destruction(env.model_copy(update={"name": "eph-1"}), None)
+    with pytest.raises(ConfigError, match="destroying my-eph-1: has to be confirmed"):
+        refuse_destruction(env.model_copy(update={"name": "my-eph-1"}), None)
+
+
+def test_a_protected_cluster_is_never_destroyed() -> None:
+    for env in (environment(cluster__protected=True), environment("production")):
+        sentence = f"environments/{env.name}.yaml: cluster.protected is true; set it to false and apply that first"
+        with pytest.raises(ConfigError, match=sentence):
+            refuse_destruction(env, env.name)
+
+
+def plans(*stacks: PlannedStack, destroy: bool = False) -> Plans:
+    return Plans(environment="sandbox", stage=Stage.FOUNDATION, destroy=destroy, stacks=[*stacks])
+
+
+def test_keys_that_are_to_be_published_are_a_change_too() -> None:
+    assert plans().changes == 0
+    planned = [
+        PlannedStack(stack="sandbox-state", changes=0, publishes=True),
+        PlannedStack(stack="sandbox-cluster", changes=6),
+    ]
+    assert plans(*planned).changes == 7
+
+
+def test_plans_are_read_as_they_were_written(tmp_path: Path) -> None:
+    written = plans(PlannedStack(stack="sandbox-state", changes=1), destroy=True)
+    written.waiting.append("sandbox-flux")
+    (tmp_path / "plans.json").write_text(written.model_dump_json())
+    assert read_plans(tmp_path, environment()) == written
+    with pytest.raises(ConfigError, match=r"plans.json: is of environment sandbox, not of staging; plan that one"):
+        read_plans(tmp_path, environment("staging"))
+
+
+@pytest.mark.parametrize("text", [None, "not JSON", "{}", '{"environment": "sandbox", "stage": "other"}'])
+def test_a_folder_without_plans_is_told(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "plans.json").write_text(text)
+    with pytest.raises(ConfigError, match=r"plans.json: is no list of plans; plan first"):
+        read_plans(tmp_path, environment())
+
+
+def test_only_keys_that_services_need_are_put_into_vault() -> None:
+    resources = [
+        spaces_key("state"),
+        spaces_key("backups", "B", "b"),
+        spaces_key("traces", "T", "t"),
+        {"type": "digitalocean_tag", "values": {"name": "episodic-sandbox-backups"}},
+    ]
+    assert bucket_keys(environment(), resources) == {
+        "sandbox/platform/backups": {"access_key_id": "B", "secret_access_key": "b"},
+        "sandbox/platform/traces": {"access_key_id": "T", "secret_access_key": "t"},
+    }
+
+
+def test_a_first_look_makes_nothing(outside: Outside) -> None:
+    env = outside.environment()
+    outside.tofu.changes["sandbox-state"] = [change("digitalocean_spaces_bucket.b", name="other", region="lon1")]
+    outside.synthesise(env)
+    written, readings = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+    assert [(item.stack, item.changes, item.publishes) for item in written.stacks] == [
+        ("sandbox-state", 1, False),
+        ("sandbox-cluster", 0, False),
+    ]
+    assert outside.spaces.buckets() == []
+    assert [reading.text for reading in readings] == ["Plan of sandbox-state\n", "Plan of sandbox-cluster\n"]
+    assert read_plans(PLANS, env) == written
+
+
+def test_what_was_planned_is_what_is_applied_with_the_providers_of_the_plan(outside: Outside) -> None:
+    env = outside.environment()
+    outside.tofu.changes["sandbox-cluster"] = [change(TAG)]
+    outside.tofu.resources["sandbox-state"] = [spaces_key("backups", "B", "b")]
+    outside.synthesise(env)
+    PLANS.mkdir()
+    (PLANS / "old").touch()
+    provisioner = Provisioner(env)
+    written, _ = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    assert outside.spaces.buckets() == ["episodic-sandbox-state"]
+    assert not (PLANS / "old").exists()
+    assert [(item.changes, item.publishes) for item in written.stacks] == [(0, True), (1, False)]
+    (PLANS / "sandbox-cluster.lock.hcl").write_text("chosen by the plan")
+    before = len(outside.tofu.calls())
+    provisioner.apply(written, PLANS)
+    assert [call.arguments for call in outside.tofu.calls("apply")] == [
+        ["apply", "-json", str((PLANS / "sandbox-cluster.tfplan").absolute())]
+    ]
+    assert Path("cdktf.out/stacks/sandbox-cluster/.terraform.lock.hcl").read_text() == "chosen by the plan"
+    assert [call.arguments[0] for call in outside.tofu.calls()[before:]].count("init") == 2
+    assert outside.vault.held("episodic/sandbox/platform/backups") == {"access_key_id": "B", "secret_access_key": "b"}
+
+
+def test_keys_that_a_killed_run_left_go_before_new_ones_are_made(outside: Outside) -> None:
+    env = outside.environment()
+    outside.tofu.changes["sandbox-state"] = [change("digitalocean_spaces_key.k", name="episodic-sandbox-backups")]
+    outside.synthesise(env, digitalocean_spaces_key={"k": {"name": "episodic-sandbox-backups"}})
+    lost = {"name": "episodic-sandbox-backups", "access_key": "LOST"}
+    outside.digitalocean.spaces_keys["LOST"] = lost
+    provisioner = Provisioner(env)
+    written, _ = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    assert outside.digitalocean.spaces_keys == {"LOST": lost}
+    provisioner.apply(written, PLANS)
+    assert outside.digitalocean.spaces_keys == {}
+
+
+def test_keys_that_vault_has_are_published_once(outside: Outside) -> None:
+    env = outside.environment()
+    outside.tofu.resources["sandbox-state"] = [spaces_key("backups", "B", "b")]
+    outside.vault.put("episodic/sandbox/platform/backups", access_key_id="B", secret_access_key="b")
+    outside.synthesise(env)
+    written, _ = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    assert not any(item.publishes for item in written.stacks)
+    outside.vault.put("episodic/sandbox/platform/backups", access_key_id="B", secret_access_key="old")
+    written, _ = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    assert [item.publishes for item in written.stacks] == [True, False]
+
+
+def test_a_change_of_the_state_stack_may_bring_keys(outside: Outside) -> None:
+    env = outside.environment()
+    outside.tofu.changes = {"sandbox-state": [change(TAG)], "sandbox-cluster": [change(TAG)]}
+    outside.synthesise(env)
+    written, _ = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    assert [item.publishes for item in written.stacks] == [True, False]
+
+
+def test_services_wait_for_their_cluster(outside: Outside) -> None:
+    env = outside.environment()
+    ensure_entries(env)
+    outside.synthesise(env)
+    written, readings = Provisioner(env).plan(Stage.SERVICES, PLANS, destroy=False, prepare=False)
+    assert (written.waiting, written.stacks, readings) == (["sandbox-flux"], [], [])
+    outside.digitalocean.add_cluster(env.cluster.name)
+    written, _ = Provisioner(env).plan(Stage.SERVICES, PLANS, destroy=False, prepare=False)
+    assert (written.waiting, [item.stack for item in written.stacks]) == ([], ["sandbox-flux"])
+
+
+def test_only_flux_gets_the_deploy_key_and_the_secret_id(outside: Outside) -> None:
+    approle = {"method": "approle", "mount": "approle", "role_id": "role"}
+    env = outside.environment(vault__auth=approle)
+    outside.vault.put(
+        "episodic/sandbox/provisioning", state_passphrase=PASSPHRASE, vault_secret_id="sid", **outside.account
+    )
+    ensure_entries(env)
+    outside.synthesise(env)
+    outside.digitalocean.add_cluster(env.cluster.name)
+    for stage in Stage:
+        Provisioner(env).plan(stage, PLANS, destroy=False, prepare=False)
+    variables = {call.stack: call.environ for call in outside.tofu.calls("plan")}
+    key = outside.vault.held("episodic/sandbox/flux")["deploy_key"]
+    assert variables["sandbox-flux"]["TF_VAR_flux_deploy_key"] == key
+    assert variables["sandbox-flux"]["TF_VAR_vault_secret_id"] == "sid"
+    assert not {"TF_VAR_flux_deploy_key", "TF_VAR_vault_secret_id"} & variables["sandbox-cluster"].keys()
+    assert all(environ["TF_VAR_state_passphrase"] == PASSPHRASE for environ in variables.values())
+
+
+def test_the_end_of_a_stage_is_planned_with_a_lock_and_takes_nothing_over(outside: Outside) -> None:
+    env = outside.environment()
+    outside.digitalocean.add_cluster(env.cluster.name)
+    outside.tofu.changes["sandbox-cluster"] = [change("digitalocean_kubernetes_cluster.c", name=env.cluster.name)]
+    outside.synthesise(env)
+    provisioner = Provisioner(env)
+    provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    written, readings = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=True, prepare=True)
+    assert written.destroy is True
+    assert [item.stack for item in written.stacks] == ["sandbox-cluster"]
+    assert readings[0].changes[0].actions == ("delete",)
+    first, again, end = (call for call in outside.tofu.calls("plan") if call.stack == "sandbox-cluster")
+    assert ("adopt.tf.json" in first.files, "adopt.tf.json" in again.files) == (False, True)
+    assert end.arguments[-2:] == ["-lock=true", "-destroy"]
+
+
+def test_drift_is_every_stack_that_would_change_and_nothing_is_locked(outside: Outside) -> None:
+    env = outside.environment()
+    ensure_entries(env)
+    outside.tofu.changes = {"sandbox-cluster": [change(TAG, "update")], "sandbox-flux": [change(TAG, "delete")]}
+    outside.synthesise(env)
+    Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    outside.digitalocean.add_cluster(env.cluster.name)
+    writes, before = len(outside.vault.writes), len(outside.tofu.calls("plan"))
+    readings = Provisioner(env).drift(Path("drift"))
+    assert [reading.stack for reading in readings] == ["sandbox-cluster", "sandbox-flux"]
+    assert all("-lock=false" in call.arguments for call in outside.tofu.calls("plan")[before:])
+    assert len(outside.vault.writes) == writes
+
+
+def test_a_state_is_moved_into_its_bucket_unless_one_is_there(outside: Outside) -> None:
+    env = outside.environment()
+    outside.synthesise(env)
+    provisioner, local = Provisioner(env), Path("cdktf.out/stacks/sandbox-state/terraform.tfstate")
+    with pytest.raises(ConfigError, match=r"sandbox-state/terraform\.tfstate: is not there; nothing to migrate"):
+        provisioner.migrate("sandbox-state")
+    local.write_text("{}")
+    provisioner.migrate("sandbox-state")
+    assert outside.spaces.buckets() == ["episodic-sandbox-state"]
+    assert "-migrate-state" in outside.tofu.calls("init")[0].arguments
+    assert not local.exists()
+    local.write_text("{}")
+    client = outside.spaces._client()  # pyright: ignore[reportPrivateUsage]
+    client.Object("episodic-sandbox-state", "sandbox-state.tfstate").put(Body=b"{}")
+    sentence = "bucket episodic-sandbox-state: holds a state of sandbox-state already; remove the one you want less"
+    with pytest.raises(ConfigError, match=sentence):
+        provisioner.migrate("sandbox-state")
+    assert local.exists()
+
+
+def test_a_plan_is_read_as_counts_and_as_opentofu_prints_it(outside: Outside) -> None:
+    env = outside.environment()
+    adopted = change("digitalocean_vpc.v", name="v")
+    outside.digitalocean.vpcs["v-1"] = {"id": "v-1", "name": "v"}
+    kinds = [("create",), ("create",), ("update",), ("delete", "create"), ("create", "delete"), ("delete",)]
+    outside.tofu.changes["sandbox-cluster"] = [
+        *(change(f"digitalocean_tag.{number}", *actions) for number, actions in enumerate(kinds)),
+        adopted,
+    ]
+    outside.synthesise(env)
+    provisioner = Provisioner(env)
+    written, readings = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    written.waiting.append("sandbox-flux")
+    assert plans_markdown(written, readings).splitlines() == [
+        "## Provisioning sandbox: foundation",
+        "",
+        "| stack | add | change | replace | destroy | take over |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| sandbox-state | 0 | 0 | 0 | 0 | 0 |",
+        "| sandbox-cluster | 2 | 1 | 2 | 1 | 1 |",
+        "",
+        "<details>",
+        "<summary><b>sandbox-cluster</b></summary>",
+        "",
+        "```text",
+        "Plan of sandbox-cluster",
+        "```",
+        "",
+        "</details>",
+        "- <b>sandbox-flux</b> is planned once the cluster is there.",
+    ]
+    written.destroy = True
+    assert plans_markdown(written, []).startswith("## Destroying sandbox: foundation\n")
+
+
+def test_a_long_plan_is_cut_and_none_can_end_its_block(outside: Outside) -> None:
+    (tag,) = readings = [Reading("s", [], "")]
+    assert not any("<details>" in line for line in readings_markdown([tag]))
+    outside.tofu.changes["sandbox-cluster"] = [change(TAG)]
+    env = outside.environment()
+    outside.synthesise(env)
+    _, readings = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+    long = readings[1]._replace(text="a```b" + "x" * 200_000)
+    text = "\n".join(readings_markdown([long]))
+    assert "a'''b" in text
+    assert text.count("```") == 2
+    assert 100_000 < len(text) < 101_000
+
+
+def test_the_list_of_plans_is_for_machines(outside: Outside) -> None:
+    env = outside.environment()
+    outside.synthesise(env)
+    Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+    assert json.loads((PLANS / "plans.json").read_text()) == {
+        "environment": "sandbox",
+        "stage": "foundation",
+        "destroy": False,
+        "stacks": [
+            {"stack": "sandbox-state", "changes": 0, "publishes": False},
+            {"stack": "sandbox-cluster", "changes": 0, "publishes": False},
+        ],
+        "waiting": [],
+    }

@@ -1,0 +1,206 @@
+"""What is Ready, what counts, and what is told while waiting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import ConnectTimeoutError
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment import Environment
+from operations.clients.digitalocean import DigitalOcean
+from operations.provisioning import ready
+from operations.secrets.credentials import Credentials
+from tests.support import environment
+
+Item = dict[str, Any]
+
+
+def item(
+    name: str = "flux-system",
+    status: str | None = "True",
+    *,
+    message: str = "",
+    generation: int = 2,
+    observed: int = 2,
+    suspend: bool = False,
+) -> Item:
+    """Return an object of Flux; without a `status` it has no condition Ready."""
+    other = {"type": "Reconciling", "status": "True", "message": "other"}
+    conditions = [other, *([{"type": "Ready", "status": status, "message": message}] if status else [])]
+    return {
+        "metadata": {"namespace": "flux-system", "name": name, "generation": generation},
+        "spec": {"suspend": True} if suspend else {},
+        "status": {"observedGeneration": observed, "conditions": conditions},
+    }
+
+
+class Cluster:
+    """The objects of a cluster at each look, by their plural; an error is raised. The last look is repeated."""
+
+    def __init__(self, *looks: dict[str, list[Item]] | Exception) -> None:
+        self.looks, self.asked = [*looks], list[tuple[str, str, str]]()
+
+    def list_cluster_custom_object(self, group: str, version: str, plural: str) -> dict[str, list[Item]]:
+        self.asked.append((group, version, plural))
+        look = self.looks[0]
+        if isinstance(look, Exception):
+            self._next()
+            raise look
+        if plural == "gitrepositories":
+            self._next()
+        return {"items": look.get(plural, [])}
+
+    def _next(self) -> None:
+        if len(self.looks) > 1:
+            self.looks.pop(0)
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+READY = {"kustomizations": [item()]}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    fake = Clock()
+    monkeypatch.setattr(ready, "time", fake)
+    return fake
+
+
+def wait(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, timeout: float = 30) -> None:
+    """Wait for this cluster."""
+
+    def credentials(_: Environment) -> Credentials:
+        return Credentials("token", "id", "secret", "passphrase")
+
+    def connect(api: DigitalOcean, env: Environment) -> Cluster:
+        assert (type(api), env.name) == (DigitalOcean, "sandbox")
+        return cluster
+
+    monkeypatch.setattr(ready, "credentials_of", credentials)
+    monkeypatch.setattr(ready, "cluster_client", connect)
+    ready.wait_ready(environment(), timeout_seconds=timeout, poll_seconds=10)
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [
+        (item(), None),
+        (item(status="False", message="install\n  failed"), "install failed"),
+        (item(status="False"), "is not Ready"),
+        (item(status="Unknown", message="running"), "running"),
+        (item(status=None), "is being reconciled"),
+        (item(observed=1), "is being reconciled"),
+        (item(status="False", observed=1, message="old"), "is being reconciled"),
+        (item(status="False", suspend=True), None),
+        (item(observed=1, suspend=True), None),
+    ],
+)
+def test_an_object_is_ready_if_its_last_version_is_or_if_somebody_suspended_it(
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
+    capsys: pytest.CaptureFixture[str],
+    found: Item,
+    why: str | None,
+) -> None:
+    found["metadata"]["name"] = "x"
+    cluster = Cluster({**READY, "helmreleases": [found]})
+    if why is None:
+        wait(monkeypatch, cluster)
+    else:
+        sentence = f"^sandbox: not Ready after 30 s: HelmRelease flux-system/x: {why}$"
+        with pytest.raises(ConfigError, match=sentence):
+            wait(monkeypatch, cluster)
+    assert ("flux-system/x" in capsys.readouterr().out) is (why is not None)
+
+
+def test_an_object_without_a_status_is_being_reconciled(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    new = item("new")
+    del new["status"]
+    with pytest.raises(ConfigError, match="GitRepository flux-system/new: is being reconciled"):
+        wait(monkeypatch, Cluster({**READY, "gitrepositories": [new]}))
+
+
+def test_the_root_has_to_be_there(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    sentence = "Kustomization flux-system/flux-system: is not there yet"
+    for other in ({}, {"kustomizations": [item("traefik")]}, {"helmreleases": [item()]}):
+        with pytest.raises(ConfigError, match=sentence):
+            wait(monkeypatch, Cluster(other))
+
+
+def test_the_teams_applications_are_told_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apps = item("apps", "False", message="the team's own")
+    wait(monkeypatch, Cluster({"kustomizations": [item(), apps]}))
+    printed = capsys.readouterr().out
+    assert "sandbox: Kustomization flux-system/apps: the team's own\n" in printed
+    assert printed.endswith("sandbox: Flux is Ready\n")
+    more = item("apps-of-ours", "False", message="ours")
+    with pytest.raises(ConfigError, match="apps-of-ours: ours") as told:
+        wait(monkeypatch, Cluster({"kustomizations": [item(), apps, more]}))
+    assert len(told.value.problems) == 1
+
+
+def test_a_release_named_apps_is_waited_for(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    with pytest.raises(ConfigError, match="HelmRelease flux-system/apps: no"):
+        wait(monkeypatch, Cluster({**READY, "helmreleases": [item("apps", "False", message="no")]}))
+
+
+def test_each_change_is_told_once_and_it_ends_as_soon_as_all_is_ready(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    early, late = ({**READY, "helmreleases": [item("b", "False", message=text)]} for text in ("pulling", "starting"))
+    wait(monkeypatch, Cluster(early, early, late, READY))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "HelmRelease" in line]
+    assert lines == [f"sandbox: HelmRelease flux-system/b: {text}" for text in ("pulling", "starting")]
+    assert clock.now == 130
+
+
+def test_it_looks_a_last_time_after_the_time_is_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    with pytest.raises(ConfigError, match="not Ready after 25 s"):
+        wait(monkeypatch, Cluster({}), timeout=25)
+    assert clock.now == 130
+
+
+def test_an_api_server_that_does_not_answer_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait(monkeypatch, Cluster(ApiException(status=500), ConnectTimeoutError(), READY))
+    printed = capsys.readouterr().out
+    assert "sandbox: API server: answers 500\n" in printed
+    assert "sandbox: API server: no answer (ConnectTimeoutError); is this address among those" in printed
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_credentials_that_are_refused_end_it_at_once(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, status: int
+) -> None:
+    refused = ApiException(status=status, reason="Forbidden")
+    with pytest.raises(ConfigError, match=r"the cluster refuses its credentials \(Forbidden\); run this again"):
+        wait(monkeypatch, Cluster(refused))
+    assert clock.now == 100
+
+
+def test_fluxs_kinds_are_asked_for_in_their_versions(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    cluster = Cluster(READY)
+    wait(monkeypatch, cluster)
+    assert cluster.asked == [
+        ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations"),
+        ("helm.toolkit.fluxcd.io", "v2", "helmreleases"),
+        ("source.toolkit.fluxcd.io", "v1", "gitrepositories"),
+    ]

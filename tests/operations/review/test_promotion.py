@@ -1,0 +1,130 @@
+"""Promotion as a pull request."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from constructs_lib.base.errors import ConfigError
+from operations.bootstrap.layout import ensure_layout
+from operations.clients.github import GitHub
+from operations.review.promotion import propose_promotion
+from tests.fakes.github import FakeGitHub
+from tests.support import environment
+
+NAME = "episodic-gitops"
+SANDBOX, STAGING = environment(), environment("staging")
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A seeded repository, in which the sandbox runs one commit more than staging is pinned to."""
+    folder = tmp_path_factory.mktemp("seeded") / NAME
+    with FakeGitHub() as server, pytest.MonkeyPatch.context() as monkeypatch:
+        server.add_repository(NAME)
+        monkeypatch.setenv("GITHUB_API_URL", f"{server.url}/api/v3")
+        github = GitHub(server.token)
+        ensure_layout(github, github.repository(f"df12-test/{NAME}"), (SANDBOX, STAGING), (SANDBOX, STAGING))
+        shutil.copytree(server.git.folder / f"{NAME}.git", folder)
+    return folder
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, seeded: Path) -> Iterator[FakeGitHub]:
+    """A GitHub of the test's own that has this repository."""
+    with FakeGitHub() as server:
+        server.add_repository(NAME)
+        shutil.copytree(seeded, server.git.folder / f"{NAME}.git", dirs_exist_ok=True)
+        monkeypatch.setenv("GITHUB_API_URL", f"{server.url}/api/v3")
+        yield server
+        assert server.refused == []
+
+
+def promote(fake: FakeGitHub, commit: str | None = None) -> str:
+    github = GitHub(fake.token)
+    return propose_promotion(github, github.repository(f"df12-test/{NAME}"), SANDBOX, STAGING, commit)
+
+
+def test_the_pull_request_pins_the_target_and_lists_what_comes_in(fake: FakeGitHub) -> None:
+    new, old = fake.git.log(NAME)
+    body = promote(fake)
+    (pull,) = fake.repositories[NAME]["pulls"].values()
+    assert pull["head"]["ref"] == f"promote/staging/{new.id[:12]}"
+    assert pull["title"] == f"Promote staging to {new.id[:12]}"
+    assert pull["body"] == body
+    assert body.startswith(
+        f"Lets <b>staging</b> run what <b>sandbox</b> runs: <code>{old.id}</code> → <code>{new.id}</code>.\n\n"
+    )
+    assert "<summary>1 commits</summary>" in body
+    assert "Pin staging to the first commit</code>\n" in body
+    source = fake.git.read(NAME, "clusters/staging/source.yaml", pull["head"]["ref"])
+    assert yaml.safe_load(source)["spec"]["ref"] == {"commit": new.id}
+
+
+def test_the_root_does_not_come_by_promotion(fake: FakeGitHub) -> None:
+    """Between the two commits only the pin in `clusters/` differs, which is read from the branch."""
+    assert "No rendered object changes." in promote(fake)
+
+
+def test_a_second_run_finds_the_first_ones_pull_request(fake: FakeGitHub, capsys: pytest.CaptureFixture[str]) -> None:
+    new, old = (commit.id for commit in fake.git.log(NAME))
+    assert promote(fake) == promote(fake)
+    assert len(fake.repositories[NAME]["pulls"]) == 1
+    printed = capsys.readouterr().out
+    assert f"staging: pull request 1 opened: {old} -> {new}\n" in printed
+    assert f"staging: pull request 1 is open: {old} -> {new}\n" in printed
+
+
+def test_what_staging_runs_already_is_no_promotion_and_closes_an_older_one(
+    fake: FakeGitHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promote(fake)
+    old = fake.git.log(NAME)[1].id
+    fake.talk.add_pull(fake.repositories[NAME], f"promote/staging/{old[:12]}")
+    assert promote(fake, old) == f"staging runs {old} already."
+    assert [pull["state"] for pull in fake.repositories[NAME]["pulls"].values()] == ["closed", "closed"]
+    printed = capsys.readouterr().out
+    assert "closed pull request 1, which something newer replaces\n" in printed
+    assert f"staging: runs {old} already\n" in printed
+
+
+def test_pull_requests_of_other_targets_stay_open(fake: FakeGitHub) -> None:
+    fake.talk.add_pull(fake.repositories[NAME], "promote/production/abc")
+    fake.talk.add_pull(fake.repositories[NAME], "promote/staging/old")
+    promote(fake)
+    pulls = fake.repositories[NAME]["pulls"].values()
+    assert [pull["state"] for pull in pulls] == ["open", "closed", "open"]
+
+
+def test_what_changes_for_the_target_alone_is_shown(fake: FakeGitHub) -> None:
+    github = GitHub(fake.token)
+    changed = [environment(platform__traefik__replicas=2), environment("staging", platform__traefik__replicas=4)]
+    ensure_layout(github, github.repository(f"df12-test/{NAME}"), changed, changed)
+    fake.talk.merge(fake.repositories[NAME], 1)
+    body = promote(fake)
+    assert "| staging | " in body
+    assert "<b>staging</b>: " in body
+    assert "<b>sandbox</b>: " not in body
+
+
+def test_a_commit_that_never_ran_is_refused_with_nothing_pushed(fake: FakeGitHub) -> None:
+    branches = fake.git.branches(NAME)
+    with pytest.raises(ConfigError, match="is no commit of"):
+        promote(fake, "0" * 40)
+    assert fake.git.branches(NAME) == branches
+    assert fake.repositories[NAME]["pulls"] == {}
+
+
+def test_an_environment_that_followed_the_branch_so_far_is_pinned(fake: FakeGitHub) -> None:
+    first = fake.git.log(NAME)[1].id
+    fake.git.git(NAME, "update-ref", "refs/heads/main", first)
+    body = promote(fake)
+    assert f"<code>branch main</code> → <code>{first}</code>.\n\nNo rendered object changes." in body
+    assert "commits</summary>" not in body
+    (pull,) = fake.repositories[NAME]["pulls"].values()
+    source = fake.git.read(NAME, "clusters/staging/source.yaml", pull["head"]["ref"])
+    assert yaml.safe_load(source)["spec"]["ref"] == {"commit": first}
