@@ -45,7 +45,7 @@ def test_text_that_looks_like_something_else_stays_text(text: str) -> None:
     assert read_as_1_2(written)["data"]["key"] == text
 
 
-@pytest.mark.parametrize("text", ["y", "n", "1e3", "on", "0x1F", "0o14"])
+@pytest.mark.parametrize("text", ["y", "n", "Y", "NO", "1e3", "on", "0x1F", "0o14", ".5", "null", "~"])
 def test_what_readers_disagree_about_is_quoted(text: str) -> None:
     assert to_yaml({"data": text}) == f'data: "{text}"\n'.encode()
 
@@ -60,3 +60,9 @@ def test_keys_have_one_order() -> None:
 def test_long_text_is_a_block_and_lists_never_share() -> None:
     shared = ["x"]
     assert to_yaml({"a": "one\ntwo\n", "b": shared, "c": shared}) == b"a: |\n  one\n  two\nb:\n- x\nc:\n- x\n"
+
+
+def test_letters_are_written_as_they_are_and_long_lines_folded_at_120() -> None:
+    assert to_yaml({"a": "é …"}) == "a: é …\n".encode()
+    longest = max(to_yaml({"a": "word " * 60}).decode().splitlines(), key=len)
+    assert 115 < len(longest) <= 125
