@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.environment import load_all
-from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks
+from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks, read_trees
 from gitops_render.check.model import Stack, Tree
 from gitops_render.objects import Item
 from gitops_render.tree import render
@@ -81,7 +81,9 @@ def webhook_closed(tree: Broken) -> None:
 
 BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX001": [
+        lambda t: pop(t.layer("traefik-configs"), "interval"),
         lambda t: pop(t.layer("traefik-configs"), "retryInterval"),
+        lambda t: pop(t.layer("traefik-configs"), "timeout"),
         lambda t: t.layer("traefik-configs").update(prune=False),
         lambda t: t.layer("traefik-configs").update(suspend=True),
         lambda t: t.layer("traefik-configs").update(force=True),
@@ -109,13 +111,20 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX011": [lambda t: t.one("GitRepository", "platform")["spec"].update(url="http://github.com/x/y")],
     "HELM001": [
         lambda t: t.release()["chart"]["spec"].update(version="41.x"),
+        lambda t: t.release()["chart"]["spec"].update(version="41.0.0 || 42.0.0"),
         lambda t: pop(t.release()["chart"]["spec"], "version"),
     ],
-    "HELM002": [lambda t: t.release().update(timeout="10m")],
+    "HELM002": [lambda t: t.release().update(timeout="10m"), lambda t: t.release().update(timeout="1h")],
     "HELM003": [lambda t: t.release()["driftDetection"].update(mode="warn")],
-    "HELM004": [lambda t: pop(t.release()["upgrade"], "crds")],
-    "HELM005": [lambda t: pop(t.release()["install"], "strategy")],
-    "HELM006": [lambda t: pop(t.one("HelmRepository", "quay-io-jetstack-charts")["spec"], "type")],
+    "HELM004": [lambda t: pop(t.release()["upgrade"], "crds"), lambda t: pop(t.release()["install"], "crds")],
+    "HELM005": [
+        lambda t: pop(t.release()["install"], "strategy"),
+        lambda t: pop(t.release()["upgrade"], "remediation"),
+    ],
+    "HELM006": [
+        lambda t: pop(t.one("HelmRepository", "quay-io-jetstack-charts")["spec"], "type"),
+        lambda t: t.one("HelmRepository", "traefik-github-io-charts")["spec"].update(type="oci"),
+    ],
     "SEC001": [
         lambda t: t.add("Secret", stringData={"a": "b"}),
         lambda t: t.add("Secret", data={"a": "Yg=="}),
@@ -153,11 +162,17 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: t.remove("Certificate", "main-rabbitmq-tls"),
         lambda t: t.remove("ExternalSecret", "grafana-admin"),
     ],
-    "NET001": [lambda t: t.one("NetworkPolicy", "default-deny")["spec"].update(policyTypes=["Ingress"])],
+    "NET001": [
+        lambda t: t.one("NetworkPolicy", "default-deny")["spec"].update(policyTypes=["Ingress"]),
+        lambda t: t.one("NetworkPolicy", "default-deny")["spec"].update(ingress=[{}]),
+        lambda t: t.one("NetworkPolicy", "default-deny")["spec"].update(egress=[{}]),
+        lambda t: t.one("NetworkPolicy", "default-deny")["spec"].update(podSelector={"matchLabels": {"a": "b"}}),
+    ],
     "NET002": [webhook_closed],
     "TLS001": [
         lambda t: t.one("RabbitmqCluster")["spec"]["tls"].update(disableNonTLSListeners=False),
         lambda t: t.one("Valkey")["spec"].update(anonymousAuth=True),
+        lambda t: t.one("Valkey")["spec"].update(tls=False),
     ],
     "TLS002": [
         lambda t: t.one("ObjectStore")["spec"]["configuration"].update(endpointURL="http://x"),
@@ -166,6 +181,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "DATA001": [
         lambda t: t.one("Cluster")["metadata"].update(annotations={}),
         lambda t: t.one("Namespace", "traefik")["metadata"].update(annotations={}),
+        lambda t: t.add("PersistentVolumeClaim"),
         lambda t: t.one("Valkey")["metadata"]["annotations"].update({"kustomize.toolkit.fluxcd.io/force": "enabled"}),
     ],
     "DATA002": [
@@ -185,6 +201,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "POD001": [
         lambda t: pop(t.one("Cluster")["spec"], "resources"),
         lambda t: pop(t.one("Valkey")["spec"]["resources"], "limits"),
+        lambda t: pop(t.one("Valkey")["spec"]["resources"]["requests"], "cpu"),
     ],
 }
 
@@ -204,6 +221,10 @@ def test_a_broken_tree_is_found(policy: str, break_it: Callable[[Broken], None])
 
 STACK_BREAKS: dict[str, tuple[str, Callable[[Manifest], Any]]] = {
     "TOFU001": ("sandbox-state", lambda d: d["terraform"]["encryption"]["plan"].update(enforced=False)),
+    "TOFU001 of the state": (
+        "sandbox-state",
+        lambda d: d["terraform"]["encryption"]["state"].update(enforced=False),
+    ),
     "TOFU002": ("sandbox-flux", lambda d: d["resource"].update(kubernetes_manifest={"x": {}})),
     "TOFU003": (
         "gitops-repository",
@@ -214,6 +235,12 @@ STACK_BREAKS: dict[str, tuple[str, Callable[[Manifest], Any]]] = {
         "sandbox-state",
         lambda d: next(iter(d["resource"]["digitalocean_spaces_bucket"].values())).update(acl="public-read"),
     ),
+    "TOFU005 of versions": (
+        "sandbox-state",
+        lambda d: next(iter(d["resource"]["digitalocean_spaces_bucket"].values())).update(
+            versioning={"enabled": False}
+        ),
+    ),
     "TOFU006": (
         "sandbox-state",
         lambda d: d["terraform"]["required_providers"]["digitalocean"].update(version="~> 2.71"),
@@ -221,23 +248,66 @@ STACK_BREAKS: dict[str, tuple[str, Callable[[Manifest], Any]]] = {
 }
 
 
-@pytest.mark.parametrize("policy", STACK_BREAKS)
-def test_a_broken_stack_is_found(policy: str, stacks: dict[str, Synthesised]) -> None:
-    name, break_it = STACK_BREAKS[policy]
+@pytest.mark.parametrize("broken", STACK_BREAKS)
+def test_a_broken_stack_is_found(broken: str, stacks: dict[str, Synthesised]) -> None:
+    name, break_it = STACK_BREAKS[broken]
     data = copy.deepcopy(dict(stacks[name].data))
     assert check_stacks([Stack(PurePosixPath(name), data)]) == []
     break_it(data)
-    assert {finding.policy for finding in check_stacks([Stack(PurePosixPath(name), data)])} == {policy}
+    assert {finding.policy for finding in check_stacks([Stack(PurePosixPath(name), data)])} == {
+        broken.partition(" ")[0]
+    }
 
 
 def test_every_policy_is_broken_by_a_test() -> None:
-    assert [policy.id for policy in POLICIES] == [*BREAKS, *STACK_BREAKS]
+    assert [policy.id for policy in POLICIES] == [
+        *BREAKS,
+        *dict.fromkeys(name.partition(" ")[0] for name in STACK_BREAKS),
+    ]
 
 
 def test_a_budget_of_other_pods_is_no_second_one() -> None:
     tree = Broken()
     tree.add("PodDisruptionBudget", "policy/v1", spec={"selector": {"matchLabels": {"app": "mine"}}})
     assert "DATA003" not in tree.findings()
+
+
+def test_a_budget_in_another_namespace_is_no_second_one() -> None:
+    tree = Broken()
+    labels = {"cnpg.io/cluster": "main"}
+    tree.add("PodDisruptionBudget", "policy/v1", spec={"selector": {"matchLabels": labels}})
+    assert "DATA003" not in tree.findings()
+
+
+def test_a_webhook_that_only_some_may_call_is_closed_to_the_api_server() -> None:
+    tree = Broken()
+    for item in (item for item in tree.items if item.kind == "NetworkPolicy" and item.name == "webhook"):
+        for rule in item.spec["ingress"]:
+            rule["from"] = [{"podSelector": {}}]
+    assert "NET002" in tree.findings()
+
+
+def test_the_namespaces_of_flux_and_of_digitalocean_need_no_default_deny() -> None:
+    tree = Broken()
+    for name in ("flux-system", "kube-system"):
+        tree.add("Namespace", folder="platform/baseline/sandbox/namespaces")
+        tree.items[-1].data["metadata"]["name"] = name
+    assert "NET001" not in tree.findings()
+
+
+def test_objects_of_one_name_in_two_api_groups_are_two_objects() -> None:
+    tree = Broken()
+    tree.add("Middleware", "example.org/v1")
+    tree.items[-1].data["metadata"].update(name="rate-limit")
+    assert "FLUX009" not in tree.findings()
+
+
+def test_trees_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for file in ("clusters/b/x.yaml", "apps/b/x.yaml", "platform/cache/a/configs/x.yaml"):
+        path = tmp_path / file
+        path.parent.mkdir(parents=True)
+        path.write_text("{apiVersion: v1, kind: A, metadata: {name: a}}")
+    assert [tree.environment for tree in read_trees(tmp_path)] == ["a", "b"]
 
 
 def test_an_image_by_digest_needs_no_tag() -> None:
@@ -284,6 +354,12 @@ def test_what_cannot_be_read_is_told(rendered: Path) -> None:
     assert (code, said) == (2, "nowhere: holds no rendered tree; render one, or name another with --tree\n")
     code, _, said = cli(rendered, "check", "--stacks", "nowhere")
     assert (code, said) == (2, "nowhere: holds no stack; synthesise them, or name another folder with --stacks\n")
+    stack = rendered / "cdktf.out/stacks/sandbox-flux/cdk.tf.json"
+    text = stack.read_text()
+    stack.write_text("{")
+    code, _, said = cli(rendered, "check")
+    assert (code, said) == (2, f"{stack.relative_to(rendered)}: cannot be read as JSON; synthesise again\n")
+    stack.write_text(text)
     (rendered / "gitops.out/apps/sandbox/x.yaml").write_text("a: [")
     code, _, said = cli(rendered, "check")
     assert (code, said) == (2, "gitops.out/apps/sandbox/x.yaml: cannot be read as YAML; correct it, or render again\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 
@@ -81,6 +82,54 @@ def test_no_value_of_a_secret_is_shown(tmp_path: Path) -> None:
     found = diff(tmp_path / "old", tmp_path / "new")
     assert {field.path for item in found for field in item.fields} == {"data.key", "sops.mac"}
     assert "hunter2" not in to_text(found) + to_markdown(found) + to_json(found)
+
+
+def test_what_is_or_was_encrypted_is_not_shown_whatever_its_kind(tmp_path: Path) -> None:
+    plain, sealed = {"data": {"key": "hunter2"}}, {"data": {"key": "ENC[]"}, "sops": {}}
+    for name, first, second in (("old", plain, sealed), ("new", sealed, plain)):
+        put(tmp_path / name / "apps/x/a.yaml", kind="Other", metadata={"name": "a"}, **first)
+        put(tmp_path / name / "apps/x/b.yaml", kind="Other", metadata={"name": "b"}, **second)
+    found = diff(tmp_path / "old", tmp_path / "new")
+    assert len(found) == 2
+    assert "hunter2" not in to_text(found) + to_markdown(found) + to_json(found)
+
+
+def test_another_layout_of_the_same_object_is_no_difference(tmp_path: Path) -> None:
+    for name, text in (("old", "apiVersion: v1\nkind: A"), ("new", "{kind: A, apiVersion: v1}")):
+        path = tmp_path / name / "apps/x/a.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    assert diff(tmp_path / "old", tmp_path / "new") == []
+
+
+def test_fields_that_come_and_go_and_odd_values(tmp_path: Path) -> None:
+    for name, data in (
+        ("old", {"k": "text", 1: datetime.date(2026, 1, 1), "m": [1]}),
+        ("new", {"l": [1], "m": [1, 2], "x": True}),
+    ):
+        put(tmp_path / name / "apps/x/a.yaml", kind="ConfigMap", metadata={"name": "a"}, data=data)
+    found = diff(tmp_path / "old", tmp_path / "new")
+    assert [line.strip() for line in to_text(found).splitlines()[2:]] == [
+        'data.1: "2026-01-01" -> nothing',
+        "data.k: text -> nothing",
+        "data.l: nothing -> [1]",
+        "data.m: [1] -> [1, 2]",
+        "data.x: nothing -> true",
+    ]
+    assert json.loads(to_json(found))[0]["fields"][0]["old"] == "2026-01-01"
+
+
+def test_markdown_has_a_heading_for_each_area(tmp_path: Path) -> None:
+    for name, value in (("old", 1), ("new", 2)):
+        for file in ("apps/x/a.yaml", "platform/cache/x/configs/a.yaml"):
+            put(tmp_path / name / file, kind="ConfigMap", metadata={"name": "a"}, data={"k": value})
+    shown = to_markdown(diff(tmp_path / "old", tmp_path / "new"))
+    field = "  - <code>data.k</code>: <code>1</code> → <code>2</code>"
+    item = "- changed <code>ConfigMap a</code>"
+    assert shown.splitlines()[5:] == [
+        *("<summary><b>x</b>: 2 objects</summary>", "", "**apps**", "", item, field, ""),
+        *("**cache**", "", item, field, "", "</details>"),
+    ]
 
 
 def test_markdown_shows_text_as_it_is(tmp_path: Path) -> None:

@@ -154,6 +154,15 @@ def test_a_commit_does_not_count_as_run_where_another_branch_was_followed(clone:
     refused(clone, "neither runs nor ran", STAGING, PRODUCTION, meanwhile)
 
 
+def test_a_version_that_flux_could_not_follow_is_no_obstacle(clone: Clone) -> None:
+    first = clone.promote(SANDBOX, STAGING).new
+    clone.follow(STAGING, "commit: abc")
+    clone.commit("A slip")
+    clone.follow(STAGING, "branch: main")
+    clone.commit("Follow main again")
+    assert pin(clone.path, STAGING, PRODUCTION, first).new == first
+
+
 def test_a_promotion_that_is_not_merged_does_not_count(clone: Clone) -> None:
     clone.promote(SANDBOX, STAGING)
     merged = pin(clone.path, STAGING, PRODUCTION).new
@@ -231,7 +240,7 @@ def test_edits_are_refused(clone: Clone, env: Environment) -> None:
         (SANDBOX, None, "is not on branch main; render sandbox"),
         (SANDBOX, "a: [", "is not YAML on branch main"),
         (SANDBOX, "spec: {ref: {tag: v1}}", "spec.ref: must name a branch or a commit"),
-        (SANDBOX, "spec: {ref: {commit: abc}}", "spec.ref.commit: string should match pattern"),
+        (SANDBOX, "spec: {ref: {commit: abcdef12}}", "spec.ref.commit: string should match pattern"),
         (SANDBOX, "spec: {ref: {branch: gone}}", "has no branch gone"),
         (STAGING, "# why\nspec:\n  ref:\n    branch: main\n", "has comments or a layout"),
     ],

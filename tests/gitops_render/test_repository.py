@@ -42,3 +42,14 @@ def test_files_that_somebody_edited_are_named(tmp_path: Path) -> None:
     (tmp_path / OWNERS).write_text("* @somebody\n")
     (tmp_path / ".sourceignore").unlink()
     assert edited(tmp_path, "_shared", rendered) == [OWNERS]
+
+
+def test_without_reviewers_and_recipients_nobody_owns_and_nothing_is_encrypted() -> None:
+    owned = render_repository([environment(gitops__recovery_recipient=f"age1{'p' * 58}")]).owned
+    assert PurePosixPath(".sops.yaml") not in owned
+    assert not [line for line in owned[OWNERS].decode().splitlines() if line.startswith("*")]
+
+
+def test_flux_does_not_download_what_it_does_not_apply() -> None:
+    lines = render_repository([environment()]).owned[PurePosixPath(".sourceignore")].decode().splitlines()
+    assert lines[1:] == ["/.github", "/.render", "/docs", "/tests", ".sops.yaml"]

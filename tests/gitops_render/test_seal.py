@@ -100,11 +100,13 @@ def test_other_rules_are_refused(output: Path, config: str, sentence: str) -> No
         (secret(metadata=None), "metadata.name is missing"),
         (secret(metadata={"name": "db"}), "metadata.namespace is missing; add it"),
         (secret(metadata={"name": "../db", "namespace": "x"}), "metadata.name must be lower-case letters"),
+        (secret(metadata={"name": "a/b", "namespace": "x"}), "metadata.name must be lower-case letters"),
         (secret(stringData=None), "has neither data nor stringData"),
         (secret(stringData={}, data={}), "has neither data nor stringData"),
         (secret(stringData=[CLEAR]), "stringData must hold keys and values"),
         (secret(stringData={"port": 5432}), "stringData.port must be text; put it in quotes"),
         (secret(data={"password": CLEAR}), "data.password is not base64"),
+        (secret(data={"password": "!!!!aHVu"}), "data.password is not base64"),
         (secret(stringData={1: CLEAR}), "a key that is not text"),
         (secret(sops={}), "is sealed already"),
     ],
@@ -137,6 +139,16 @@ def test_names_that_clash_are_refused(output: Path) -> None:
 
 def test_sops_has_to_be_installed(output: Path) -> None:
     refused(output, "sops: is not installed; put it on PATH, or set SOPS", json.dumps(secret()))
+
+
+def test_base64_may_be_of_several_lines(output: Path) -> None:
+    refused(output, "sops: is not installed", json.dumps(secret(data={"password": "aHVu\ndGVy\n"})))
+
+
+def test_a_sealed_secret_is_replaced_only_when_told_so(output: Path) -> None:
+    (output / sealed_file("sandbox", "db")).write_text("sealed before")
+    with pytest.raises(ConfigError, match="sops: is not installed"):
+        seal(output, "sandbox", {"in.yaml": json.dumps(secret())}, overwrite=True)
 
 
 def test_a_folder_that_was_not_rendered_is_refused(output: Path) -> None:

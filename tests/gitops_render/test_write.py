@@ -10,7 +10,7 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from gitops_render.tree import Rendered
-from gitops_render.write import write
+from gitops_render.write import difference, write
 
 A, B, SEED = PurePosixPath("platform/a.yaml"), PurePosixPath("platform/deep/b.yaml"), PurePosixPath("apps/x.yaml")
 FIRST = Rendered({A: b"a: 1\n", B: b"b: 1\n"}, {SEED: b"seed\n"})
@@ -29,9 +29,12 @@ def output(tmp_path: Path) -> Path:
 
 
 def test_writing_again_writes_nothing(output: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    def times() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in (output, *output.rglob("*"))}
+
+    before = times()
     assert write(output, "sandbox", FIRST) == ((), ())
-    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+    assert times() == before
 
 
 def test_stale_files_and_their_empty_folders_go(output: Path) -> None:
@@ -127,9 +130,30 @@ def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("index", "sentence"),
-    [("not json", "is not a render index"), ('{"../../etc/passwd": "x"}', "names a file outside"), ("[1]", "is not a")],
+    [
+        ("not json", "is not a render index"),
+        ('{"../../etc/passwd": "x"}', "names a file outside"),
+        ('{"/etc/passwd": "x"}', "names a file outside"),
+        ("[1]", "is not a"),
+    ],
 )
 def test_a_broken_index_is_refused(output: Path, index: str, sentence: str) -> None:
     (output / ".render/sandbox.json").write_text(index)
     with pytest.raises(ConfigError, match=sentence):
         write(output, "sandbox", FIRST)
+
+
+def test_what_rendering_would_change_is_told_by_file_in_the_order_of_their_paths(output: Path) -> None:
+    (output / A).write_bytes(b"a: \xff\n")
+    new = PurePosixPath("apps/new.yaml")
+    lines = difference(output, "sandbox", Rendered({A: b"a: 1\n", new: b"n: 1\n"}, {SEED: b"other\n"}))
+    assert [line for line in lines if not line.startswith(("@@", " "))][-10:] == [
+        *("--- /dev/null", "+++ b/apps/new.yaml", "+n: 1"),
+        *("--- a/platform/a.yaml", "+++ b/platform/a.yaml", "-a: \ufffd", "+a: 1"),
+        *("--- a/platform/deep/b.yaml", "+++ /dev/null", "-b: 1"),
+    ]
+    assert (output / A).read_bytes() == b"a: \xff\n"
+
+
+def test_nothing_differs_after_writing(output: Path) -> None:
+    assert difference(output, "sandbox", FIRST) == []

@@ -47,7 +47,7 @@ def test_text_that_looks_like_something_else_stays_text(text: str) -> None:
     assert read_as_1_2(written)["data"]["key"] == text
 
 
-@pytest.mark.parametrize("text", ["y", "n", "1e3", "on", "0x1F", "0o14"])
+@pytest.mark.parametrize("text", ["y", "n", "Y", "NO", "1e3", "on", "0x1F", "0o14", ".5", "null", "~"])
 def test_what_readers_disagree_about_is_quoted(text: str) -> None:
     assert to_yaml({"data": text}) == f'data: "{text}"\n'.encode()
 
