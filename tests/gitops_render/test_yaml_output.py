@@ -47,7 +47,7 @@ def test_text_that_looks_like_something_else_stays_text(text: str) -> None:
     assert read_as_1_2(written)["data"]["key"] == text
 
 
-@pytest.mark.parametrize("text", ["y", "n", "Y", "NO", "1e3", "on", "0x1F", "0o14", ".5", "null", "~"])
+@pytest.mark.parametrize("text", ["y", "n", "Y", "NO", "1e3", "on", "0x1F", "0o14", ".5", ".5e3", "null", "~"])
 def test_what_readers_disagree_about_is_quoted(text: str) -> None:
     assert to_yaml({"data": text}) == f'data: "{text}"\n'.encode()
 
@@ -71,7 +71,8 @@ def test_what_looks_the_same_is_written_as_what_it_is() -> None:
 
 
 def test_only_the_first_keys_of_an_object_come_first() -> None:
-    assert to_yaml({"spec": {"kind": "K", "a": 1}, "kind": "K"}) == b"kind: K\nspec:\n  a: 1\n  kind: K\n"
+    item = {"data": {"kind": "K", "a": 1}, "metadata": {}, "kind": "K"}
+    assert to_yaml(item) == b"kind: K\nmetadata: {}\ndata:\n  a: 1\n  kind: K\n"
 
 
 def test_text_beyond_ascii_stays_readable_and_long_text_is_folded_at_120() -> None:

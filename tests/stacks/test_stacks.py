@@ -38,6 +38,7 @@ def test_every_stack_keeps_encrypted_state_of_its_own(stacks: Stacks) -> None:
         places.add((backend["bucket"], backend["key"]))
         prefix = name.rsplit("-", 1)[0] if name != "gitops-repository" else "gitops"
         assert backend["bucket"] == f"episodic-{prefix}-state"
+        assert backend["key"] == f"{name}.tfstate"
         for kind in ("state", "plan"):
             assert stack.data["terraform"]["encryption"][kind]["enforced"] is True
     assert len(places) == len(stacks)
@@ -110,8 +111,10 @@ def test_the_buckets_of_an_environment(stacks: Stacks, env: str) -> None:
     buckets = stacks[f"{env}-state"].all("digitalocean_spaces_bucket").values()
     purposes = {"state", "backups"} | (set() if env == "sandbox" else {"traces"})
     assert {bucket["name"] for bucket in buckets} == {f"episodic-{env}-{purpose}" for purpose in purposes}
-    state = stacks[f"{env}-state"].only("digitalocean_spaces_bucket", name=f"episodic-{env}-state")
-    assert state["lifecycle"] == {"prevent_destroy": True}
+    kept = {"episodic-sandbox-state"} if env == "sandbox" else {f"episodic-{env}-{purpose}" for purpose in purposes}
+    for bucket in buckets:
+        is_kept = bucket["name"] in kept
+        assert (bucket["lifecycle"]["prevent_destroy"], bucket["force_destroy"]) == (is_kept, not is_kept)
 
 
 def test_flux_finds_its_cluster_by_name(stacks: Stacks) -> None:
