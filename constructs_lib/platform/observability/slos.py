@@ -47,7 +47,7 @@ def health(env: Environment) -> dict[str, Health]:
     if problems:
         raise ConfigError(*(f"{KEY}.{problem}" for problem in problems))
     return {
-        service: replace(item, slos=tuple(_changed(slo, settings) for slo in item.slos))
+        service: replace(item, slos=tuple(_changed(slo, settings.objectives) for slo in item.slos))
         for service, item in known.items()
     }
 
@@ -64,8 +64,8 @@ def days(env: Environment, slo: Slo) -> int:
     return min(LONGEST, _retention(env)) if window is None else window.number
 
 
-def _changed(slo: Slo, settings: Slos) -> Slo:
-    return slo.model_copy(update={"objective": settings.objectives.get(slo.name, slo.objective)})
+def _changed(slo: Slo, objectives: dict[str, float]) -> Slo:
+    return slo.model_copy(update={"objective": objectives.get(slo.name, slo.objective)})
 
 
 def _problems(env: Environment, known: Iterable[Health]) -> Iterator[str]:

@@ -39,7 +39,7 @@ WATCHDOG = Alert(
 
 
 def of(gateway: StatefulSet, grafana: Deployment, backends: Mapping[str, StatefulSet]) -> Health:
-    """Return what is known about the collectors, Prometheus, Grafana and the other backends, which go by their names."""
+    """Return what is known about collectors, Prometheus, Grafana and the other backends, which go by their names."""
     slos = (*_slos(), *starmap(_availability, backends.items()))
     alerts = (WATCHDOG, *_alerts(gateway, grafana))
     rows = tuple(_rows(gateway.namespace, backends))
