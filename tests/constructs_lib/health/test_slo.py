@@ -12,9 +12,7 @@ RATIO = {"good": "rate(good_total[5m])", "total": "rate(all_total[5m])"}
 
 
 def slo(**settings: Any) -> Slo:
-    return Slo.model_validate(
-        {"name": "shop-availability", "service": "shop", "objective": 99.9, "ratio": RATIO} | settings
-    )
+    return Slo.model_validate({"name": "shop-availability", "objective": 99.9, "ratio": RATIO} | settings)
 
 
 def test_a_month_has_the_burn_rates_of_the_workbook() -> None:
@@ -36,7 +34,7 @@ def test_no_alert_waits_for_more_than_everything_to_be_bad() -> None:
 
 
 def test_only_the_windows_that_alerts_need_are_recorded() -> None:
-    often, rarely = rule_groups(slo(), 7, "https://runbooks.example.org")
+    often, rarely = rule_groups("shop", slo(), 7, "https://runbooks.example.org")
     recorded = [rule["record"] for rule in often["rules"] if "record" in rule]
     assert recorded == [
         "slo:bad:rate5m",

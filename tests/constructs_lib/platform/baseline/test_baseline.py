@@ -8,6 +8,7 @@ import pytest
 
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.kit import ANYWHERE, Link, Outside, Pods, default_policies, link_policies
+from tests.constructs_lib.platform import said
 from tests.support import ROOT, environment, everything
 
 ENVIRONMENTS = (*load_all(ROOT / "environments"), everything())
@@ -67,7 +68,7 @@ def test_what_may_be_reached_from_everywhere(env: Environment) -> None:
 
 @every_environment
 def test_both_sides_of_a_link_are_open(env: Environment) -> None:
-    links = [link for component in env.platform.components() if component.enabled for link in component.links(env)]
+    links = list(env.platform.links(env))
     found = policies(env)
     assert len(links) > 50
     for source, target, ports in links:
@@ -157,3 +158,23 @@ def test_a_switched_off_component_opens_nothing_and_leaves_no_namespace() -> Non
 def test_the_baseline_cannot_be_switched_off() -> None:
     with pytest.raises(ValueError, match="enabled must be true: every other component stands on the baseline"):
         environment(platform__baseline={"enabled": False})
+
+
+def test_links() -> None:
+    assert said.links("baseline", everything()) == ["episodic/apps -> outside: 443"]
+
+
+def test_settings() -> None:
+    assert said.settings("baseline") == {
+        "Baseline.enabled": "True",
+        "Baseline.apps": "()",
+        "AppNamespace.name": "required",
+        "AppNamespace.http_port": "8080 Ge(ge=1) Le(le=65535)",
+    }
+
+
+def test_values() -> None:
+    assert said.releases("baseline", everything()) == {"prometheus-operator-crds": ("flux-system", "31.0.1", True)}
+    assert said.values("baseline", everything()) == {
+        "prometheus-operator-crds": {"crds.annotations.helm.sh/resource-policy": "keep"}
+    }
