@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import promql_parser as promql
@@ -76,7 +76,7 @@ def _kind(matcher: Any) -> str:
 
 
 def _labels_of(name: str) -> Labels:
-    selector = promql.parse(name)
+    selector: Any = promql.parse(name)
     labels = {one.name: one.value for one in selector.matchers.matchers}
     return frozenset({**labels, "__name__": selector.name}.items())
 
@@ -159,22 +159,27 @@ def _combined(node: Any, left: Vector | float, right: Vector | float) -> Vector 
     op = str(node.op)
     if op in ("and", "or"):
         return _both(node, op, _vector(left), _vector(right))
-    if isinstance(left, float) and isinstance(right, float):
+    if not isinstance(left, dict) and not isinstance(right, dict):
         return ARITHMETIC[op](left, right)
-    if isinstance(right, float):
-        pairs = [(labels, value, right) for labels, value in _vector(left).items()]
-    elif isinstance(left, float):
-        pairs = [(labels, left, value) for labels, value in right.items()]
-    else:
-        others = {_key(node, labels): value for labels, value in right.items()}
-        pairs = [
-            (labels, value, others[key]) for labels, value in left.items() if (key := _key(node, labels)) in others
-        ]
+    pairs = list(_pairs(node, left, right))
     if op in ARITHMETIC:
         return {_unnamed(labels): ARITHMETIC[op](one, other) for labels, one, other in pairs}
     if node.modifier and node.modifier.return_bool:
         return {_unnamed(labels): float(COMPARISONS[op](one, other)) for labels, one, other in pairs}
     return {labels: one for labels, one, other in pairs if COMPARISONS[op](one, other)}
+
+
+def _pairs(node: Any, left: Vector | float, right: Vector | float) -> Iterator[tuple[Labels, float, float]]:
+    """Yield what is compared or calculated with what; a result has the labels of the left side, or of the vector."""
+    if not isinstance(left, dict):
+        yield from ((labels, left, value) for labels, value in _vector(right).items())
+    elif not isinstance(right, dict):
+        yield from ((labels, value, right) for labels, value in left.items())
+    else:
+        others = {_key(node, labels): value for labels, value in right.items()}
+        for labels, value in left.items():
+            if (key := _key(node, labels)) in others:
+                yield labels, value, others[key]
 
 
 def _both(node: Any, op: str, left: Vector, right: Vector) -> Vector:

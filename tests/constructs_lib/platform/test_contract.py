@@ -85,8 +85,15 @@ def test_a_link_that_is_gone_is_noticed(component: str, monkeypatch: pytest.Monk
     for position, link in enumerate(links):
         rest = [*links[:position], *links[position + 1 :]]
         with monkeypatch.context() as patch:
-            patch.setattr(kind, "links", lambda *_, rest=rest: rest)
+            patch.setattr(kind, "links", returning(rest))
             assert notices(test), f"test_links() of {component} says nothing of {link}"
+
+
+def returning(links: list[Link]) -> Callable[..., list[Link]]:
+    def changed(self: Component, env: Environment) -> list[Link]:
+        return links
+
+    return changed
 
 
 @every_component

@@ -2,7 +2,8 @@
 
 `<component>/chart_values.json` holds, for each chart and version, the keys that were looked up in the chart's own
 `values.yaml` or templates (docs/decisions/0009-chart-values.md). A new key or version fails here until somebody looked
-it up. Where `CHARTS` names a folder with the charts themselves (`<name>/values.yaml`), the list is checked against them.
+it up. Where `CHARTS` names a folder with the charts themselves (`<name>/values.yaml`), the list is checked against
+them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.kit import ANYWHERE, Link, Outside, Pods, default_policies, link_policies
+from constructs_lib.kit import Pods
 from tests.constructs_lib.platform import said
 from tests.support import ROOT, environment, everything
 
@@ -79,61 +79,6 @@ def test_both_sides_of_a_link_are_open(env: Environment) -> None:
             rules = found[target.namespace, target.name]["ingress"]
             opened = [port["port"] for rule in rules for port in rule["ports"]]
             assert set(opened) >= {port if isinstance(port, int) else port[0] for port in ports}
-
-
-def test_the_policy_of_a_link() -> None:
-    here, there = Pods("a", "client", {"app": "client"}), Pods("b", "server", {"app": "server"})
-    egress, ingress = link_policies([Link(here, there, (80, (100, 200)))], ["a", "b"])
-    ports = [{"port": 80, "protocol": "TCP"}, {"port": 100, "protocol": "TCP", "endPort": 200}]
-    assert egress["spec"] == {
-        "podSelector": {"matchLabels": {"app": "client"}},
-        "policyTypes": ["Egress"],
-        "egress": [{"to": [_peer("b", "server")], "ports": ports}],
-    }
-    assert ingress["spec"] == {
-        "podSelector": {"matchLabels": {"app": "server"}},
-        "policyTypes": ["Ingress"],
-        "ingress": [{"from": [_peer("a", "client")], "ports": ports}],
-    }
-
-
-def _peer(namespace: str, app: str) -> dict[str, Any]:
-    return {
-        "podSelector": {"matchLabels": {"app": app}},
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-    }
-
-
-def test_pods_of_one_namespace_need_no_selector_of_it() -> None:
-    here, there = Pods("a", "client", {"app": "client"}), Pods("a", "server", {"app": "server"})
-    egress, _ = link_policies([Link(here, there, (80,))], ["a"])
-    assert egress["spec"]["egress"][0]["to"] == [{"podSelector": {"matchLabels": {"app": "server"}}}]
-
-
-def test_a_range_of_addresses_and_any_address() -> None:
-    pods = Pods("a", "client", {"app": "client"})
-    (policy,) = link_policies([Link(pods, Outside(("192.0.2.0/24",)), (443,)), Link(pods, ANYWHERE, (80,))], ["a"])
-    assert policy["spec"]["egress"] == [
-        {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443, "protocol": "TCP"}]},
-        {"ports": [{"port": 80, "protocol": "TCP"}]},
-    ]
-
-
-def test_a_link_that_is_declared_twice_makes_one_rule() -> None:
-    link = Link(Pods("a", "x", {"app": "x"}), ANYWHERE, (443,))
-    (policy,) = link_policies([link, link], ["a"])
-    assert len(policy["spec"]["egress"]) == 1
-
-
-def test_two_sets_of_pods_cannot_share_a_policy() -> None:
-    links = [Link(Pods("a", "x", {"app": app}), ANYWHERE, (443,)) for app in ("one", "two")]
-    with pytest.raises(ValueError, match="two sets of pods are named x in a"):
-        list(link_policies(links, ["a"]))
-
-
-def test_nothing_is_opened_in_a_namespace_of_somebody_else() -> None:
-    assert list(link_policies([Link(Pods("theirs", "x"), ANYWHERE, (443,))], ["ours"])) == []
-    assert {item["metadata"]["namespace"] for item in default_policies("ours")} == {"ours"}
 
 
 def test_applications_get_their_namespace_and_rights_in_it_alone() -> None:
