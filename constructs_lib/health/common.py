@@ -39,10 +39,10 @@ def deployment_down(name: str, deployment: Deployment, runbook: str, what: str) 
     )
 
 
-def operator_availability(name: str, deployment: Deployment) -> Slo:
+def operator_availability(name: str, deployment: Deployment, runbook: str = "operators") -> Slo:
     """Return the objective that an operator runs: what it made serves without it, but nothing is mended or changed."""
     serves = while_true(f"max({available_pods(deployment)}) >= bool 1")
-    return Slo(name=name, objective=99.0, ratio=serves, runbook="operators")
+    return Slo(name=name, objective=99.0, ratio=serves, runbook=runbook)
 
 
 def pod_row(namespace: str) -> Row:

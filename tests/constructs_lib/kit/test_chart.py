@@ -26,6 +26,7 @@ def test_what_holds_data_is_never_rolled_back() -> None:
 def test_an_oci_registry_is_known_by_its_address() -> None:
     assert Chart("oci://ghcr.io/x", "x", "1.0.0").is_oci
     assert not Chart("https://oci.example.org", "x", "1.0.0").is_oci
+    assert not Chart("oci.example.org", "x", "1.0.0").is_oci
 
 
 def test_helm_keeps_five_revisions() -> None:
