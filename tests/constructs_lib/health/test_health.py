@@ -22,6 +22,12 @@ def test_an_alert_waits_five_minutes_and_can_wait_until_the_morning() -> None:
     }
 
 
+def test_an_alert_waits_as_long_as_it_says() -> None:
+    alert = Alert(name="X", expr="up", summary="x", runbook="x", hold="1h", severity="critical")
+    rule = alert.rule("shop", "https://runbooks.example.org")
+    assert (rule["for"], rule["labels"]["severity"]) == ("1h", "critical")
+
+
 def test_a_runbook_may_be_elsewhere() -> None:
     alert = Alert(name="X", expr="up", summary="x", runbook="https://example.org/x")
     assert alert.rule("shop", "https://runbooks.example.org")["annotations"]["runbook_url"] == "https://example.org/x"

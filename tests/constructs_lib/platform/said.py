@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment import Environment
-from constructs_lib.kit import Outside, Pods
+from constructs_lib.kit import Operator, Outside, Pods
 from constructs_lib.platform import Platform
 from constructs_lib.platform.component import Component
 
@@ -47,6 +47,11 @@ def links(key: str, env: Environment) -> list[str]:
     return [f"{_end(source)} -> {_end(target)}: {' '.join(map(_port, ports))}" for source, target, ports in ways]
 
 
+def operators(key: str) -> dict[str, tuple[str, ...]]:
+    """Return what a component says of each operator, as lines: its groups, what holds data, webhook, budgets."""
+    return {one.name: tuple(_known(one)) for one in component_type(key).operators}
+
+
 def settings(key: str) -> dict[str, str]:
     """Return the default and the bounds of each setting of a component, and of the settings inside it."""
     return {
@@ -55,6 +60,15 @@ def settings(key: str) -> dict[str, str]:
         for name, field in kind.model_fields.items()
         if name not in OWN or not issubclass(kind, Component)
     }
+
+
+def _known(operator: Operator) -> Iterator[str]:
+    yield from (f"brings {group}" for group in operator.groups)
+    yield from (f"{kind} holds data" for kind in operator.data)
+    if operator.webhook is not None:
+        yield f"webhook {_end(operator.webhook.target)}: {' '.join(map(_port, operator.webhook.ports))}"
+    if operator.budget_label is not None:
+        yield f"budgets by {operator.budget_label}"
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

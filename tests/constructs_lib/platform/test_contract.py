@@ -51,6 +51,23 @@ def test_no_folder_is_left_of_a_component_that_is_gone() -> None:
 
 
 @every_component
+def test_an_operator_that_is_gone_is_noticed(component: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = said.component_type(component)
+    if not kind.operators:
+        return
+    test = own_test(component, "test_operators")
+    assert not notices(test)
+    for operator in kind.operators:
+        for changes in ({"groups": ()}, {"data": ()}, {"webhook": None}, {"budget_label": None}):
+            changed = replace(operator, **changes)
+            if changed != operator:
+                rest = tuple(changed if item is operator else item for item in kind.operators)
+                with monkeypatch.context() as patch:
+                    patch.setattr(kind, "operators", rest)
+                    assert notices(test), f"test_operators() of {component} says nothing of {operator.name}: {changes}"
+
+
+@every_component
 def test_a_value_that_is_gone_is_noticed(component: str, monkeypatch: pytest.MonkeyPatch) -> None:
     test, kind = own_test(component, "test_values"), said.component_type(component)
     assert not notices(test)

@@ -51,30 +51,3 @@ def test_every_webhook_is_said_and_can_be_called() -> None:
         if not isinstance(link.source, Pods) and isinstance(link.target, Pods) and link.target.namespace != "traefik"
     }
     assert {(str(link.target), link.ports) for link in said} == {(str(link.target), link.ports) for link in rendered}
-    assert {operator.name: operator.webhook.ports for operator in OPERATORS if operator.webhook is not None} == {
-        "external-secrets": (10250,),
-        "cert-manager": (10250,),
-        "cloudnative-pg": (9443,),
-        "rabbitmq-cluster-operator": (9443,),
-        "messaging-topology-operator": (9443,),
-        "kube-prometheus-stack": (10250,),
-        "opensearch-operator": (9443,),
-        "opentelemetry-operator": (9443,),
-    }
-
-
-def test_what_check_knows_of_each_operator() -> None:
-    assert {operator.name: (operator.groups, operator.data, operator.budget_label) for operator in OPERATORS} == {
-        "prometheus-operator-crds": (("monitoring.coreos.com",), (), None),
-        "external-secrets": (("external-secrets.io",), (), None),
-        "cert-manager": (("cert-manager.io", "acme.cert-manager.io"), (), None),
-        "traefik": (("traefik.io",), (), None),
-        "cloudnative-pg": (("postgresql.cnpg.io",), ("Cluster", "Database"), "cnpg.io/cluster"),
-        "plugin-barman-cloud": (("barmancloud.cnpg.io",), ("ObjectStore",), None),
-        "rabbitmq-cluster-operator": (("rabbitmq.com",), ("RabbitmqCluster",), None),
-        "messaging-topology-operator": ((), (), None),
-        "valkey-operator": (("hyperspike.io",), ("Valkey",), "app.kubernetes.io/instance"),
-        "kube-prometheus-stack": ((), (), None),
-        "opensearch-operator": (("opensearch.org",), ("OpenSearchCluster",), "opensearch.org/opensearch-cluster"),
-        "opentelemetry-operator": (("opentelemetry.io",), (), None),
-    }

@@ -93,6 +93,19 @@ def test_applications_get_their_namespace_and_rights_in_it_alone() -> None:
     assert to_shop[0]["to"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "shop"}
 
 
+def test_flux_acts_with_all_rights_for_the_platform_alone() -> None:
+    env = environment()
+    roles = {item["metadata"]["name"]: item["roleRef"]["name"] for item in of_kind(env, "ClusterRoleBinding")}
+    assert roles["flux-platform"] == "cluster-admin"
+    (role,) = [item for item in of_kind(env, "ClusterRole") if item["metadata"]["name"] == "platform-apps"]
+    assert role["metadata"]["labels"] == {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}
+    assert {group: rule["verbs"] for rule in role["rules"] for group in rule["apiGroups"]} == {
+        "traefik.io": ["*"],
+        "monitoring.coreos.com": ["*"],
+        "opentelemetry.io": ["*"],
+    }
+
+
 def test_a_switched_off_component_opens_nothing_and_leaves_no_namespace() -> None:
     env = environment(platform__rabbitmq_operator={"enabled": False})
     assert "messaging" not in {namespace for namespace, _ in policies(env)}
@@ -123,3 +136,7 @@ def test_values() -> None:
     assert said.values("baseline", everything()) == {
         "prometheus-operator-crds": {"crds.annotations.helm.sh/resource-policy": "keep"}
     }
+
+
+def test_operators() -> None:
+    assert said.operators("baseline") == {"prometheus-operator-crds": ("brings monitoring.coreos.com",)}

@@ -226,3 +226,9 @@ def test_values() -> None:
             "startupapicheck.resources.limits.memory": "64Mi",
         }
     }
+
+
+def test_operators() -> None:
+    assert said.operators("cert_manager") == {
+        "cert-manager": ("brings cert-manager.io", "brings acme.cert-manager.io", "webhook cert-manager/webhook: 10250")
+    }

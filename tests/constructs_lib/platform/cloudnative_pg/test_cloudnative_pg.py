@@ -269,3 +269,16 @@ def test_values() -> None:
             "resources.limits.memory": "128Mi",
         },
     }
+
+
+def test_operators() -> None:
+    assert said.operators("cloudnative_pg") == {
+        "cloudnative-pg": (
+            "brings postgresql.cnpg.io",
+            "Cluster holds data",
+            "Database holds data",
+            "webhook cnpg-system/operator: 9443",
+            "budgets by cnpg.io/cluster",
+        ),
+        "plugin-barman-cloud": ("brings barmancloud.cnpg.io", "ObjectStore holds data"),
+    }

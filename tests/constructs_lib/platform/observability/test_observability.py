@@ -393,3 +393,16 @@ def test_values() -> None:
             "pdb.create": False,
         }.items()
     )
+
+
+def test_operators() -> None:
+    assert said.operators("observability") == {
+        "kube-prometheus-stack": ("webhook observability/prometheus-operator: 10250",),
+        "opensearch-operator": (
+            "brings opensearch.org",
+            "OpenSearchCluster holds data",
+            "webhook observability/opensearch-operator: 9443",
+            "budgets by opensearch.org/opensearch-cluster",
+        ),
+        "opentelemetry-operator": ("brings opentelemetry.io", "webhook observability/otel-operator: 9443"),
+    }

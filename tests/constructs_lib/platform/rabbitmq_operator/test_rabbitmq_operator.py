@@ -192,3 +192,14 @@ def test_values() -> None:
         "rabbitmq-cluster-operator": ("https://github.com/rabbitmq/cluster-operator", "v2.22.3"),
         "messaging-topology-operator": ("https://github.com/rabbitmq/messaging-topology-operator", "v1.20.1"),
     }
+
+
+def test_operators() -> None:
+    assert said.operators("rabbitmq_operator") == {
+        "rabbitmq-cluster-operator": (
+            "brings rabbitmq.com",
+            "RabbitmqCluster holds data",
+            "webhook rabbitmq-system/cluster-operator: 9443",
+        ),
+        "messaging-topology-operator": ("webhook rabbitmq-system/topology-operator: 9443",),
+    }

@@ -188,3 +188,7 @@ def test_values() -> None:
             "accessLog.format": "json",
         }
     }
+
+
+def test_operators() -> None:
+    assert said.operators("traefik") == {"traefik": ("brings traefik.io",)}

@@ -100,3 +100,9 @@ def test_values() -> None:
             "controllerManager.manager.resources.limits.memory": "256Mi",
         }
     }
+
+
+def test_operators() -> None:
+    assert said.operators("valkey_operator") == {
+        "valkey-operator": ("brings hyperspike.io", "Valkey holds data", "budgets by app.kubernetes.io/instance")
+    }

@@ -220,3 +220,9 @@ def test_values() -> None:
             "certController.resources.limits.memory": "128Mi",
         }
     }
+
+
+def test_operators() -> None:
+    assert said.operators("vault_eso") == {
+        "external-secrets": ("brings external-secrets.io", "webhook external-secrets/webhook: 10250")
+    }
