@@ -140,3 +140,16 @@ def test_values() -> None:
 
 def test_operators() -> None:
     assert said.operators("baseline") == {"prometheus-operator-crds": ("brings monitoring.coreos.com",)}
+
+
+def test_the_security_of_pods_in_each_namespace() -> None:
+    label = "pod-security.kubernetes.io/enforce"
+    levels = {
+        item["metadata"]["name"]: item["metadata"]["labels"][label] for item in of_kind(everything(), "Namespace")
+    }
+    assert {name: level for name, level in levels.items() if level != "restricted"} == {
+        "valkey-operator-system": "baseline",
+        "cache": "baseline",
+        "observability": "baseline",
+        "observability-agents": "privileged",
+    }

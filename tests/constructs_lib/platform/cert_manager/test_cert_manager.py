@@ -232,3 +232,11 @@ def test_operators() -> None:
     assert said.operators("cert_manager") == {
         "cert-manager": ("brings cert-manager.io", "brings acme.cert-manager.io", "webhook cert-manager/webhook: 10250")
     }
+
+
+def test_a_certificate_inside_the_cluster_serves_and_calls_and_is_renewed_a_month_before_its_end() -> None:
+    objects = [item for layer in everything().layers for item in layer.manifests]
+    (spec,) = (item["spec"] for item in objects if item["metadata"]["name"] == "tempo-tls")
+    assert (spec["duration"], spec["renewBefore"]) == ("2160h", "720h")
+    assert spec["usages"] == ["digital signature", "key encipherment", "server auth", "client auth"]
+    assert spec["issuerRef"]["name"] == "internal-ca"

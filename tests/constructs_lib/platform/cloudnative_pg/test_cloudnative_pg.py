@@ -282,3 +282,29 @@ def test_operators() -> None:
         ),
         "plugin-barman-cloud": ("brings barmancloud.cnpg.io", "ObjectStore holds data"),
     }
+
+
+def test_every_volume_outlives_its_claim() -> None:
+    (spec,) = (item["spec"] for layer in everything().layers for item in layer.manifests if item["kind"] == "Cluster")
+    assert {spec[volume]["storageClass"] for volume in ("storage", "walStorage")} == {"do-block-storage-retain"}
+
+
+@pytest.mark.parametrize(("instances", "watched"), [(1, False), (2, True)])
+def test_a_replica_is_watched_where_there_is_one(instances: int, watched: bool) -> None:
+    clusters = [
+        {"name": "x", "instances": instances, "roles": [{"name": "x"}], "databases": [{"name": "x", "owner": "x"}]}
+    ]
+    env = environment(platform__cloudnative_pg={"clusters": clusters})
+    known = env.platform.cloudnative_pg.health(env)
+    assert ("PostgresReplicaMissing" in {alert.name for alert in known.alerts}) == watched
+    assert ("postgres-x-replication-lag" in {slo.name for slo in known.slos}) == watched
+
+
+def test_a_cluster_counts_as_ready_when_it_takes_connections_and_is_updated_by_a_switchover() -> None:
+    objects = [item for layer in everything().layers for item in layer.manifests]
+    (cluster,) = (item["spec"] for item in objects if item["kind"] == "Cluster")
+    assert (cluster["primaryUpdateStrategy"], cluster["primaryUpdateMethod"]) == ("unsupervised", "switchover")
+    (schedule,) = (item["spec"] for item in objects if item["kind"] == "ScheduledBackup")
+    assert schedule["immediate"] is True, "there is a backup from the first hour on"
+    (ready,) = (one for layer in everything().layers for one in layer.ready if one.kind == "Cluster")
+    assert "status.readyInstances >= 1 && has(status.currentPrimary)" in ready.current

@@ -37,3 +37,9 @@ def test_values() -> None:
             "serviceMonitor.enabled": True,
         }
     }
+
+
+def test_its_token_comes_first() -> None:
+    env = everything()
+    credentials, controllers = env.platform.external_dns.layers(env)
+    assert credentials.id in controllers.after

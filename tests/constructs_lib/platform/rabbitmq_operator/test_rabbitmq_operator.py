@@ -203,3 +203,16 @@ def test_operators() -> None:
         ),
         "messaging-topology-operator": ("webhook rabbitmq-system/topology-operator: 9443",),
     }
+
+
+@pytest.mark.parametrize(("replicas", "objectives"), [(1, 2), (3, 3)])
+def test_a_quorum_is_watched_where_there_is_one(replicas: int, objectives: int) -> None:
+    env = environment(platform__rabbitmq_operator={"clusters": [{"name": "x", "replicas": replicas}]})
+    assert len(env.platform.rabbitmq_operator.health(env).slos) == objectives
+
+
+def test_what_flux_installs_is_pruned_but_its_kinds_stay() -> None:
+    objects = [item for layer in everything().layers for item in layer.manifests]
+    kind = "kustomize.toolkit.fluxcd.io/v1"
+    specs = [item["spec"] for item in objects if item["apiVersion"] == kind]
+    assert [(spec["prune"], spec["wait"], spec["deletionPolicy"]) for spec in specs] == [(True, True, "Orphan")] * 2

@@ -192,3 +192,24 @@ def test_values() -> None:
 
 def test_operators() -> None:
     assert said.operators("traefik") == {"traefik": ("brings traefik.io",)}
+
+
+def test_browsers_are_told_to_be_careful() -> None:
+    assert objects()["security-headers"]["spec"]["headers"] == {
+        "stsSeconds": 31536000,
+        "stsIncludeSubdomains": True,
+        "contentTypeNosniff": True,
+        "frameDeny": True,
+        "referrerPolicy": "strict-origin-when-cross-origin",
+    }
+
+
+def test_applications_are_reached_on_their_own_port() -> None:
+    env = environment(platform__baseline={"apps": [{"name": "shop", "http_port": 9000}]})
+    assert "traefik/traefik -> shop/apps: 9000" in said.links("traefik", env)
+
+
+def test_the_dashboard_counts_as_failed_what_the_objective_does() -> None:
+    env = everything()
+    queries = {panel.title: panel.queries[0].expr for panel in env.platform.traefik.health(env).now}
+    assert 'entrypoint="websecure",code=~"5.."' in queries["Failed"]

@@ -106,3 +106,9 @@ def test_operators() -> None:
     assert said.operators("valkey_operator") == {
         "valkey-operator": ("brings hyperspike.io", "Valkey holds data", "budgets by app.kubernetes.io/instance")
     }
+
+
+def test_prometheus_finds_a_cluster_whose_volumes_are_its_own() -> None:
+    spec = valkey()
+    assert (spec["prometheus"], spec["serviceMonitor"]) == (True, True)
+    assert spec["storage"]["spec"]["accessModes"] == ["ReadWriteOnce"]

@@ -226,3 +226,15 @@ def test_operators() -> None:
     assert said.operators("vault_eso") == {
         "external-secrets": ("brings external-secrets.io", "webhook external-secrets/webhook: 10250")
     }
+
+
+def test_a_secret_is_brought_hourly_and_outlives_a_store_that_is_away() -> None:
+    objects = [item for layer in everything().layers for item in layer.manifests]
+    secrets = {item["metadata"]["name"]: item["spec"] for item in objects if item["kind"] == "ExternalSecret"}
+    assert {(spec["refreshInterval"], spec["target"]["deletionPolicy"]) for spec in secrets.values()} == {
+        ("1h", "Retain")
+    }
+    owners = {name: spec["target"]["creationPolicy"] for name, spec in secrets.items()}
+    assert {name for name, policy in owners.items() if policy != "Owner"} == {"sops-age"}
+    retries = [item["spec"]["retrySettings"] for item in objects if item["kind"] == "ClusterSecretStore"]
+    assert retries == [{"maxRetries": 5, "retryInterval": "10s"}] * 2
