@@ -48,4 +48,4 @@ def _drawn(item: Row | Panel, place: Place) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(picture(overview(health(load(Path("environments/production.yaml"))))))
+    sys.stdout.write(picture(overview(health(load(Path("environments/production.yaml"))).values())))

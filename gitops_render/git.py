@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.programs import installed
 
 LOCAL = 60.0
 """Seconds that a command may take which reaches no server."""
@@ -38,9 +38,7 @@ class Git:
 
         Raises `ConfigError` if Git is not installed, and `TookTooLongError`, which is one, after `deadline` seconds.
         """
-        git = shutil.which("git")
-        if git is None:
-            raise ConfigError("git: is not installed; install it")
+        git = installed("git", "install it")
         given = os.environ if self.environ is None else self.environ
         try:
             return subprocess.run(  # noqa: S603

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.environment import Environment
-from constructs_lib.kit import Layer, LayerId, Manifest, Ready, manifest
+from constructs_lib.kit import APPS_ACCOUNT, FLUX_NAMESPACE, PLATFORM_ACCOUNT, Layer, LayerId, Manifest, Ready, manifest
 from constructs_lib.platform import baseline, vault_eso
 from gitops_render.paths import APPS, LAYERS, PLATFORM_SOURCE, SOURCES, Place, layers_folder, to_flux
 
@@ -51,7 +51,7 @@ def _of_platform(env: Environment, layer: Layer) -> FluxLayer:
         Place(env.name, *layer.id),
         after=tuple(map(str, needed)),
         timeout=layer.timeout,
-        account=FLUX_ACCOUNT if layer.id in BEFORE_ACCOUNT else baseline.PLATFORM_ACCOUNT,
+        account=FLUX_ACCOUNT if layer.id in BEFORE_ACCOUNT else PLATFORM_ACCOUNT,
         ready=layer.ready,
         sealed=layer.sealed,
     )
@@ -61,7 +61,7 @@ def _of_applications(env: Environment) -> FluxLayer:
     """Applications come last, with rights in their own namespaces alone; a broken backend of telemetry is no reason."""
     after = tuple(sorted(str(layer.id) for layer in env.layers if layer.blocks_apps))
     place = Place(env.name, APPS)
-    return FluxLayer(APPS, APPS, place, after=after, timeout=Minutes("10m"), account=baseline.APPS_ACCOUNT)
+    return FluxLayer(APPS, APPS, place, after=after, timeout=Minutes("10m"), account=APPS_ACCOUNT)
 
 
 def flux_kustomization(layer: FluxLayer) -> Manifest:
@@ -107,4 +107,4 @@ def _details(layer: FluxLayer) -> Iterator[tuple[str, object]]:
 
 
 def _kustomization(name: str, spec: Manifest) -> Manifest:
-    return manifest("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, baseline.FLUX_NAMESPACE, spec=spec)
+    return manifest("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, FLUX_NAMESPACE, spec=spec)

@@ -12,8 +12,18 @@ from typing import NamedTuple
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.environment import Environment
-from constructs_lib.kit import HISTORY, KEEP_IN_FLUX, Chart, Layer, Manifest, Release, manifest
-from constructs_lib.platform import baseline
+from constructs_lib.kit import (
+    DEPLOY_KEY_SECRET,
+    FLUX_NAMESPACE,
+    HISTORY,
+    KEEP_IN_FLUX,
+    PLATFORM_ACCOUNT,
+    Chart,
+    Layer,
+    Manifest,
+    Release,
+    manifest,
+)
 from gitops_render.layers import flux_kustomization, flux_layers, layers_kustomization
 from gitops_render.objects import Identity, Item
 from gitops_render.paths import (
@@ -30,7 +40,6 @@ from gitops_render.paths import (
 )
 from gitops_render.yaml_output import to_yaml
 
-FLUX_NAMESPACE = baseline.FLUX_NAMESPACE
 DRIFT_IGNORED = [
     # Written by the Prometheus operator's webhook (fluxcd.io, HelmRelease, "Drift detection").
     {"target": {"kind": "PrometheusRule"}, "paths": ["/metadata/annotations/prometheus-operator-validated"]},
@@ -94,7 +103,7 @@ def helm_release(release: Release, timeout: Minutes) -> Manifest:
         "releaseName": release.name,
         "targetNamespace": release.namespace,
         "storageNamespace": release.namespace,
-        "serviceAccountName": baseline.PLATFORM_ACCOUNT,
+        "serviceAccountName": PLATFORM_ACCOUNT,
         "maxHistory": HISTORY,
         "chart": _chart(release.chart),
         "install": {"crds": "CreateReplace", "strategy": {"name": "RetryOnFailure", "retryInterval": "3m"}},
@@ -156,7 +165,7 @@ def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:
             "interval": "1m",
             "url": env.gitops.ssh_url,
             "ref": {"branch": env.gitops.default_branch},
-            "secretRef": {"name": "flux-system"},
+            "secretRef": {"name": DEPLOY_KEY_SECRET},
         },
     )
     sealed = (Place(env.name, *layer.id) for layer in layers if layer.sealed)

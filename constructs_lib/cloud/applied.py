@@ -13,8 +13,18 @@ from cdktf import AssetType, ITerraformDependable, TerraformAsset
 from constructs import Construct
 
 from constructs_lib.cloud.helm_release import helm_release
-from constructs_lib.kit import ON_SYSTEM_POOL, Chart, Layer, LayerId, Manifest, Release, manifest, resources
-from constructs_lib.platform.baseline import FLUX_NAMESPACE, PLATFORM_ACCOUNT
+from constructs_lib.kit import (
+    FLUX_NAMESPACE,
+    ON_SYSTEM_POOL,
+    PLATFORM_ACCOUNT,
+    Chart,
+    Layer,
+    LayerId,
+    Manifest,
+    Release,
+    manifest,
+    resources,
+)
 
 OBJECTS_CHART = Path(__file__).parent / "objects_chart"
 RELEASE_NAMESPACE = FLUX_NAMESPACE

@@ -17,15 +17,22 @@ from constructs_lib.cloud.providers import kubernetes
 from constructs_lib.cloud.variables import secret_variable
 from constructs_lib.environment import Environment
 from constructs_lib.environment.vault import AppRoleAuth
-from constructs_lib.kit import DEPLOYMENTS_ON_SYSTEM_POOL, ON_SYSTEM_POOL, Chart, Release, Values, resources
+from constructs_lib.kit import (
+    APPROLE_SECRET,
+    DEPLOY_KEY_SECRET,
+    DEPLOYMENTS_ON_SYSTEM_POOL,
+    FLUX_NAMESPACE,
+    FLUX_ROOT,
+    ON_SYSTEM_POOL,
+    Chart,
+    Release,
+    Values,
+    resources,
+)
 
 OPERATOR = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-operator", "0.58.1")
 INSTANCE = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-instance", "0.58.1")
 FLUX_VERSION = "2.9.4"
-
-NAMESPACE = "flux-system"
-DEPLOY_KEY_SECRET = "flux-system"  # noqa: S105 - a name
-VAULT_SECRET = "vault-approle"  # noqa: S105 - a name
 
 GITHUB_HOST_KEYS = (
     "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n"
@@ -64,15 +71,15 @@ class Flux(Construct):
             self,
             "namespace",
             metadata={
-                "name": NAMESPACE,
+                "name": FLUX_NAMESPACE,
                 "labels": {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")},
             },
         )
         needed = [namespace, self._deploy_key(namespace), self._runtime_info(env, namespace)]
         if isinstance(env.vault.auth, AppRoleAuth):
             needed.append(self._vault_secret(namespace))
-        operator = Release("flux-operator", NAMESPACE, env.mirrored(OPERATOR), _operator_values())
-        instance = Release("flux", NAMESPACE, env.mirrored(INSTANCE), _instance_values(env))
+        operator = Release("flux-operator", FLUX_NAMESPACE, env.mirrored(OPERATOR), _operator_values())
+        instance = Release("flux", FLUX_NAMESPACE, env.mirrored(INSTANCE), _instance_values(env))
         installed = helm_release(self, "operator", operator, depends_on=[namespace])
         helm_release(self, "instance", instance, depends_on=[*needed, installed])
 
@@ -88,13 +95,13 @@ class Flux(Construct):
         secret_id = secret_variable(
             self._stack, "vault_secret_id", "Secret ID of the environment's AppRole in Vault.", ephemeral=True
         )
-        return self._secret("vault-approle", VAULT_SECRET, namespace, {"secret-id": secret_id})
+        return self._secret("vault-approle", APPROLE_SECRET, namespace, {"secret-id": secret_id})
 
     def _secret(self, id_: str, name: str, namespace: kubernetes.namespace_v1.NamespaceV1, data: dict[str, str]) -> Any:
         return kubernetes.secret_v1.SecretV1(
             self,
             id_,
-            metadata={"name": name, "namespace": NAMESPACE},
+            metadata={"name": name, "namespace": FLUX_NAMESPACE},
             data_wo=data,
             data_wo_revision=self._revision,
             depends_on=[namespace],
@@ -107,7 +114,7 @@ class Flux(Construct):
             "runtime-info",
             metadata={
                 "name": "flux-runtime-info",
-                "namespace": NAMESPACE,
+                "namespace": FLUX_NAMESPACE,
                 "labels": {"reconcile.fluxcd.io/watch": "Enabled"},
                 "annotations": {"kustomize.toolkit.fluxcd.io/ssa": "Merge"},
             },
@@ -146,7 +153,7 @@ def _instance_values(env: Environment) -> Values:
             },
             "kustomize": {"patches": [DEPLOYMENTS_ON_SYSTEM_POOL]},
             "sync": {
-                "name": "flux-system",
+                "name": FLUX_ROOT,
                 "kind": "GitRepository",
                 "interval": "1m",
                 "url": env.gitops.ssh_url,

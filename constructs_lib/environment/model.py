@@ -108,5 +108,5 @@ class Environment(Settings):
 
         Raises `ConfigError` as `in_order` does.
         """
-        enabled = (component for component in self.platform.components() if component.enabled)
+        enabled = self.platform.enabled.values()
         return tuple(in_order([layer for component in enabled for layer in component.layers(self)]))

@@ -1,7 +1,15 @@
 """The words in which a component says how its health is known: objectives, alerts, panels."""
 
 from constructs_lib.health.alert import Alert, Severity
-from constructs_lib.health.common import deployment_down, operator_availability, pods, volumes, while_true
+from constructs_lib.health.common import (
+    available_pods,
+    deployment_down,
+    operator_availability,
+    pod_row,
+    ready_pods,
+    volume_panel,
+    while_true,
+)
 from constructs_lib.health.dashboard import (
     NONE_IS_GOOD,
     Dashboard,
@@ -19,10 +27,11 @@ from constructs_lib.health.dashboard import (
 )
 from constructs_lib.health.health import Health
 from constructs_lib.health.promql import PromQL
-from constructs_lib.health.slo import Latency, Percent, Ratio, Slo, rule_groups
+from constructs_lib.health.slo import AdditionalSlo, Latency, Percent, Ratio, Slo, rule_groups
 
 __all__ = [
     "NONE_IS_GOOD",
+    "AdditionalSlo",
     "Alert",
     "Dashboard",
     "Health",
@@ -38,15 +47,17 @@ __all__ = [
     "Slo",
     "Steps",
     "Variable",
+    "available_pods",
     "budget_left",
     "deployment_down",
     "graph",
     "operator_availability",
     "placed",
-    "pods",
+    "pod_row",
+    "ready_pods",
     "rule_groups",
     "stat",
     "table",
-    "volumes",
+    "volume_panel",
     "while_true",
 ]

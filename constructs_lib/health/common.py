@@ -5,6 +5,7 @@ from __future__ import annotations
 from constructs_lib.health.alert import Alert
 from constructs_lib.health.dashboard import Panel, Query, Row, graph
 from constructs_lib.health.slo import Ratio, Slo
+from constructs_lib.kit import Deployment, StatefulSet
 
 ALWAYS = "vector(1)"
 """The total of an indicator that is measured all the time: no data counts as bad."""
@@ -15,19 +16,36 @@ def while_true(condition: str) -> Ratio:
     return Ratio(good=condition, total=ALWAYS)
 
 
-def deployment_down(name: str, namespace: str, deployment: str, runbook: str, what: str) -> Alert:
+def available_pods(deployment: Deployment) -> str:
+    """Return the metric of how many pods of a deployment serve."""
+    labels = f'namespace="{deployment.namespace}",deployment="{deployment.deployment}"'
+    return f"kube_deployment_status_replicas_available{{{labels}}}"
+
+
+def ready_pods(stateful_set: StatefulSet) -> str:
+    """Return the metric of how many pods of a StatefulSet are ready."""
+    labels = f'namespace="{stateful_set.namespace}",statefulset="{stateful_set.statefulset}"'
+    return f"kube_statefulset_status_replicas_ready{{{labels}}}"
+
+
+def deployment_down(name: str, deployment: Deployment, runbook: str, what: str) -> Alert:
     """Return the alert that a deployment has no pod at all."""
-    labels = f'namespace="{namespace}",deployment="{deployment}"'
     return Alert(
         name=name,
-        expr=f"kube_deployment_status_replicas_available{{{labels}}} == 0",
+        expr=f"{available_pods(deployment)} == 0",
         severity="critical",
         summary=f"{what} has no ready pod.",
         runbook=runbook,
     )
 
 
-def pods(namespace: str) -> Row:
+def operator_availability(name: str, deployment: Deployment, runbook: str = "operators") -> Slo:
+    """Return the objective that an operator runs: what it made serves without it, but nothing is mended or changed."""
+    serves = while_true(f"max({available_pods(deployment)}) >= bool 1")
+    return Slo(name=name, objective=99.0, ratio=serves, runbook=runbook)
+
+
+def pod_row(namespace: str) -> Row:
     """Return the row on what the pods of a namespace use, and how often they start again."""
     selector = f'namespace="{namespace}",container!=""'
     limit = f'sum by (pod) (kube_pod_container_resource_limits{{namespace="{namespace}",resource="memory"}})'
@@ -50,14 +68,7 @@ def pods(namespace: str) -> Row:
     )
 
 
-def volumes(namespace: str) -> Panel:
+def volume_panel(namespace: str) -> Panel:
     """Return the panel on how full the volumes of a namespace are."""
     used, capacity = (f'kubelet_volume_stats_{what}_bytes{{namespace="{namespace}"}}' for what in ("used", "capacity"))
     return graph("Volumes in use", f"{used} / {capacity}", "{{persistentvolumeclaim}}", "percentunit")
-
-
-def operator_availability(name: str, service: str, namespace: str, deployment: str) -> Slo:
-    """Return the objective that an operator runs: what it made serves without it, but nothing is mended or changed."""
-    labels = f'namespace="{namespace}",deployment="{deployment}"'
-    available = f"max(kube_deployment_status_replicas_available{{{labels}}}) >= bool 1"
-    return Slo(name=name, service=service, objective=99.0, ratio=while_true(available), runbook="operators")

@@ -11,12 +11,11 @@ from constructs_lib.health.slo import Slo
 
 @dataclass(frozen=True)
 class Health:
-    """The objectives, further alerts and dashboard of one service, which is named like its component.
+    """The objectives, further alerts and dashboard of a service. The platform knows it by its component's key.
 
     `now` are the panels that the overview shows too, `rows` what follows them on the service's own dashboard.
     """
 
-    service: str
     uid: str
     title: str
     slos: tuple[Slo, ...]
@@ -25,10 +24,9 @@ class Health:
     rows: tuple[Row, ...]
     variables: tuple[Variable, ...] = ()
 
-    @property
-    def dashboard(self) -> Dashboard:
-        """The dashboard of the service."""
-        rows = (_objectives(self.service), Row("Now", self.now), *self.rows)
+    def dashboard(self, service: str) -> Dashboard:
+        """Return the dashboard of the service with this key."""
+        rows = (_objectives(service), Row("Now", self.now), *self.rows)
         return Dashboard(self.uid, self.title, rows, self.variables)
 
 

@@ -56,10 +56,9 @@ class Latency(Settings):
 
 
 class Slo(Settings):
-    """An objective for a service: which share of what it does must be good, in a rolling window."""
+    """An objective: which share of what a service does must be good, in a rolling window."""
 
     name: Name
-    service: ServiceKey = Field(description="A component that is on, or one of baseline's apps.")
     objective: Percent = Field(description="Percent that must be good.")
     ratio: Ratio | None = Field(default=None, description="The indicator; this or latency.")
     latency: Latency | None = Field(default=None, description="The indicator; this or ratio.")
@@ -86,6 +85,12 @@ class Slo(Settings):
         return round(1 - self.objective / 100, 9)
 
 
+class AdditionalSlo(Slo):
+    """An objective that an environment adds for a service: a component that is on, or an application."""
+
+    service: ServiceKey = Field(description="A component that is on, or one of baseline's apps.")
+
+
 class Pair(NamedTuple):
     """Two windows, in hours: an alert when both burn `share` of the whole budget within the long one."""
 
@@ -108,13 +113,20 @@ PAIRS = (
 HOLD: dict[Severity, str] = {"critical": "2m", "warning": "15m"}
 
 
-def rule_groups(slo: Slo, days: int, runbooks: str) -> list[Manifest]:
-    """Return the groups of an objective with a window of `days`: what is recorded often, and what rarely."""
-    often = [*_indicator(slo), *(_ratio(slo, window) for window in _windows(slo, days)), *_alerts(slo, days, runbooks)]
+def rule_groups(service: str, slo: Slo, days: int, runbooks: str) -> list[Manifest]:
+    """Return the groups of a service's objective with a window of `days`: what is recorded often, and what rarely."""
+    records = {**_indicator(slo), **{f"slo:bad:ratio_{window}": _share(slo, window) for window in _windows(slo, days)}}
+    alerts = [alert.rule(service, runbooks, slo=slo.name) for alert in burn_alerts(slo, days)]
+    labels = {"slo": slo.name, "service": service}
+    often = [*_recorded(records, labels), *alerts]
     return [
         {"name": f"slo-{slo.name}", "interval": "30s", "rules": often},
-        {"name": f"slo-{slo.name}-window", "interval": "5m", "rules": list(_over_window(slo, days))},
+        {"name": f"slo-{slo.name}-window", "interval": "5m", "rules": _recorded(_over_window(slo, days), labels)},
     ]
+
+
+def _recorded(records: dict[str, str], labels: dict[str, str]) -> list[Manifest]:
+    return [{"record": name, "expr": expr, "labels": dict(labels)} for name, expr in records.items()]
 
 
 def pairs(slo: Slo, days: int) -> list[Pair]:
@@ -138,10 +150,6 @@ def burn_alerts(slo: Slo, days: int) -> Iterator[Alert]:
             )
 
 
-def _alerts(slo: Slo, days: int, runbooks: str) -> list[Manifest]:
-    return [alert.rule(slo.service, runbooks, slo=slo.name) for alert in burn_alerts(slo, days)]
-
-
 def _burns(slo: Slo, pair: Pair, days: int) -> str:
     limit = f"{pair.rate(days) * slo.budget:.6g}"
     long, short = (
@@ -155,16 +163,11 @@ def _windows(slo: Slo, days: int) -> list[str]:
     return [duration(number) for number in sorted(hours)]
 
 
-def _indicator(slo: Slo) -> Iterator[Manifest]:
-    """Yield what is bad and what there is; when nothing is good, `good` has no series at all."""
+def _indicator(slo: Slo) -> dict[str, str]:
+    """Return what is bad and what there is; when nothing is good, `good` has no series at all."""
     total = f"sum({slo.indicator.total})"
     good = f"(sum({slo.indicator.good}) or 0 * {total})"
-    yield _record(slo, "slo:bad:rate5m", f"clamp_min({total} - {good}, 0)")
-    yield _record(slo, "slo:total:rate5m", total)
-
-
-def _ratio(slo: Slo, window: str) -> Manifest:
-    return _record(slo, f"slo:bad:ratio_{window}", _share(slo, window))
+    return {"slo:bad:rate5m": f"clamp_min({total} - {good}, 0)", "slo:total:rate5m": total}
 
 
 def _share(slo: Slo, window: str) -> str:
@@ -172,15 +175,12 @@ def _share(slo: Slo, window: str) -> str:
     return f"{bad} / ({total} > 0)"
 
 
-def _over_window(slo: Slo, days: int) -> Iterator[Manifest]:
-    yield _record(slo, "slo:bad:ratio_window", _share(slo, f"{days}d"))
-    yield _record(slo, "slo:objective:ratio", f"vector({round(1 - slo.budget, 9)})")
-    left = f'1 - slo:bad:ratio_window{{slo="{slo.name}"}} / {slo.budget:g}'
-    yield _record(slo, "slo:error_budget:remaining", left)
-
-
-def _record(slo: Slo, name: str, expr: str) -> Manifest:
-    return {"record": name, "expr": expr, "labels": {"slo": slo.name, "service": slo.service}}
+def _over_window(slo: Slo, days: int) -> dict[str, str]:
+    return {
+        "slo:bad:ratio_window": _share(slo, f"{days}d"),
+        "slo:objective:ratio": f"vector({round(1 - slo.budget, 9)})",
+        "slo:error_budget:remaining": f'1 - slo:bad:ratio_window{{slo="{slo.name}"}} / {slo.budget:g}',
+    }
 
 
 def duration(hours: float) -> str:

@@ -26,6 +26,21 @@ class Pods:
 
 
 @dataclass(frozen=True)
+class Deployment(Pods):
+    """The pods of the Deployment `deployment`."""
+
+    deployment: str = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class StatefulSet(Pods):
+    """The pods of the StatefulSet `statefulset`, of which `needed` must be ready to serve."""
+
+    statefulset: str = field(kw_only=True)
+    needed: int = field(default=1, kw_only=True)
+
+
+@dataclass(frozen=True)
 class Outside:
     """Peers that are no pods: any address, or those in `ranges` (CIDR)."""
 

@@ -23,6 +23,11 @@ def manifest(api_version: str, kind: str, name: str, namespace: str | None = Non
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}
 
 
+def group(api_version: str) -> str:
+    """Return the API group of an `apiVersion`; empty for the core's."""
+    return api_version.rpartition("/")[0]
+
+
 def namespace(
     name: str, pod_security: PodSecurity = "restricted", *, why: str = "", part_of: str = "platform"
 ) -> Manifest:

@@ -28,6 +28,11 @@ DEPLOYMENTS_ON_SYSTEM_POOL: Manifest = {
 }
 """The kustomize patch by which manifests that are no chart place their pods."""
 
+STORAGE_CLASS = "do-block-storage"
+"""Volumes that go with their claim."""
+KEPT_STORAGE_CLASS = "do-block-storage-retain"
+"""Volumes that outlive their claim (docs.digitalocean.com, Add volumes to Kubernetes clusters)."""
+
 
 def spread(**labels: str) -> list[Manifest]:
     """Return topology spread constraints that keep the pods with `labels` on different nodes where that is possible."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from constructs_lib.base.settings import Settings
+from constructs_lib.health import Health
+from constructs_lib.kit import Link, Manifest, Operator
 from constructs_lib.platform.baseline import Baseline
 from constructs_lib.platform.cert_manager import CertManager
 from constructs_lib.platform.cloudnative_pg import CloudnativePg
@@ -15,6 +18,9 @@ from constructs_lib.platform.rabbitmq_operator import RabbitmqOperator
 from constructs_lib.platform.traefik import Traefik
 from constructs_lib.platform.valkey_operator import ValkeyOperator
 from constructs_lib.platform.vault_eso import VaultEso
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
 
 
 class Platform(Settings):
@@ -30,11 +36,30 @@ class Platform(Settings):
     valkey_operator: ValkeyOperator = ValkeyOperator()
     observability: Observability = Observability()
 
-    def components(self) -> Iterator[Component]:
-        """Yield every component, enabled or not, in the order of the fields."""
-        return iter(self.by_name.values())
-
     @property
     def by_name(self) -> dict[str, Component]:
         """Every component, enabled or not, by its key."""
         return {name: getattr(self, name) for name in type(self).model_fields}
+
+    @property
+    def enabled(self) -> dict[str, Component]:
+        """The components that are on, by their key, in the order of the fields."""
+        return {name: component for name, component in self.by_name.items() if component.enabled}
+
+    def namespaces(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the namespaces of all components that are on."""
+        return (item for component in self.enabled.values() for item in component.namespaces(env))
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield who talks to whom, of all components that are on."""
+        return (link for component in self.enabled.values() for link in component.links(env))
+
+    def health(self, env: Environment) -> dict[str, Health]:
+        """Return what each component that is on knows about its health, by its key."""
+        return {name: component.health(env) for name, component in self.enabled.items()}
+
+
+OPERATORS: tuple[Operator, ...] = tuple(
+    operator for component in Platform().by_name.values() for operator in component.operators
+)
+"""Every operator that a component may install."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 from pydantic import Field
 
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
-from constructs_lib.kit import Layer, Link, Manifest, Release, Values, merged
+from constructs_lib.kit import Layer, Link, Manifest, Operator, Release, Values, merged
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 class Component(Settings, ABC):
     """One service of the platform: its fields are its settings, `build` turns them into layers."""
+
+    operators: ClassVar[tuple[Operator, ...]] = ()
+    """The operators that it installs: what `check` and other components have to know of them."""
 
     enabled: bool = Field(default=True, description="Whether the environment has this component.")
     extra_values: dict[str, Values] = Field(

@@ -5,26 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from constructs_lib.kit import FLUX_ROOT
+from constructs_lib.platform import OPERATORS
 from gitops_render.check.model import KUSTOMIZE, Found, Tree, at, tree_policy
 from gitops_render.objects import Identity, Item
 from gitops_render.paths import layers_folder, of_flux, to_flux
 
-ROOT_SOURCES = {("GitRepository", "flux-system")}
+ROOT_SOURCES = {("GitRepository", FLUX_ROOT)}
 """What the flux stack makes, and no file here."""
 
-PROVIDERS = {
-    "cert-manager.io": "cert-manager",
-    "traefik.io": "traefik",
-    "external-secrets.io": "external-secrets",
-    "postgresql.cnpg.io": "cloudnative-pg",
-    "barmancloud.cnpg.io": "plugin-barman-cloud",
-    "rabbitmq.com": "rabbitmq-cluster-operator",
-    "hyperspike.io": "valkey-operator",
-    "opentelemetry.io": "opentelemetry-operator",
-    "opensearch.org": "opensearch-operator",
-    "monitoring.coreos.com": "prometheus-operator-crds",
-}
-"""Which chart, or which repository of an operator, brings the kinds of an API group."""
+PROVIDERS = {group: operator.name for operator in OPERATORS for group in operator.groups}
+"""Which chart, or which repository of an operator, brings the kinds of an API group: the components say it."""
 
 
 @tree_policy(
@@ -82,13 +73,13 @@ def _no_loop(tree: Tree) -> Iterator[Found]:
 def _kinds_are_known(tree: Tree) -> Iterator[Found]:
     brought = {item.name: tree.layer_of(item) for item in tree.of("HelmRelease", "GitRepository")}
     for item in tree.items:
-        group = next((group for group in PROVIDERS if item.group in (group, f"acme.{group}")), None)
+        name = PROVIDERS.get(item.group)
         layer = tree.layer_of(item)
-        if group is None or layer is None:
+        if name is None or layer is None:
             continue
-        provider = brought.get(PROVIDERS[group])
+        provider = brought.get(name)
         if provider is None or provider.name not in tree.waits_for(layer.name):
-            yield at(item, f"does not come after {PROVIDERS[group]}, which brings its kind")
+            yield at(item, f"does not come after {name}, which brings its kind")
 
 
 @tree_policy("FLUX007", "a layer that does not wait is ready before its objects are", "set wait: true")

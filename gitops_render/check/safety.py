@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from constructs_lib.kit import PRIVILEGED_REASON
+from constructs_lib.kit import APPROLE_SECRET, DEPLOY_KEY_SECRET, DNS, FLUX_NAMESPACE, PRIVILEGED_REASON, Pods
+from constructs_lib.platform import OPERATORS, cert_manager
 from gitops_render.check.model import Found, Tree, at, tree_policy, walk
 from gitops_render.objects import Item
 
-FLUX_OWN = {"flux-system", "kube-system"}
+NOT_OURS = {FLUX_NAMESPACE, DNS.namespace}
 """Flux brings policies of its own, and DigitalOcean owns the other."""
 
 KEPT = "kustomize.toolkit.fluxcd.io/prune"
-STATEFUL = ("Cluster", "ObjectStore", "Database", "RabbitmqCluster", "Valkey", "OpenSearchCluster")
-STATEFUL_GROUPS = ("postgresql.cnpg.io", "barmancloud.cnpg.io", "rabbitmq.com", "hyperspike.io", "opensearch.org")
-OWN_BUDGETS = {
-    "postgresql.cnpg.io": "cnpg.io/cluster",
-    "hyperspike.io": "app.kubernetes.io/instance",
-    "opensearch.org": "opensearch.org/opensearch-cluster",
-}
+HOLD_DATA = {(group, kind) for operator in OPERATORS for group in operator.groups for kind in operator.data}
+"""The kinds that hold data, as the components say."""
+OWN_BUDGETS = {group: label for operator in OPERATORS if (label := operator.budget_label) for group in operator.groups}
 """Operators that make a PodDisruptionBudget themselves, and the label by which theirs selects pods."""
-
-WEBHOOKS = {
-    "cert-manager": 10250,
-    "external-secrets": 10250,
-    "kube-prometheus-stack": 10250,
-    "cloudnative-pg": 9443,
-    "opentelemetry-operator": 9443,
-    "opensearch-operator": 9443,
-}
-"""Charts that bring an admission webhook, and its port."""
+WEBHOOKS = {operator.name: link for operator in OPERATORS if (link := operator.webhook) is not None}
+"""The call of the API server to the webhook of each chart or repository that brings one."""
 
 GONE = (
     ("external-secrets.io", "v1beta1"),
@@ -145,7 +134,7 @@ SECRET_KEYS = {
 """Fields that name a Secret under `name`."""
 SECRET_NAMES = {"secretName", "caSecretName", "existingSecret"}
 """Fields that are the name of a Secret."""
-MADE_ELSEWHERE = {"flux-system", "vault-approle"}
+MADE_ELSEWHERE = {DEPLOY_KEY_SECRET, APPROLE_SECRET}
 """Secrets that the flux stack makes."""
 
 
@@ -155,7 +144,7 @@ def _secret_exists(tree: Tree) -> Iterator[Found]:
     for item in tree.items:
         namespace = item.spec.get("targetNamespace") or item.namespace
         for name in _secrets_named(item):
-            wanted = "cert-manager" if item.kind == "ClusterIssuer" else namespace
+            wanted = cert_manager.NAMESPACE if item.kind == "ClusterIssuer" else namespace
             if name not in MADE_ELSEWHERE and (wanted, name) not in made:
                 yield at(item, f"names the secret {name}, which nothing makes in {wanted}")
 
@@ -193,17 +182,20 @@ def _closed(tree: Tree) -> Iterator[Found]:
         and not item.spec.get("egress")
     }
     for item in tree.of("Namespace"):
-        if item.name not in closed | FLUX_OWN:
+        if item.name not in closed | NOT_OURS:
             yield at(item, "has no default-deny")
 
 
 @tree_policy("NET002", "the API server cannot call a webhook that is closed, and refuses every object", "open its port")
 def _webhooks_reachable(tree: Tree) -> Iterator[Found]:
-    for item in tree.of("HelmRelease"):
-        port = WEBHOOKS.get(item.spec["chart"]["spec"]["chart"])
-        namespace = item.spec.get("targetNamespace", item.namespace)
-        if port is not None and port not in set(_open_ports(tree, namespace)):
-            yield at(item, f"has a webhook on port {port}, which is closed in {namespace}")
+    for item in tree.of("HelmRelease", "GitRepository"):
+        name = item.spec["chart"]["spec"]["chart"] if item.kind == "HelmRelease" else item.name
+        link = WEBHOOKS.get(name)
+        if link is None or not isinstance(link.target, Pods):
+            continue
+        namespace = item.spec.get("targetNamespace", link.target.namespace)
+        if not set(link.ports) <= set(_open_ports(tree, namespace)):
+            yield at(item, f"has a webhook on port {link.ports[0]}, which is closed in {namespace}")
 
 
 def _open_ports(tree: Tree, namespace: str) -> Iterator[int]:
@@ -236,7 +228,7 @@ def _outside_is_tls(tree: Tree) -> Iterator[Found]:
 @tree_policy("DATA001", "an object that is gone from Git takes its data with it", f"annotate it {KEPT}: disabled")
 def _kept(tree: Tree) -> Iterator[Found]:
     for item in tree.items:
-        holds_data = item.kind in STATEFUL and item.group in STATEFUL_GROUPS
+        holds_data = (item.group, item.kind) in HOLD_DATA
         if (holds_data or item.kind in ("Namespace", "PersistentVolumeClaim")) and not _is_kept(item):
             yield at(item, "is pruned when it is removed from Git")
         if item.annotations.get("kustomize.toolkit.fluxcd.io/force") == "enabled":

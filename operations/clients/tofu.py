@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Generator, Mapping
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.programs import installed
 from constructs_lib.environment.repository import StateBucket
 from operations.clients.spaces import endpoint
 from operations.clients.tofu_errors import Diagnostic, explained, is_transient
@@ -177,9 +177,7 @@ class Stack:
         return printed
 
     def _started(self, *arguments: str, stderr: int = subprocess.STDOUT) -> subprocess.Popen[str]:
-        tofu = shutil.which("tofu")
-        if tofu is None:
-            raise ConfigError("tofu: is not installed; install OpenTofu 1.11 or newer")
+        tofu = installed("tofu", "install OpenTofu 1.11 or newer")
         return subprocess.Popen(  # noqa: S603
             [tofu, *arguments],
             cwd=self.folder,

@@ -12,14 +12,16 @@ from urllib3.exceptions import HTTPError
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
+from constructs_lib.kit import FLUX_NAMESPACE, FLUX_ROOT
+from gitops_render.paths import APPS
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.kubernetes import cluster_client
 from operations.console import say, step
 from operations.secrets.credentials import credentials_of
 
-ROOT = "flux-system"
-APPS = "apps"
-"""The layer of the application teams: it is reported, and nobody waits for it."""
+ROOT = f"{FLUX_NAMESPACE}/{FLUX_ROOT}"
+UNAWAITED = f"Kustomization {FLUX_NAMESPACE}/{APPS}:"
+"""The layer of the application teams is reported, and nobody waits for it."""
 
 KINDS = (
     ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization"),
@@ -54,7 +56,7 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
 
 
 def _counts(line: str) -> bool:
-    return not line.startswith(f"Kustomization {ROOT}/{APPS}:")
+    return not line.startswith(UNAWAITED)
 
 
 def _not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:
@@ -75,12 +77,12 @@ def _lines(api: kubernetes.CustomObjectsApi) -> Iterator[str]:
         answer: Any = api.list_cluster_custom_object(group, version, plural)
         for item in answer["items"]:
             name = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
-            root = root or (kind, name) == ("Kustomization", f"{ROOT}/{ROOT}")
+            root = root or (kind, name) == ("Kustomization", ROOT)
             why = _why_not(item)
             if why is not None:
                 yield f"{kind} {name}: {why}"
     if not root:
-        yield f"Kustomization {ROOT}/{ROOT}: is not there yet"
+        yield f"Kustomization {ROOT}: is not there yet"
 
 
 def _why_not(item: dict[str, Any]) -> str | None:

@@ -19,6 +19,7 @@ from tests.fakes.otlp import FakeBackend
 from tests.fakes.server import Fault
 from tests.support import ROOT, environment, everything
 
+METRICS = ROOT / "tests/constructs_lib/platform/observability/metrics"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SECOND = 10**9
 
@@ -147,7 +148,7 @@ def test_a_trace_that_is_neither_slow_nor_failed_is_dropped_by_sampling(tmp_path
 
 def listed(exporter: str) -> list[str]:
     """Return the metrics in the list of an exporter."""
-    return yaml.safe_load((ROOT / f"tests/metrics/{exporter}.yaml").read_text())["metrics"]
+    return yaml.safe_load((METRICS / f"{exporter}.yaml").read_text())["metrics"]
 
 
 def as_stored(metric: dict[str, Any]) -> set[str]:

@@ -15,8 +15,8 @@ from constructs_lib.health.slo import Slo, burn_alerts
 from constructs_lib.kit import Manifest
 from constructs_lib.platform.observability import rules as health
 from constructs_lib.platform.observability import slos
+from tests.constructs_lib.platform.collected import ALERTS, SLOS
 from tests.e2e.conftest import require
-from tests.e2e.rules.cases import ALERTS, SLOS
 from tests.e2e.rules.series import START, Case, Counter, Minutes, input_series
 from tests.support import ROOT, everything
 
@@ -73,11 +73,15 @@ def test_a_budget_that_burns_raises_an_alert(name: str, tmp_path: Path) -> None:
     outage = [False] * 180 + [True] * 30
     slow, quiet_again = _slow_burn(slo)
     scenarios = [
-        _test(SLOS[name], well, {len(well) - 1: dict.fromkeys(firing.values(), 0)}),
-        # Some exporters show a counter only once it has counted.
-        _test(_shown(SLOS[name], well), well, {len(well) - 1: dict.fromkeys(firing.values(), 0)}),
-        _test(SLOS[name], outage, {180: {firing["critical"]: 0}, 209: {firing["critical"]: 1}}),
-        _test(SLOS[name], slow, {quiet_again: {firing["critical"]: 0, firing["warning"]: 1}}),
+        scenario
+        for case in SLOS[name].cases
+        for scenario in (
+            _test(case, well, {len(well) - 1: dict.fromkeys(firing.values(), 0)}),
+            # Some exporters show a counter only once it has counted.
+            _test(_shown(case, well), well, {len(well) - 1: dict.fromkeys(firing.values(), 0)}),
+            _test(case, outage, {180: {firing["critical"]: 0}, 209: {firing["critical"]: 1}}),
+            _test(case, slow, {quiet_again: {firing["critical"]: 0, firing["warning"]: 1}}),
+        )
     ]
     _run_tests(tmp_path, _group_of(alerts["critical"]), scenarios)
 
@@ -89,8 +93,12 @@ def test_an_alert_fires_when_it_must_and_only_then(name: str, tmp_path: Path) ->
     # Counters need a while before a rate says anything.
     bad = [False] * 60 + [True] * (hold + 60)
     scenarios = [
-        _test(ALERTS[name], [False] * len(bad), {len(bad) - 1: {firing: 0}}),
-        _test(ALERTS[name], bad, {60 + hold - 1: {firing: 0}, len(bad) - 1: {firing: 1}}),
+        scenario
+        for case in ALERTS[name].cases
+        for scenario in (
+            _test(case, [False] * len(bad), {len(bad) - 1: {firing: 0}}),
+            _test(case, bad, {60 + hold - 1: {firing: 0}, len(bad) - 1: {firing: 1}}),
+        )
     ]
     _run_tests(tmp_path, _group_of(name), scenarios)
 

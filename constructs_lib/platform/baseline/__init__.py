@@ -7,7 +7,7 @@ network policies of Kubernetes 1.35.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -17,13 +17,17 @@ from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
+    APPS_ACCOUNT,
+    FLUX_NAMESPACE,
     HTTPS,
     KEEP_IN_HELM,
+    PLATFORM_ACCOUNT,
     Chart,
     Layer,
     LayerId,
     Link,
     Manifest,
+    Operator,
     Pods,
     Release,
     default_policies,
@@ -44,10 +48,6 @@ NETWORK_POLICIES = LayerId("baseline", "network-policies")
 CRDS = LayerId("baseline", "crds")
 BASELINE = (NETWORK_POLICIES, CRDS)
 """What every other component comes after."""
-
-FLUX_NAMESPACE = "flux-system"
-PLATFORM_ACCOUNT = "flux-platform"
-APPS_ACCOUNT = "flux-apps"
 
 
 class AppNamespace(Settings):
@@ -71,6 +71,8 @@ class Baseline(Component):
         - {name: episodic, http_port: 8080}
     ```
     """
+
+    operators: ClassVar = (Operator(CRDS_CHART.name, groups=("monitoring.coreos.com",)),)
 
     apps: Annotated[tuple[AppNamespace, ...], unique("name")] = Field(
         default=(), description="Namespaces for applications."
@@ -96,16 +98,20 @@ class Baseline(Component):
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield namespaces, then rights and network policies, then the CRDs."""
-        on = [component for component in env.platform.components() if component.enabled]
-        namespaces = tuple(item for component in on for item in component.namespaces(env))
+        namespaces = tuple(env.platform.namespaces(env))
         names = [item["metadata"]["name"] for item in namespaces]
-        links = [link for component in on for link in component.links(env)]
-        closed = [policy for name in names for policy in default_policies(name)]
+        policies = [policy for name in names for policy in default_policies(name)]
+        policies += link_policies(env.platform.links(env), names)
         yield Layer(NAMESPACES, namespaces, timeout=Minutes("5m"))
         yield Layer(RBAC, tuple(self._rights()), after=(NAMESPACES,), timeout=Minutes("5m"))
-        yield Layer(NETWORK_POLICIES, (*closed, *link_policies(links, names)), after=(RBAC,), timeout=Minutes("5m"))
+        yield Layer(
+            NETWORK_POLICIES,
+            tuple(policies),
+            after=(RBAC,),
+            timeout=Minutes("5m"),
+        )
         values = {"crds": {"annotations": KEEP_IN_HELM}}
-        crds = Release("prometheus-operator-crds", FLUX_NAMESPACE, CRDS_CHART, values, stateful=True)
+        crds = Release(CRDS_CHART.name, FLUX_NAMESPACE, CRDS_CHART, values, stateful=True)
         yield Layer(CRDS, (crds,), after=(RBAC,))
 
     def _rights(self) -> Iterator[Manifest]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from constructs_lib.health import NONE_IS_GOOD, Alert, Health, Panel, Ratio, Row, Slo, graph, pods, stat, table
+from constructs_lib.health import NONE_IS_GOOD, Alert, Health, Panel, Ratio, Row, Slo, graph, pod_row, stat, table
+from constructs_lib.kit import FLUX_NAMESPACE
 
-SERVICE = "baseline"
-NAMESPACE = "flux-system"
 APPLIED = 'kind=~"Kustomization|HelmRelease"'
 ACTIVE = f'{APPLIED},suspended="False"'
 OBJECT = "{{ $labels.kind }} {{ $labels.exported_namespace }}/{{ $labels.name }}"
@@ -23,8 +22,8 @@ def of() -> Health:
     ratio = Ratio(
         good=f'count(flux_resource_info{{{ACTIVE},ready!="False"}})', total=f"count(flux_resource_info{{{ACTIVE}}})"
     )
-    slo = Slo(name="flux-reconciliation", service=SERVICE, objective=99.0, ratio=ratio, runbook="flux-reconciliation")
-    return Health(SERVICE, "flux", "Flux", (slo,), _alerts(), _now(), _rows())
+    slo = Slo(name="flux-reconciliation", objective=99.0, ratio=ratio, runbook="flux-reconciliation")
+    return Health("flux", "Flux", (slo,), _alerts(), _now(), _rows())
 
 
 def _alerts() -> tuple[Alert, ...]:
@@ -74,4 +73,4 @@ def _rows() -> tuple[Row, ...]:
         graph("Duration, 99 %", f"histogram_quantile(0.99, {buckets})", "{{kind}}", "s", width=12),
     )
     revisions = table("Sources", 'flux_resource_info{kind=~"GitRepository|OCIRepository|HelmRepository"}', width=24)
-    return (Row("Reconciliation", (*details, revisions)), pods(NAMESPACE))
+    return (Row("Reconciliation", (*details, revisions)), pod_row(FLUX_NAMESPACE))

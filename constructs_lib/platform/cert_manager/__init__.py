@@ -6,7 +6,7 @@ Upstream: cert-manager v1.21.1, `deploy/charts/cert-manager/values.yaml` and its
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,10 +17,12 @@ from constructs_lib.kit import (
     ANYWHERE,
     ON_SYSTEM_POOL,
     Chart,
+    Deployment,
     Layer,
     LayerId,
     Link,
     Manifest,
+    Operator,
     Pods,
     Ready,
     Release,
@@ -36,7 +38,7 @@ from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.cert_manager import health
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
-from constructs_lib.platform.vault_eso import IS_READY, SECRETS_READY, STORE, InVault, external_secret
+from constructs_lib.platform.vault_eso import DNS_TOKEN, IS_READY, SECRETS_READY, STORE, dns_token
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -50,7 +52,8 @@ NAMESPACE = "cert-manager"
 INTERNAL_CA = "internal-ca"
 """The ClusterIssuer of certificates for traffic inside the cluster."""
 WILDCARD_SECRET = "wildcard-tls"  # noqa: S105 - a name
-DNS_TOKEN = "digitalocean-dns"  # noqa: S105 - a name
+INGRESS = "traefik"
+"""The namespace and the class of the ingress, beside which the wildcard certificate lies."""
 SOLVER_LABELS = {"acme.cert-manager.io/http01-solver": "true"}
 API = "cert-manager.io/v1"
 ACME = {
@@ -67,10 +70,12 @@ def _pods(component: str) -> Pods:
     return Pods(NAMESPACE, component, _labels(component))
 
 
-CONTROLLER = _pods("controller")
+CONTROLLER = Deployment(NAMESPACE, "controller", _labels("controller"), deployment="cert-manager")
 WEBHOOK = _pods("webhook")
 CA_INJECTOR = _pods("cainjector")
 STARTUP_CHECK = _pods("startupapicheck")
+WEBHOOK_LINK = webhook(WEBHOOK, 10250)
+OPERATOR = Operator(CHART.name, groups=("cert-manager.io", "acme.cert-manager.io"), webhook=WEBHOOK_LINK)
 
 
 class CertManager(Component):
@@ -84,6 +89,8 @@ class CertManager(Component):
       dns_challenge: true
     ```
     """
+
+    operators: ClassVar = (OPERATOR,)
 
     replicas: int = Field(default=2, ge=1, le=9, description="Pods of the controller, the webhook and the CA injector.")
     acme_email: Email | None = Field(default=None, description="Where Let's Encrypt sends warnings about expiry.")
@@ -102,7 +109,7 @@ class CertManager(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to the API server, to Let's Encrypt, and of the HTTP-01 challenge's own check."""
         yield from to_api_server(CONTROLLER, WEBHOOK, CA_INJECTOR, STARTUP_CHECK)
-        yield webhook(WEBHOOK, 10250)
+        yield WEBHOOK_LINK
         yield Link(CONTROLLER, ANYWHERE, (80, 443))
         yield Link(CONTROLLER, ANYWHERE, (53,))
         for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
@@ -110,7 +117,7 @@ class CertManager(Component):
 
     def health(self, env: Environment) -> Health:
         """Return what is known about certificates."""
-        return health.of(NAMESPACE)
+        return health.of(CONTROLLER)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the chart, then the issuers, then the certificate of the domain, for which nothing waits."""
@@ -127,7 +134,7 @@ class CertManager(Component):
             yield self._acme_issuer(env, name, server)
         yield from _internal_ca(env)
         if self.dns_challenge:
-            yield external_secret(env, DNS_TOKEN, NAMESPACE, InVault("digitalocean-dns", {"token": "token"}))
+            yield dns_token(env, NAMESPACE)
 
     def _values(self, env: Environment) -> Values:
         pods: Values = {
@@ -158,7 +165,7 @@ class CertManager(Component):
         }
 
     def _acme_issuer(self, env: Environment, name: str, server: str) -> Manifest:
-        solvers: list[Manifest] = [{"http01": {"ingress": {"ingressClassName": "traefik"}}}]
+        solvers: list[Manifest] = [{"http01": {"ingress": {"ingressClassName": INGRESS}}}]
         if self.dns_challenge:
             token = {"tokenSecretRef": {"name": DNS_TOKEN, "key": "token"}}
             solvers.append({"selector": {"dnsNames": _wildcard_names(env)}, "dns01": {"digitalocean": token}})
@@ -175,7 +182,7 @@ class CertManager(Component):
             "issuerRef": _issuer_ref(self.issuer),
             "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
         }
-        return manifest(API, "Certificate", "wildcard", "traefik", spec=spec)
+        return manifest(API, "Certificate", "wildcard", INGRESS, spec=spec)
 
 
 def certificate(name: str, namespace: str, services: tuple[str, ...]) -> Manifest:

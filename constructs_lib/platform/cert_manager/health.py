@@ -17,12 +17,12 @@ from constructs_lib.health import (
     Slo,
     deployment_down,
     graph,
-    pods,
+    pod_row,
     stat,
     table,
 )
+from constructs_lib.kit import Deployment
 
-SERVICE = "cert_manager"
 EXPIRY = "certmanager_certificate_expiration_timestamp_seconds"
 RENEWAL = "certmanager_certificate_renewal_timestamp_seconds"
 READY = "certmanager_certificate_ready_status"
@@ -31,10 +31,10 @@ DAY = 86400
 
 
 @cache
-def of(namespace: str) -> Health:
+def of(controller: Deployment) -> Health:
     """Return what is known about certificates: a day after its renewal is due, one counts as bad."""
     ratio = Ratio(good=f"count(time() - ({RENEWAL} > 0) < {DAY})", total=f"count({RENEWAL} > 0)")
-    slo = Slo(name="certificate-expiry", service=SERVICE, objective=99.5, ratio=ratio, runbook="certificate-expiry")
+    slo = Slo(name="certificate-expiry", objective=99.5, ratio=ratio, runbook="certificate-expiry")
     alerts = (
         Alert(
             name="CertificateExpiresSoon",
@@ -51,9 +51,9 @@ def of(namespace: str) -> Health:
             summary=f"Certificate {NAME} has not been issued for an hour.",
             runbook="certificate-expiry",
         ),
-        deployment_down("CertManagerDown", namespace, "cert-manager", "certificate-expiry", "cert-manager"),
+        deployment_down("CertManagerDown", controller, "certificate-expiry", "cert-manager"),
     )
-    return Health(SERVICE, "certificates", "Certificates", (slo,), alerts, _now(), _rows(namespace))
+    return Health("certificates", "Certificates", (slo,), alerts, _now(), _rows(controller.namespace))
 
 
 def _now() -> tuple[Panel, ...]:
@@ -75,4 +75,4 @@ def _rows(namespace: str) -> tuple[Row, ...]:
             width=12,
         ),
     )
-    return (Row("Certificates", details), pods(namespace))
+    return (Row("Certificates", details), pod_row(namespace))

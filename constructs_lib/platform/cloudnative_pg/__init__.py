@@ -7,7 +7,7 @@ Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/`, cloudnative-pg/plug
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -19,14 +19,17 @@ from constructs_lib.kit import (
     HTTPS,
     ON_SYSTEM_POOL,
     Chart,
+    Deployment,
     Layer,
     LayerId,
     Link,
     Manifest,
+    Operator,
     Pods,
     Ready,
     Release,
     Values,
+    group,
     namespace,
     resources,
     spread,
@@ -36,7 +39,15 @@ from constructs_lib.kit import (
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.cloudnative_pg import health
-from constructs_lib.platform.cloudnative_pg.cluster import API, BACKUP_SECRET, PostgresCluster, cluster_objects
+from constructs_lib.platform.cloudnative_pg.cluster import (
+    API,
+    BACKUP_SECRET,
+    NAMESPACE,
+    OBJECT_STORES,
+    OWNER_LABEL,
+    PostgresCluster,
+    cluster_objects,
+)
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import pod_monitor, scraped
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
@@ -51,8 +62,8 @@ CREDENTIALS = LayerId("databases", "credentials")
 CONFIGS = LayerId("databases", "configs")
 
 OPERATORS = "cnpg-system"
-NAMESPACE = "databases"
-OPERATOR = Pods(OPERATORS, "operator", {"app.kubernetes.io/name": "cloudnative-pg"})
+OPERATOR = Deployment(OPERATORS, "operator", {"app.kubernetes.io/name": "cloudnative-pg"}, deployment="cloudnative-pg")
+WEBHOOK_LINK = webhook(OPERATOR, 9443)
 BARMAN = Pods(OPERATORS, "barman-cloud", {"app.kubernetes.io/name": "plugin-barman-cloud"})
 SERVING = "has(status.readyInstances) && status.readyInstances >= 1 && has(status.currentPrimary)"
 """A cluster takes connections; its `Ready` condition goes false with every rolling update."""
@@ -72,6 +83,17 @@ class CloudnativePg(Component):
     ```
     """
 
+    operators: ClassVar = (
+        Operator(
+            CHART.name,
+            groups=(group(API),),
+            data=("Cluster", "Database"),
+            webhook=WEBHOOK_LINK,
+            budget_label=OWNER_LABEL,
+        ),
+        Operator(BARMAN_CHART.name, groups=(group(OBJECT_STORES),), data=("ObjectStore",)),
+    )
+
     operator_replicas: int = Field(default=1, ge=1, le=5, description="Pods of the operator.")
     clusters: Annotated[tuple[PostgresCluster, ...], unique("name")] = Field(default=(), description="The clusters.")
 
@@ -83,7 +105,7 @@ class CloudnativePg(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operators, instances and poolers, to the bucket, and from applications."""
         yield from to_api_server(OPERATOR, BARMAN)
-        yield webhook(OPERATOR, 9443)
+        yield WEBHOOK_LINK
         yield Link(OPERATOR, BARMAN, (9090,))
         yield from scraped(env, OPERATOR, 8080)
         for cluster in self.clusters:
@@ -100,7 +122,7 @@ class CloudnativePg(Component):
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the clusters."""
-        return health.of(self.clusters)
+        return health.of(OPERATOR, self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operators, the credentials from Vault, then the clusters with what belongs to them."""

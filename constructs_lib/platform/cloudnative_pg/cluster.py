@@ -15,17 +15,28 @@ from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import Cpu, Instant, Name, ServiceName, SixFieldSchedule, SqlName, unique
 from constructs_lib.base.quantities import Days, Hours, Memory, Storage
 from constructs_lib.base.settings import Settings
-from constructs_lib.kit import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, Manifest, Pods, kept, manifest, resources
+from constructs_lib.kit import (
+    KEPT_STORAGE_CLASS,
+    SYSTEM_NODE_SELECTOR,
+    SYSTEM_TOLERATIONS,
+    Manifest,
+    Pods,
+    kept,
+    manifest,
+    resources,
+)
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 API = "postgresql.cnpg.io/v1"
+OBJECT_STORES = "barmancloud.cnpg.io/v1"
+OWNER_LABEL = "cnpg.io/cluster"
+"""The label of every pod of a cluster, with its name."""
 IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie"
 NAMESPACE = "databases"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
-STORAGE_CLASS = "do-block-storage-retain"
 ORIGIN = "origin"
 
 
@@ -103,7 +114,7 @@ class PostgresCluster(Settings):
     @property
     def pods(self) -> Pods:
         """Every pod of the cluster: instances, poolers, jobs."""
-        return Pods(NAMESPACE, self.name, {"cnpg.io/cluster": self.name})
+        return Pods(NAMESPACE, self.name, {OWNER_LABEL: self.name})
 
     @property
     def synchronous(self) -> bool:
@@ -136,8 +147,8 @@ def _spec(cluster: PostgresCluster) -> Manifest:
         "enablePDB": cluster.instances > 1,
         "bootstrap": _bootstrap(cluster),
         "managed": {"roles": [_role(cluster, role) for role in cluster.roles]},
-        "storage": {"size": cluster.storage, "storageClass": STORAGE_CLASS},
-        "walStorage": {"size": cluster.wal_storage, "storageClass": STORAGE_CLASS},
+        "storage": {"size": cluster.storage, "storageClass": KEPT_STORAGE_CLASS},
+        "walStorage": {"size": cluster.wal_storage, "storageClass": KEPT_STORAGE_CLASS},
         "resources": resources(cluster.cpu, cluster.memory),
         "affinity": {
             "enablePodAntiAffinity": True,
@@ -209,7 +220,7 @@ def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
             "resources": resources("50m", "256Mi"),
         },
     }
-    return manifest("barmancloud.cnpg.io/v1", "ObjectStore", cluster.name, NAMESPACE, spec=spec)
+    return manifest(OBJECT_STORES, "ObjectStore", cluster.name, NAMESPACE, spec=spec)
 
 
 def _scheduled_backup(cluster: PostgresCluster) -> Manifest:

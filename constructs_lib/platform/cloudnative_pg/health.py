@@ -18,14 +18,14 @@ from constructs_lib.health import (
     Variable,
     graph,
     operator_availability,
-    pods,
+    pod_row,
     stat,
-    volumes,
+    volume_panel,
     while_true,
 )
+from constructs_lib.kit import Deployment
 from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE, PostgresCluster
 
-SERVICE = "cloudnative_pg"
 LONGEST_LAG = 30
 """Seconds by which a replica may be behind."""
 LAST_BACKUP = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
@@ -34,12 +34,14 @@ ALL = f'namespace="{NAMESPACE}"'
 CHOSEN = f'{ALL},pod=~"$pod"'
 
 
-def of(clusters: tuple[PostgresCluster, ...]) -> Health:
+def of(operator: Deployment, clusters: tuple[PostgresCluster, ...]) -> Health:
     """Return what is known about the clusters."""
-    operator = operator_availability("postgres-operator", SERVICE, "cnpg-system", "cloudnative-pg")
-    slos = (operator, *(slo for cluster in clusters for slo in _slos(cluster)))
+    slos = (
+        operator_availability("postgres-operator", operator),
+        *(slo for cluster in clusters for slo in _slos(cluster)),
+    )
     missing = tuple(_replica_missing(cluster) for cluster in clusters if cluster.instances > 1)
-    return Health(SERVICE, "postgres", "Postgres", slos, (*_alerts(), *missing), _now(), _rows(), (POD_CHOICE,))
+    return Health("postgres", "Postgres", slos, (*_alerts(), *missing), _now(), _rows(), (POD_CHOICE,))
 
 
 def _instances(cluster: PostgresCluster) -> str:
@@ -52,7 +54,6 @@ def _slos(cluster: PostgresCluster) -> Iterator[Slo]:
     up = f"max(cnpg_collector_up{{{pods_of}}} and on (pod) {primary}) == bool 1"
     yield Slo(
         name=f"postgres-{cluster.name}-availability",
-        service=SERVICE,
         objective=99.9,
         ratio=while_true(up),
         runbook="postgres-availability",
@@ -61,14 +62,12 @@ def _slos(cluster: PostgresCluster) -> Iterator[Slo]:
         lag = f"cnpg_pg_replication_lag{{{pods_of}}}"
         yield Slo(
             name=f"postgres-{cluster.name}-replication-lag",
-            service=SERVICE,
             objective=99.0,
             ratio=Ratio(good=f"count({lag} < {LONGEST_LAG})", total=f"count({lag})"),
             runbook="postgres-replication-lag",
         )
     yield Slo(
         name=f"postgres-{cluster.name}-backup",
-        service=SERVICE,
         objective=99.0,
         ratio=while_true(f"time() - max({LAST_BACKUP}{{{pods_of}}}) < bool {cluster.backup_max_age.seconds}"),
         runbook="postgres-backup",
@@ -152,9 +151,9 @@ def _rows() -> tuple[Row, ...]:
     data = (
         graph("Replication lag", f"cnpg_pg_replication_lag{{{CHOSEN}}}", "{{pod}}", "s"),
         graph("Size", f"max by (datname) (cnpg_pg_database_size_bytes{{{CHOSEN}}})", "{{datname}}", "bytes"),
-        volumes(NAMESPACE),
+        volume_panel(NAMESPACE),
     )
-    return (Row("Work", work), Row("Data", data), pods(NAMESPACE))
+    return (Row("Work", work), Row("Data", data), pod_row(NAMESPACE))
 
 
 POD_CHOICE = Variable("pod", f'label_values(cnpg_collector_up{{namespace="{NAMESPACE}"}}, pod)')

@@ -18,11 +18,11 @@ from constructs_lib.kit import (
     HTTPS,
     ON_SYSTEM_POOL,
     Chart,
+    Deployment,
     Layer,
     LayerId,
     Link,
     Manifest,
-    Pods,
     Release,
     Values,
     namespace,
@@ -33,7 +33,7 @@ from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.external_dns import health
 from constructs_lib.platform.scrape import scraped
-from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
+from constructs_lib.platform.vault_eso import DNS_TOKEN, SECRETS_READY, STORE, dns_token
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -43,8 +43,7 @@ CREDENTIALS = LayerId("external-dns", "credentials")
 CONTROLLERS = LayerId("external-dns", "controllers")
 
 NAMESPACE = "external-dns"
-TOKEN = "digitalocean-dns"  # noqa: S105 - a name
-PODS = Pods(NAMESPACE, "external-dns", {"app.kubernetes.io/name": "external-dns"})
+PODS = Deployment(NAMESPACE, "external-dns", {"app.kubernetes.io/name": "external-dns"}, deployment="external-dns")
 
 
 class ExternalDns(Component):
@@ -72,17 +71,18 @@ class ExternalDns(Component):
 
     def health(self, env: Environment) -> Health:
         """Return what is known about DNS records."""
-        return health.of(NAMESPACE)
+        return health.of(PODS)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the token from Vault, then the chart."""
-        token = external_secret(env, TOKEN, NAMESPACE, InVault("digitalocean-dns", {"token": "token"}))
-        yield Layer(CREDENTIALS, (token,), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
+        yield Layer(
+            CREDENTIALS, (dns_token(env, NAMESPACE),), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY
+        )
         release = Release("external-dns", NAMESPACE, CHART, self._values(env))
         yield Layer(CONTROLLERS, (release,), after=(*BASELINE, CREDENTIALS))
 
     def _values(self, env: Environment) -> Values:
-        token = {"name": TOKEN, "key": "token"}
+        token = {"name": DNS_TOKEN, "key": "token"}
         return {
             **ON_SYSTEM_POOL,
             "provider": {"name": "digitalocean"},

@@ -1,25 +1,25 @@
 """DNS records: they are brought in step all the time.
 
-Upstream: kubernetes-sigs/external-dns v0.22.0 `docs/monitoring/metrics.md`.
+Upstream: kubernetes-sigs/external-dns v0.20.0 `docs/monitoring/metrics.md`.
 """
 
 from __future__ import annotations
 
 from functools import cache
 
-from constructs_lib.health import Health, Panel, Row, Slo, deployment_down, graph, pods, stat, while_true
+from constructs_lib.health import Health, Panel, Row, Slo, deployment_down, graph, pod_row, stat, while_true
+from constructs_lib.kit import Deployment
 
-SERVICE = "external_dns"
 LAST_SYNC = "max(external_dns_controller_last_sync_timestamp_seconds)"
 
 
 @cache
-def of(namespace: str) -> Health:
+def of(controller: Deployment) -> Health:
     """Return what is known about DNS records: a last sync ten minutes ago counts as bad."""
     indicator = while_true(f"time() - {LAST_SYNC} < bool 600")
-    slo = Slo(name="dns-sync", service=SERVICE, objective=99.0, ratio=indicator, runbook="dns-sync")
-    down = deployment_down("ExternalDnsDown", namespace, "external-dns", "dns-sync", "ExternalDNS")
-    return Health(SERVICE, "external-dns", "ExternalDNS", (slo,), (down,), _now(), _rows(namespace))
+    slo = Slo(name="dns-sync", objective=99.0, ratio=indicator, runbook="dns-sync")
+    down = deployment_down("ExternalDnsDown", controller, "dns-sync", "ExternalDNS")
+    return Health("external-dns", "ExternalDNS", (slo,), (down,), _now(), _rows(controller.namespace))
 
 
 def _now() -> tuple[Panel, ...]:
@@ -36,4 +36,4 @@ def _rows(namespace: str) -> tuple[Row, ...]:
         graph("Errors of the zone", f"sum({errors.format('registry')})", "errors", width=12),
         graph("Errors of the cluster", f"sum({errors.format('source')})", "errors", width=12),
     )
-    return (Row("Errors", details), pods(namespace))
+    return (Row("Errors", details), pod_row(namespace))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
@@ -11,14 +11,14 @@ from constructs_lib.kit import Layer, LayerId, Link, Manifest, namespace
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
-from constructs_lib.platform.observability import collectors, influxdb, logs, metrics, telemetry, traces
-from constructs_lib.platform.observability import rules as health
+from constructs_lib.platform.observability import rules, telemetry
 from constructs_lib.platform.observability.alerting import Alerting
-from constructs_lib.platform.observability.collectors import Collectors
+from constructs_lib.platform.observability.collectors import Collectors, collectors
 from constructs_lib.platform.observability.influxdb import Influxdb
 from constructs_lib.platform.observability.logs import Logs
 from constructs_lib.platform.observability.metrics import Metrics
-from constructs_lib.platform.observability.names import AGENTS, GATEWAY_SET, NAMESPACE, Part
+from constructs_lib.platform.observability.names import AGENTS, GATEWAY, GRAFANA, NAMESPACE
+from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.observability.slos import Slos
 from constructs_lib.platform.observability.traces import Traces
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE
@@ -56,10 +56,20 @@ class Observability(Component):
     alerting: Alerting = Alerting()
     slos: Slos = Slos()
 
+    operators: ClassVar = tuple(
+        operator for part in (Metrics, Traces, Logs, Influxdb, Collectors) for operator in part.operators
+    )
+
     @property
     def has_metrics(self) -> bool:
         """Whether Prometheus runs and looks for monitors."""
-        return self.enabled and self.metrics.enabled
+        return self.enabled and self.metrics.is_on
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The parts that are on, by their key, in the order of the fields."""
+        fields = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: part for name, part in fields if isinstance(part, Part) and part.is_on}
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the backends, of the collector's operator, and of what reads the nodes."""
@@ -68,19 +78,19 @@ class Observability(Component):
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the links of every part that is on."""
-        return (link for part in _parts(env) for link in part.links)
+        return (link for part in self.parts.values() for link in part.links(env))
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the collectors and the backends that run in the cluster."""
-        backends = tuple(part.backend for part in _parts(env) if part.backend is not None)
-        return telemetry.of(GATEWAY_SET, backends)
+        backends = {name: part.watched for name, part in self.parts.items() if part.watched is not None}
+        return telemetry.of(GATEWAY, GRAFANA, backends)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield operators, credentials, backends, then collectors. Applications never wait for any of them."""
-        parts = _parts(env)
-        controllers = tuple(item for part in parts for item in part.controllers)
-        credentials = tuple(item for part in parts for item in part.credentials)
-        backends = tuple(item for part in parts for item in part.backends)
+        parts = self.parts.values()
+        controllers = tuple(item for part in parts for item in part.controllers(env))
+        credentials = tuple(item for part in parts for item in part.credentials(env))
+        backends = tuple(item for part in parts for item in part.backends(env))
         after = (*BASELINE, cert_manager.CONTROLLERS)
         if credentials:
             yield Layer(
@@ -92,12 +102,8 @@ class Observability(Component):
         if backends:
             yield Layer(BACKENDS, backends, after=ready, timeout=Minutes("20m"), blocks_apps=False)
             ready = (BACKENDS,)
-        yield Layer(COLLECTORS, tuple(collectors.collectors(env)), after=ready, blocks_apps=False)
+        yield Layer(COLLECTORS, tuple(collectors(env)), after=ready, blocks_apps=False)
         if self.has_metrics:
             yield Layer(
-                HEALTH, tuple(health.objects(env)), after=(CONTROLLERS,), timeout=Minutes("5m"), blocks_apps=False
+                HEALTH, tuple(rules.objects(env)), after=(CONTROLLERS,), timeout=Minutes("5m"), blocks_apps=False
             )
-
-
-def _parts(env: Environment) -> list[Part]:
-    return [module.part(env) for module in (metrics, traces, logs, influxdb, collectors)]

@@ -14,9 +14,16 @@ from pydantic import Field, model_validator
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import Email, HttpsUrl, Name, Smarthost, unique
 from constructs_lib.base.settings import Settings
-from constructs_lib.kit import ANYWHERE, Link, Manifest, Pods, Values, manifest
-from constructs_lib.platform.baseline import FLUX_NAMESPACE
-from constructs_lib.platform.observability.names import NAMESPACE
+from constructs_lib.kit import (
+    ANYWHERE,
+    FLUX_NAMESPACE,
+    FLUX_NOTIFIER,
+    Link,
+    Manifest,
+    Values,
+    manifest,
+)
+from constructs_lib.platform.observability.names import ALERTMANAGER, NAMESPACE
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
@@ -24,8 +31,6 @@ if TYPE_CHECKING:
 
 SECRETS = "/etc/alertmanager/secrets"
 SERVICE = f"http://kube-prometheus-stack-alertmanager.{NAMESPACE}.svc:9093"
-ALERTMANAGER = Pods(NAMESPACE, "alertmanager", {"app.kubernetes.io/name": "alertmanager"})
-NOTIFIER = Pods(FLUX_NAMESPACE, "notification-controller", {"app": "notification-controller"})
 NOBODY = "nobody"
 TEXT = (
     "{{ range .Alerts }}{{ .Annotations.summary }}{{ .Annotations.message }} {{ .Annotations.runbook_url }}\n{{ end }}"
@@ -133,6 +138,19 @@ class Alerting(Settings):
                     raise ValueError(f"{key}: {unknown('receiver', name, known)}")
         return self
 
+    def links(self) -> Iterator[Link]:
+        """Yield the way of Flux's events in, and to mail servers out; HTTPS is open anyway."""
+        yield Link(FLUX_NOTIFIER, ALERTMANAGER, (9093,))
+        for receiver in self.receivers:
+            if isinstance(receiver, Mail):
+                yield Link(ALERTMANAGER, ANYWHERE, (int(receiver.smarthost.rpartition(":")[2]),))
+
+    def credentials(self, env: Environment) -> Iterator[Manifest]:
+        """Yield an ExternalSecret for each receiver."""
+        for receiver in self.receivers:
+            entry = InVault(f"alerting/{receiver.name}", {receiver.credential: receiver.credential})
+            yield external_secret(env, receiver.secret, NAMESPACE, entry)
+
 
 def runbooks(env: Environment) -> str:
     """Return the address of the folder with the runbooks."""
@@ -140,21 +158,6 @@ def runbooks(env: Environment) -> str:
     repository = gitops.infrastructure_repository or gitops.repository
     own = f"https://github.com/{gitops.organisation}/{repository}/blob/HEAD/docs/runbooks"
     return env.platform.observability.alerting.runbooks or own
-
-
-def links(settings: Alerting) -> Iterator[Link]:
-    """Yield the way of Flux's events in, and to mail servers out; HTTPS is open anyway."""
-    yield Link(NOTIFIER, ALERTMANAGER, (9093,))
-    for receiver in settings.receivers:
-        if isinstance(receiver, Mail):
-            yield Link(ALERTMANAGER, ANYWHERE, (int(receiver.smarthost.rpartition(":")[2]),))
-
-
-def credentials(env: Environment) -> Iterator[Manifest]:
-    """Yield an ExternalSecret for each receiver."""
-    for receiver in env.platform.observability.alerting.receivers:
-        entry = InVault(f"alerting/{receiver.name}", {receiver.credential: receiver.credential})
-        yield external_secret(env, receiver.secret, NAMESPACE, entry)
 
 
 def alertmanager_config(settings: Alerting) -> Values:
@@ -176,12 +179,12 @@ def alertmanager_config(settings: Alerting) -> Values:
 
 
 def _configs(settings: Alerting, wanted: tuple[str, ...]) -> Values:
-    found: dict[str, list[Values]] = {}
+    configs: dict[str, list[Values]] = {}
     for receiver in settings.receivers:
         if receiver.name in wanted:
             key, config = receiver.config()
-            found.setdefault(key, []).append(config)
-    return found
+            configs.setdefault(key, []).append(config)
+    return configs
 
 
 def _route() -> Values:

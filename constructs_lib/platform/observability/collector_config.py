@@ -52,10 +52,10 @@ MEBIBYTE = 1024**2
 
 def gateway_config(env: Environment) -> Manifest:
     """Return the gateway's configuration: OTLP in with TLS, and out to each backend that is on."""
-    found = {"metrics": _metrics(env), "logs": _logs(env), "traces": _traces(env)}
-    queued = {name: config for exporters in found.values() for name, config in exporters.items()}
+    backends = {"metrics": _metrics(env), "logs": _logs(env), "traces": _traces(env)}
+    queued = {name: config for exporters in backends.values() for name, config in exporters.items()}
     exporters = {name: config | retrying(_share(env, len(queued))) for name, config in queued.items()}
-    pipelines = {f"{signal}": _pipeline(["otlp"], ENRICHED, list(found[signal])) for signal in ("metrics", "logs")}
+    pipelines = {f"{signal}": _pipeline(["otlp"], ENRICHED, list(backends[signal])) for signal in ("metrics", "logs")}
     config: Manifest = {
         "receivers": {"otlp": {"protocols": {"grpc": _otlp(4317), "http": _otlp(4318)}}},
         "processors": {
@@ -69,8 +69,8 @@ def gateway_config(env: Environment) -> Manifest:
         "connectors": {},
         "extensions": _extensions(env),
     }
-    if found["traces"]:
-        pipelines |= _trace_pipelines(env, list(found["traces"]), list(found["metrics"]))
+    if backends["traces"]:
+        pipelines |= _trace_pipelines(env, list(backends["traces"]), list(backends["metrics"]))
         _add_traces(env, config)
     else:
         pipelines["traces"] = _pipeline(["otlp"], ENRICHED, [])
@@ -146,15 +146,15 @@ def _otlp(port: int) -> Manifest:
 
 def _extensions(env: Environment) -> Manifest:
     compaction = {"directory": QUEUE_MOUNT, "on_start": True, "on_rebound": True, "cleanup_on_start": True}
-    found: Manifest = {
+    extensions: Manifest = {
         "health_check": {"endpoint": "0.0.0.0:13133"},
         STORAGE: {"directory": QUEUE_MOUNT, "compaction": compaction, "fsync": True},
     }
-    if logs.is_on(env):
-        found["basicauth/opensearch"] = {
+    if env.platform.observability.logs.is_on:
+        extensions["basicauth/opensearch"] = {
             "client_auth": {"username": logs.WRITER, "password": "${env:OPENSEARCH_PASSWORD}"}
         }
-    return found
+    return extensions
 
 
 def _share(env: Environment, exporters: int) -> int:
@@ -170,24 +170,24 @@ def retrying(size: int) -> Manifest:
 
 def _traces(env: Environment) -> Manifest:
     settings = env.platform.observability.traces
-    if settings.has_tempo:
+    if settings.is_on:
         return {"otlp_grpc/tempo": {"endpoint": traces.ENDPOINT, "tls": CA}}
     return {} if settings.endpoint is None else {"otlp_http/traces": {"endpoint": settings.endpoint}}
 
 
 def _metrics(env: Environment) -> Manifest:
     """Return an exporter for each Prometheus: each holds everything, or a query would depend on which one answers."""
-    found: Manifest = {}
+    exporters: Manifest = {}
     if env.platform.observability.has_metrics:
         for number, host in enumerate(replica_hosts(env.platform.observability.metrics.replicas)):
-            found[f"otlp_http/prometheus-{number}"] = {"endpoint": f"http://{host}:9090/api/v1/otlp"}
-    if influxdb.is_on(env):
-        found["influxdb"] = _influxdb()
-    return found
+            exporters[f"otlp_http/prometheus-{number}"] = {"endpoint": f"http://{host}:9090/api/v1/otlp"}
+    if env.platform.observability.influxdb.is_on:
+        exporters["influxdb"] = _influxdb()
+    return exporters
 
 
 def _logs(env: Environment) -> Manifest:
-    if logs.is_on(env):
+    if env.platform.observability.logs.is_on:
         return {"opensearch": _opensearch(env)}
     endpoint = env.platform.observability.logs.endpoint
     return {} if endpoint is None else {"otlp_http/logs": {"endpoint": endpoint}}

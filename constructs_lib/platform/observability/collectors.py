@@ -7,22 +7,23 @@ open-telemetry/opentelemetry-operator 0.158.0 `docs/api`, and the collector's co
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from constructs_lib.base.quantities import Storage
-from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     ANYWHERE,
     HTTPS,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
+    STORAGE_CLASS,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Chart,
     Link,
     Manifest,
+    Operator,
     Outside,
     Pods,
     Release,
@@ -48,8 +49,8 @@ from constructs_lib.platform.observability.names import (
     OTLP_PORTS,
     QUEUE_MOUNT,
     TLS_MOUNT,
-    Part,
 )
+from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.scrape import PROMETHEUS, scraped
 
 if TYPE_CHECKING:
@@ -66,37 +67,43 @@ USER = 10001
 METADATA = Outside(("169.254.169.254/32",))
 """Where a Droplet learns about itself (docs.digitalocean.com, Droplet metadata)."""
 OPERATOR = Pods(NAMESPACE, "otel-operator", {"app.kubernetes.io/name": "opentelemetry-operator"})
+WEBHOOK_LINK = webhook(OPERATOR, 9443)
 
 
-class Collectors(Settings):
+class Collectors(Part):
     """What the collectors may use."""
 
     queue: Storage = Field(
         default=Storage("5Gi"), description="Volume of each gateway for what its backends do not take yet."
     )
 
+    operators: ClassVar = (Operator(CHART.name, groups=("opentelemetry.io",), webhook=WEBHOOK_LINK),)
 
-def part(env: Environment) -> Part:
-    """Return the operator; the collectors themselves come after every backend."""
-    release = Release("opentelemetry-operator", NAMESPACE, CHART, _values())
-    return Part(tuple(_links(env)), controllers=(release,))
+    @property
+    def is_on(self) -> bool:
+        """Always: applications need not know which backends there are."""
+        return True
 
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways into the gateway, and what operator, gateway and agent need."""
+        yield from to_api_server(OPERATOR, GATEWAY, AGENT)
+        yield WEBHOOK_LINK
+        yield Link(AGENT, GATEWAY, OTLP_PORTS)
+        yield Link(AGENT, METADATA, (80,))
+        yield Link(GATEWAY, GATEWAY, (BALANCED_PORT,))
+        for app in env.platform.baseline.apps:
+            yield Link(app.pods, GATEWAY, OTLP_PORTS)
+        yield from scraped(env, GATEWAY, 8888)
+        yield from scraped(env, AGENT, 8888)
+        settings = env.platform.observability
+        if settings.has_metrics:
+            yield Link(GATEWAY, PROMETHEUS, (9090,))
+        if "otlp" in (settings.traces.backend, settings.logs.backend):
+            yield Link(GATEWAY, ANYWHERE, HTTPS)
 
-def _links(env: Environment) -> Iterator[Link]:
-    yield from to_api_server(OPERATOR, GATEWAY, AGENT)
-    yield webhook(OPERATOR, 9443)
-    yield Link(AGENT, GATEWAY, OTLP_PORTS)
-    yield Link(AGENT, METADATA, (80,))
-    yield Link(GATEWAY, GATEWAY, (BALANCED_PORT,))
-    for app in env.platform.baseline.apps:
-        yield Link(app.pods, GATEWAY, OTLP_PORTS)
-    yield from scraped(env, GATEWAY, 8888)
-    yield from scraped(env, AGENT, 8888)
-    settings = env.platform.observability
-    if settings.has_metrics:
-        yield Link(GATEWAY, PROMETHEUS, (9090,))
-    if "otlp" in (settings.traces.backend, settings.logs.backend):
-        yield Link(GATEWAY, ANYWHERE, HTTPS)
+    def controllers(self, env: Environment) -> Iterator[Release]:
+        """Yield the operator."""
+        yield Release("opentelemetry-operator", NAMESPACE, CHART, _values())
 
 
 def _values() -> Values:
@@ -148,7 +155,7 @@ def _gateway(env: Environment) -> Manifest:
         {"name": "tls", "mountPath": TLS_MOUNT, "readOnly": True},
         {"name": QUEUE, "mountPath": QUEUE_MOUNT},
     ]
-    if logs.is_on(env):
+    if env.platform.observability.logs.is_on:
         volumes.append({"name": "logs-ca", "secret": logs.CA_VOLUME})
         mounts.append({"name": "logs-ca", "mountPath": LOGS_CA_MOUNT, "readOnly": True})
     spec: Manifest = {
@@ -176,7 +183,7 @@ def _gateway(env: Environment) -> Manifest:
 def _queue(env: Environment) -> Manifest:
     spec = {
         "accessModes": ["ReadWriteOnce"],
-        "storageClassName": "do-block-storage",
+        "storageClassName": STORAGE_CLASS,
         "resources": {"requests": {"storage": env.platform.observability.collectors.queue}},
     }
     return {"metadata": {"name": QUEUE}, "spec": spec}
@@ -198,9 +205,9 @@ def _about(env: Environment) -> list[Manifest]:
 
 def _credentials(env: Environment) -> list[Manifest]:
     wanted: dict[str, tuple[str, str]] = {}
-    if logs.is_on(env):
+    if env.platform.observability.logs.is_on:
         wanted["OPENSEARCH_PASSWORD"] = (logs.WRITER_SECRET, "password")
-    if influxdb.is_on(env):
+    if env.platform.observability.influxdb.is_on:
         wanted["INFLUXDB_TOKEN"] = (influxdb.SECRET, "admin-token")
     return [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}

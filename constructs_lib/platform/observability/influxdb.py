@@ -5,15 +5,25 @@ Upstream: influxdata/helm-charts influxdb2-2.1.2 `charts/influxdb2/values.yaml`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from constructs_lib.base.quantities import Days, Memory, Storage
-from constructs_lib.base.settings import Settings
-from constructs_lib.kit import ON_SYSTEM_POOL, Chart, Link, Pods, Release, Values, resources
-from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
-from constructs_lib.platform.observability.telemetry import Backend
+from constructs_lib.kit import (
+    KEPT_STORAGE_CLASS,
+    ON_SYSTEM_POOL,
+    Chart,
+    Link,
+    Manifest,
+    Release,
+    StatefulSet,
+    Values,
+    resources,
+)
+from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
+from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
@@ -24,10 +34,10 @@ SECRET = "influxdb-admin"  # noqa: S105 - a name
 ORGANISATION = "platform"
 BUCKET = "metrics"
 URL = f"http://influxdb2.{NAMESPACE}.svc"
-PODS = Pods(NAMESPACE, "influxdb2", {"app.kubernetes.io/name": "influxdb2"})
+PODS = StatefulSet(NAMESPACE, "influxdb2", {"app.kubernetes.io/name": "influxdb2"}, statefulset="influxdb2")
 
 
-class Influxdb(Settings):
+class Influxdb(Part):
     """A long-term store of the metrics that applications send by OTLP."""
 
     enabled: bool = False
@@ -35,23 +45,28 @@ class Influxdb(Settings):
     storage: Storage = Storage("50Gi")
     memory: Memory = Memory("1Gi")
 
+    @property
+    def is_on(self) -> bool:
+        """Whether InfluxDB runs in the cluster."""
+        return self.enabled
 
-def is_on(env: Environment) -> bool:
-    """Return whether the environment has InfluxDB."""
-    return env.platform.observability.influxdb.enabled
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the way of the gateway to it."""
+        yield Link(GATEWAY, PODS, (8086,))
 
+    def credentials(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the administrator's password and token."""
+        keys = {"admin-password": "password", "admin-token": "token"}
+        yield external_secret(env, SECRET, NAMESPACE, InVault("influxdb", keys))
 
-def part(env: Environment) -> Part:
-    """Return the chart, with the administrator's password and token."""
-    if not is_on(env):
-        return Part()
-    keys = {"admin-password": "password", "admin-token": "token"}
-    return Part(
-        links=(Link(GATEWAY, PODS, (8086,)),),
-        credentials=(external_secret(env, SECRET, NAMESPACE, InVault("influxdb", keys)),),
-        backends=(Release("influxdb2", NAMESPACE, CHART, _values(env.platform.observability.influxdb), stateful=True),),
-        backend=Backend("influxdb", "influxdb2", 1),
-    )
+    def backends(self, env: Environment) -> Iterator[Release]:
+        """Yield the chart."""
+        yield Release("influxdb2", NAMESPACE, CHART, _values(self), stateful=True)
+
+    @property
+    def watched(self) -> StatefulSet:
+        """The pods of InfluxDB."""
+        return PODS
 
 
 def _values(settings: Influxdb) -> Values:
@@ -65,7 +80,7 @@ def _values(settings: Influxdb) -> Values:
     return {
         **ON_SYSTEM_POOL,
         "adminUser": admin,
-        "persistence": {"enabled": True, "storageClass": "do-block-storage-retain", "size": settings.storage},
+        "persistence": {"enabled": True, "storageClass": KEPT_STORAGE_CLASS, "size": settings.storage},
         "resources": resources("100m", settings.memory),
         # A budget of one pod out of one would keep its node from ever being drained.
         "pdb": {"create": False},

@@ -7,31 +7,35 @@ Upstream: opensearch-project/opensearch-k8s-operator opensearch-operator-3.0.2 `
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from constructs_lib.base.fields import HttpsUrl
 from constructs_lib.base.quantities import Days, Memory, Storage
-from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
+    KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Chart,
     Link,
     Manifest,
+    Operator,
     Pods,
     Release,
+    StatefulSet,
     Values,
+    group,
     kept,
     manifest,
     resources,
     to_api_server,
     webhook,
 )
-from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
-from constructs_lib.platform.observability.telemetry import Backend
+from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
+from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
@@ -55,16 +59,28 @@ WRITER = "otel-gateway"
 WRITER_SECRET = "opensearch-writer"  # noqa: S105 - a name
 READER = "reader"
 READER_SECRET = "opensearch-reader"  # noqa: S105 - a name
-STORAGE_CLASS = "do-block-storage-retain"
 
 OPERATOR = Pods(NAMESPACE, "opensearch-operator", {"control-plane": "controller-manager"})
-NODES = Pods(NAMESPACE, "opensearch", {"opensearch.org/opensearch-cluster": CLUSTER})
+OWNER_LABEL = "opensearch.org/opensearch-cluster"
+NODE_POOL = "nodes"
+NODES = StatefulSet(NAMESPACE, "opensearch", {OWNER_LABEL: CLUSTER}, statefulset=f"{CLUSTER}-{NODE_POOL}")
 DASHBOARDS = Pods(NAMESPACE, "opensearch-dashboards", {"opensearch.cluster.dashboards": CLUSTER})
+WEBHOOK_LINK = webhook(OPERATOR, 9443)
 DASHBOARDS_CA = "/usr/share/opensearch-dashboards/ca"
 
 
-class Logs(Settings):
+class Logs(Part):
     """Where logs go."""
+
+    operators: ClassVar = (
+        Operator(
+            CHART.name,
+            groups=(group(API),),
+            data=("OpenSearchCluster",),
+            webhook=WEBHOOK_LINK,
+            budget_label=OWNER_LABEL,
+        ),
+    )
 
     backend: Literal["none", "opensearch", "otlp"] = "none"
     endpoint: HttpsUrl | None = Field(default=None, description="Where otlp sends to (OTLP over HTTP).")
@@ -80,42 +96,46 @@ class Logs(Settings):
         return self
 
     @property
-    def has_opensearch(self) -> bool:
+    def is_on(self) -> bool:
         """Whether OpenSearch runs in the cluster."""
         return self.backend == "opensearch"
 
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways between operator, nodes, gateway and Dashboards."""
+        yield from to_api_server(OPERATOR)
+        yield WEBHOOK_LINK
+        yield Link(OPERATOR, NODES, (9200,))
+        yield Link(NODES, NODES, (9200, 9300))
+        yield Link(GATEWAY, NODES, (9200,))
+        yield Link(DASHBOARDS, NODES, (9200,))
 
-def is_on(env: Environment) -> bool:
-    """Return whether the environment has OpenSearch."""
-    return env.platform.observability.logs.has_opensearch
+    def controllers(self, env: Environment) -> Iterator[Release]:
+        """Yield the operator."""
+        yield Release("opensearch-operator", NAMESPACE, CHART, _values(), stateful=True)
 
+    def credentials(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the passwords of the administrator, of who writes and of who reads."""
+        keys = {"username": "username", "password": "password"}
+        yield external_secret(env, ADMIN_SECRET, NAMESPACE, InVault("opensearch/admin", keys))
+        for secret, entry in ((WRITER_SECRET, "writer"), (READER_SECRET, "reader")):
+            yield external_secret(env, secret, NAMESPACE, InVault(f"opensearch/{entry}", {"password": "password"}))
 
-def part(env: Environment) -> Part:
-    """Return OpenSearch, if logs go there: operator, cluster, its users."""
-    if not is_on(env):
-        return Part()
-    keys = {"username": "username", "password": "password"}
-    password = {"password": "password"}
-    return Part(
-        links=tuple(_links()),
-        controllers=(Release("opensearch-operator", NAMESPACE, CHART, _values(), stateful=True),),
-        credentials=(
-            external_secret(env, ADMIN_SECRET, NAMESPACE, InVault("opensearch/admin", keys)),
-            external_secret(env, WRITER_SECRET, NAMESPACE, InVault("opensearch/writer", password)),
-            external_secret(env, READER_SECRET, NAMESPACE, InVault("opensearch/reader", password)),
-        ),
-        backends=tuple(_objects(env, env.platform.observability.logs)),
-        backend=Backend("logs", f"{CLUSTER}-nodes", env.platform.observability.logs.nodes // 2 + 1),
-    )
+    def backends(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the cluster, who may write and read, and how long an index lives."""
+        yield kept(_cluster(self))
+        index = index_pattern(env)
+        writes = ("create_index", "write", "indices:admin/mapping/put")
+        yield _role(WRITER, index, ("cluster_composite_ops", "cluster_monitor"), writes)
+        yield from _user(WRITER, WRITER_SECRET, (WRITER,))
+        yield _role(READER, index, ("cluster_composite_ops_ro",), ("read",))
+        # OpenSearch's own role, with which people use Dashboards.
+        yield from _user(READER, READER_SECRET, (READER, "kibana_user"))
+        yield _lifecycle(index, self)
 
-
-def _links() -> Iterator[Link]:
-    yield from to_api_server(OPERATOR)
-    yield webhook(OPERATOR, 9443)
-    yield Link(OPERATOR, NODES, (9200,))
-    yield Link(NODES, NODES, (9200, 9300))
-    yield Link(GATEWAY, NODES, (9200,))
-    yield Link(DASHBOARDS, NODES, (9200,))
+    @property
+    def watched(self) -> StatefulSet:
+        """The nodes, of which a majority must be ready."""
+        return replace(NODES, needed=self.nodes // 2 + 1)
 
 
 def _values() -> Values:
@@ -125,19 +145,6 @@ def _values() -> Values:
         "resources": resources("100m", "256Mi", "512Mi"),
     }
     return {**ON_SYSTEM_POOL, "manager": manager, "webhook": {"enabled": True, "certManager": {"enabled": True}}}
-
-
-def _objects(env: Environment, settings: Logs) -> Iterator[Manifest]:
-    """Yield the cluster, who may write and read, and how long an index lives."""
-    yield kept(_cluster(settings))
-    index = index_pattern(env)
-    writes = ("create_index", "write", "indices:admin/mapping/put")
-    yield _role(WRITER, index, ("cluster_composite_ops", "cluster_monitor"), writes)
-    yield from _user(WRITER, WRITER_SECRET, (WRITER,))
-    yield _role(READER, index, ("cluster_composite_ops_ro",), ("read",))
-    # OpenSearch's own role, with which people use Dashboards.
-    yield from _user(READER, READER_SECRET, (READER, "kibana_user"))
-    yield _lifecycle(index, settings)
 
 
 def _role(name: str, index: str, cluster: tuple[str, ...], allowed: tuple[str, ...]) -> Manifest:
@@ -162,12 +169,12 @@ def _cluster(settings: Logs) -> Manifest:
     half = settings.memory.mebibytes // 2
     placed = {"nodeSelector": SYSTEM_NODE_SELECTOR, "tolerations": SYSTEM_TOLERATIONS}
     pool: Manifest = {
-        "component": "nodes",
+        "component": NODE_POOL,
         "replicas": settings.nodes,
         "roles": ["cluster_manager", "data", "ingest"],
         "diskSize": settings.storage,
         "jvm": f"-Xms{half}M -Xmx{half}M",
-        "persistence": {"pvc": {"accessModes": ["ReadWriteOnce"], "storageClass": STORAGE_CLASS}},
+        "persistence": {"pvc": {"accessModes": ["ReadWriteOnce"], "storageClass": KEPT_STORAGE_CLASS}},
         "resources": resources("250m", settings.memory),
         **placed,
     }

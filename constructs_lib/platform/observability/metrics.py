@@ -6,21 +6,25 @@ Upstream: prometheus-community/helm-charts kube-prometheus-stack-88.5.3 `charts/
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from constructs_lib.base.quantities import Days, Memory, Storage
-from constructs_lib.base.settings import Settings
 from constructs_lib.health.grafana import FOLDER
 from constructs_lib.kit import (
     ANYWHERE,
+    FLUX_CONTROLLERS,
+    FLUX_OPERATOR,
     HTTPS,
     ON_SYSTEM_POOL,
+    STORAGE_CLASS,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Chart,
     Link,
+    Manifest,
+    Operator,
     Pods,
     Release,
     Values,
@@ -28,10 +32,9 @@ from constructs_lib.kit import (
     to_api_server,
     webhook,
 )
-from constructs_lib.platform.observability.alerting import ALERTMANAGER, Alerting, alertmanager_config
-from constructs_lib.platform.observability.alerting import credentials as alerting_credentials
-from constructs_lib.platform.observability.alerting import links as alerting_links
-from constructs_lib.platform.observability.names import AGENTS, FLUX_CONTROLLERS, FLUX_OPERATOR, NAMESPACE, Part
+from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
+from constructs_lib.platform.observability.names import AGENTS, ALERTMANAGER, GRAFANA, NAMESPACE
+from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.scrape import PROMETHEUS
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
@@ -44,13 +47,11 @@ RELEASE = "kube-prometheus-stack"
 DATA_SOURCE = "prometheus"
 """The uid that the chart gives to Prometheus as Grafana's data source."""
 GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - a name
-STORAGE_CLASS = "do-block-storage"
 
 OPERATOR = Pods(NAMESPACE, "prometheus-operator", {"app": f"{RELEASE}-operator"})
-GRAFANA = Pods(NAMESPACE, "grafana", {"app.kubernetes.io/name": "grafana"})
 KUBE_STATE_METRICS = Pods(NAMESPACE, "kube-state-metrics", {"app.kubernetes.io/name": "kube-state-metrics"})
 NODE_EXPORTER = Pods(AGENTS, "node-exporter", {"app.kubernetes.io/name": "prometheus-node-exporter"})
-
+WEBHOOK_LINK = webhook(OPERATOR, 10250)
 
 PROMOTED = (
     "collector.instance.id",
@@ -65,7 +66,7 @@ PROMOTED = (
 """Resource attributes that become labels of every series."""
 
 
-class Metrics(Settings):
+class Metrics(Part):
     """Prometheus, Alertmanager and Grafana."""
 
     enabled: bool = True
@@ -74,27 +75,37 @@ class Metrics(Settings):
     storage: Storage = Storage("20Gi")
     memory: Memory = Field(default=Memory("1Gi"), description="Memory of each Prometheus, requested and limit.")
 
+    operators: ClassVar = (Operator(CHART.name, webhook=WEBHOOK_LINK),)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether Prometheus runs, once observability does."""
+        return self.enabled
+
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways of the stack, and those of its alerts."""
+        yield from _links()
+        yield from env.platform.observability.alerting.links()
+
+    def controllers(self, env: Environment) -> Iterator[Release]:
+        """Yield the stack, whose custom resources need only the CRDs of the baseline."""
+        yield Release(RELEASE, NAMESPACE, CHART, _values(env, self))
+
+    def credentials(self, env: Environment) -> Iterator[Manifest]:
+        """Yield Grafana's administrator, and the credentials of who hears of alerts."""
+        keys = {"admin-user": "username", "admin-password": "password"}
+        yield external_secret(env, GRAFANA_SECRET, NAMESPACE, InVault("grafana", keys))
+        yield from env.platform.observability.alerting.credentials(env)
+
 
 def replica_hosts(replicas: int) -> list[str]:
     """Return the host name of each Prometheus, as its StatefulSet names them."""
     return [f"prometheus-{RELEASE}-{number}.prometheus-operated.{NAMESPACE}.svc" for number in range(replicas)]
 
 
-def part(env: Environment) -> Part:
-    """Return the stack, whose custom resources need only the CRDs of the baseline, and Grafana's administrator."""
-    if not env.platform.observability.has_metrics:
-        return Part()
-    keys = {"admin-user": "username", "admin-password": "password"}
-    release = Release(RELEASE, NAMESPACE, CHART, _values(env, env.platform.observability.metrics))
-    grafana = external_secret(env, GRAFANA_SECRET, NAMESPACE, InVault("grafana", keys))
-    alerting = env.platform.observability.alerting
-    links = (*_links(), *alerting_links(alerting))
-    return Part(links, controllers=(release,), credentials=(grafana, *alerting_credentials(env)))
-
-
 def _links() -> Iterator[Link]:
     yield from to_api_server(OPERATOR, PROMETHEUS, GRAFANA, KUBE_STATE_METRICS)
-    yield webhook(OPERATOR, 10250)
+    yield WEBHOOK_LINK
     yield Link(PROMETHEUS, ALERTMANAGER, (8080, 9093))
     yield Link(PROMETHEUS, PROMETHEUS, (8080, 9090))
     yield Link(PROMETHEUS, OPERATOR, (10250,))
@@ -202,7 +213,7 @@ def _grafana(env: Environment) -> Values:
 
 
 def _data_sources(env: Environment) -> Iterator[Values]:
-    if env.platform.observability.traces.has_tempo:
+    if env.platform.observability.traces.is_on:
         linked = {"serviceMap": {"datasourceUid": DATA_SOURCE}, "nodeGraph": {"enabled": True}}
         tempo = {"type": "tempo", "uid": "tempo", "access": "proxy", "url": "http://tempo:3200"}
         yield {"name": "Tempo", **tempo, "jsonData": linked}

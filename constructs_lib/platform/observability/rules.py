@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.health import Dashboard, rule_groups
 from constructs_lib.health.grafana import config_map
-from constructs_lib.kit import Manifest, manifest
+from constructs_lib.kit import FLUX_CONTROLLERS, FLUX_OPERATOR, Manifest, manifest
 from constructs_lib.platform.observability.alerting import flux_notifications, runbooks
 from constructs_lib.platform.observability.dashboards import applications, budgets, overview
-from constructs_lib.platform.observability.names import AGENT, FLUX_CONTROLLERS, FLUX_OPERATOR, GATEWAY, NAMESPACE
+from constructs_lib.platform.observability.names import AGENT, GATEWAY, NAMESPACE
 from constructs_lib.platform.observability.slos import days, health
 from constructs_lib.platform.scrape import pod_monitor
 
@@ -33,21 +33,22 @@ def objects(env: Environment) -> Iterator[Manifest]:
 def rules(env: Environment) -> Iterator[Manifest]:
     """Yield the PrometheusRule of each service, and that of the environment's additional objectives."""
     pages = runbooks(env)
-    for item in health(env):
-        groups = [group for slo in item.slos for group in rule_groups(slo, days(env, slo), pages)]
-        alerts = [alert.rule(item.service, pages) for alert in item.alerts]
+    for service, item in health(env).items():
+        groups = [group for slo in item.slos for group in rule_groups(service, slo, days(env, slo), pages)]
+        alerts = [alert.rule(service, pages) for alert in item.alerts]
         if alerts:
             groups.append({"name": f"{item.uid}-alerts", "rules": alerts})
         yield _rule(item.uid, groups)
     additional = env.platform.observability.slos.additional
     if additional:
-        yield _rule("additional", [group for slo in additional for group in rule_groups(slo, days(env, slo), pages)])
+        groups = [group for slo in additional for group in rule_groups(slo.service, slo, days(env, slo), pages)]
+        yield _rule("additional", groups)
 
 
 def dashboards(env: Environment) -> list[Dashboard]:
     """Return the overview, the error budgets, a page for each service, and one for applications that send traces."""
     known = health(env)
-    pages = [overview(known), budgets(), *(item.dashboard for item in known)]
+    pages = [overview(known.values()), budgets(), *(item.dashboard(service) for service, item in known.items())]
     return [*pages, applications()] if env.platform.observability.traces.backend != "none" else pages
 
 

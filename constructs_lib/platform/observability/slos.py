@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +12,7 @@ from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.fields import Name, unique
 from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
-from constructs_lib.health import Health, Percent, Slo
+from constructs_lib.health import AdditionalSlo, Health, Percent, Slo
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -31,27 +31,30 @@ class Slos(Settings):
     objectives: dict[Name, Percent] = Field(
         default_factory=dict, description="Objectives of the platform's own SLOs where they differ, by name."
     )
-    additional: Annotated[tuple[Slo, ...], unique("name")] = Field(
+    additional: Annotated[tuple[AdditionalSlo, ...], unique("name")] = Field(
         default=(), description="Further SLOs, such as those of applications."
     )
 
 
-def health(env: Environment) -> list[Health]:
-    """Return what each component that is on knows about its health, with this environment's objectives.
+def health(env: Environment) -> dict[str, Health]:
+    """Return what each component that is on knows about its health, by its key, with this environment's objectives.
 
     Raises `ConfigError` with a sentence for each objective that cannot be.
     """
     settings = env.platform.observability.slos
-    found = [component.health(env) for component in env.platform.components() if component.enabled]
-    problems = list(_problems(env, found))
+    known = env.platform.health(env)
+    problems = list(_problems(env, known.values()))
     if problems:
         raise ConfigError(*(f"{KEY}.{problem}" for problem in problems))
-    return [replace(item, slos=tuple(_changed(slo, settings) for slo in item.slos)) for item in found]
+    return {
+        service: replace(item, slos=tuple(_changed(slo, settings.objectives) for slo in item.slos))
+        for service, item in known.items()
+    }
 
 
 def objectives(env: Environment) -> list[Slo]:
     """Return all objectives of an environment. Raises `ConfigError` as `health` does."""
-    known = [slo for item in health(env) for slo in item.slos]
+    known = [slo for item in health(env).values() for slo in item.slos]
     return [*known, *env.platform.observability.slos.additional]
 
 
@@ -61,13 +64,13 @@ def days(env: Environment, slo: Slo) -> int:
     return min(LONGEST, _retention(env)) if window is None else window.number
 
 
-def _changed(slo: Slo, settings: Slos) -> Slo:
-    return slo.model_copy(update={"objective": settings.objectives.get(slo.name, slo.objective)})
+def _changed(slo: Slo, objectives: dict[str, float]) -> Slo:
+    return slo.model_copy(update={"objective": objectives.get(slo.name, slo.objective)})
 
 
-def _problems(env: Environment, found: list[Health]) -> Iterator[str]:
+def _problems(env: Environment, known: Iterable[Health]) -> Iterator[str]:
     settings = env.platform.observability.slos
-    own = [slo.name for item in found for slo in item.slos]
+    own = [slo.name for item in known for slo in item.slos]
     yield from (f"objectives: {unknown('SLO', name, own)}" for name in settings.objectives if name not in own)
     if (window := settings.window) is not None and window.number > _retention(env):
         yield f"window: {_too_long(env, window)}"

@@ -6,8 +6,8 @@ prometheus/alertmanager v0.34 as their `/metrics` name them; kube-state-metrics 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from itertools import starmap
 
 from constructs_lib.health import (
     NONE_IS_GOOD,
@@ -19,14 +19,14 @@ from constructs_lib.health import (
     Slo,
     deployment_down,
     graph,
-    pods,
+    pod_row,
+    ready_pods,
     stat,
-    volumes,
+    volume_panel,
     while_true,
 )
+from constructs_lib.kit import Deployment, StatefulSet
 
-SERVICE = "observability"
-NAMESPACE = "observability"
 SIGNALS = ("spans", "metric_points", "log_records")
 WATCHDOG = Alert(
     name="Watchdog",
@@ -38,19 +38,12 @@ WATCHDOG = Alert(
 )
 
 
-class Backend(NamedTuple):
-    """A backend that runs in the cluster: its StatefulSet, and how many of its pods it needs to serve."""
-
-    name: str
-    statefulset: str
-    needed: int
-
-
-def of(gateway: str, backends: tuple[Backend, ...]) -> Health:
-    """Return what is known about the collectors (`gateway` is a StatefulSet), Prometheus and the other backends."""
-    slos = (*_slos(), *map(_availability, backends))
-    alerts = (WATCHDOG, *_alerts(gateway))
-    return Health(SERVICE, "telemetry", "Telemetry", slos, alerts, _now(), tuple(_rows(backends)))
+def of(gateway: StatefulSet, grafana: Deployment, backends: Mapping[str, StatefulSet]) -> Health:
+    """Return what is known about collectors, Prometheus, Grafana and the other backends, which go by their names."""
+    slos = (*_slos(), *starmap(_availability, backends.items()))
+    alerts = (WATCHDOG, *_alerts(gateway, grafana))
+    rows = tuple(_rows(gateway.namespace, backends))
+    return Health("telemetry", "Telemetry", slos, alerts, _now(), rows)
 
 
 def _total(metric: str) -> str:
@@ -71,29 +64,19 @@ def _less(total: str, failed: str) -> Ratio:
 
 def _slos() -> Iterator[Slo]:
     loss = Ratio(good=SENT, total=f"{SENT} + {LOST}")
-    yield Slo(name="telemetry-delivery", service=SERVICE, objective=99.9, ratio=loss, runbook="telemetry-delivery")
+    yield Slo(name="telemetry-delivery", objective=99.9, ratio=loss, runbook="telemetry-delivery")
     rules = _less(RULES, RULE_FAILURES)
-    yield Slo(name="rule-evaluation", service=SERVICE, objective=99.9, ratio=rules, runbook="rule-evaluation")
+    yield Slo(name="rule-evaluation", objective=99.9, ratio=rules, runbook="rule-evaluation")
     alerts = _less(NOTIFICATIONS, FAILED_NOTIFICATIONS)
-    yield Slo(name="alert-delivery", service=SERVICE, objective=99.0, ratio=alerts, runbook="alert-delivery")
+    yield Slo(name="alert-delivery", objective=99.0, ratio=alerts, runbook="alert-delivery")
 
 
-def _ready(backend: Backend) -> str:
-    selector = f'namespace="{NAMESPACE}",statefulset="{backend.statefulset}"'
-    return f"max(kube_statefulset_status_replicas_ready{{{selector}}})"
+def _availability(name: str, backend: StatefulSet) -> Slo:
+    serves = while_true(f"max({ready_pods(backend)}) >= bool {backend.needed}")
+    return Slo(name=f"{name}-availability", objective=99.0, ratio=serves, runbook="telemetry-backends")
 
 
-def _availability(backend: Backend) -> Slo:
-    return Slo(
-        name=f"{backend.name}-availability",
-        service=SERVICE,
-        objective=99.0,
-        ratio=while_true(f"{_ready(backend)} >= bool {backend.needed}"),
-        runbook="telemetry-backends",
-    )
-
-
-def _alerts(gateway: str) -> Iterator[Alert]:
+def _alerts(gateway: StatefulSet, grafana: Deployment) -> Iterator[Alert]:
     full = "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity"
     yield Alert(
         name="CollectorQueueFills",
@@ -111,15 +94,14 @@ def _alerts(gateway: str) -> Iterator[Alert]:
         summary="{{ $value | humanize }} spans, points or records a second are lost for good.",
         runbook="telemetry-delivery",
     )
-    selector = f'namespace="{NAMESPACE}",statefulset="{gateway}"'
     yield Alert(
         name="CollectorGatewayDown",
-        expr=f"kube_statefulset_status_replicas_ready{{{selector}}} == 0",
+        expr=f"{ready_pods(gateway)} == 0",
         severity="critical",
         summary="The telemetry gateway has no ready pod: applications cannot send.",
         runbook="telemetry-delivery",
     )
-    yield deployment_down("GrafanaDown", NAMESPACE, "kube-prometheus-stack-grafana", "telemetry-backends", "Grafana")
+    yield deployment_down("GrafanaDown", grafana, "telemetry-backends", "Grafana")
 
 
 def _now() -> tuple[Panel, ...]:
@@ -132,7 +114,7 @@ def _now() -> tuple[Panel, ...]:
     )
 
 
-def _rows(backends: tuple[Backend, ...]) -> Iterator[Row]:
+def _rows(namespace: str, backends: Mapping[str, StatefulSet]) -> Iterator[Row]:
     queue = "max by (pod, exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity)"
     sent = (
         graph(
@@ -149,9 +131,10 @@ def _rows(backends: tuple[Backend, ...]) -> Iterator[Row]:
         (
             graph("Series", "prometheus_tsdb_head_series", "{{pod}}"),
             graph("Samples", "rate(prometheus_tsdb_head_samples_appended_total[$__rate_interval])", "{{pod}}", "cps"),
-            volumes(NAMESPACE),
+            volume_panel(namespace),
         ),
     )
     if backends:
-        yield Row("Backends", tuple(graph(f"Ready pods of {item.name}", _ready(item)) for item in backends))
-    yield pods(NAMESPACE)
+        ready = (graph(f"Ready pods of {name}", f"max({ready_pods(backend)})") for name, backend in backends.items())
+        yield Row("Backends", tuple(ready))
+    yield pod_row(namespace)

@@ -15,11 +15,22 @@ from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.fields import HttpsUrl
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
-from constructs_lib.kit import ANYWHERE, HTTPS, ON_SYSTEM_POOL, Chart, Link, Pods, Release, Values, resources
+from constructs_lib.kit import (
+    ANYWHERE,
+    HTTPS,
+    ON_SYSTEM_POOL,
+    STORAGE_CLASS,
+    Chart,
+    Link,
+    Manifest,
+    Release,
+    StatefulSet,
+    Values,
+    resources,
+)
 from constructs_lib.platform.cert_manager import certificate
-from constructs_lib.platform.observability.metrics import GRAFANA
-from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE, Part
-from constructs_lib.platform.observability.telemetry import Backend
+from constructs_lib.platform.observability.names import GATEWAY, GRAFANA, NAMESPACE
+from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
@@ -31,7 +42,7 @@ SECRET = "tempo-bucket"  # noqa: S105 - a name
 CERTIFICATE = "tempo-tls"
 MOUNT = "/tls"
 ENDPOINT = f"tempo.{NAMESPACE}.svc:4317"
-PODS = Pods(NAMESPACE, "tempo", {"app.kubernetes.io/name": "tempo"})
+PODS = StatefulSet(NAMESPACE, "tempo", {"app.kubernetes.io/name": "tempo"}, statefulset="tempo")
 
 
 class Sampling(Settings):
@@ -41,7 +52,7 @@ class Sampling(Settings):
     slower_than_ms: int = Field(default=1000, ge=1, description="From which duration on a trace counts as slow.")
 
 
-class Traces(Settings):
+class Traces(Part):
     """Where traces go."""
 
     backend: Literal["none", "tempo", "otlp"] = "none"
@@ -64,32 +75,33 @@ class Traces(Settings):
         return self
 
     @property
-    def has_tempo(self) -> bool:
+    def is_on(self) -> bool:
         """Whether Tempo runs in the cluster."""
         return self.backend == "tempo"
 
+    def links(self, env: Environment) -> Iterator[Link]:
+        """Yield the ways to Tempo, and on to its bucket."""
+        yield Link(GATEWAY, PODS, (4317,))
+        yield Link(PODS, ANYWHERE, HTTPS)
+        if env.platform.observability.has_metrics:
+            yield Link(GRAFANA, PODS, (3200,))
+        yield from scraped(env, PODS, 3200)
 
-def part(env: Environment) -> Part:
-    """Return Tempo, if traces go there, with the key of its bucket and the certificate of its OTLP receiver."""
-    settings = env.platform.observability.traces
-    if settings.bucket is None:
-        return Part()
-    keys = {"S3_ACCESS_KEY": "access_key_id", "S3_SECRET_KEY": "secret_access_key"}
-    release = Release("tempo", NAMESPACE, CHART, _values(env, settings, settings.bucket))
-    return Part(
-        links=tuple(_links(env)),
-        credentials=(external_secret(env, SECRET, NAMESPACE, InVault("traces", keys)),),
-        backends=(certificate(CERTIFICATE, NAMESPACE, ("tempo",)), release),
-        backend=Backend("traces", "tempo", 1),
-    )
+    def credentials(self, env: Environment) -> Iterator[Manifest]:
+        """Yield the key of the bucket."""
+        keys = {"S3_ACCESS_KEY": "access_key_id", "S3_SECRET_KEY": "secret_access_key"}
+        yield external_secret(env, SECRET, NAMESPACE, InVault("traces", keys))
 
+    def backends(self, env: Environment) -> Iterator[Release | Manifest]:
+        """Yield Tempo, and the certificate of its OTLP receiver."""
+        yield certificate(CERTIFICATE, NAMESPACE, ("tempo",))
+        if self.bucket is not None:
+            yield Release("tempo", NAMESPACE, CHART, _values(env, self, self.bucket))
 
-def _links(env: Environment) -> Iterator[Link]:
-    yield Link(GATEWAY, PODS, (4317,))
-    yield Link(PODS, ANYWHERE, HTTPS)
-    if env.platform.observability.has_metrics:
-        yield Link(GRAFANA, PODS, (3200,))
-    yield from scraped(env, PODS, 3200)
+    @property
+    def watched(self) -> StatefulSet:
+        """The pods of Tempo."""
+        return PODS
 
 
 def _values(env: Environment, settings: Traces, bucket: Bucket) -> Values:
@@ -113,7 +125,7 @@ def _values(env: Environment, settings: Traces, bucket: Bucket) -> Values:
     return {
         **ON_SYSTEM_POOL,
         "tempo": tempo,
-        "persistence": {"enabled": True, "size": settings.storage, "storageClassName": "do-block-storage"},
+        "persistence": {"enabled": True, "size": settings.storage, "storageClassName": STORAGE_CLASS},
         "serviceMonitor": {"enabled": env.platform.observability.has_metrics},
         "extraVolumes": [{"name": "tls", "secret": {"secretName": CERTIFICATE}}],
     }

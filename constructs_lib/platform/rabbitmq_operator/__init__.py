@@ -7,7 +7,7 @@ Upstream: rabbitmq/cluster-operator v2.22.3 and rabbitmq/messaging-topology-oper
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -16,22 +16,33 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     DEPLOYMENTS_ON_SYSTEM_POOL,
+    FLUX_NAMESPACE,
+    PLATFORM_ACCOUNT,
+    Deployment,
     Layer,
     LayerId,
     Link,
     Manifest,
+    Operator,
     Pods,
     Ready,
+    group,
     manifest,
     namespace,
     to_api_server,
     webhook,
 )
 from constructs_lib.platform import cert_manager
-from constructs_lib.platform.baseline import BASELINE, FLUX_NAMESPACE, PLATFORM_ACCOUNT
+from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.rabbitmq_operator import health
-from constructs_lib.platform.rabbitmq_operator.cluster import API, RabbitmqCluster, cluster_objects, topology_objects
+from constructs_lib.platform.rabbitmq_operator.cluster import (
+    API,
+    NAMESPACE,
+    RabbitmqCluster,
+    cluster_objects,
+    topology_objects,
+)
 from constructs_lib.platform.scrape import pod_monitor, scraped
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
@@ -39,7 +50,7 @@ if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 
-class Operator(NamedTuple):
+class Installed(NamedTuple):
     """An operator that is installed from a tag of its repository."""
 
     name: str
@@ -48,13 +59,13 @@ class Operator(NamedTuple):
     image: str
 
 
-CLUSTER_OPERATOR = Operator(
+CLUSTER_OPERATOR = Installed(
     "rabbitmq-cluster-operator",
     "https://github.com/rabbitmq/cluster-operator",
     "2.22.3",
     "ghcr.io/rabbitmq/cluster-operator",
 )
-TOPOLOGY_OPERATOR = Operator(
+TOPOLOGY_OPERATOR = Installed(
     "messaging-topology-operator",
     "https://github.com/rabbitmq/messaging-topology-operator",
     "1.20.1",
@@ -66,9 +77,15 @@ CONFIGS = LayerId("messaging", "configs")
 TOPOLOGY = LayerId("messaging", "topology")
 
 OPERATORS = "rabbitmq-system"
-NAMESPACE = "messaging"
-CLUSTER_OPERATOR_PODS = Pods(OPERATORS, "cluster-operator", {"app.kubernetes.io/name": CLUSTER_OPERATOR.name})
+CLUSTER_OPERATOR_PODS = Deployment(
+    OPERATORS,
+    "cluster-operator",
+    {"app.kubernetes.io/name": CLUSTER_OPERATOR.name},
+    deployment="rabbitmq-cluster-operator",
+)
 TOPOLOGY_OPERATOR_PODS = Pods(OPERATORS, "topology-operator", {"app.kubernetes.io/name": TOPOLOGY_OPERATOR.name})
+CLUSTER_WEBHOOK = webhook(CLUSTER_OPERATOR_PODS, 9443)
+TOPOLOGY_WEBHOOK = webhook(TOPOLOGY_OPERATOR_PODS, 9443)
 BROKERS = Pods(NAMESPACE, "brokers", {"app.kubernetes.io/component": "rabbitmq"})
 
 ALL_REPLICAS_READY = (
@@ -91,6 +108,16 @@ class RabbitmqOperator(Component):
     ```
     """
 
+    operators: ClassVar = (
+        Operator(
+            CLUSTER_OPERATOR.name,
+            groups=(group(API),),
+            data=("RabbitmqCluster",),
+            webhook=CLUSTER_WEBHOOK,
+        ),
+        Operator(TOPOLOGY_OPERATOR.name, webhook=TOPOLOGY_WEBHOOK),
+    )
+
     clusters: Annotated[tuple[RabbitmqCluster, ...], unique("name")] = Field(default=(), description="The brokers.")
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
@@ -101,8 +128,8 @@ class RabbitmqOperator(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operators and brokers, among brokers, and from applications: TLS alone."""
         yield from to_api_server(CLUSTER_OPERATOR_PODS, TOPOLOGY_OPERATOR_PODS, BROKERS)
-        yield webhook(CLUSTER_OPERATOR_PODS, 9443)
-        yield webhook(TOPOLOGY_OPERATOR_PODS, 9443)
+        yield CLUSTER_WEBHOOK
+        yield TOPOLOGY_WEBHOOK
         yield Link(CLUSTER_OPERATOR_PODS, BROKERS, (15671,))
         yield Link(TOPOLOGY_OPERATOR_PODS, BROKERS, (15671,))
         # Peer discovery, distribution of Erlang, command-line tools and replicas of streams.
@@ -114,7 +141,7 @@ class RabbitmqOperator(Component):
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the brokers."""
-        return health.of(self.clusters)
+        return health.of(CLUSTER_OPERATOR_PODS, self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operators, the users' credentials, the brokers, then what is declared inside them."""
@@ -144,7 +171,7 @@ class RabbitmqOperator(Component):
                 yield external_secret(env, cluster.secret_of(user.name), NAMESPACE, entry)
 
 
-def _install(operator: Operator) -> Iterator[Manifest]:
+def _install(operator: Installed) -> Iterator[Manifest]:
     """Yield the source and the Kustomization of an operator's tagged release, placed and with its image pinned."""
     yield manifest(
         "source.toolkit.fluxcd.io/v1",
@@ -158,7 +185,7 @@ def _install(operator: Operator) -> Iterator[Manifest]:
             "ignore": "/*\n!/config\n",
         },
     )
-    remove_namespace = "$patch: delete\napiVersion: v1\nkind: Namespace\nmetadata: {name: rabbitmq-system}\n"
+    remove_namespace = f"$patch: delete\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {OPERATORS}}}\n"
     spec = {
         "interval": "1h",
         "retryInterval": "2m",

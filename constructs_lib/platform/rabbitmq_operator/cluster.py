@@ -14,7 +14,16 @@ from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import Cpu, Name, ServiceName, unique
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.base.settings import Settings
-from constructs_lib.kit import SYSTEM_NODE_SELECTOR, SYSTEM_TOLERATIONS, Manifest, kept, manifest, resources, spread
+from constructs_lib.kit import (
+    KEPT_STORAGE_CLASS,
+    SYSTEM_NODE_SELECTOR,
+    SYSTEM_TOLERATIONS,
+    Manifest,
+    kept,
+    manifest,
+    resources,
+    spread,
+)
 from constructs_lib.platform.cert_manager import certificate
 
 if TYPE_CHECKING:
@@ -23,7 +32,6 @@ if TYPE_CHECKING:
 API = "rabbitmq.com/v1beta1"
 IMAGE = "docker.io/library/rabbitmq:4.2.6-management"
 NAMESPACE = "messaging"
-STORAGE_CLASS = "do-block-storage-retain"
 
 
 class Permission(Settings):
@@ -98,7 +106,7 @@ def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Mani
         "image": IMAGE,
         "replicas": cluster.replicas,
         "resources": resources(cluster.cpu, cluster.memory),
-        "persistence": {"storageClassName": STORAGE_CLASS, "storage": cluster.storage},
+        "persistence": {"storageClassName": KEPT_STORAGE_CLASS, "storage": cluster.storage},
         "tls": {
             "secretName": cluster.certificate,
             "caSecretName": cluster.certificate,

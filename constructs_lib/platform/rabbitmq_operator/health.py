@@ -17,25 +17,27 @@ from constructs_lib.health import (
     Variable,
     graph,
     operator_availability,
-    pods,
+    pod_row,
     stat,
-    volumes,
+    volume_panel,
     while_true,
 )
+from constructs_lib.kit import Deployment
 from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE, RabbitmqCluster
 
-SERVICE = "rabbitmq_operator"
 POD = "{{ $labels.pod }}"
 UNREACHABLE = "rabbitmq_unreachable_cluster_peers_count"
 ALL = f'namespace="{NAMESPACE}"'
 CHOSEN = f'{ALL},pod=~"$pod"'
 
 
-def of(clusters: tuple[RabbitmqCluster, ...]) -> Health:
+def of(operator: Deployment, clusters: tuple[RabbitmqCluster, ...]) -> Health:
     """Return what is known about the brokers."""
-    operator = operator_availability("rabbitmq-operator", SERVICE, "rabbitmq-system", "rabbitmq-cluster-operator")
-    slos = (operator, *(slo for cluster in clusters for slo in _slos(cluster)))
-    return Health(SERVICE, "rabbitmq", "RabbitMQ", slos, _alerts(), _now(), _rows(), (POD_CHOICE,))
+    slos = (
+        operator_availability("rabbitmq-operator", operator),
+        *(slo for cluster in clusters for slo in _slos(cluster)),
+    )
+    return Health("rabbitmq", "RabbitMQ", slos, _alerts(), _now(), _rows(), (POD_CHOICE,))
 
 
 def _slos(cluster: RabbitmqCluster) -> Iterator[Slo]:
@@ -43,7 +45,6 @@ def _slos(cluster: RabbitmqCluster) -> Iterator[Slo]:
     majority = cluster.replicas // 2 + 1
     yield Slo(
         name=f"rabbitmq-{cluster.name}-availability",
-        service=SERVICE,
         objective=99.9,
         ratio=while_true(f"count(rabbitmq_identity_info{{{nodes}}}) >= bool {majority}"),
         runbook="rabbitmq-availability",
@@ -53,7 +54,6 @@ def _slos(cluster: RabbitmqCluster) -> Iterator[Slo]:
         connected = f"max({UNREACHABLE}{{{nodes}}}) == bool 0"
         yield Slo(
             name=f"rabbitmq-{cluster.name}-quorum",
-            service=SERVICE,
             objective=99.0,
             ratio=while_true(f"({present}) * ({connected})"),
             runbook="rabbitmq-quorum",
@@ -120,9 +120,9 @@ def _rows() -> tuple[Row, ...]:
     nodes = (
         graph("Memory of the alarm's limit", memory, "{{pod}}", "percentunit"),
         graph("Free disk", f"rabbitmq_disk_space_available_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"),
-        volumes(NAMESPACE),
+        volume_panel(NAMESPACE),
     )
-    return (Row("Messages", messages), Row("Nodes", nodes), pods(NAMESPACE))
+    return (Row("Messages", messages), Row("Nodes", nodes), pod_row(NAMESPACE))
 
 
 POD_CHOICE = Variable("pod", f"label_values(rabbitmq_identity_info{{{ALL}}}, pod)")

@@ -7,7 +7,7 @@ digitalocean/digitalocean-cloud-controller-manager `docs/controllers/services/an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
@@ -17,10 +17,12 @@ from constructs_lib.kit import (
     ANYWHERE,
     ON_SYSTEM_POOL,
     Chart,
+    Deployment,
     Layer,
     LayerId,
     Link,
     Manifest,
+    Operator,
     Pods,
     Release,
     Values,
@@ -43,8 +45,8 @@ CHART = Chart("https://traefik.github.io/charts", "traefik", "41.3.0")
 CONTROLLERS = LayerId("traefik", "controllers")
 CONFIGS = LayerId("traefik", "configs")
 
-NAMESPACE = "traefik"
-PODS = Pods(NAMESPACE, "traefik", {"app.kubernetes.io/name": "traefik"})
+NAMESPACE = cert_manager.INGRESS
+PODS = Deployment(NAMESPACE, "traefik", {"app.kubernetes.io/name": "traefik"}, deployment="traefik")
 LOAD_BALANCER = "service.beta.kubernetes.io/do-loadbalancer"
 
 
@@ -57,6 +59,8 @@ class Traefik(Component):
       load_balancer_size: 2
     ```
     """
+
+    operators: ClassVar = (Operator(CHART.name, groups=("traefik.io",)),)
 
     replicas: int = Field(default=2, ge=1, le=50, description="Pods.")
     load_balancer_size: int = Field(default=1, ge=1, le=200, description="Size unit of the DigitalOcean load balancer.")
@@ -80,7 +84,7 @@ class Traefik(Component):
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the ingress."""
-        return health.of(NAMESPACE)
+        return health.of(PODS)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the chart, then the TLS options and middlewares."""
@@ -100,7 +104,7 @@ class Traefik(Component):
             **ON_SYSTEM_POOL,
             "deployment": {"replicas": self.replicas},
             "podDisruptionBudget": {"enabled": True, "minAvailable": 1} if self.replicas > 1 else {"enabled": False},
-            "topologySpreadConstraints": spread(**{"app.kubernetes.io/name": "traefik"}),
+            "topologySpreadConstraints": spread(**PODS.labels),
             "resources": resources("100m", "128Mi", "256Mi"),
             "api": {"dashboard": False},
             "global": {"checkNewVersion": False, "sendAnonymousUsage": False},

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from constructs_lib.health import Health, Latency, Panel, Query, Ratio, Row, Slo, deployment_down, graph, pods, stat
+from constructs_lib.health import Health, Latency, Panel, Query, Ratio, Row, Slo, deployment_down, graph, pod_row, stat
+from constructs_lib.kit import Deployment
 
-SERVICE = "traefik"
 ENTRY = 'entrypoint="websecure"'
 REQUESTS = f"traefik_entrypoint_requests_total{{{ENTRY}}}"
 FAILED = f'traefik_entrypoint_requests_total{{{ENTRY},code=~"5.."}}'
@@ -17,12 +17,11 @@ DURATION = "traefik_entrypoint_request_duration_seconds"
 
 
 @cache
-def of(namespace: str) -> Health:
+def of(ingress: Deployment) -> Health:
     """Return what is known about the ingress. Errors of applications count: its clients see no difference."""
     good = f'rate(traefik_entrypoint_requests_total{{{ENTRY},code!~"5.."}}[5m])'
     availability = Slo(
         name="traefik-availability",
-        service=SERVICE,
         objective=99.9,
         ratio=Ratio(good=good, total=f"rate({REQUESTS}[5m])"),
         runbook="traefik-availability",
@@ -31,13 +30,12 @@ def of(namespace: str) -> Health:
     selector = f'{ENTRY},protocol="http"'
     latency = Slo(
         name="traefik-latency",
-        service=SERVICE,
         objective=99.0,
         latency=Latency(histogram=DURATION, selector=selector, threshold_seconds=1.2),
         runbook="traefik-latency",
     )
-    down = deployment_down("TraefikDown", namespace, "traefik", "traefik-availability", "The ingress")
-    return Health(SERVICE, "traefik", "Traefik", (availability, latency), (down,), _now(), _rows(namespace))
+    down = deployment_down("TraefikDown", ingress, "traefik-availability", "The ingress")
+    return Health("traefik", "Traefik", (availability, latency), (down,), _now(), _rows(ingress.namespace))
 
 
 def _now() -> tuple[Panel, ...]:
@@ -60,7 +58,7 @@ def _rows(namespace: str) -> tuple[Row, ...]:
         graph("Requests by service", by_service, "{{exported_service}}", "reqps"),
         Panel("Latency", tuple(_quantile(value) for value in (0.5, 0.9, 0.99)), unit="s"),
     )
-    return (Row("Requests", details), pods(namespace))
+    return (Row("Requests", details), pod_row(namespace))
 
 
 def _quantile(value: float) -> Query:

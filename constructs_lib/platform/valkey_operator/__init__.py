@@ -7,27 +7,25 @@ helmify 0.4.14 makes it from `config/default`. The operator makes its own PodDis
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from constructs_lib.base.fields import Cpu, ServiceName, unique
-from constructs_lib.base.quantities import Memory, Minutes, Storage
-from constructs_lib.base.settings import Settings
+from constructs_lib.base.fields import unique
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    SYSTEM_NODE_SELECTOR,
-    SYSTEM_TOLERATIONS,
     Chart,
+    Deployment,
     Layer,
     LayerId,
     Link,
     Manifest,
-    Pods,
+    Operator,
     Release,
     Values,
+    group,
     kept,
-    manifest,
     namespace,
     resources,
     to_api_server,
@@ -37,38 +35,24 @@ from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.valkey_operator import health
+from constructs_lib.platform.valkey_operator.cluster import API, NAMESPACE, NODES, ValkeyCluster, cluster_object
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 CHART = Chart("oci://ghcr.io/hyperspike", "valkey-operator", "v0.0.61-chart")
-IMAGE = "ghcr.io/hyperspike/valkey:8.1.4"
 CONTROLLERS = LayerId("cache", "controllers")
 CREDENTIALS = LayerId("cache", "credentials")
 CONFIGS = LayerId("cache", "configs")
 
 OPERATORS = "valkey-operator-system"
-NAMESPACE = "cache"
-STORAGE_CLASS = "do-block-storage-retain"
-OPERATOR = Pods(OPERATORS, "operator", {"control-plane": "controller-manager"})
-NODES = Pods(NAMESPACE, "valkey", {"app.kubernetes.io/component": "valkey"})
-
-
-class ValkeyCluster(Settings):
-    """A Valkey cluster with TLS and a password from Vault. Clients use the Service of its name, port 6379."""
-
-    name: ServiceName
-    shards: int = Field(default=1, ge=1, le=100, description="Primaries among which the keys are divided.")
-    replicas: int = Field(default=0, ge=0, le=5, description="Replicas of each primary.")
-    storage: Storage = Storage("2Gi")
-    cpu: Cpu = "100m"
-    memory: Memory = Field(default=Memory("256Mi"), description="Memory of each pod, requested and limit.")
-
-    @property
-    def secret(self) -> str:
-        """The name of the Secret with the password."""
-        return f"{self.name}-password"
+OPERATOR = Deployment(
+    OPERATORS,
+    "operator",
+    {"control-plane": "controller-manager"},
+    deployment="valkey-operator-controller-manager",
+)
 
 
 class ValkeyOperator(Component):
@@ -80,6 +64,10 @@ class ValkeyOperator(Component):
         - {name: main, shards: 3, replicas: 1}
     ```
     """
+
+    operators: ClassVar = (
+        Operator(CHART.name, groups=(group(API),), data=("Valkey",), budget_label="app.kubernetes.io/instance"),
+    )
 
     clusters: Annotated[tuple[ValkeyCluster, ...], unique("name")] = Field(default=(), description="The clusters.")
 
@@ -99,7 +87,7 @@ class ValkeyOperator(Component):
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the clusters."""
-        return health.of(tuple(cluster.name for cluster in self.clusters))
+        return health.of(OPERATOR, self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operator, the passwords, then the clusters."""
@@ -112,7 +100,7 @@ class ValkeyOperator(Component):
             for cluster in self.clusters
         )
         yield Layer(CREDENTIALS, tuple(secrets), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
-        clusters = tuple(kept(_cluster(env, cluster)) for cluster in self.clusters)
+        clusters = tuple(kept(cluster_object(env, cluster)) for cluster in self.clusters)
         yield Layer(CONFIGS, clusters, after=(CONTROLLERS, CREDENTIALS, cert_manager.ISSUERS), timeout=Minutes("15m"))
 
 
@@ -120,29 +108,3 @@ def _values() -> Values:
     # The chart knows neither node selector nor tolerations, so the operator runs on the workload pool; and it runs
     # without leader election: one pod, never two.
     return {"controllerManager": {"replicas": 1, "manager": {"resources": resources("10m", "64Mi", "256Mi")}}}
-
-
-def _cluster(env: Environment, cluster: ValkeyCluster) -> Manifest:
-    has_metrics = env.platform.observability.has_metrics
-    volume = {
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": STORAGE_CLASS,
-        "resources": {"requests": {"storage": cluster.storage}},
-    }
-    spec = {
-        "image": IMAGE,
-        "nodes": cluster.shards,
-        "replicas": cluster.replicas,
-        "tls": True,
-        "certIssuer": cert_manager.INTERNAL_CA,
-        "certIssuerType": "ClusterIssuer",
-        "anonymousAuth": False,
-        "servicePassword": {"name": cluster.secret, "key": "password"},
-        "prometheus": has_metrics,
-        "serviceMonitor": has_metrics,
-        "storage": {"spec": volume},
-        "resources": resources(cluster.cpu, cluster.memory),
-        "nodeSelector": SYSTEM_NODE_SELECTOR,
-        "tolerations": SYSTEM_TOLERATIONS,
-    }
-    return manifest("hyperspike.io/v1", "Valkey", cluster.name, NAMESPACE, spec=spec)

@@ -16,34 +16,30 @@ from constructs_lib.health import (
     Variable,
     graph,
     operator_availability,
-    pods,
+    pod_row,
     stat,
-    volumes,
+    volume_panel,
     while_true,
 )
+from constructs_lib.kit import Deployment
+from constructs_lib.platform.valkey_operator.cluster import CONTAINER, NAMESPACE, ValkeyCluster
 
-SERVICE = "valkey_operator"
-NAMESPACE = "cache"
 POD = "{{ $labels.pod }}"
 ALL = f'namespace="{NAMESPACE}"'
 CHOSEN = f'{ALL},pod=~"$pod"'
 
 
-def of(clusters: tuple[str, ...]) -> Health:
-    """Return what is known about the clusters with these names."""
-    operator = operator_availability(
-        "valkey-operator", SERVICE, "valkey-operator-system", "valkey-operator-controller-manager"
-    )
-    slos = (operator, *map(_availability, clusters))
-    return Health(SERVICE, "valkey", "Valkey", slos, _alerts(), _now(), _rows(), (POD_CHOICE,))
+def of(operator: Deployment, clusters: tuple[ValkeyCluster, ...]) -> Health:
+    """Return what is known about the clusters."""
+    slos = (operator_availability("valkey-operator", operator), *map(_availability, clusters))
+    return Health("valkey", "Valkey", slos, _alerts(), _now(), _rows(), (POD_CHOICE,))
 
 
-def _availability(cluster: str) -> Slo:
+def _availability(cluster: ValkeyCluster) -> Slo:
     # A node that lost the majority says so; the others know whether every slot has its primary.
-    state = f'max(redis_cluster_state{{{ALL},service="{cluster}-metrics"}})'
+    state = f'max(redis_cluster_state{{{ALL},service="{cluster.metrics_service}"}})'
     return Slo(
-        name=f"valkey-{cluster}-availability",
-        service=SERVICE,
+        name=f"valkey-{cluster.name}-availability",
         objective=99.9,
         ratio=while_true(f"{state} == bool 1"),
         runbook="valkey-availability",
@@ -51,8 +47,8 @@ def _availability(cluster: str) -> Slo:
 
 
 def _alerts() -> tuple[Alert, ...]:
-    used = f'container_memory_working_set_bytes{{{ALL},container="valkey"}}'
-    limit = f'kube_pod_container_resource_limits{{{ALL},container="valkey",resource="memory"}}'
+    used = f'container_memory_working_set_bytes{{{ALL},container="{CONTAINER}"}}'
+    limit = f'kube_pod_container_resource_limits{{{ALL},container="{CONTAINER}",resource="memory"}}'
     return (
         Alert(
             name="ValkeyNodeDown",
@@ -99,8 +95,8 @@ def _rows() -> tuple[Row, ...]:
         graph("Evicted keys", f"sum by (pod) ({_rate('redis_evicted_keys_total')})", "{{pod}}", "ops"),
         graph("Network out", f"sum by (pod) ({_rate('redis_net_output_bytes_total')})", "{{pod}}", "Bps"),
     )
-    data = (graph("Memory", f"redis_memory_used_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"), volumes(NAMESPACE))
-    return (Row("Work", work), Row("Data", data), pods(NAMESPACE))
+    data = (graph("Memory", f"redis_memory_used_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"), volume_panel(NAMESPACE))
+    return (Row("Work", work), Row("Data", data), pod_row(NAMESPACE))
 
 
 POD_CHOICE = Variable("pod", f"label_values(redis_up{{{ALL}}}, pod)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -18,15 +18,19 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
+    APPROLE_SECRET,
+    FLUX_NAMESPACE,
     KEEP,
     KEEP_IN_HELM,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Chart,
+    Deployment,
     Layer,
     LayerId,
     Link,
     Manifest,
+    Operator,
     Pods,
     Ready,
     Release,
@@ -38,7 +42,7 @@ from constructs_lib.kit import (
     to_api_server,
     webhook,
 )
-from constructs_lib.platform.baseline import BASELINE, FLUX_NAMESPACE
+from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.vault_eso import health
@@ -55,12 +59,16 @@ NAMESPACE = "external-secrets"
 PLATFORM_STORE = "vault"
 FLUX_STORE = "vault-flux"
 VAULT_ACCOUNT = "vault"
-APPROLE_SECRET = "vault-approle"  # noqa: S105 - a name, of a secret that the flux stack writes
 AGE_KEY_SECRET = "sops-age"  # noqa: S105 - a name
+DNS_TOKEN = "digitalocean-dns"  # noqa: S105 - a name, in Vault and of each Secret
 
-CONTROLLER = Pods(NAMESPACE, "controller", {"app.kubernetes.io/name": "external-secrets"})
+CONTROLLER = Deployment(
+    NAMESPACE, "controller", {"app.kubernetes.io/name": "external-secrets"}, deployment="external-secrets"
+)
 WEBHOOK = Pods(NAMESPACE, "webhook", {"app.kubernetes.io/name": "external-secrets-webhook"})
 CERT_CONTROLLER = Pods(NAMESPACE, "cert-controller", {"app.kubernetes.io/name": "external-secrets-cert-controller"})
+WEBHOOK_LINK = webhook(WEBHOOK, 10250)
+OPERATOR = Operator(CHART.name, groups=("external-secrets.io",), webhook=WEBHOOK_LINK)
 
 API = "external-secrets.io/v1"
 IS_READY = "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'True')"
@@ -76,6 +84,8 @@ class VaultEso(Component):
     ```
     """
 
+    operators: ClassVar = (OPERATOR,)
+
     replicas: int = Field(default=2, ge=1, le=9, description="Pods of the controller and of the webhook.")
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
@@ -87,14 +97,14 @@ class VaultEso(Component):
         address = urlsplit(env.vault.address)
         yield Link(CONTROLLER, ANYWHERE, (address.port or 443,))
         yield from to_api_server(CONTROLLER, WEBHOOK, CERT_CONTROLLER)
-        yield webhook(WEBHOOK, 10250)
+        yield WEBHOOK_LINK
         yield Link(CERT_CONTROLLER, WEBHOOK, (8081, 10250))
         for pods in (CONTROLLER, WEBHOOK, CERT_CONTROLLER):
             yield from scraped(env, pods, 8080)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the secrets that come from Vault."""
-        return health.of(NAMESPACE)
+        return health.of(CONTROLLER)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the chart, the stores with the age key, then the layer of what SOPS encrypted."""
@@ -150,6 +160,11 @@ class InVault:
 def external_secret(env: Environment, name: str, namespace: str, entry: InVault) -> Manifest:
     """Return the ExternalSecret that makes the Secret `name` from an entry below the environment's platform path."""
     return _from_vault(PLATFORM_STORE, name, namespace, replace(entry, path=f"{env.vault.kv.platform}/{entry.path}"))
+
+
+def dns_token(env: Environment, namespace: str) -> Manifest:
+    """Return the ExternalSecret of `DNS_TOKEN`: the token for DigitalOcean's DNS, under the key `token`."""
+    return external_secret(env, DNS_TOKEN, namespace, InVault(DNS_TOKEN, {"token": "token"}))
 
 
 def _from_vault(store: str, name: str, namespace: str, entry: InVault) -> Manifest:

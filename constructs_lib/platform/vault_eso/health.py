@@ -17,22 +17,22 @@ from constructs_lib.health import (
     Slo,
     deployment_down,
     graph,
-    pods,
+    pod_row,
     stat,
     table,
 )
+from constructs_lib.kit import Deployment
 
-SERVICE = "vault_eso"
 SECRET = "externalsecret_status_condition"  # noqa: S105 - a metric
 STORE = "clustersecretstore_status_condition"
 READY, NOT_READY = 'condition="Ready",status="True"', 'condition="Ready",status="False"'
 
 
 @cache
-def of(namespace: str) -> Health:
+def of(controller: Deployment) -> Health:
     """Return what is known about External Secrets: the share of secrets that are in step with Vault."""
     ratio = Ratio(good=f"sum({SECRET}{{{READY}}})", total=f'sum({SECRET}{{condition="Ready"}})')
-    slo = Slo(name="secrets-sync", service=SERVICE, objective=99.5, ratio=ratio, runbook="secrets-sync")
+    slo = Slo(name="secrets-sync", objective=99.5, ratio=ratio, runbook="secrets-sync")
     alerts = (
         Alert(
             name="ExternalSecretNotReady",
@@ -49,9 +49,9 @@ def of(namespace: str) -> Health:
             summary="The store {{ $labels.name }} cannot reach Vault: no secret is brought in or renewed.",
             runbook="secrets-sync",
         ),
-        deployment_down("ExternalSecretsDown", namespace, "external-secrets", "secrets-sync", "External Secrets"),
+        deployment_down("ExternalSecretsDown", controller, "secrets-sync", "External Secrets"),
     )
-    return Health(SERVICE, "secrets", "Secrets", (slo,), alerts, _now(), _rows(namespace))
+    return Health("secrets", "Secrets", (slo,), alerts, _now(), _rows(controller.namespace))
 
 
 def _now() -> tuple[Panel, ...]:
@@ -73,4 +73,4 @@ def _rows(namespace: str) -> tuple[Row, ...]:
             "{{exported_namespace}}/{{name}}",
         ),
     )
-    return (Row("Secrets", details), pods(namespace))
+    return (Row("Secrets", details), pod_row(namespace))

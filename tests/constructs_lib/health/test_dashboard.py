@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from constructs_lib.health import Dashboard, Place, Row, Variable, graph, placed, stat, table
-from constructs_lib.health.grafana import dashboard_json
+from constructs_lib.health import Dashboard, Place, Query, Row, Variable, graph, placed, stat, table
+from constructs_lib.health.grafana import config_map, dashboard_json
 
 PAGE = Dashboard(
     "shop",
@@ -27,6 +27,28 @@ def test_panels_go_from_left_to_right_and_never_overlap() -> None:
         "Later": Place(0, 9, 24, 1),
         "Rate": Place(0, 10, 8, 7),
     }
+
+
+def test_a_row_is_as_high_as_its_highest_panel() -> None:
+    mixed = Dashboard("x", "X", (Row("A", (table("High", "up"), stat("Low", "up"))), Row("B", (stat("Next", "up"),))))
+    assert [place.y for item, place in placed(mixed) if item.title in ("B", "Next")] == [9, 10]
+
+
+def test_grafana_finds_a_dashboard_in_its_folder_and_shows_six_hours() -> None:
+    item = config_map(PAGE, "here")
+    assert item["metadata"] == {
+        "name": "dashboard-shop",
+        "namespace": "here",
+        "labels": {"grafana_dashboard": "1"},
+        "annotations": {"grafana_folder": "Platform"},
+    }
+    model = json.loads(item["data"]["shop.json"])
+    assert (model["time"], model["refresh"]) == ({"from": "now-6h", "to": "now"}, "1m")
+    assert model["tags"] == ["platform"]
+
+
+def test_a_query_as_prometheus_could_run_it() -> None:
+    assert Query("rate(orders[$__rate_interval])").plain == "rate(orders[5m])"
 
 
 def test_a_line_that_is_full_is_followed_by_another() -> None:

@@ -12,9 +12,7 @@ RATIO = {"good": "rate(good_total[5m])", "total": "rate(all_total[5m])"}
 
 
 def slo(**settings: Any) -> Slo:
-    return Slo.model_validate(
-        {"name": "shop-availability", "service": "shop", "objective": 99.9, "ratio": RATIO} | settings
-    )
+    return Slo.model_validate({"name": "shop-availability", "objective": 99.9, "ratio": RATIO} | settings)
 
 
 def test_a_month_has_the_burn_rates_of_the_workbook() -> None:
@@ -36,7 +34,7 @@ def test_no_alert_waits_for_more_than_everything_to_be_bad() -> None:
 
 
 def test_only_the_windows_that_alerts_need_are_recorded() -> None:
-    often, rarely = rule_groups(slo(), 7, "https://runbooks.example.org")
+    often, rarely = rule_groups("shop", slo(), 7, "https://runbooks.example.org")
     recorded = [rule["record"] for rule in often["rules"] if "record" in rule]
     assert recorded == [
         "slo:bad:rate5m",
@@ -75,3 +73,35 @@ def test_a_latency_counts_what_is_in_the_bucket_of_its_threshold() -> None:
 def test_what_is_no_objective_is_refused(settings: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         slo(**settings)
+
+
+def test_an_alert_on_a_burn_needs_both_windows_and_waits_as_its_severity_says() -> None:
+    critical, warning = burn_alerts(slo(), 30)
+    assert (critical.hold, warning.hold) == ("2m", "15m")
+    assert (critical.name, critical.runbook) == ("ShopAvailabilityBudgetBurn", "error-budget-burn")
+    bad = 'slo:bad:ratio_{}{{slo="shop-availability"}} > {}'
+    assert critical.expr == (
+        f"({bad.format('1h', '0.0144')} and {bad.format('5m', '0.0144')})"
+        f" or ({bad.format('6h', '0.006')} and {bad.format('30m', '0.006')})"
+    )
+    assert warning.expr == (
+        f"({bad.format('1d', '0.003')} and {bad.format('2h', '0.003')})"
+        f" or ({bad.format('3d', '0.001')} and {bad.format('6h', '0.001')})"
+    )
+
+
+def test_what_is_recorded_of_an_objective() -> None:
+    often, rarely = rule_groups("shop", slo(), 7, "https://runbooks.example.org")
+    assert (often["name"], often["interval"]) == ("slo-shop-availability", "30s")
+    assert (rarely["name"], rarely["interval"]) == ("slo-shop-availability-window", "5m")
+    records = {rule["record"]: rule["expr"] for rule in (*often["rules"], *rarely["rules"]) if "record" in rule}
+    total = "sum(rate(all_total[5m]))"
+    share = 'sum_over_time(slo:{}:rate5m{{slo="shop-availability"}}[{}])'
+    assert records["slo:total:rate5m"] == total
+    assert records["slo:bad:rate5m"] == f"clamp_min({total} - (sum(rate(good_total[5m])) or 0 * {total}), 0)"
+    assert records["slo:bad:ratio_1h"] == f"{share.format('bad', '1h')} / ({share.format('total', '1h')} > 0)"
+    assert records["slo:bad:ratio_window"] == f"{share.format('bad', '7d')} / ({share.format('total', '7d')} > 0)"
+    assert records["slo:objective:ratio"] == "vector(0.999)"
+    left = '1 - slo:bad:ratio_window{slo="shop-availability"} / 0.001'
+    assert records["slo:error_budget:remaining"] == left
+    assert {rule["labels"]["service"] for rule in (*often["rules"], *rarely["rules"])} == {"shop"}

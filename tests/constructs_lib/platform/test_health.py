@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import promql_parser
 import pytest
-import yaml
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.health import Place, placed
-from constructs_lib.kit import Manifest
+from constructs_lib.kit import FLUX_NAMESPACE, Deployment, Manifest
 from constructs_lib.platform.observability import rules as health
 from constructs_lib.platform.observability import slos
+from tests.constructs_lib.health.evaluate import Selector, selectors
+from tests.constructs_lib.platform.collected import KNOWN_METRICS
 from tests.support import EXAMPLE_SLO, ROOT, environment, everything
 
 ENVIRONMENTS = (*load_all(ROOT / "environments"), everything())
 every_environment = pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env: env.name)
 RUNBOOKS = ROOT / "docs/runbooks"
-KNOWN = {
-    name: path.name
-    for path in (ROOT / "tests/metrics").glob("*.yaml")
-    for name in yaml.safe_load(path.read_text())["metrics"]
-}
 
 
 def rules(env: Environment) -> list[Manifest]:
@@ -38,31 +34,19 @@ def alerts(env: Environment) -> list[Manifest]:
     return [rule for rule in rules(env) if "alert" in rule]
 
 
-def metrics(query: str) -> set[str]:
-    """Return the metrics that a query reads."""
-    found = set[str]()
-
-    def visit(node: Any) -> None:
-        if isinstance(node, promql_parser.VectorSelector):
-            found.add(node.name or "")
-
-    promql_parser.walk(promql_parser.parse(query), visit)
-    return found
-
-
 def layer(env: Environment) -> Iterator[Manifest]:
     return (item for layer in env.layers if str(layer.id) == "observability-health" for item in layer.manifests)
 
 
 @every_environment
 def test_every_component_that_is_on_has_an_objective_alerts_a_dashboard_and_runbooks(env: Environment) -> None:
-    on = {name for name, component in env.platform.by_name.items() if component.enabled}
-    assert on == {item.service for item in slos.health(env)}
+    known = slos.health(env)
+    assert known.keys() == env.platform.enabled.keys()
     shown = {item["metadata"]["name"] for item in layer(env) if item["kind"] == "ConfigMap"}
-    for item in slos.health(env):
+    for service, item in known.items():
         assert item.slos
-        assert f"dashboard-{item.dashboard.uid}" in shown
-        raised = [rule for rule in alerts(env) if rule["labels"]["service"] == item.service]
+        assert f"dashboard-{item.uid}" in shown
+        raised = [rule for rule in alerts(env) if rule["labels"]["service"] == service]
         assert {slo.name for slo in item.slos} <= {rule["labels"].get("slo") for rule in raised}
         assert all(runbook(rule).exists() for rule in raised)
 
@@ -99,10 +83,96 @@ def test_every_alert_is_named_in_its_runbook(env: Environment) -> None:
 def test_every_metric_is_one_that_its_exporter_documents(env: Environment) -> None:
     recorded = {rule["record"] for rule in rules(env) if "record" in rule}
     own = {"http_requests_total"} | recorded | {f"slo:bad:ratio_{window}" for window in ("5m", "1h")}
-    queries = [rule["expr"] for rule in rules(env)]
-    queries += [query.plain for page in health.dashboards(env) for panel in page.panels for query in panel.queries]
-    assert len(queries) > 200
-    assert {name for query in queries for name in metrics(query)} - own - KNOWN.keys() == set()
+    read = {selector.metric for query in queries(env) for selector in selectors(query)}
+    assert read - own - KNOWN_METRICS.keys() == set()
+
+
+def queries(env: Environment) -> list[str]:
+    """Return every query of every rule and panel."""
+    pages = health.dashboards(env)
+    shown = [query.plain for page in pages for panel in page.panels for query in panel.queries]
+    # What Grafana asks for the values of a choice: label_values(<query>, <label>).
+    choices = [choice.query.partition("(")[2].rpartition(",")[0] for page in pages for choice in page.variables]
+    every = [*(rule["expr"] for rule in rules(env)), *shown, *choices]
+    assert len(every) > 200
+    return every
+
+
+@every_environment
+def test_every_query_watches_what_the_environment_has(env: Environment) -> None:
+    strange = Watched(env).unknown(queries(env))
+    assert {f"{label}={value!r} of {selector.metric}" for selector, label, value in strange} == set()
+
+
+class Watched:
+    """What an environment has, as its rendered objects, releases and links say: what a query may name."""
+
+    def __init__(self, env: Environment) -> None:
+        self.objects = [item for layer in env.layers for item in layer.manifests]
+        self.releases = [item for layer in env.layers for item in layer.releases]
+        self.ends = [end for link in env.platform.links(env) for end in (link.source, link.target)]
+        self.slos = {slo.name for slo in slos.objectives(env)}
+        self.services = {*env.platform.enabled, *(slo.service for slo in env.platform.observability.slos.additional)}
+        self.namespaces = {item["metadata"]["name"] for item in self.of("Namespace")} | {FLUX_NAMESPACE}
+
+    def of(self, kind: str) -> list[Manifest]:
+        return [item for item in self.objects if item["kind"] == kind]
+
+    def unknown(self, queries: list[str]) -> Iterator[tuple[Selector, str, str]]:
+        """Yield each matcher that names what is not there."""
+        for selector in (selector for query in queries for selector in selectors(query)):
+            namespace = selector.matchers.get("namespace", ("Equal", ""))[1]
+            for label, (kind, value) in selector.matchers.items():
+                known = self.known(label, namespace, is_slo=selector.metric.startswith("slo:"))
+                if known is not None and "$" not in value and (kind, value) != ("NotEqual", ""):
+                    pattern = value if kind in ("Re", "NotRe") else re.escape(value)
+                    if not any(re.fullmatch(pattern, name) for name in known):
+                        yield selector, label, value
+
+    def known(self, label: str, namespace: str, *, is_slo: bool) -> set[str] | None:
+        """Return the values that a label can have; nothing for a label that an exporter alone knows."""
+        valkey = {item["metadata"]["name"] for item in self.of("Valkey")}
+        return {
+            "namespace": self.namespaces,
+            "deployment": self.deployments(namespace),
+            "statefulset": self.stateful_sets(namespace),
+            "pod": self.instances(namespace),
+            "container": {"valkey"} if valkey else set[str](),
+            "service": self.services if is_slo else {f"{name}-metrics" for name in valkey},
+            "slo": self.slos,
+            "entrypoint": {port for item in self.releases if item.name == "traefik" for port in item.values["ports"]},
+            "job": set[str](),
+        }.get(label)
+
+    def deployments(self, namespace: str) -> set[str]:
+        """Return the deployments of a namespace that links start or end at, and that something installs.
+
+        Charts, and Flux where it applies the tag of a repository, put their release's name first.
+        """
+        named = {end.deployment for end in self.ends if isinstance(end, Deployment) and end.namespace == namespace}
+        names = {item.name for item in self.releases if item.namespace == namespace}
+        names |= {item["metadata"]["name"] for item in self.of("Kustomization")}
+        return {item for item in named if any(item == name or item.startswith(f"{name}-") for name in names)}
+
+    def stateful_sets(self, namespace: str) -> set[str]:
+        """Return the StatefulSets of a namespace: of charts, and those that operators make of their objects."""
+        names = {item.name for item in self.releases if item.namespace == namespace}
+        for item in self.objects:
+            name, spec = item["metadata"]["name"], item.get("spec", {})
+            if item["metadata"].get("namespace") == namespace and spec.get("mode") == "statefulset":
+                names.add(f"{name}-collector")
+            if item["kind"] == "OpenSearchCluster":
+                names |= {f"{name}-{pool['component']}" for pool in spec["nodePools"]}
+        return names
+
+    def instances(self, namespace: str) -> set[str]:
+        """Return the first pod that an operator makes of each cluster."""
+        forms = {"Cluster": "{}-1", "RabbitmqCluster": "{}-server-0", "Valkey": "{}-0"}
+        return {
+            forms[item["kind"]].format(item["metadata"]["name"])
+            for item in self.objects
+            if item["kind"] in forms and item["metadata"]["namespace"] == namespace
+        }
 
 
 @every_environment

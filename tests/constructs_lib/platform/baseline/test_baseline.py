@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.kit import ANYWHERE, Link, Outside, Pods, default_policies, link_policies
+from constructs_lib.kit import Pods
+from tests.constructs_lib.platform import said
 from tests.support import ROOT, environment, everything
 
 ENVIRONMENTS = (*load_all(ROOT / "environments"), everything())
@@ -67,7 +68,7 @@ def test_what_may_be_reached_from_everywhere(env: Environment) -> None:
 
 @every_environment
 def test_both_sides_of_a_link_are_open(env: Environment) -> None:
-    links = [link for component in env.platform.components() if component.enabled for link in component.links(env)]
+    links = list(env.platform.links(env))
     found = policies(env)
     assert len(links) > 50
     for source, target, ports in links:
@@ -78,61 +79,6 @@ def test_both_sides_of_a_link_are_open(env: Environment) -> None:
             rules = found[target.namespace, target.name]["ingress"]
             opened = [port["port"] for rule in rules for port in rule["ports"]]
             assert set(opened) >= {port if isinstance(port, int) else port[0] for port in ports}
-
-
-def test_the_policy_of_a_link() -> None:
-    here, there = Pods("a", "client", {"app": "client"}), Pods("b", "server", {"app": "server"})
-    egress, ingress = link_policies([Link(here, there, (80, (100, 200)))], ["a", "b"])
-    ports = [{"port": 80, "protocol": "TCP"}, {"port": 100, "protocol": "TCP", "endPort": 200}]
-    assert egress["spec"] == {
-        "podSelector": {"matchLabels": {"app": "client"}},
-        "policyTypes": ["Egress"],
-        "egress": [{"to": [_peer("b", "server")], "ports": ports}],
-    }
-    assert ingress["spec"] == {
-        "podSelector": {"matchLabels": {"app": "server"}},
-        "policyTypes": ["Ingress"],
-        "ingress": [{"from": [_peer("a", "client")], "ports": ports}],
-    }
-
-
-def _peer(namespace: str, app: str) -> dict[str, Any]:
-    return {
-        "podSelector": {"matchLabels": {"app": app}},
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-    }
-
-
-def test_pods_of_one_namespace_need_no_selector_of_it() -> None:
-    here, there = Pods("a", "client", {"app": "client"}), Pods("a", "server", {"app": "server"})
-    egress, _ = link_policies([Link(here, there, (80,))], ["a"])
-    assert egress["spec"]["egress"][0]["to"] == [{"podSelector": {"matchLabels": {"app": "server"}}}]
-
-
-def test_a_range_of_addresses_and_any_address() -> None:
-    pods = Pods("a", "client", {"app": "client"})
-    (policy,) = link_policies([Link(pods, Outside(("192.0.2.0/24",)), (443,)), Link(pods, ANYWHERE, (80,))], ["a"])
-    assert policy["spec"]["egress"] == [
-        {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443, "protocol": "TCP"}]},
-        {"ports": [{"port": 80, "protocol": "TCP"}]},
-    ]
-
-
-def test_a_link_that_is_declared_twice_makes_one_rule() -> None:
-    link = Link(Pods("a", "x", {"app": "x"}), ANYWHERE, (443,))
-    (policy,) = link_policies([link, link], ["a"])
-    assert len(policy["spec"]["egress"]) == 1
-
-
-def test_two_sets_of_pods_cannot_share_a_policy() -> None:
-    links = [Link(Pods("a", "x", {"app": app}), ANYWHERE, (443,)) for app in ("one", "two")]
-    with pytest.raises(ValueError, match="two sets of pods are named x in a"):
-        list(link_policies(links, ["a"]))
-
-
-def test_nothing_is_opened_in_a_namespace_of_somebody_else() -> None:
-    assert list(link_policies([Link(Pods("theirs", "x"), ANYWHERE, (443,))], ["ours"])) == []
-    assert {item["metadata"]["namespace"] for item in default_policies("ours")} == {"ours"}
 
 
 def test_applications_get_their_namespace_and_rights_in_it_alone() -> None:
@@ -147,6 +93,19 @@ def test_applications_get_their_namespace_and_rights_in_it_alone() -> None:
     assert to_shop[0]["to"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "shop"}
 
 
+def test_flux_acts_with_all_rights_for_the_platform_alone() -> None:
+    env = environment()
+    roles = {item["metadata"]["name"]: item["roleRef"]["name"] for item in of_kind(env, "ClusterRoleBinding")}
+    assert roles["flux-platform"] == "cluster-admin"
+    (role,) = [item for item in of_kind(env, "ClusterRole") if item["metadata"]["name"] == "platform-apps"]
+    assert role["metadata"]["labels"] == {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}
+    assert {group: rule["verbs"] for rule in role["rules"] for group in rule["apiGroups"]} == {
+        "traefik.io": ["*"],
+        "monitoring.coreos.com": ["*"],
+        "opentelemetry.io": ["*"],
+    }
+
+
 def test_a_switched_off_component_opens_nothing_and_leaves_no_namespace() -> None:
     env = environment(platform__rabbitmq_operator={"enabled": False})
     assert "messaging" not in {namespace for namespace, _ in policies(env)}
@@ -157,3 +116,40 @@ def test_a_switched_off_component_opens_nothing_and_leaves_no_namespace() -> Non
 def test_the_baseline_cannot_be_switched_off() -> None:
     with pytest.raises(ValueError, match="enabled must be true: every other component stands on the baseline"):
         environment(platform__baseline={"enabled": False})
+
+
+def test_links() -> None:
+    assert said.links("baseline", everything()) == ["episodic/apps -> outside: 443"]
+
+
+def test_settings() -> None:
+    assert said.settings("baseline") == {
+        "Baseline.enabled": "True",
+        "Baseline.apps": "()",
+        "AppNamespace.name": "required",
+        "AppNamespace.http_port": "8080 Ge(ge=1) Le(le=65535)",
+    }
+
+
+def test_values() -> None:
+    assert said.releases("baseline", everything()) == {"prometheus-operator-crds": ("flux-system", "31.0.1", True)}
+    assert said.values("baseline", everything()) == {
+        "prometheus-operator-crds": {"crds.annotations.helm.sh/resource-policy": "keep"}
+    }
+
+
+def test_operators() -> None:
+    assert said.operators("baseline") == {"prometheus-operator-crds": ("brings monitoring.coreos.com",)}
+
+
+def test_the_security_of_pods_in_each_namespace() -> None:
+    label = "pod-security.kubernetes.io/enforce"
+    levels = {
+        item["metadata"]["name"]: item["metadata"]["labels"][label] for item in of_kind(everything(), "Namespace")
+    }
+    assert {name: level for name, level in levels.items() if level != "restricted"} == {
+        "valkey-operator-system": "baseline",
+        "cache": "baseline",
+        "observability": "baseline",
+        "observability-agents": "privileged",
+    }

@@ -8,7 +8,8 @@ import pytest
 
 from constructs_lib.kit import Layer, Release
 from constructs_lib.platform.cert_manager import CERTIFICATES, CONTROLLERS, ISSUERS, CertManager
-from tests.support import environment
+from tests.constructs_lib.platform import said
+from tests.support import environment, everything
 
 PLACEMENT = {
     "nodeSelector": {"pool": "system"},
@@ -122,3 +123,120 @@ def test_nothing_waits_for_the_wildcard_certificate() -> None:
     (wildcard,) = found.manifests
     assert wildcard["metadata"]["namespace"] == "traefik", "where Traefik reads its default certificate"
     assert wildcard["spec"]["issuerRef"]["name"] == "letsencrypt-staging"
+
+
+def test_links() -> None:
+    assert said.links("cert_manager", everything()) == [
+        "cert-manager/controller -> outside: 443 6443",
+        "cert-manager/webhook -> outside: 443 6443",
+        "cert-manager/cainjector -> outside: 443 6443",
+        "cert-manager/startupapicheck -> outside: 443 6443",
+        "outside -> cert-manager/webhook: 10250",
+        "cert-manager/controller -> outside: 80 443",
+        "cert-manager/controller -> outside: 53",
+        "observability/prometheus -> cert-manager/controller: 9402",
+        "observability/prometheus -> cert-manager/webhook: 9402",
+        "observability/prometheus -> cert-manager/cainjector: 9402",
+    ]
+
+
+def test_settings() -> None:
+    assert said.settings("cert_manager") == {
+        "CertManager.enabled": "True",
+        "CertManager.replicas": "2 Ge(ge=1) Le(le=9)",
+        "CertManager.acme_email": "None",
+        "CertManager.issuer": "'letsencrypt-staging'",
+        "CertManager.dns_challenge": "True",
+    }
+
+
+def test_values() -> None:
+    assert said.releases("cert_manager", everything()) == {"cert-manager": ("cert-manager", "v1.21.1", True)}
+    assert said.values("cert_manager", everything()) == {
+        "cert-manager": {
+            "nodeSelector.pool": "system",
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "replicaCount": 3,
+            "podDisruptionBudget.enabled": True,
+            "crds.enabled": True,
+            "crds.keep": True,
+            "global.leaderElection.namespace": "cert-manager",
+            "resources.requests.cpu": "50m",
+            "resources.requests.memory": "128Mi",
+            "resources.limits.memory": "128Mi",
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {
+                        "matchLabels": {
+                            "app.kubernetes.io/instance": "cert-manager",
+                            "app.kubernetes.io/component": "controller",
+                        }
+                    },
+                }
+            ],
+            "webhook.nodeSelector.pool": "system",
+            "webhook.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "webhook.replicaCount": 3,
+            "webhook.podDisruptionBudget.enabled": True,
+            "webhook.timeoutSeconds": 10,
+            "webhook.resources.requests.cpu": "20m",
+            "webhook.resources.requests.memory": "64Mi",
+            "webhook.resources.limits.memory": "64Mi",
+            "webhook.topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {
+                        "matchLabels": {
+                            "app.kubernetes.io/instance": "cert-manager",
+                            "app.kubernetes.io/component": "webhook",
+                        }
+                    },
+                }
+            ],
+            "cainjector.nodeSelector.pool": "system",
+            "cainjector.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "cainjector.replicaCount": 3,
+            "cainjector.podDisruptionBudget.enabled": True,
+            "cainjector.resources.requests.cpu": "20m",
+            "cainjector.resources.requests.memory": "256Mi",
+            "cainjector.resources.limits.memory": "256Mi",
+            "cainjector.topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {
+                        "matchLabels": {
+                            "app.kubernetes.io/instance": "cert-manager",
+                            "app.kubernetes.io/component": "cainjector",
+                        }
+                    },
+                }
+            ],
+            "prometheus.servicemonitor.enabled": True,
+            "startupapicheck.nodeSelector.pool": "system",
+            "startupapicheck.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "startupapicheck.resources.requests.cpu": "10m",
+            "startupapicheck.resources.requests.memory": "64Mi",
+            "startupapicheck.resources.limits.memory": "64Mi",
+        }
+    }
+
+
+def test_operators() -> None:
+    assert said.operators("cert_manager") == {
+        "cert-manager": ("brings cert-manager.io", "brings acme.cert-manager.io", "webhook cert-manager/webhook: 10250")
+    }
+
+
+def test_a_certificate_inside_the_cluster_serves_and_calls_and_is_renewed_a_month_before_its_end() -> None:
+    objects = [item for layer in everything().layers for item in layer.manifests]
+    (spec,) = (item["spec"] for item in objects if item["metadata"]["name"] == "tempo-tls")
+    assert (spec["duration"], spec["renewBefore"]) == ("2160h", "720h")
+    assert spec["usages"] == ["digital signature", "key encipherment", "server auth", "client auth"]
+    assert spec["issuerRef"]["name"] == "internal-ca"

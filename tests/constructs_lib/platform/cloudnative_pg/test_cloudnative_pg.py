@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 
 from constructs_lib.environment import Environment
 from gitops_render.tree import render
-from tests.support import environment
+from tests.constructs_lib.platform import said
+from tests.support import environment, everything
 
 ROLE = {"name": "shop"}
 CLUSTER: dict[str, Any] = {"name": "orders", "roles": [ROLE], "databases": [{"name": "shop", "owner": "shop"}]}
@@ -184,3 +185,126 @@ def test_every_other_name_is_refused_with_a_sentence(name: str) -> None:
         return
     with pytest.raises(ValueError, match=r"must be 1 to 40 lower-case letters|may not hold"):
         with_clusters(CLUSTER | {"name": name})
+
+
+def test_links() -> None:
+    assert said.links("cloudnative_pg", everything()) == [
+        "cnpg-system/operator -> outside: 443 6443",
+        "cnpg-system/barman-cloud -> outside: 443 6443",
+        "outside -> cnpg-system/operator: 9443",
+        "cnpg-system/operator -> cnpg-system/barman-cloud: 9090",
+        "observability/prometheus -> cnpg-system/operator: 8080",
+        "databases/main -> outside: 443 6443",
+        "cnpg-system/operator -> databases/main: 5432 8000 9127",
+        "databases/main -> databases/main: 5432 8000",
+        "databases/main -> outside: 443",
+        "observability/prometheus -> databases/main: 9187",
+        "observability/prometheus -> databases/main: 9127",
+        "episodic/apps -> databases/main: 5432",
+    ]
+
+
+def test_settings() -> None:
+    assert said.settings("cloudnative_pg") == {
+        "CloudnativePg.enabled": "True",
+        "CloudnativePg.operator_replicas": "1 Ge(ge=1) Le(le=5)",
+        "CloudnativePg.clusters": "()",
+        "PostgresCluster.name": "required",
+        "PostgresCluster.instances": "1 Ge(ge=1) Le(le=9)",
+        "PostgresCluster.storage": "'10Gi'",
+        "PostgresCluster.wal_storage": "'5Gi'",
+        "PostgresCluster.cpu": "'250m'",
+        "PostgresCluster.memory": "'512Mi'",
+        "PostgresCluster.parameters": "{}",
+        "PostgresCluster.roles": "required MinLen(min_length=1)",
+        "PostgresCluster.databases": "required MinLen(min_length=1)",
+        "PostgresCluster.backup_schedule": "'0 0 2 * * *'",
+        "PostgresCluster.backup_retention": "'7d'",
+        "PostgresCluster.backup_max_age": "'26h'",
+        "PostgresCluster.pooler": "None",
+        "PostgresCluster.server_name": "None",
+        "PostgresCluster.recover_from": "None",
+        "Role.name": "required",
+        "Role.connection_limit": "-1 Ge(ge=-1)",
+        "Database.name": "required",
+        "Database.owner": "required",
+        "Pooler.instances": "2 Ge(ge=1) Le(le=20)",
+        "Pooler.mode": "'transaction'",
+        "Pooler.max_client_connections": "1000 Ge(ge=10)",
+        "Recovery.server_name": "required",
+        "Recovery.until": "None",
+    }
+
+
+def test_values() -> None:
+    assert said.releases("cloudnative_pg", everything()) == {
+        "cloudnative-pg": ("cnpg-system", "0.29.0", True),
+        "plugin-barman-cloud": ("cnpg-system", "0.7.0", True),
+    }
+    assert said.values("cloudnative_pg", everything()) == {
+        "cloudnative-pg": {
+            "nodeSelector.pool": "system",
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "crds.create": True,
+            "replicaCount": 2,
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "cloudnative-pg"}},
+                }
+            ],
+            "resources.requests.cpu": "100m",
+            "resources.requests.memory": "256Mi",
+            "resources.limits.memory": "256Mi",
+            "monitoring.podMonitorEnabled": True,
+        },
+        "plugin-barman-cloud": {
+            "nodeSelector.pool": "system",
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "crds.create": True,
+            "resources.requests.cpu": "50m",
+            "resources.requests.memory": "128Mi",
+            "resources.limits.memory": "128Mi",
+        },
+    }
+
+
+def test_operators() -> None:
+    assert said.operators("cloudnative_pg") == {
+        "cloudnative-pg": (
+            "brings postgresql.cnpg.io",
+            "Cluster holds data",
+            "Database holds data",
+            "webhook cnpg-system/operator: 9443",
+            "budgets by cnpg.io/cluster",
+        ),
+        "plugin-barman-cloud": ("brings barmancloud.cnpg.io", "ObjectStore holds data"),
+    }
+
+
+def test_every_volume_outlives_its_claim() -> None:
+    (spec,) = (item["spec"] for layer in everything().layers for item in layer.manifests if item["kind"] == "Cluster")
+    assert {spec[volume]["storageClass"] for volume in ("storage", "walStorage")} == {"do-block-storage-retain"}
+
+
+@pytest.mark.parametrize(("instances", "watched"), [(1, False), (2, True)])
+def test_a_replica_is_watched_where_there_is_one(instances: int, watched: bool) -> None:
+    clusters = [
+        {"name": "x", "instances": instances, "roles": [{"name": "x"}], "databases": [{"name": "x", "owner": "x"}]}
+    ]
+    env = environment(platform__cloudnative_pg={"clusters": clusters})
+    known = env.platform.cloudnative_pg.health(env)
+    assert ("PostgresReplicaMissing" in {alert.name for alert in known.alerts}) == watched
+    assert ("postgres-x-replication-lag" in {slo.name for slo in known.slos}) == watched
+
+
+def test_a_cluster_counts_as_ready_when_it_takes_connections_and_is_updated_by_a_switchover() -> None:
+    objects = [item for layer in everything().layers for item in layer.manifests]
+    (cluster,) = (item["spec"] for item in objects if item["kind"] == "Cluster")
+    assert (cluster["primaryUpdateStrategy"], cluster["primaryUpdateMethod"]) == ("unsupervised", "switchover")
+    (schedule,) = (item["spec"] for item in objects if item["kind"] == "ScheduledBackup")
+    assert schedule["immediate"] is True, "there is a backup from the first hour on"
+    (ready,) = (one for layer in everything().layers for one in layer.ready if one.kind == "Cluster")
+    assert "status.readyInstances >= 1 && has(status.currentPrimary)" in ready.current

@@ -8,8 +8,10 @@ import pytest
 
 from constructs_lib.environment import Environment
 from constructs_lib.platform.observability.collector_config import gateway_config
-from tests.support import environment
+from tests.constructs_lib.platform import said
+from tests.support import environment, everything
 
+COLLECTORS = "ghcr.io/open-telemetry/opentelemetry-collector-releases"
 LOGS = {"backend": "opensearch"}
 
 
@@ -81,3 +83,326 @@ def test_grafana_draws_the_service_graph_from_metrics_of_traces() -> None:
     (tempo,) = data_sources(environment("staging"))
     assert tempo["jsonData"]["serviceMap"] == {"datasourceUid": "prometheus"}
     assert data_sources(environment()) == []
+
+
+def test_links() -> None:
+    assert said.links("observability", everything()) == [
+        "observability/prometheus-operator -> outside: 443 6443",
+        "observability/prometheus -> outside: 443 6443",
+        "observability/grafana -> outside: 443 6443",
+        "observability/kube-state-metrics -> outside: 443 6443",
+        "outside -> observability/prometheus-operator: 10250",
+        "observability/prometheus -> observability/alertmanager: 8080 9093",
+        "observability/prometheus -> observability/prometheus: 8080 9090",
+        "observability/prometheus -> observability/prometheus-operator: 10250",
+        "observability/prometheus -> observability/grafana: 3000",
+        "observability/prometheus -> observability/kube-state-metrics: 8080",
+        "observability/prometheus -> flux-system/flux-operator: 8080",
+        "observability/prometheus -> flux-system/flux-controllers: 8080",
+        "observability/prometheus -> outside: 9100 10250",
+        "observability/prometheus-operator -> observability/prometheus: 8080 9090",
+        "observability/prometheus-operator -> observability/alertmanager: 8080 9093",
+        "observability/grafana -> observability/prometheus: 9090",
+        "observability/grafana -> observability/alertmanager: 9093",
+        "observability/alertmanager -> observability/alertmanager: 9093 9094",
+        "observability/alertmanager -> outside: 443",
+        "flux-system/notification-controller -> observability/alertmanager: 9093",
+        "observability/otel-gateway -> observability/tempo: 4317",
+        "observability/tempo -> outside: 443",
+        "observability/grafana -> observability/tempo: 3200",
+        "observability/prometheus -> observability/tempo: 3200",
+        "observability/opensearch-operator -> outside: 443 6443",
+        "outside -> observability/opensearch-operator: 9443",
+        "observability/opensearch-operator -> observability/opensearch: 9200",
+        "observability/opensearch -> observability/opensearch: 9200 9300",
+        "observability/otel-gateway -> observability/opensearch: 9200",
+        "observability/opensearch-dashboards -> observability/opensearch: 9200",
+        "observability/otel-gateway -> observability/influxdb2: 8086",
+        "observability/otel-operator -> outside: 443 6443",
+        "observability/otel-gateway -> outside: 443 6443",
+        "observability-agents/otel-agent -> outside: 443 6443",
+        "outside -> observability/otel-operator: 9443",
+        "observability-agents/otel-agent -> observability/otel-gateway: 4317 4318",
+        "observability-agents/otel-agent -> 169.254.169.254/32: 80",
+        "observability/otel-gateway -> observability/otel-gateway: 4319",
+        "episodic/apps -> observability/otel-gateway: 4317 4318",
+        "observability/prometheus -> observability/otel-gateway: 8888",
+        "observability/prometheus -> observability-agents/otel-agent: 8888",
+        "observability/otel-gateway -> observability/prometheus: 9090",
+    ]
+
+
+def test_settings() -> None:
+    assert said.settings("observability") == {
+        "Observability.enabled": "True",
+        "Observability.metrics": "Metrics(enabled=True, replicas=1, retention='7d', storage='20Gi', memory='1Gi')",
+        "Observability.traces": "Traces(backend='none', bucket=None, endpoint=None, retention='3d', "
+        "storage='5Gi', memory='1Gi', sampling=None)",
+        "Observability.logs": "Logs(backend='none', endpoint=None, nodes=1, retention='7d', "
+        "storage='20Gi', memory='2Gi')",
+        "Observability.influxdb": "Influxdb(enabled=False, retention='365d', storage='50Gi', memory='1Gi')",
+        "Observability.collectors": "Collectors(queue='5Gi')",
+        "Observability.alerting": "Alerting(receivers=(), critical=(), warning=(), heartbeat=(), runbooks=None)",
+        "Observability.slos": "Slos(window=None, objectives={}, additional=())",
+        "Metrics.enabled": "True",
+        "Metrics.replicas": "1 Ge(ge=1) Le(le=3)",
+        "Metrics.retention": "'7d'",
+        "Metrics.storage": "'20Gi'",
+        "Metrics.memory": "'1Gi'",
+        "Traces.backend": "'none'",
+        "Traces.bucket": "None",
+        "Traces.endpoint": "None",
+        "Traces.retention": "'3d'",
+        "Traces.storage": "'5Gi'",
+        "Traces.memory": "'1Gi'",
+        "Traces.sampling": "None",
+        "Bucket.bucket": "required",
+        "Bucket.region": "required",
+        "Sampling.percent": "required Gt(gt=0) Lt(lt=100)",
+        "Sampling.slower_than_ms": "1000 Ge(ge=1)",
+        "Logs.backend": "'none'",
+        "Logs.endpoint": "None",
+        "Logs.nodes": "1",
+        "Logs.retention": "'7d'",
+        "Logs.storage": "'20Gi'",
+        "Logs.memory": "'2Gi'",
+        "Influxdb.enabled": "False",
+        "Influxdb.retention": "'365d'",
+        "Influxdb.storage": "'50Gi'",
+        "Influxdb.memory": "'1Gi'",
+        "Collectors.queue": "'5Gi'",
+        "Alerting.receivers": "()",
+        "Alerting.critical": "()",
+        "Alerting.warning": "()",
+        "Alerting.heartbeat": "()",
+        "Alerting.runbooks": "None",
+        "Slack.name": "required",
+        "Slack.type": "required",
+        "Slack.channel": "required",
+        "PagerDuty.name": "required",
+        "PagerDuty.type": "required",
+        "Mail.name": "required",
+        "Mail.type": "required",
+        "Mail.to": "required",
+        "Mail.sender": "required",
+        "Mail.smarthost": "required",
+        "Mail.username": "required",
+        "Webhook.name": "required",
+        "Webhook.type": "required",
+        "Slos.window": "None",
+        "Slos.objectives": "{}",
+        "Slos.additional": "()",
+        "AdditionalSlo.name": "required",
+        "AdditionalSlo.objective": "required",
+        "AdditionalSlo.ratio": "None",
+        "AdditionalSlo.latency": "None",
+        "AdditionalSlo.window": "None",
+        "AdditionalSlo.runbook": "'error-budget-burn'",
+        "AdditionalSlo.service": "required",
+        "Ratio.good": "required",
+        "Ratio.total": "required",
+        "Latency.histogram": "required",
+        "Latency.selector": "''",
+        "Latency.threshold_seconds": "required Gt(gt=0)",
+    }
+
+
+def test_values() -> None:
+    assert said.releases("observability", everything()) == {
+        "kube-prometheus-stack": ("observability", "88.5.3", False),
+        "opensearch-operator": ("observability", "3.0.2", True),
+        "opentelemetry-operator": ("observability", "0.122.0", False),
+        "tempo": ("observability", "2.2.4", False),
+        "influxdb2": ("observability", "2.1.2", True),
+    }
+    assert (
+        said.values("observability", everything())["kube-prometheus-stack"].items()
+        >= {
+            "fullnameOverride": "kube-prometheus-stack",
+            "cleanPrometheusOperatorObjectNames": True,
+            "crds.enabled": False,
+            "kubeEtcd.enabled": False,
+            "kubeControllerManager.enabled": False,
+            "kubeScheduler.enabled": False,
+            "kubeProxy.enabled": False,
+            "prometheusOperator.nodeSelector.pool": "system",
+            "prometheusOperator.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "prometheusOperator.resources.requests.cpu": "50m",
+            "prometheusOperator.resources.requests.memory": "128Mi",
+            "prometheusOperator.resources.limits.memory": "256Mi",
+            "prometheusOperator.prometheusConfigReloader.resources.requests.cpu": "10m",
+            "prometheusOperator.prometheusConfigReloader.resources.requests.memory": "64Mi",
+            "prometheusOperator.prometheusConfigReloader.resources.limits.memory": "64Mi",
+            "prometheusOperator.admissionWebhooks.certManager.enabled": True,
+            "prometheusOperator.admissionWebhooks.patch.enabled": False,
+            "prometheus.podDisruptionBudget.enabled": True,
+            "prometheus.prometheusSpec.nodeSelector.pool": "system",
+            "prometheus.prometheusSpec.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "prometheus.prometheusSpec.replicas": 2,
+            "prometheus.prometheusSpec.podAntiAffinity": "soft",
+            "prometheus.prometheusSpec.retention": "30d",
+            "prometheus.prometheusSpec.resources.requests.cpu": "200m",
+            "prometheus.prometheusSpec.resources.requests.memory": "4Gi",
+            "prometheus.prometheusSpec.resources.limits.memory": "4Gi",
+            "prometheus.prometheusSpec.storageSpec.volumeClaimTemplate.spec.accessModes": ["ReadWriteOnce"],
+            "prometheus.prometheusSpec.storageSpec.volumeClaimTemplate.spec.storageClassName": "do-block-storage",
+            "prometheus.prometheusSpec.storageSpec.volumeClaimTemplate.spec.resources.requests.storage": "100Gi",
+            "prometheus.prometheusSpec.externalLabels.cluster": "episodic-production",
+            "prometheus.prometheusSpec.externalLabels.environment": "everything",
+            "prometheus.prometheusSpec.enableOTLPReceiver": True,
+            "prometheus.prometheusSpec.otlp.promoteResourceAttributes": [
+                "collector.instance.id",
+                "deployment.environment.name",
+                "k8s.deployment.name",
+                "k8s.namespace.name",
+                "k8s.pod.name",
+                "service.instance.id",
+                "service.name",
+                "service.namespace",
+            ],
+            "prometheus.prometheusSpec.tsdb.outOfOrderTimeWindow": "12h",
+            "prometheus.prometheusSpec.serviceMonitorSelectorNilUsesHelmValues": False,
+            "prometheus.prometheusSpec.podMonitorSelectorNilUsesHelmValues": False,
+            "prometheus.prometheusSpec.ruleSelectorNilUsesHelmValues": False,
+            "prometheus.prometheusSpec.probeSelectorNilUsesHelmValues": False,
+            "prometheus.prometheusSpec.scrapeConfigSelectorNilUsesHelmValues": False,
+            "alertmanager.podDisruptionBudget.enabled": True,
+            "alertmanager.alertmanagerSpec.nodeSelector.pool": "system",
+            "alertmanager.alertmanagerSpec.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "alertmanager.alertmanagerSpec.replicas": 2,
+            "alertmanager.alertmanagerSpec.resources.requests.cpu": "20m",
+            "alertmanager.alertmanagerSpec.resources.requests.memory": "64Mi",
+            "alertmanager.alertmanagerSpec.resources.limits.memory": "64Mi",
+            "alertmanager.alertmanagerSpec.storage.volumeClaimTemplate.spec.accessModes": ["ReadWriteOnce"],
+            "alertmanager.alertmanagerSpec.storage.volumeClaimTemplate.spec.storageClassName": "do-block-storage",
+            "alertmanager.alertmanagerSpec.storage.volumeClaimTemplate.spec.resources.requests.storage": "1Gi",
+            "alertmanager.alertmanagerSpec.secrets": ["alert-on-call", "alert-chat", "alert-heartbeat"],
+            "defaultRules.disabled.Watchdog": True,
+            "defaultRules.disabled.InfoInhibitor": True,
+            "grafana.nodeSelector.pool": "system",
+            "grafana.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "grafana.admin.existingSecret": "grafana-admin",
+            "grafana.admin.userKey": "admin-user",
+            "grafana.admin.passwordKey": "admin-password",
+            "grafana.resources.requests.cpu": "100m",
+            "grafana.resources.requests.memory": "256Mi",
+            "grafana.resources.limits.memory": "256Mi",
+            "grafana.sidecar.resources.requests.cpu": "10m",
+            "grafana.sidecar.resources.requests.memory": "128Mi",
+            "grafana.sidecar.resources.limits.memory": "128Mi",
+            "grafana.sidecar.dashboards.folderAnnotation": "grafana_folder",
+            "grafana.sidecar.dashboards.provider.foldersFromFilesStructure": True,
+            "grafana.grafana.ini.analytics.reporting_enabled": False,
+            "grafana.grafana.ini.analytics.check_for_updates": False,
+            "grafana.additionalDataSources": [
+                {
+                    "name": "Tempo",
+                    "type": "tempo",
+                    "uid": "tempo",
+                    "access": "proxy",
+                    "url": "http://tempo:3200",
+                    "jsonData": {"serviceMap": {"datasourceUid": "prometheus"}, "nodeGraph": {"enabled": True}},
+                }
+            ],
+            "kube-state-metrics.nodeSelector.pool": "system",
+            "kube-state-metrics.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "kube-state-metrics.resources.requests.cpu": "20m",
+            "kube-state-metrics.resources.requests.memory": "128Mi",
+            "kube-state-metrics.resources.limits.memory": "128Mi",
+            "prometheus-node-exporter.namespaceOverride": "observability-agents",
+            "prometheus-node-exporter.tolerations": [{"operator": "Exists"}],
+            "prometheus-node-exporter.resources.requests.cpu": "20m",
+            "prometheus-node-exporter.resources.requests.memory": "64Mi",
+            "prometheus-node-exporter.resources.limits.memory": "64Mi",
+        }.items()
+    )
+    assert (
+        said.values("observability", everything())["opensearch-operator"].items()
+        >= {
+            "nodeSelector.pool": "system",
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "manager.image.tag": "3.0.0-alpha",
+            "manager.watchNamespace": "observability",
+            "manager.resources.requests.cpu": "100m",
+            "manager.resources.requests.memory": "256Mi",
+            "manager.resources.limits.memory": "512Mi",
+            "webhook.enabled": True,
+            "webhook.certManager.enabled": True,
+        }.items()
+    )
+    assert (
+        said.values("observability", everything())["opentelemetry-operator"].items()
+        >= {
+            "nodeSelector.pool": "system",
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "crds.create": True,
+            "crds.annotations.helm.sh/resource-policy": "keep",
+            "manager.collectorImage.repository": f"{COLLECTORS}/opentelemetry-collector-contrib",
+            "manager.collectorImage.tag": "0.158.0",
+            "manager.resources.requests.cpu": "50m",
+            "manager.resources.requests.memory": "128Mi",
+            "manager.resources.limits.memory": "256Mi",
+            "admissionWebhooks.certManager.enabled": True,
+            "admissionWebhooks.autoGenerateCert.enabled": False,
+        }.items()
+    )
+    assert (
+        said.values("observability", everything())["tempo"].items()
+        >= {
+            "nodeSelector.pool": "system",
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "tempo.reportingEnabled": False,
+            "tempo.retention": "168h",
+            "tempo.resources.requests.cpu": "100m",
+            "tempo.resources.requests.memory": "1Gi",
+            "tempo.resources.limits.memory": "1Gi",
+            "tempo.storage.trace.backend": "s3",
+            "tempo.storage.trace.s3.bucket": "episodic-production-traces",
+            "tempo.storage.trace.s3.endpoint": "lon1.digitaloceanspaces.com",
+            "tempo.storage.trace.s3.access_key": "${S3_ACCESS_KEY}",
+            "tempo.storage.trace.s3.secret_key": "${S3_SECRET_KEY}",
+            "tempo.receivers.otlp.protocols.grpc.endpoint": "0.0.0.0:4317",
+            "tempo.receivers.otlp.protocols.grpc.tls.cert_file": "/tls/tls.crt",
+            "tempo.receivers.otlp.protocols.grpc.tls.key_file": "/tls/tls.key",
+            "tempo.extraArgs.config.expand-env": "true",
+            "tempo.extraEnvFrom": [{"secretRef": {"name": "tempo-bucket"}}],
+            "tempo.extraVolumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": True}],
+            "persistence.enabled": True,
+            "persistence.size": "5Gi",
+            "persistence.storageClassName": "do-block-storage",
+            "serviceMonitor.enabled": True,
+            "extraVolumes": [{"name": "tls", "secret": {"secretName": "tempo-tls"}}],
+        }.items()
+    )
+    assert (
+        said.values("observability", everything())["influxdb2"].items()
+        >= {
+            "nodeSelector.pool": "system",
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "adminUser.organization": "platform",
+            "adminUser.bucket": "metrics",
+            "adminUser.user": "admin",
+            "adminUser.retention_policy": "8760h",
+            "adminUser.existingSecret": "influxdb-admin",
+            "persistence.enabled": True,
+            "persistence.storageClass": "do-block-storage-retain",
+            "persistence.size": "50Gi",
+            "resources.requests.cpu": "100m",
+            "resources.requests.memory": "1Gi",
+            "resources.limits.memory": "1Gi",
+            "pdb.create": False,
+        }.items()
+    )
+
+
+def test_operators() -> None:
+    assert said.operators("observability") == {
+        "kube-prometheus-stack": ("webhook observability/prometheus-operator: 10250",),
+        "opensearch-operator": (
+            "brings opensearch.org",
+            "OpenSearchCluster holds data",
+            "webhook observability/opensearch-operator: 9443",
+            "budgets by opensearch.org/opensearch-cluster",
+        ),
+        "opentelemetry-operator": ("brings opentelemetry.io", "webhook observability/otel-operator: 9443"),
+    }

@@ -9,7 +9,8 @@ import yaml
 
 from constructs_lib.environment import Environment
 from constructs_lib.kit import Layer
-from tests.support import environment
+from tests.constructs_lib.platform import said
+from tests.support import environment, everything
 
 BROKER: dict[str, Any] = {
     "name": "events",
@@ -130,3 +131,88 @@ def test_a_user_comes_after_its_secret_and_its_broker() -> None:
 def test_bad_settings_are_refused(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         with_broker(**changes)
+
+
+def test_links() -> None:
+    assert said.links("rabbitmq_operator", everything()) == [
+        "rabbitmq-system/cluster-operator -> outside: 443 6443",
+        "rabbitmq-system/topology-operator -> outside: 443 6443",
+        "messaging/brokers -> outside: 443 6443",
+        "outside -> rabbitmq-system/cluster-operator: 9443",
+        "outside -> rabbitmq-system/topology-operator: 9443",
+        "rabbitmq-system/cluster-operator -> messaging/brokers: 15671",
+        "rabbitmq-system/topology-operator -> messaging/brokers: 15671",
+        "messaging/brokers -> messaging/brokers: 4369 25672 35672-35682 6000-6500",
+        "observability/prometheus -> rabbitmq-system/cluster-operator: 8080",
+        "observability/prometheus -> messaging/brokers: 15691",
+        "episodic/apps -> messaging/brokers: 5671",
+    ]
+
+
+def test_settings() -> None:
+    assert said.settings("rabbitmq_operator") == {
+        "RabbitmqOperator.enabled": "True",
+        "RabbitmqOperator.clusters": "()",
+        "RabbitmqCluster.name": "required",
+        "RabbitmqCluster.replicas": "1",
+        "RabbitmqCluster.storage": "'10Gi'",
+        "RabbitmqCluster.cpu": "'250m'",
+        "RabbitmqCluster.memory": "'1Gi'",
+        "RabbitmqCluster.vhosts": "()",
+        "RabbitmqCluster.users": "()",
+        "RabbitmqCluster.policies": "()",
+        "User.name": "required",
+        "User.tags": "()",
+        "User.permissions": "()",
+        "Permission.vhost": "required",
+        "Permission.configure": "'.*'",
+        "Permission.write": "'.*'",
+        "Permission.read": "'.*'",
+        "Policy.name": "required",
+        "Policy.vhost": "required",
+        "Policy.pattern": "'.*'",
+        "Policy.apply_to": "'quorum_queues'",
+        "Policy.definition": "required MinLen(min_length=1)",
+        "Policy.priority": "0 Ge(ge=0)",
+    }
+
+
+def test_values() -> None:
+    (broker,) = (item for layer in everything().layers for item in layer.manifests if item["kind"] == "RabbitmqCluster")
+    assert broker["spec"]["image"] == "docker.io/library/rabbitmq:4.2.6-management"
+    assert broker["spec"]["persistence"]["storageClassName"] == "do-block-storage-retain"
+    assert broker["spec"]["tolerations"] == [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
+    sources = {
+        item["metadata"]["name"]: (item["spec"]["url"], item["spec"]["ref"]["tag"])
+        for layer in everything().layers
+        for item in layer.manifests
+        if item["kind"] == "GitRepository"
+    }
+    assert sources == {
+        "rabbitmq-cluster-operator": ("https://github.com/rabbitmq/cluster-operator", "v2.22.3"),
+        "messaging-topology-operator": ("https://github.com/rabbitmq/messaging-topology-operator", "v1.20.1"),
+    }
+
+
+def test_operators() -> None:
+    assert said.operators("rabbitmq_operator") == {
+        "rabbitmq-cluster-operator": (
+            "brings rabbitmq.com",
+            "RabbitmqCluster holds data",
+            "webhook rabbitmq-system/cluster-operator: 9443",
+        ),
+        "messaging-topology-operator": ("webhook rabbitmq-system/topology-operator: 9443",),
+    }
+
+
+@pytest.mark.parametrize(("replicas", "objectives"), [(1, 2), (3, 3)])
+def test_a_quorum_is_watched_where_there_is_one(replicas: int, objectives: int) -> None:
+    env = environment(platform__rabbitmq_operator={"clusters": [{"name": "x", "replicas": replicas}]})
+    assert len(env.platform.rabbitmq_operator.health(env).slos) == objectives
+
+
+def test_what_flux_installs_is_pruned_but_its_kinds_stay() -> None:
+    objects = [item for layer in everything().layers for item in layer.manifests]
+    kind = "kustomize.toolkit.fluxcd.io/v1"
+    specs = [item["spec"] for item in objects if item["apiVersion"] == kind]
+    assert [(spec["prune"], spec["wait"], spec["deletionPolicy"]) for spec in specs] == [(True, True, "Orphan")] * 2

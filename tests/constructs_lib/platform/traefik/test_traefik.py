@@ -9,7 +9,8 @@ import pytest
 from constructs_lib.kit import Layer
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.traefik import CONFIGS, CONTROLLERS, Traefik
-from tests.support import environment
+from tests.constructs_lib.platform import said
+from tests.support import environment, everything
 
 BALANCER = "service.beta.kubernetes.io/do-loadbalancer"
 
@@ -119,3 +120,96 @@ def test_a_client_may_send_so_many_requests() -> None:
 def test_it_serves_the_wildcard_certificate_where_an_ingress_names_none() -> None:
     (store,) = [item for item in layers()[str(CONFIGS)].manifests if item["kind"] == "TLSStore"]
     assert store["spec"] == {"defaultCertificate": {"secretName": "wildcard-tls"}}
+
+
+def test_links() -> None:
+    assert said.links("traefik", everything()) == [
+        "outside -> traefik/traefik: 8000 8443",
+        "traefik/traefik -> outside: 443 6443",
+        "observability/prometheus -> traefik/traefik: 9100",
+        "traefik/traefik -> episodic/apps: 8080",
+        "traefik/traefik -> episodic/acme-solver: 8089",
+    ]
+
+
+def test_settings() -> None:
+    assert said.settings("traefik") == {
+        "Traefik.enabled": "True",
+        "Traefik.replicas": "2 Ge(ge=1) Le(le=50)",
+        "Traefik.load_balancer_size": "1 Ge(ge=1) Le(le=200)",
+        "Traefik.requests_per_second": "100 Ge(ge=1)",
+    }
+
+
+def test_values() -> None:
+    assert said.releases("traefik", everything()) == {"traefik": ("traefik", "41.3.0", False)}
+    assert said.values("traefik", everything()) == {
+        "traefik": {
+            "nodeSelector.pool": "system",
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "deployment.replicas": 3,
+            "podDisruptionBudget.enabled": True,
+            "podDisruptionBudget.minAvailable": 1,
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "traefik"}},
+                }
+            ],
+            "resources.requests.cpu": "100m",
+            "resources.requests.memory": "128Mi",
+            "resources.limits.memory": "256Mi",
+            "api.dashboard": False,
+            "global.checkNewVersion": False,
+            "global.sendAnonymousUsage": False,
+            "ingressClass.enabled": True,
+            "ingressClass.isDefaultClass": True,
+            "ingressClass.name": "traefik",
+            "ports.web.proxyProtocol.trustedIPs": ["10.22.0.0/20"],
+            "ports.web.forwardedHeaders.trustedIPs": ["10.22.0.0/20"],
+            "ports.web.http.redirections.entryPoint.to": "websecure",
+            "ports.web.http.redirections.entryPoint.scheme": "https",
+            "ports.web.http.redirections.entryPoint.permanent": True,
+            "ports.websecure.proxyProtocol.trustedIPs": ["10.22.0.0/20"],
+            "ports.websecure.forwardedHeaders.trustedIPs": ["10.22.0.0/20"],
+            "ports.websecure.http.tls.enabled": True,
+            "metrics.prometheus.service.enabled": True,
+            "metrics.prometheus.serviceMonitor.enabled": True,
+            "service.annotations.service.beta.kubernetes.io/do-loadbalancer-name": "episodic-production-ingress",
+            "service.annotations.service.beta.kubernetes.io/do-loadbalancer-type": "REGIONAL",
+            "service.annotations.service.beta.kubernetes.io/do-loadbalancer-size-unit": "2",
+            "service.annotations.service.beta.kubernetes.io/do-loadbalancer-enable-proxy-protocol": "true",
+            "service.annotations.service.beta.kubernetes.io/do-loadbalancer-hostname": "ingress.episodic.example",
+            "service.spec.externalTrafficPolicy": "Local",
+            "log.format": "json",
+            "accessLog.enabled": True,
+            "accessLog.format": "json",
+        }
+    }
+
+
+def test_operators() -> None:
+    assert said.operators("traefik") == {"traefik": ("brings traefik.io",)}
+
+
+def test_browsers_are_told_to_be_careful() -> None:
+    assert objects()["security-headers"]["spec"]["headers"] == {
+        "stsSeconds": 31536000,
+        "stsIncludeSubdomains": True,
+        "contentTypeNosniff": True,
+        "frameDeny": True,
+        "referrerPolicy": "strict-origin-when-cross-origin",
+    }
+
+
+def test_applications_are_reached_on_their_own_port() -> None:
+    env = environment(platform__baseline={"apps": [{"name": "shop", "http_port": 9000}]})
+    assert "traefik/traefik -> shop/apps: 9000" in said.links("traefik", env)
+
+
+def test_the_dashboard_counts_as_failed_what_the_objective_does() -> None:
+    env = everything()
+    queries = {panel.title: panel.queries[0].expr for panel in env.platform.traefik.health(env).now}
+    assert 'entrypoint="websecure",code=~"5.."' in queries["Failed"]

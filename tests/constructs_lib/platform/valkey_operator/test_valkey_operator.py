@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from constructs_lib.environment import Environment
-from tests.support import environment
+from tests.constructs_lib.platform import said
+from tests.support import environment, everything
 
 
 def objects(env: Environment) -> dict[tuple[str, str], dict[str, Any]]:
@@ -61,3 +62,53 @@ def test_bad_settings_are_refused(settings: dict[str, Any], sentence: str) -> No
 def test_two_clusters_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two entries have the name 'a'"):
         environment(platform__valkey_operator={"clusters": [{"name": "a"}, {"name": "a"}]})
+
+
+def test_links() -> None:
+    assert said.links("valkey_operator", everything()) == [
+        "valkey-operator-system/operator -> outside: 443 6443",
+        "cache/valkey -> outside: 443 6443",
+        "valkey-operator-system/operator -> cache/valkey: 6379",
+        "cache/valkey -> cache/valkey: 6379 16379",
+        "observability/prometheus -> cache/valkey: 9121",
+        "episodic/apps -> cache/valkey: 6379",
+    ]
+
+
+def test_settings() -> None:
+    assert said.settings("valkey_operator") == {
+        "ValkeyOperator.enabled": "True",
+        "ValkeyOperator.clusters": "()",
+        "ValkeyCluster.name": "required",
+        "ValkeyCluster.shards": "1 Ge(ge=1) Le(le=100)",
+        "ValkeyCluster.replicas": "0 Ge(ge=0) Le(le=5)",
+        "ValkeyCluster.storage": "'2Gi'",
+        "ValkeyCluster.cpu": "'100m'",
+        "ValkeyCluster.memory": "'256Mi'",
+    }
+
+
+def test_values() -> None:
+    assert said.releases("valkey_operator", everything()) == {
+        "valkey-operator": ("valkey-operator-system", "v0.0.61-chart", True)
+    }
+    assert said.values("valkey_operator", everything()) == {
+        "valkey-operator": {
+            "controllerManager.replicas": 1,
+            "controllerManager.manager.resources.requests.cpu": "10m",
+            "controllerManager.manager.resources.requests.memory": "64Mi",
+            "controllerManager.manager.resources.limits.memory": "256Mi",
+        }
+    }
+
+
+def test_operators() -> None:
+    assert said.operators("valkey_operator") == {
+        "valkey-operator": ("brings hyperspike.io", "Valkey holds data", "budgets by app.kubernetes.io/instance")
+    }
+
+
+def test_prometheus_finds_a_cluster_whose_volumes_are_its_own() -> None:
+    spec = valkey()
+    assert (spec["prometheus"], spec["serviceMonitor"]) == (True, True)
+    assert spec["storage"]["spec"]["accessModes"] == ["ReadWriteOnce"]

@@ -9,7 +9,8 @@ import pytest
 
 from constructs_lib.environment import Environment
 from constructs_lib.platform.vault_eso import STORE
-from tests.support import environment
+from tests.constructs_lib.platform import said
+from tests.support import environment, everything
 
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
@@ -140,3 +141,100 @@ def test_applications_find_the_contract_with_vault_in_their_namespace() -> None:
         "ca.crt": pem,
         "kv_mount": "episodic",
     }
+
+
+def test_links() -> None:
+    assert said.links("vault_eso", everything()) == [
+        "external-secrets/controller -> outside: 8200",
+        "external-secrets/controller -> outside: 443 6443",
+        "external-secrets/webhook -> outside: 443 6443",
+        "external-secrets/cert-controller -> outside: 443 6443",
+        "outside -> external-secrets/webhook: 10250",
+        "external-secrets/cert-controller -> external-secrets/webhook: 8081 10250",
+        "observability/prometheus -> external-secrets/controller: 8080",
+        "observability/prometheus -> external-secrets/webhook: 8080",
+        "observability/prometheus -> external-secrets/cert-controller: 8080",
+    ]
+
+
+def test_settings() -> None:
+    assert said.settings("vault_eso") == {"VaultEso.enabled": "True", "VaultEso.replicas": "2 Ge(ge=1) Le(le=9)"}
+
+
+def test_values() -> None:
+    assert said.releases("vault_eso", everything()) == {"external-secrets": ("external-secrets", "2.9.0", True)}
+    assert said.values("vault_eso", everything()) == {
+        "external-secrets": {
+            "replicaCount": 2,
+            "podDisruptionBudget.enabled": True,
+            "topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "external-secrets"}},
+                }
+            ],
+            "nodeSelector.pool": "system",
+            "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "installCRDs": True,
+            "crds.annotations.helm.sh/resource-policy": "keep",
+            "leaderElect": True,
+            "processClusterExternalSecret": False,
+            "processClusterPushSecret": False,
+            "processPushSecret": False,
+            "rbac.serviceAccountTokenCreate": False,
+            "resources.requests.cpu": "50m",
+            "resources.requests.memory": "128Mi",
+            "resources.limits.memory": "256Mi",
+            "serviceMonitor.enabled": True,
+            "webhook.replicaCount": 2,
+            "webhook.podDisruptionBudget.enabled": True,
+            "webhook.topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "external-secrets-webhook"}},
+                }
+            ],
+            "webhook.nodeSelector.pool": "system",
+            "webhook.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "webhook.resources.requests.cpu": "20m",
+            "webhook.resources.requests.memory": "64Mi",
+            "webhook.resources.limits.memory": "64Mi",
+            "certController.replicaCount": 1,
+            "certController.podDisruptionBudget.enabled": False,
+            "certController.topologySpreadConstraints": [
+                {
+                    "maxSkew": 1,
+                    "topologyKey": "kubernetes.io/hostname",
+                    "whenUnsatisfiable": "ScheduleAnyway",
+                    "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "external-secrets-cert-controller"}},
+                }
+            ],
+            "certController.nodeSelector.pool": "system",
+            "certController.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
+            "certController.resources.requests.cpu": "20m",
+            "certController.resources.requests.memory": "128Mi",
+            "certController.resources.limits.memory": "128Mi",
+        }
+    }
+
+
+def test_operators() -> None:
+    assert said.operators("vault_eso") == {
+        "external-secrets": ("brings external-secrets.io", "webhook external-secrets/webhook: 10250")
+    }
+
+
+def test_a_secret_is_brought_hourly_and_outlives_a_store_that_is_away() -> None:
+    objects = [item for layer in everything().layers for item in layer.manifests]
+    secrets = {item["metadata"]["name"]: item["spec"] for item in objects if item["kind"] == "ExternalSecret"}
+    assert {(spec["refreshInterval"], spec["target"]["deletionPolicy"]) for spec in secrets.values()} == {
+        ("1h", "Retain")
+    }
+    owners = {name: spec["target"]["creationPolicy"] for name, spec in secrets.items()}
+    assert {name for name, policy in owners.items() if policy != "Owner"} == {"sops-age"}
+    retries = [item["spec"]["retrySettings"] for item in objects if item["kind"] == "ClusterSecretStore"]
+    assert retries == [{"maxRetries": 5, "retryInterval": "10s"}] * 2

@@ -1,0 +1,81 @@
+"""One Valkey cluster: its settings, and its object.
+
+Upstream: hyperspike/valkey-operator v0.0.61 `api/v1/valkey_types.go`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from constructs_lib.base.fields import Cpu, ServiceName
+from constructs_lib.base.quantities import Memory, Storage
+from constructs_lib.base.settings import Settings
+from constructs_lib.kit import (
+    KEPT_STORAGE_CLASS,
+    SYSTEM_NODE_SELECTOR,
+    SYSTEM_TOLERATIONS,
+    Manifest,
+    Pods,
+    manifest,
+    resources,
+)
+from constructs_lib.platform import cert_manager
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+API = "hyperspike.io/v1"
+IMAGE = "ghcr.io/hyperspike/valkey:8.1.4"
+NAMESPACE = "cache"
+CONTAINER = "valkey"
+NODES = Pods(NAMESPACE, "valkey", {"app.kubernetes.io/component": "valkey"})
+
+
+class ValkeyCluster(Settings):
+    """A Valkey cluster with TLS and a password from Vault. Clients use the Service of its name, port 6379."""
+
+    name: ServiceName
+    shards: int = Field(default=1, ge=1, le=100, description="Primaries among which the keys are divided.")
+    replicas: int = Field(default=0, ge=0, le=5, description="Replicas of each primary.")
+    storage: Storage = Storage("2Gi")
+    cpu: Cpu = "100m"
+    memory: Memory = Field(default=Memory("256Mi"), description="Memory of each pod, requested and limit.")
+
+    @property
+    def metrics_service(self) -> str:
+        """The name of the Service behind which the operator runs the exporter."""
+        return f"{self.name}-metrics"
+
+    @property
+    def secret(self) -> str:
+        """The name of the Secret with the password."""
+        return f"{self.name}-password"
+
+
+def cluster_object(env: Environment, cluster: ValkeyCluster) -> Manifest:
+    """Return the cluster."""
+    has_metrics = env.platform.observability.has_metrics
+    volume = {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": KEPT_STORAGE_CLASS,
+        "resources": {"requests": {"storage": cluster.storage}},
+    }
+    spec = {
+        "image": IMAGE,
+        "nodes": cluster.shards,
+        "replicas": cluster.replicas,
+        "tls": True,
+        "certIssuer": cert_manager.INTERNAL_CA,
+        "certIssuerType": "ClusterIssuer",
+        "anonymousAuth": False,
+        "servicePassword": {"name": cluster.secret, "key": "password"},
+        "prometheus": has_metrics,
+        "serviceMonitor": has_metrics,
+        "storage": {"spec": volume},
+        "resources": resources(cluster.cpu, cluster.memory),
+        "nodeSelector": SYSTEM_NODE_SELECTOR,
+        "tolerations": SYSTEM_TOLERATIONS,
+    }
+    return manifest(API, "Valkey", cluster.name, NAMESPACE, spec=spec)

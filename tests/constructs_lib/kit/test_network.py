@@ -1,0 +1,126 @@
+"""Network policies from links."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from constructs_lib.kit import (
+    ANYWHERE,
+    API_SERVER,
+    DNS,
+    HTTPS,
+    Deployment,
+    Link,
+    Outside,
+    Pods,
+    StatefulSet,
+    default_policies,
+    link_policies,
+    to_api_server,
+    webhook,
+)
+
+
+def test_the_policy_of_a_link() -> None:
+    here, there = Pods("a", "client", {"app": "client"}), Pods("b", "server", {"app": "server"})
+    egress, ingress = link_policies([Link(here, there, (80, (100, 200)))], ["a", "b"])
+    ports = [{"port": 80, "protocol": "TCP"}, {"port": 100, "protocol": "TCP", "endPort": 200}]
+    assert egress["spec"] == {
+        "podSelector": {"matchLabels": {"app": "client"}},
+        "policyTypes": ["Egress"],
+        "egress": [{"to": [_peer("b", "server")], "ports": ports}],
+    }
+    assert ingress["spec"] == {
+        "podSelector": {"matchLabels": {"app": "server"}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [_peer("a", "client")], "ports": ports}],
+    }
+
+
+def _peer(namespace: str, app: str) -> dict[str, Any]:
+    return {
+        "podSelector": {"matchLabels": {"app": app}},
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+    }
+
+
+def test_pods_of_one_namespace_need_no_selector_of_it() -> None:
+    here, there = Pods("a", "client", {"app": "client"}), Pods("a", "server", {"app": "server"})
+    egress, _ = link_policies([Link(here, there, (80,))], ["a"])
+    assert egress["spec"]["egress"][0]["to"] == [{"podSelector": {"matchLabels": {"app": "server"}}}]
+
+
+def test_a_range_of_addresses_and_any_address() -> None:
+    pods = Pods("a", "client", {"app": "client"})
+    (policy,) = link_policies([Link(pods, Outside(("192.0.2.0/24",)), (443,)), Link(pods, ANYWHERE, (80,))], ["a"])
+    assert policy["spec"]["egress"] == [
+        {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443, "protocol": "TCP"}]},
+        {"ports": [{"port": 80, "protocol": "TCP"}]},
+    ]
+
+
+def test_a_link_that_is_declared_twice_makes_one_rule() -> None:
+    link = Link(Pods("a", "x", {"app": "x"}), ANYWHERE, (443,))
+    (policy,) = link_policies([link, link], ["a"])
+    assert len(policy["spec"]["egress"]) == 1
+
+
+def test_two_sets_of_pods_cannot_share_a_policy() -> None:
+    links = [Link(Pods("a", "x", {"app": app}), ANYWHERE, (443,)) for app in ("one", "two")]
+    with pytest.raises(ValueError, match="two sets of pods are named x in a"):
+        list(link_policies(links, ["a"]))
+
+
+def test_nothing_is_opened_in_a_namespace_of_somebody_else() -> None:
+    assert list(link_policies([Link(Pods("theirs", "x"), ANYWHERE, (443,))], ["ours"])) == []
+    assert {item["metadata"]["namespace"] for item in default_policies("ours")} == {"ours"}
+
+
+def test_a_namespace_is_closed_both_ways_but_for_questions_to_dns() -> None:
+    closed, dns = default_policies("ours")
+    assert closed["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert (closed["metadata"]["name"], dns["metadata"]["name"]) == ("default-deny", "allow-dns")
+    assert dns["spec"]["podSelector"] == {}
+    assert dns["spec"]["policyTypes"] == ["Egress"]
+    (rule,) = dns["spec"]["egress"]
+    assert rule["to"] == [
+        {
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        }
+    ]
+    assert rule["ports"] == [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
+    assert DNS.namespace == "kube-system"
+
+
+def test_the_api_server_is_reached_and_calls_by_port_alone() -> None:
+    pods = Pods("a", "x", {"app": "x"})
+    assert list(to_api_server(pods)) == [Link(pods, API_SERVER, (443, 6443))]
+    assert webhook(pods, 9443) == Link(API_SERVER, pods, (9443,))
+    (policy,) = link_policies([webhook(pods, 9443)], ["a"])
+    assert policy["spec"]["ingress"] == [{"ports": [{"port": 9443, "protocol": "TCP"}]}]
+    assert policy["spec"]["policyTypes"] == ["Ingress"]
+    assert HTTPS == (443,)
+
+
+def test_pods_without_labels_are_all_of_the_namespace() -> None:
+    (policy,) = link_policies([Link(Pods("a", "all"), ANYWHERE, (443,))], ["a"])
+    assert policy["spec"]["podSelector"] == {}
+    assert policy["metadata"] == {"name": "all", "namespace": "a"}
+
+
+def test_pods_with_both_ends_of_links_have_one_policy_of_both_types() -> None:
+    here, there = Pods("a", "x", {"app": "x"}), Pods("b", "y", {"app": "y"})
+    (policy,) = link_policies([Link(here, there, (80,)), Link(there, here, (81,))], ["a"])
+    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert [list(policy["spec"][way][0]) for way in ("egress", "ingress")] == [["to", "ports"], ["from", "ports"]]
+
+
+def test_a_workload_is_its_pods_and_what_makes_them() -> None:
+    made = Deployment("a", "x", {"app": "x"}, deployment="the-x")
+    kept = StatefulSet("a", "x", {"app": "x"}, statefulset="the-x")
+    assert isinstance(made, Pods)
+    assert (made.deployment, kept.statefulset, kept.needed) == ("the-x", "the-x", 1)
+    assert made != kept
