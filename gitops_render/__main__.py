@@ -1,7 +1,6 @@
-"""`python -m gitops_render`."""
+"""`bin/gitops_render`."""
 
-from constructs_lib.base.errors import exit_on_bad_input
 from gitops_render.commands import app
+from gitops_render.program import run
 
-with exit_on_bad_input():
-    app(prog_name="gitops_render")
+run(app, "gitops_render")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from constructs_lib.base.errors import DIFFERENT, ConfigError, unknown
+from gitops_render.program import EXIT_CODES, program
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -26,18 +27,7 @@ if TYPE_CHECKING:
 SHOWN = 50
 """How many commits `pin` prints for people; `--json` gives all."""
 
-HELP = """\
-Render the GitOps repository.
-
-Exit codes: 0 done, 1 a difference or a finding, 2 bad input (one sentence each on stderr, nothing written)."""
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help=HELP,
-    context_settings={"max_content_width": 120},
-)
+app = program("Render the GitOps repository.", epilog=EXIT_CODES)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Chosen = Annotated[list[str] | None, typer.Option("--environment", help="Only this environment; may be repeated.")]

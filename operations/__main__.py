@@ -1,7 +1,6 @@
-"""`python -m operations`."""
+"""`bin/operations`."""
 
-from constructs_lib.base.errors import exit_on_bad_input
+from gitops_render.program import run
 from operations.commands import app
 
-with exit_on_bad_input():
-    app(prog_name="operations")
+run(app, "operations")

@@ -11,22 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from constructs_lib.base.errors import DIFFERENT, ConfigError, unknown
+from gitops_render.program import EXIT_CODES, program
 from operations.console import say, step, summarise
 from operations.provisioning.stage import Stage
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-app = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings={"max_content_width": 120},
-    pretty_exceptions_enable=False,
-    help="Bootstrap, provision and watch.",
-    epilog="Exit codes: 0 done, 1 a difference was found, 2 something has to be fixed (one sentence each on stderr).",
-)
-bootstrap = typer.Typer(no_args_is_help=True, help="Bring up the GitOps repository; safe to run again at any point.")
-provision = typer.Typer(no_args_is_help=True, help="Plan an environment's stacks, and apply exactly that plan.")
+app = program("Bootstrap, provision and watch.", epilog=EXIT_CODES)
+bootstrap = program("Bring up the GitOps repository; safe to run again at any point.")
+provision = program("Plan an environment's stacks, and apply exactly that plan.")
 
 PLANS = Path("plans.out")
 

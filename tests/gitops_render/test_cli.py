@@ -65,7 +65,7 @@ def test_help_says_what_an_exit_code_means_and_imports_nothing_heavy(tmp_path: P
     *shown, ended, heavy = run_python("-c", code, folder=tmp_path).stdout.splitlines()
     assert (ended, heavy) == ("0", "[]")
     text = " ".join("\n".join(shown).split())
-    assert "Exit codes: 0 done, 1 a difference or a finding, 2 bad input" in text
+    assert "Exit codes: 0 done, 1 a difference or a finding, 2 something has to be fixed" in text
     for command in ("render", "schema", "check", "diff", "graph", "pin", "seal", "unseal"):
         assert f" {command} " in text
 

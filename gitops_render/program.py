@@ -1,0 +1,33 @@
+"""What the programs `gitops_render` and `operations` have in common: how they ask, how they fail and how they end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from constructs_lib.base.errors import exit_on_bad_input
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 a difference or a finding, 2 something has to be fixed (one sentence each on stderr, and "
+    "nothing written)."
+)
+
+
+def program(text: str, **options: Any) -> typer.Typer:
+    """Return a command line that says `text` about itself, or a group of commands below one."""
+    settings = {"max_content_width": 120}
+    return typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings=settings,
+        help=text,
+        **options,
+    )
+
+
+def run(app: typer.Typer, name: str) -> None:
+    """Run a program as its user called it."""
+    with exit_on_bad_input():
+        app(prog_name=name)
