@@ -7,6 +7,8 @@ charts carry the operator's number.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from cdktf import TerraformStack, TerraformVariable
@@ -25,6 +27,7 @@ from constructs_lib.kit import (
     FLUX_ROOT,
     ON_SYSTEM_POOL,
     Chart,
+    Manifest,
     Release,
     Values,
     resources,
@@ -33,6 +36,8 @@ from constructs_lib.kit import (
 OPERATOR = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-operator", "0.58.1")
 INSTANCE = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-instance", "0.58.1")
 FLUX_VERSION = "2.9.4"
+NOT_OF_THE_PLATFORM = 4
+"""Kustomizations beside the platform's layers: Flux' root, `layers`, the sources, the applications."""
 
 GITHUB_HOST_KEYS = (
     "github.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl\n"
@@ -151,7 +156,7 @@ def _instance_values(env: Environment) -> Values:
                 "tenantDefaultServiceAccount": "default",
                 "networkPolicy": True,
             },
-            "kustomize": {"patches": [DEPLOYMENTS_ON_SYSTEM_POOL]},
+            "kustomize": {"patches": [DEPLOYMENTS_ON_SYSTEM_POOL, *_a_worker_for_each_that_waits(env)]},
             "sync": {
                 "name": FLUX_ROOT,
                 "kind": "GitRepository",
@@ -164,3 +169,20 @@ def _instance_values(env: Environment) -> Values:
         },
         "healthcheck": {"enabled": True, "timeout": "5m", **ON_SYSTEM_POOL},
     }
+
+
+def _a_worker_for_each_that_waits(env: Environment) -> Iterator[Manifest]:
+    """Yield patches by which no layer or release keeps another waiting, and a newer commit ends the wait of an older.
+
+    Upstream: `--concurrent` and `CancelHealthCheckOnNewRevision` of fluxcd/kustomize-controller v1.9.5 `main.go`,
+    `internal/features/features.go`; the operator's own number is 5 or 10 (flux-operator v0.58.1 `fluxinstance.md`).
+    """
+    layers, releases = len(env.layers) + NOT_OF_THE_PLATFORM, sum(len(layer.releases) for layer in env.layers)
+    cancel = "--feature-gates=CancelHealthCheckOnNewRevision=true"
+    yield _with_arguments("kustomize-controller", f"--concurrent={layers}", cancel)
+    yield _with_arguments("helm-controller", f"--concurrent={releases}")
+
+
+def _with_arguments(controller: str, *arguments: str) -> Manifest:
+    patch = [{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": text} for text in arguments]
+    return {"target": {"kind": "Deployment", "name": controller}, "patch": json.dumps(patch)}

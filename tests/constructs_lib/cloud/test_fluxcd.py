@@ -66,6 +66,23 @@ def test_the_size_follows_the_tier(file: str, size: str) -> None:
     assert values(flux(file), "flux")["instance"]["cluster"]["size"] == size
 
 
+@pytest.mark.parametrize("file", ["sandbox", "production"])
+def test_what_waits_keeps_nothing_else_waiting(file: str) -> None:
+    env = environment(file)
+    patches = values(flux(file), "flux")["instance"]["kustomize"]["patches"]
+    arguments = [
+        (patch["target"]["name"], change["value"])
+        for patch in patches
+        for change in json.loads(patch["patch"])
+        if change["path"] == "/spec/template/spec/containers/0/args/-"
+    ]
+    assert sorted(arguments) == [
+        ("helm-controller", f"--concurrent={sum(len(layer.releases) for layer in env.layers)}"),
+        ("kustomize-controller", f"--concurrent={len(env.layers) + 4}"),
+        ("kustomize-controller", "--feature-gates=CancelHealthCheckOnNewRevision=true"),
+    ]
+
+
 def test_flux_runs_on_the_system_pool() -> None:
     stack = flux()
     operator = values(stack, "flux-operator")
