@@ -87,7 +87,7 @@ def test_flux_runs_on_the_system_pool() -> None:
     stack = flux()
     operator = values(stack, "flux-operator")
     assert {key: operator[key] for key in ON_SYSTEM_POOL} == ON_SYSTEM_POOL
-    (patch,) = values(stack, "flux")["instance"]["kustomize"]["patches"]
+    patch, *_ = values(stack, "flux")["instance"]["kustomize"]["patches"]
     assert patch["target"] == {"kind": "Deployment"}
     assert {step["op"] for step in json.loads(patch["patch"])} == {"add"}
     applied = {step["path"].removeprefix("/spec/template/spec/"): step["value"] for step in json.loads(patch["patch"])}
