@@ -15,6 +15,7 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
+    DNS_PORTS,
     ON_SYSTEM_POOL,
     Chart,
     Deployment,
@@ -107,11 +108,11 @@ class CertManager(Component):
         yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
-        """Yield the ways to the API server, to Let's Encrypt, and of the HTTP-01 challenge's own check."""
+        """Yield the ways to the API server, to Let's Encrypt, and of a challenge's own check by HTTP and DNS."""
         yield from to_api_server(CONTROLLER, WEBHOOK, CA_INJECTOR, STARTUP_CHECK)
         yield WEBHOOK_LINK
         yield Link(CONTROLLER, ANYWHERE, (80, 443))
-        yield Link(CONTROLLER, ANYWHERE, (53,))
+        yield Link(CONTROLLER, ANYWHERE, DNS_PORTS)
         for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
             yield from scraped(env, pods, 9402)
 

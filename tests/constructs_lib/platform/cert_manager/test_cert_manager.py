@@ -133,7 +133,7 @@ def test_links() -> None:
         "cert-manager/startupapicheck -> outside: 443 6443",
         "outside -> cert-manager/webhook: 10250",
         "cert-manager/controller -> outside: 80 443",
-        "cert-manager/controller -> outside: 53",
+        "cert-manager/controller -> outside: 53/UDP 53",
         "observability/prometheus -> cert-manager/controller: 9402",
         "observability/prometheus -> cert-manager/webhook: 9402",
         "observability/prometheus -> cert-manager/cainjector: 9402",
