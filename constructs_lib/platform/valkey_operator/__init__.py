@@ -22,6 +22,7 @@ from constructs_lib.kit import (
     Link,
     Manifest,
     Operator,
+    Ready,
     Release,
     Values,
     group,
@@ -36,6 +37,7 @@ from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.valkey_operator import health
 from constructs_lib.platform.valkey_operator.cluster import API, NAMESPACE, NODES, ValkeyCluster, cluster_object
+from constructs_lib.platform.valkey_operator.hostnames import announced_hostnames
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
@@ -53,6 +55,10 @@ OPERATOR = Deployment(
     {"control-plane": "controller-manager"},
     deployment="valkey-operator-controller-manager",
 )
+
+
+READY = (Ready(API, "Valkey", "has(status.ready) && status.ready"),)
+"""The operator has reached it with a cluster client (`checkState`)."""
 
 
 class ValkeyOperator(Component):
@@ -92,7 +98,8 @@ class ValkeyOperator(Component):
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operator, the passwords, then the clusters."""
         release = Release("valkey-operator", OPERATORS, CHART, _values(), stateful=True)
-        yield Layer(CONTROLLERS, (release,), after=BASELINE)
+        policies = announced_hostnames() if self.clusters else ()
+        yield Layer(CONTROLLERS, (release, *policies), after=BASELINE)
         if not self.clusters:
             return
         secrets = (
@@ -101,7 +108,8 @@ class ValkeyOperator(Component):
         )
         yield Layer(CREDENTIALS, tuple(secrets), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
         clusters = tuple(kept(cluster_object(env, cluster)) for cluster in self.clusters)
-        yield Layer(CONFIGS, clusters, after=(CONTROLLERS, CREDENTIALS, cert_manager.ISSUERS), timeout=Minutes("15m"))
+        after = (CONTROLLERS, CREDENTIALS, cert_manager.ISSUERS)
+        yield Layer(CONFIGS, clusters, after=after, timeout=Minutes("15m"), ready=READY)
 
 
 def _values() -> Values:
