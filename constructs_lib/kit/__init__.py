@@ -56,6 +56,7 @@ from constructs_lib.kit.pods import (
     SYSTEM_TAINT,
     SYSTEM_TOLERATIONS,
     WORKLOAD_POOL,
+    cpu_unlimited,
     resources,
     spread,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "StatefulSet",
     "Udp",
     "Values",
+    "cpu_unlimited",
     "default_policies",
     "group",
     "in_order",

@@ -5,21 +5,36 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from constructs_lib.kit import namespace
 from constructs_lib.platform.valkey_operator.hostnames import announced_hostnames
 from tests.e2e.cluster import Cluster
 
 COMMAND = ["valkey-server", "/valkey/etc/valkey.conf", "--requirepass", "$(VALKEY_PASSWORD)"]
 
+SECURITY: dict[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "privileged": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "runAsUser": 1001,
+    "runAsGroup": 1001,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
 
-def pod(name: str, component: str, namespace: str = "cache") -> dict[str, Any]:
-    """Return a pod with labels and command as the operator gives them (v0.0.61 `upsertStatefulSet`)."""
+
+def pod(name: str, component: str, where: str = "cache") -> dict[str, Any]:
+    """Return a pod with labels and command as the operator gives them (v0.0.61 `upsertStatefulSet`, `exporter`)."""
     labels = {
         "app.kubernetes.io/name": "valkey",
         "app.kubernetes.io/instance": "main",
         "app.kubernetes.io/component": component,
     }
-    containers = [{"name": "valkey", "image": "valkey", "command": COMMAND}, {"name": "metrics", "image": "exporter"}]
-    metadata = {"name": name, "namespace": namespace, "labels": labels}
+    containers = [
+        {"name": "valkey", "image": "valkey", "command": COMMAND, "securityContext": SECURITY},
+        {"name": "metrics", "image": "exporter", "securityContext": SECURITY},
+    ]
+    metadata = {"name": name, "namespace": where, "labels": labels}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}}
 
 
@@ -40,9 +55,7 @@ def started(cluster: Cluster, name: str) -> list[str]:
 
 
 def test_a_node_of_valkey_announces_its_name_in_dns_and_no_other_pod_is_touched(cluster: Cluster) -> None:
-    for namespace in ("cache", "elsewhere"):
-        cluster.kubectl("create", "namespace", namespace)
-    cluster.apply(*announced_hostnames())
+    cluster.apply(namespace("cache"), namespace("elsewhere"), *announced_hostnames())
     host = "$(POD_NAME).main-headless.cache.svc"
     assert started(cluster, "main") == [*COMMAND, "--cluster-announce-hostname", host]
     cluster.apply(pod("other", "web"), pod("elsewhere", "valkey", "elsewhere"))

@@ -14,6 +14,7 @@ from constructs_lib.kit import (
     FLUX_NAMESPACE,
     PLATFORM_ACCOUNT,
     Manifest,
+    cpu_unlimited,
     manifest,
     resources,
 )
@@ -35,18 +36,12 @@ class Installed(NamedTuple):
     pods: Manifest
 
 
-def _sized(memory: str, memory_limit: str) -> Manifest:
-    """Upstream reserves 200 and 300 thousandths of a core, and limits CPU."""
-    sizes = resources("50m", memory, memory_limit)
-    return {**sizes, "limits": {**sizes["limits"], "cpu": None}}
-
-
 CLUSTER_OPERATOR = Installed(
     "rabbitmq-cluster-operator",
     "https://github.com/rabbitmq/cluster-operator",
     "2.22.3",
     "ghcr.io/rabbitmq/cluster-operator",
-    {"containers": [{"name": "operator", "resources": _sized("256Mi", "500Mi")}]},
+    {"containers": [{"name": "operator", "resources": cpu_unlimited(resources("50m", "256Mi", "500Mi"))}]},
 )
 
 # It trusts the system's pool alone (`topology_controller.go` extractSystemCertPool): Go reads this folder, once.
@@ -57,7 +52,13 @@ TOPOLOGY_OPERATOR = Installed(
     "1.20.1",
     "ghcr.io/rabbitmq/messaging-topology-operator",
     {
-        "containers": [{"name": "manager", "resources": _sized("128Mi", "512Mi"), "volumeMounts": [_TRUST]}],
+        "containers": [
+            {
+                "name": "manager",
+                "resources": cpu_unlimited(resources("50m", "128Mi", "512Mi")),
+                "volumeMounts": [_TRUST],
+            }
+        ],
         "volumes": [{"name": _TRUST["name"], "secret": cert_manager.CA_VOLUME}],
     },
 )

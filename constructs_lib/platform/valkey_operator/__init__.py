@@ -25,6 +25,7 @@ from constructs_lib.kit import (
     Ready,
     Release,
     Values,
+    cpu_unlimited,
     group,
     kept,
     namespace,
@@ -79,8 +80,8 @@ class ValkeyOperator(Component):
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operator and of the clusters."""
-        yield namespace(OPERATORS, "baseline")
-        yield namespace(NAMESPACE, "baseline")
+        yield namespace(OPERATORS)
+        yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operator and nodes, among nodes, and from applications."""
@@ -115,4 +116,7 @@ class ValkeyOperator(Component):
 def _values() -> Values:
     # The chart knows neither node selector nor tolerations, so the operator runs on the workload pool; and it runs
     # without leader election: one pod, never two.
-    return {"controllerManager": {"replicas": 1, "manager": {"resources": resources("10m", "64Mi", "256Mi")}}}
+    security = {"readOnlyRootFilesystem": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    sizes = cpu_unlimited(resources("10m", "64Mi", "256Mi"))
+    manager = {"containerSecurityContext": security, "resources": sizes}
+    return {"controllerManager": {"replicas": 1, "manager": manager}}

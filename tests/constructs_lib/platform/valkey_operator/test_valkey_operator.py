@@ -136,6 +136,9 @@ def test_values() -> None:
             "controllerManager.manager.resources.requests.cpu": "10m",
             "controllerManager.manager.resources.requests.memory": "64Mi",
             "controllerManager.manager.resources.limits.memory": "256Mi",
+            "controllerManager.manager.resources.limits.cpu": None,
+            "controllerManager.manager.containerSecurityContext.readOnlyRootFilesystem": True,
+            "controllerManager.manager.containerSecurityContext.seccompProfile.type": "RuntimeDefault",
         }
     }
 
