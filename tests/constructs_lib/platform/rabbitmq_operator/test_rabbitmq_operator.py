@@ -114,6 +114,20 @@ def test_a_broker_is_stopped_in_minutes_not_in_a_week() -> None:
     assert objects(with_broker())["RabbitmqCluster", "events"]["spec"]["terminationGracePeriodSeconds"] == 600
 
 
+def test_the_brokers_version_answers_the_start_up_probe_of_its_operator() -> None:
+    """The operator asks for /api/health/checks/reached-target-cluster-size, which RabbitMQ 4.0 does not have (404).
+
+    Source: rabbitmq/cluster-operator v2.22.3 `internal/resource/statefulset.go` (startupProbe) and `cmd/main.go`, whose
+    own image is 4.2.6. Another version of the operator or of RabbitMQ: look both up, and write down that they fit.
+    """
+    fits = {"2.22.3": "docker.io/library/rabbitmq:4.2."}
+    found = objects(with_broker())
+    version = found["GitRepository", "rabbitmq-cluster-operator"]["spec"]["ref"]["tag"].removeprefix("v")
+    broker = found["RabbitmqCluster", "events"]
+    assert broker["spec"]["image"].startswith(fits[version])
+    assert "rabbitmq.com/legacy-startup-probe" not in broker["metadata"]["annotations"]
+
+
 def test_memory_is_reserved_whole() -> None:
     sizes = objects(with_broker(memory="2Gi"))["RabbitmqCluster", "events"]["spec"]["resources"]
     assert sizes["requests"]["memory"] == sizes["limits"]["memory"] == "2Gi"
