@@ -17,6 +17,7 @@ from constructs_lib.environment.stacks import StackKind
 from constructs_lib.environment.vault import Vault
 from constructs_lib.kit import Chart, Layer, in_order
 from constructs_lib.platform import Platform
+from constructs_lib.platform.valkey_operator.hostnames import KUBERNETES
 
 PRIVATE_RANGES = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 RESERVED_RANGES = tuple(map(IPv4Network, ("10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", "10.246.0.0/24")))
@@ -55,6 +56,7 @@ class Environment(Settings):
     @model_validator(mode="after")
     def _rules(self) -> Self:
         problems = [*self._network_problems(), *self._production_problems(), *self._alerting_problems()]
+        problems += self._version_problems()
         if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
             problems.append(f"reviewers must name a team or a user in tier {self.tier}")
         if problems:
@@ -88,6 +90,15 @@ class Environment(Settings):
             for key in ("critical", "heartbeat")
             if not getattr(observability.alerting, key)
         ]
+
+    def _version_problems(self) -> list[str]:
+        valkey, found = self.platform.valkey_operator, self.cluster.kubernetes_minor
+        if not (valkey.enabled and valkey.clusters) or found >= KUBERNETES:
+            return []
+        needs = (
+            f"platform.valkey_operator.clusters needs cluster.kubernetes_minor '{KUBERNETES}' or later, found '{found}'"
+        )
+        return [f"{needs}: before, no cluster client can connect; raise it or remove the clusters"]
 
     def mirrored(self, chart: Chart) -> Chart:
         """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""

@@ -12,8 +12,16 @@ from typing import Literal, NamedTuple
 
 from constructs_lib.kit.objects import Manifest, manifest
 
-Port = int | tuple[int, int]
-"""A TCP port, or the first and the last of a range."""
+
+@dataclass(frozen=True)
+class Udp:
+    """A UDP port."""
+
+    number: int
+
+
+Port = int | tuple[int, int] | Udp
+"""A TCP port, the first and the last of a range of them, or a UDP port."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +61,12 @@ API_SERVER_PORTS: tuple[Port, ...] = (443, 6443)
 HTTPS: tuple[Port, ...] = (443,)
 
 DNS = Pods("kube-system", "dns", {"k8s-app": "kube-dns"})
+DNS_PORTS: tuple[Port, ...] = (Udp(53), 53)
+"""A question goes by UDP, and by TCP when its answer is long (RFC 7766)."""
 
 
 class Link(NamedTuple):
-    """Traffic from `source` to `target` on TCP `ports`."""
+    """Traffic from `source` to `target` on `ports`."""
 
     source: Pods | Outside
     target: Pods | Outside
@@ -76,8 +86,7 @@ def webhook(target: Pods, port: int) -> Link:
 def default_policies(namespace: str) -> Iterator[Manifest]:
     """Yield the policies that close a namespace but for questions to DNS."""
     yield _policy(namespace, "default-deny", {}, {"policyTypes": ["Ingress", "Egress"]})
-    ports = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
-    egress = [{"to": _peers(DNS, namespace), "ports": ports}]
+    egress = [{"to": _peers(DNS, namespace), "ports": [_port(port) for port in DNS_PORTS]}]
     yield _policy(namespace, "allow-dns", {}, {"policyTypes": ["Egress"], "egress": egress})
 
 
@@ -119,6 +128,8 @@ def _peers(other: Pods | Outside, namespace: str) -> list[Manifest]:
 
 
 def _port(port: Port) -> Manifest:
+    if isinstance(port, Udp):
+        return {"port": port.number, "protocol": "UDP"}
     first, last = port if isinstance(port, tuple) else (port, None)
     return {"port": first, "protocol": "TCP"} | ({} if last is None else {"endPort": last})
 

@@ -49,3 +49,8 @@ def spread(**labels: str) -> list[Manifest]:
 def resources(cpu: str, memory: str, memory_limit: str | None = None) -> Values:
     """Return requests and a memory limit, equal to the request unless given. Limiting CPU would only throttle."""
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory_limit or memory}}
+
+
+def cpu_unlimited(sizes: Values) -> Values:
+    """Return `sizes` for where they are merged into others that limit CPU: null removes, in values as in patches."""
+    return {**sizes, "limits": {**sizes["limits"], "cpu": None}}

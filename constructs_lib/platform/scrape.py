@@ -19,9 +19,21 @@ def scraped(env: Environment, pods: Pods, port: int) -> Iterator[Link]:
         yield Link(PROMETHEUS, pods, (port,))
 
 
-def pod_monitor(env: Environment, name: str, pods: Pods, port: str | int) -> Iterator[Manifest]:
-    """Yield the PodMonitor by which Prometheus finds `pods`, whose metrics are on the port with this name or number."""
+def pod_monitor(
+    env: Environment, name: str, pods: Pods, port: str | int, tls: Manifest | None = None
+) -> Iterator[Manifest]:
+    """Yield the PodMonitor by which Prometheus finds `pods`, whose metrics are on the port with this name or number.
+
+    What speaks TLS there is known by `tls` (`known_by`).
+    """
     if env.platform.observability.has_metrics:
-        endpoint = {"port" if isinstance(port, str) else "portNumber": port}
+        endpoint: Manifest = {"port" if isinstance(port, str) else "portNumber": port}
+        if tls is not None:
+            endpoint |= {"scheme": "https", "tlsConfig": tls}
         spec = {"selector": {"matchLabels": pods.labels}, "podMetricsEndpoints": [endpoint]}
         yield manifest("monitoring.coreos.com/v1", "PodMonitor", name, pods.namespace, spec=spec)
+
+
+def known_by(secret: str, host: str) -> Manifest:
+    """Return how Prometheus, which calls by address, knows `host`: by `ca.crt` of a Secret beside the monitor."""
+    return {"ca": {"secret": {"name": secret, "key": "ca.crt"}}, "serverName": host}

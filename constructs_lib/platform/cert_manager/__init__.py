@@ -15,6 +15,7 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
+    DNS_PORTS,
     ON_SYSTEM_POOL,
     Chart,
     Deployment,
@@ -51,6 +52,10 @@ CERTIFICATES = LayerId("cert-manager", "certificates")
 NAMESPACE = "cert-manager"
 INTERNAL_CA = "internal-ca"
 """The ClusterIssuer of certificates for traffic inside the cluster."""
+TRUSTED_CA = "trusted-ca"
+"""The Secret by whose `ca.crt` the clients of a namespace know what the internal CA signed."""
+CA_VOLUME: Manifest = {"secretName": TRUSTED_CA, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+"""The CA as a volume, without the pair beside it."""
 WILDCARD_SECRET = "wildcard-tls"  # noqa: S105 - a name
 INGRESS = "traefik"
 """The namespace and the class of the ingress, beside which the wildcard certificate lies."""
@@ -75,6 +80,8 @@ WEBHOOK = _pods("webhook")
 CA_INJECTOR = _pods("cainjector")
 STARTUP_CHECK = _pods("startupapicheck")
 WEBHOOK_LINK = webhook(WEBHOOK, 10250)
+CERTIFICATES_READY = (Ready(API, "Certificate", IS_READY),)
+"""What a layer with Certificates waits for."""
 OPERATOR = Operator(CHART.name, groups=("cert-manager.io", "acme.cert-manager.io"), webhook=WEBHOOK_LINK)
 
 
@@ -107,11 +114,11 @@ class CertManager(Component):
         yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
-        """Yield the ways to the API server, to Let's Encrypt, and of the HTTP-01 challenge's own check."""
+        """Yield the ways to the API server, to Let's Encrypt, and of a challenge's own check by HTTP and DNS."""
         yield from to_api_server(CONTROLLER, WEBHOOK, CA_INJECTOR, STARTUP_CHECK)
         yield WEBHOOK_LINK
         yield Link(CONTROLLER, ANYWHERE, (80, 443))
-        yield Link(CONTROLLER, ANYWHERE, (53,))
+        yield Link(CONTROLLER, ANYWHERE, DNS_PORTS)
         for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
             yield from scraped(env, pods, 9402)
 
@@ -120,19 +127,28 @@ class CertManager(Component):
         return health.of(CONTROLLER)
 
     def build(self, env: Environment) -> Iterator[Layer]:
-        """Yield the chart, then the issuers, then the certificate of the domain, for which nothing waits."""
+        """Yield the chart, the issuers with the CA for applications, then the wildcard, which nothing waits for."""
         release = Release("cert-manager", NAMESPACE, CHART, self._values(env), stateful=True)
         yield Layer(CONTROLLERS, (release,), after=BASELINE)
-        ready = (Ready(API, "ClusterIssuer", IS_READY), Ready(API, "Certificate", IS_READY), *SECRETS_READY)
+        ready = (Ready(API, "ClusterIssuer", IS_READY), *CERTIFICATES_READY, *SECRETS_READY)
         yield Layer(ISSUERS, tuple(self._issuers(env)), after=(CONTROLLERS, STORE), timeout=Minutes("5m"), ready=ready)
         if self.dns_challenge and env.platform.traefik.enabled:
             wildcard = self._wildcard(env)
-            yield Layer(CERTIFICATES, (wildcard,), after=(ISSUERS,), timeout=Minutes("15m"), blocks_apps=False)
+            yield Layer(
+                CERTIFICATES,
+                (wildcard,),
+                after=(ISSUERS,),
+                timeout=Minutes("15m"),
+                ready=CERTIFICATES_READY,
+                blocks_apps=False,
+            )
 
     def _issuers(self, env: Environment) -> Iterator[Manifest]:
         for name, server in ACME.items():
             yield self._acme_issuer(env, name, server)
         yield from _internal_ca(env)
+        for app in env.platform.baseline.apps:
+            yield trusted_ca(app.name)
         if self.dns_challenge:
             yield dns_token(env, NAMESPACE)
 
@@ -185,11 +201,22 @@ class CertManager(Component):
         return manifest(API, "Certificate", "wildcard", INGRESS, spec=spec)
 
 
-def certificate(name: str, namespace: str, services: tuple[str, ...]) -> Manifest:
-    """Return the Certificate of `services` inside the cluster, by the internal CA, in the Secret `name`."""
+def trusted_ca(namespace: str) -> Manifest:
+    """Return the Certificate that brings `ca.crt` of the internal CA into a namespace, in the Secret `TRUSTED_CA`.
+
+    The pair beside it is for a name that nobody serves: cert-manager hands out a CA with a certificate alone.
+    """
+    return certificate(TRUSTED_CA, namespace, (TRUSTED_CA,))
+
+
+def certificate(name: str, namespace: str, services: tuple[str, ...], **labels: str) -> Manifest:
+    """Return the Certificate of `services` inside the cluster, by the internal CA, in the Secret `name` with `labels`.
+
+    The Secret holds `ca.crt` beside `tls.crt` and `tls.key` (cert-manager v1.21.1 `pkg/apis/certmanager/v1`).
+    """
     hosts = [f"{service}.{namespace}.svc" for service in services]
     names = [*hosts, *(f"{host}.cluster.local" for host in hosts)]
-    spec = {
+    spec: Manifest = {
         "secretName": name,
         "dnsNames": names,
         "duration": "2160h",
@@ -198,6 +225,8 @@ def certificate(name: str, namespace: str, services: tuple[str, ...]) -> Manifes
         "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
         "usages": ["digital signature", "key encipherment", "server auth", "client auth"],
     }
+    if labels:
+        spec["secretTemplate"] = {"labels": labels}
     return manifest(API, "Certificate", name, namespace, spec=spec)
 
 

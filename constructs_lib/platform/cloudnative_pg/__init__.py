@@ -65,8 +65,17 @@ OPERATORS = "cnpg-system"
 OPERATOR = Deployment(OPERATORS, "operator", {"app.kubernetes.io/name": "cloudnative-pg"}, deployment="cloudnative-pg")
 WEBHOOK_LINK = webhook(OPERATOR, 9443)
 BARMAN = Pods(OPERATORS, "barman-cloud", {"app.kubernetes.io/name": "plugin-barman-cloud"})
-SERVING = "has(status.readyInstances) && status.readyInstances >= 1 && has(status.currentPrimary)"
-"""A cluster takes connections; its `Ready` condition goes false with every rolling update."""
+RELOADED = {"cnpg.io/reload": "true"}
+"""The label of a Secret that instances read anew when it changes."""
+_SERVING = "has(status.readyInstances) && status.readyInstances >= 1 && has(status.currentPrimary)"
+READY = (
+    # It takes connections: the `Ready` condition goes false with every rolling update. Whether its log is archived is
+    # not asked (docs/decisions/0021-what-ready-means.md).
+    Ready(API, "Cluster", _SERVING),
+    Ready(API, "Database", "has(status.applied) && status.applied"),
+    # Its Deployment is made (`internal/controller/pooler_status.go`).
+    Ready(API, "Pooler", "has(status.phase) && status.phase in ['active', 'paused']"),
+)
 
 
 class CloudnativePg(Component):
@@ -130,13 +139,16 @@ class CloudnativePg(Component):
         if not self.clusters:
             return
         yield Layer(
-            CREDENTIALS, tuple(self._credentials(env)), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY
+            CREDENTIALS,
+            tuple(self._credentials(env)),
+            after=(STORE, cert_manager.ISSUERS),
+            timeout=Minutes("5m"),
+            ready=(*SECRETS_READY, *cert_manager.CERTIFICATES_READY),
         )
         objects = [item for cluster in self.clusters for item in cluster_objects(env, cluster)]
         for cluster in self.clusters:
             objects += pod_monitor(env, cluster.name, cluster.pods, "metrics")
-        ready = (Ready(API, "Cluster", SERVING),)
-        yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS, CREDENTIALS), timeout=Minutes("15m"), ready=ready)
+        yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS, CREDENTIALS), timeout=Minutes("15m"), ready=READY)
 
     def _operators(self, env: Environment) -> Iterator[Release]:
         yield Release("cloudnative-pg", OPERATORS, CHART, self._operator_values(env), stateful=True)
@@ -154,14 +166,15 @@ class CloudnativePg(Component):
         }
 
     def _credentials(self, env: Environment) -> Iterator[Manifest]:
-        """Yield the bucket's key and each role's password; an operator reads them before its objects come."""
+        """Yield the bucket's key, certificates and passwords; an operator reads them before its objects come."""
         keys = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_access_key"}
         yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault("backups", keys))
         for cluster in self.clusters:
+            yield cert_manager.certificate(cluster.certificate, NAMESPACE, cluster.services, **RELOADED)
             for role in cluster.roles:
                 template = {
                     "type": "kubernetes.io/basic-auth",
-                    "metadata": {"labels": {"cnpg.io/reload": "true"}},
+                    "metadata": {"labels": RELOADED},
                     "data": {"username": role.name, "password": "{{ .password }}"},
                 }
                 entry = InVault(f"postgres/{cluster.name}/{role.name}", {"password": "password"}, template)

@@ -1,7 +1,7 @@
 """One Postgres cluster: its settings, and its objects.
 
-Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/{bootstrap,replication,recovery,connection_pooling}.md` and
-cloudnative-pg/plugin-barman-cloud v0.13.0 `web/docs/{usage,object_stores}.md`.
+Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/{bootstrap,certificates,connection_pooling}.md`,
+`docs/src/{recovery,replication}.md` and cloudnative-pg/plugin-barman-cloud v0.13.0 `web/docs/{usage,object_stores}.md`.
 """
 
 from __future__ import annotations
@@ -121,6 +121,21 @@ class PostgresCluster(Settings):
         """Whether a commit waits for a replica: with three instances one may be lost without a stop."""
         return self.instances >= 3
 
+    @property
+    def certificate(self) -> str:
+        """The name of the servers' certificate and of its Secret."""
+        return f"{self.name}-postgres-tls"
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The Services by which clients know its servers and its pooler, which shows the same certificate."""
+        return (*(f"{self.name}-{role}" for role in ("rw", "ro", "r")), self.pooler_name)
+
+    @property
+    def pooler_name(self) -> str:
+        """The name of the pooler and of its Service."""
+        return f"{self.name}-pooler"
+
     def secret_of(self, role: str) -> str:
         """Return the name of the Secret with a role's password."""
         return f"{self.name}-{role.replace('_', '-')}"
@@ -145,6 +160,7 @@ def _spec(cluster: PostgresCluster) -> Manifest:
         "primaryUpdateMethod": "switchover",
         "enableSuperuserAccess": False,
         "enablePDB": cluster.instances > 1,
+        "certificates": {"serverTLSSecret": cluster.certificate, "serverCASecret": cluster.certificate},
         "bootstrap": _bootstrap(cluster),
         "managed": {"roles": [_role(cluster, role) for role in cluster.roles]},
         "storage": {"size": cluster.storage, "storageClass": KEPT_STORAGE_CLASS},
@@ -263,4 +279,4 @@ def _pooler(cluster: PostgresCluster, pooler: Pooler) -> Manifest:
             }
         },
     }
-    return manifest(API, "Pooler", f"{cluster.name}-pooler", NAMESPACE, spec=spec)
+    return manifest(API, "Pooler", cluster.pooler_name, NAMESPACE, spec=spec)

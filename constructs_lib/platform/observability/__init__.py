@@ -100,9 +100,22 @@ class Observability(Component):
         yield Layer(CONTROLLERS, controllers, after=after, timeout=Minutes("15m"), blocks_apps=False)
         ready = (CONTROLLERS, cert_manager.ISSUERS)
         if backends:
-            yield Layer(BACKENDS, backends, after=ready, timeout=Minutes("20m"), blocks_apps=False)
+            yield Layer(
+                BACKENDS,
+                backends,
+                after=ready,
+                timeout=Minutes("20m"),
+                ready=cert_manager.CERTIFICATES_READY,
+                blocks_apps=False,
+            )
             ready = (BACKENDS,)
-        yield Layer(COLLECTORS, tuple(collectors(env)), after=ready, blocks_apps=False)
+        yield Layer(
+            COLLECTORS,
+            tuple(collectors(env)),
+            after=ready,
+            ready=cert_manager.CERTIFICATES_READY,
+            blocks_apps=False,
+        )
         if self.has_metrics:
             yield Layer(
                 HEALTH, tuple(rules.objects(env)), after=(CONTROLLERS,), timeout=Minutes("5m"), blocks_apps=False

@@ -121,14 +121,11 @@ def collectors(env: Environment) -> Iterator[Manifest]:
     host = GATEWAY_HOST.removesuffix(f".{NAMESPACE}.svc")
     yield cert_manager.certificate(CERTIFICATE, NAMESPACE, (host,))
     yield manifest(API, "OpenTelemetryCollector", "gateway", NAMESPACE, spec=_gateway(env))
-    # The agent's own certificate only brings it the CA by which it knows the gateway.
-    yield cert_manager.certificate(CERTIFICATE, AGENTS, ("agent-collector",))
+    yield cert_manager.trusted_ca(AGENTS)
     yield manifest(API, "OpenTelemetryCollector", "agent", AGENTS, spec=_agent())
     for name, namespace in (("gateway", NAMESPACE), ("agent", AGENTS)):
         yield from _may_read_pods(f"{name}-collector", namespace)
     for app in env.platform.baseline.apps:
-        # A certificate of its own only brings the namespace the CA by which applications know the gateway.
-        yield cert_manager.certificate(CERTIFICATE, app.name, ("otel-client",))
         yield _instrumentation(app.name)
 
 
@@ -137,7 +134,7 @@ def _instrumentation(namespace: str) -> Manifest:
     spec = {
         "exporter": {
             "endpoint": f"https://{GATEWAY_HOST}:4318",
-            "tls": {"secretName": CERTIFICATE, "ca_file": "ca.crt"},
+            "tls": {"secretName": cert_manager.TRUSTED_CA, "ca_file": "ca.crt"},
         },
         "propagators": ["tracecontext", "baggage"],
         # Which traces are kept is decided when they are whole, at the gateway.
@@ -227,7 +224,7 @@ def _agent() -> Manifest:
         "volumes": [
             {"name": "logs", "hostPath": {"path": "/var/log/pods"}},
             {"name": "positions", "hostPath": {"path": "/var/lib/otel-agent", "type": "DirectoryOrCreate"}},
-            {"name": "ca", "secret": {"secretName": CERTIFICATE, "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {"name": "ca", "secret": cert_manager.CA_VOLUME},
         ],
         "volumeMounts": [
             {"name": "logs", "mountPath": "/var/log/pods", "readOnly": True},

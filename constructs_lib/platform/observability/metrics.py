@@ -27,6 +27,7 @@ from constructs_lib.kit import (
     Operator,
     Pods,
     Release,
+    Udp,
     Values,
     resources,
     to_api_server,
@@ -120,7 +121,7 @@ def _links() -> Iterator[Link]:
     yield Link(OPERATOR, ALERTMANAGER, (8080, 9093))
     yield Link(GRAFANA, PROMETHEUS, (9090,))
     yield Link(GRAFANA, ALERTMANAGER, (9093,))
-    yield Link(ALERTMANAGER, ALERTMANAGER, (9093, 9094))
+    yield Link(ALERTMANAGER, ALERTMANAGER, (9093, 9094, Udp(9094)))
     yield Link(ALERTMANAGER, ANYWHERE, HTTPS)
 
 

@@ -1,13 +1,13 @@
 """RabbitMQ: the cluster and topology operators, and brokers with their vhosts, users and policies.
 
-Upstream: rabbitmq/cluster-operator v2.22.3 and rabbitmq/messaging-topology-operator v1.20.1, `config/installation` and
-`docs/`. Neither has a chart: in both modes Flux applies the tagged release.
+Upstream: rabbitmq/cluster-operator v2.22.3 and rabbitmq/messaging-topology-operator v1.20.1, `docs/`. In both modes
+Flux applies their tagged releases.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -15,9 +15,6 @@ from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    DEPLOYMENTS_ON_SYSTEM_POOL,
-    FLUX_NAMESPACE,
-    PLATFORM_ACCOUNT,
     Deployment,
     Layer,
     LayerId,
@@ -27,7 +24,6 @@ from constructs_lib.kit import (
     Pods,
     Ready,
     group,
-    manifest,
     namespace,
     to_api_server,
     webhook,
@@ -38,45 +34,26 @@ from constructs_lib.platform.component import Component
 from constructs_lib.platform.rabbitmq_operator import health
 from constructs_lib.platform.rabbitmq_operator.cluster import (
     API,
+    COMPONENT,
     NAMESPACE,
     RabbitmqCluster,
     cluster_objects,
     topology_objects,
 )
-from constructs_lib.platform.scrape import pod_monitor, scraped
-from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
+from constructs_lib.platform.rabbitmq_operator.operators import CLUSTER_OPERATOR, TOPOLOGY_OPERATOR, install
+from constructs_lib.platform.rabbitmq_operator.operators import NAMESPACE as OPERATORS
+from constructs_lib.platform.scrape import known_by, pod_monitor, scraped
+from constructs_lib.platform.vault_eso import IS_READY, SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-
-class Installed(NamedTuple):
-    """An operator that is installed from a tag of its repository."""
-
-    name: str
-    repository: str
-    version: str
-    image: str
-
-
-CLUSTER_OPERATOR = Installed(
-    "rabbitmq-cluster-operator",
-    "https://github.com/rabbitmq/cluster-operator",
-    "2.22.3",
-    "ghcr.io/rabbitmq/cluster-operator",
-)
-TOPOLOGY_OPERATOR = Installed(
-    "messaging-topology-operator",
-    "https://github.com/rabbitmq/messaging-topology-operator",
-    "1.20.1",
-    "ghcr.io/rabbitmq/messaging-topology-operator",
-)
 CONTROLLERS = LayerId("messaging", "controllers")
+TOPOLOGY_CONTROLLERS = LayerId("messaging", "topology-controllers")
 CREDENTIALS = LayerId("messaging", "credentials")
 CONFIGS = LayerId("messaging", "configs")
 TOPOLOGY = LayerId("messaging", "topology")
 
-OPERATORS = "rabbitmq-system"
 CLUSTER_OPERATOR_PODS = Deployment(
     OPERATORS,
     "cluster-operator",
@@ -86,11 +63,17 @@ CLUSTER_OPERATOR_PODS = Deployment(
 TOPOLOGY_OPERATOR_PODS = Pods(OPERATORS, "topology-operator", {"app.kubernetes.io/name": TOPOLOGY_OPERATOR.name})
 CLUSTER_WEBHOOK = webhook(CLUSTER_OPERATOR_PODS, 9443)
 TOPOLOGY_WEBHOOK = webhook(TOPOLOGY_OPERATOR_PODS, 9443)
-BROKERS = Pods(NAMESPACE, "brokers", {"app.kubernetes.io/component": "rabbitmq"})
+BROKERS = Pods(NAMESPACE, "brokers", COMPONENT)
 
 ALL_REPLICAS_READY = (
     "has(status.conditions) && status.conditions.exists(e, e.type == 'AllReplicasReady' && e.status == 'True')"
 )
+
+
+def _monitor(env: Environment, cluster: RabbitmqCluster) -> Iterator[Manifest]:
+    """Yield one monitor for each broker: each has a name and a certificate of its own."""
+    tls = known_by(cluster.certificate, cluster.host)
+    yield from pod_monitor(env, f"{cluster.name}-rabbitmq", cluster.pods, "prometheus-tls", tls)
 
 
 class RabbitmqOperator(Component):
@@ -134,7 +117,6 @@ class RabbitmqOperator(Component):
         yield Link(TOPOLOGY_OPERATOR_PODS, BROKERS, (15671,))
         # Peer discovery, distribution of Erlang, command-line tools and replicas of streams.
         yield Link(BROKERS, BROKERS, (4369, 25672, (35672, 35682), (6000, 6500)))
-        yield from scraped(env, CLUSTER_OPERATOR_PODS, 8080)
         yield from scraped(env, BROKERS, 15691)
         for app in env.platform.baseline.apps:
             yield Link(app.pods, BROKERS, (5671,))
@@ -145,19 +127,26 @@ class RabbitmqOperator(Component):
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operators, the users' credentials, the brokers, then what is declared inside them."""
-        operators = [item for operator in (CLUSTER_OPERATOR, TOPOLOGY_OPERATOR) for item in _install(operator)]
-        yield Layer(CONTROLLERS, tuple(operators), after=(*BASELINE, cert_manager.CONTROLLERS))
+        yield Layer(CONTROLLERS, tuple(install(CLUSTER_OPERATOR)), after=(*BASELINE, cert_manager.CONTROLLERS))
+        yield Layer(
+            TOPOLOGY_CONTROLLERS,
+            (cert_manager.trusted_ca(OPERATORS), *install(TOPOLOGY_OPERATOR)),
+            after=(CONTROLLERS, cert_manager.ISSUERS),
+            ready=cert_manager.CERTIFICATES_READY,
+        )
         if not self.clusters:
             return
         credentials = tuple(self._credentials(env))
         yield Layer(CREDENTIALS, credentials, after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
         objects = [item for cluster in self.clusters for item in cluster_objects(env, cluster)]
-        objects += pod_monitor(env, "rabbitmq", BROKERS, "prometheus-tls")
-        ready = (Ready(API, "RabbitmqCluster", ALL_REPLICAS_READY),)
+        objects += [item for cluster in self.clusters for item in _monitor(env, cluster)]
+        ready = (Ready(API, "RabbitmqCluster", ALL_REPLICAS_READY), *cert_manager.CERTIFICATES_READY)
         after = (CONTROLLERS, cert_manager.ISSUERS)
         yield Layer(CONFIGS, tuple(objects), after=after, timeout=Minutes("15m"), ready=ready)
         topology = tuple(item for cluster in self.clusters for item in topology_objects(cluster))
-        yield Layer(TOPOLOGY, topology, after=(CONFIGS, CREDENTIALS), timeout=Minutes("5m"))
+        after = (CONFIGS, CREDENTIALS, TOPOLOGY_CONTROLLERS)
+        ready = tuple(Ready(API, kind, IS_READY) for kind in ("Vhost", "User", "Permission", "Policy"))
+        yield Layer(TOPOLOGY, topology, after=after, timeout=Minutes("5m"), ready=ready)
 
     def _credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield each user's credentials with the label without which the operator's webhook refuses the user."""
@@ -169,39 +158,3 @@ class RabbitmqOperator(Component):
                 }
                 entry = InVault(f"rabbitmq/{cluster.name}/{user.name}", {"password": "password"}, template)
                 yield external_secret(env, cluster.secret_of(user.name), NAMESPACE, entry)
-
-
-def _install(operator: Installed) -> Iterator[Manifest]:
-    """Yield the source and the Kustomization of an operator's tagged release, placed and with its image pinned."""
-    yield manifest(
-        "source.toolkit.fluxcd.io/v1",
-        "GitRepository",
-        operator.name,
-        FLUX_NAMESPACE,
-        spec={
-            "interval": "1h",
-            "url": operator.repository,
-            "ref": {"tag": f"v{operator.version}"},
-            "ignore": "/*\n!/config\n",
-        },
-    )
-    remove_namespace = f"$patch: delete\napiVersion: v1\nkind: Namespace\nmetadata: {{name: {OPERATORS}}}\n"
-    spec = {
-        "interval": "1h",
-        "retryInterval": "2m",
-        "timeout": "8m",
-        "path": "./config/installation",
-        "prune": True,
-        "wait": True,
-        "force": False,
-        # The CRDs, and with them all brokers, outlive this object.
-        "deletionPolicy": "Orphan",
-        "serviceAccountName": PLATFORM_ACCOUNT,
-        "sourceRef": {"kind": "GitRepository", "name": operator.name},
-        "images": [{"name": operator.image, "newTag": operator.version}],
-        "patches": [
-            {"target": {"kind": "Namespace", "name": OPERATORS}, "patch": remove_namespace},
-            DEPLOYMENTS_ON_SYSTEM_POOL,
-        ],
-    }
-    yield manifest("kustomize.toolkit.fluxcd.io/v1", "Kustomization", operator.name, FLUX_NAMESPACE, spec=spec)

@@ -19,6 +19,7 @@ from constructs_lib.kit import (
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Manifest,
+    Pods,
     kept,
     manifest,
     resources,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 API = "rabbitmq.com/v1beta1"
 IMAGE = "docker.io/library/rabbitmq:4.2.6-management"
 NAMESPACE = "messaging"
+COMPONENT = {"app.kubernetes.io/component": "rabbitmq"}
 
 
 class Permission(Settings):
@@ -89,6 +91,16 @@ class RabbitmqCluster(Settings):
     def certificate(self) -> str:
         """The name of the broker's certificate and of its Secret."""
         return f"{self.name}-rabbitmq-tls"
+
+    @property
+    def pods(self) -> Pods:
+        """The pods of the broker (`internal/metadata/label.go`)."""
+        return Pods(NAMESPACE, self.name, {"app.kubernetes.io/name": self.name, **COMPONENT})
+
+    @property
+    def host(self) -> str:
+        """The name by which clients know the broker."""
+        return f"{self.name}.{NAMESPACE}.svc"
 
     def secret_of(self, user: str) -> str:
         """Return the name of the Secret with a user's credentials."""

@@ -22,8 +22,10 @@ from constructs_lib.kit import (
     Link,
     Manifest,
     Operator,
+    Ready,
     Release,
     Values,
+    cpu_unlimited,
     group,
     kept,
     namespace,
@@ -36,6 +38,7 @@ from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.valkey_operator import health
 from constructs_lib.platform.valkey_operator.cluster import API, NAMESPACE, NODES, ValkeyCluster, cluster_object
+from constructs_lib.platform.valkey_operator.hostnames import announced_hostnames
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
@@ -53,6 +56,10 @@ OPERATOR = Deployment(
     {"control-plane": "controller-manager"},
     deployment="valkey-operator-controller-manager",
 )
+
+
+READY = (Ready(API, "Valkey", "has(status.ready) && status.ready"),)
+"""The operator has reached it with a cluster client (`checkState`)."""
 
 
 class ValkeyOperator(Component):
@@ -73,8 +80,8 @@ class ValkeyOperator(Component):
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operator and of the clusters."""
-        yield namespace(OPERATORS, "baseline")
-        yield namespace(NAMESPACE, "baseline")
+        yield namespace(OPERATORS)
+        yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operator and nodes, among nodes, and from applications."""
@@ -92,7 +99,8 @@ class ValkeyOperator(Component):
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operator, the passwords, then the clusters."""
         release = Release("valkey-operator", OPERATORS, CHART, _values(), stateful=True)
-        yield Layer(CONTROLLERS, (release,), after=BASELINE)
+        policies = announced_hostnames() if self.clusters else ()
+        yield Layer(CONTROLLERS, (release, *policies), after=BASELINE)
         if not self.clusters:
             return
         secrets = (
@@ -101,10 +109,14 @@ class ValkeyOperator(Component):
         )
         yield Layer(CREDENTIALS, tuple(secrets), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
         clusters = tuple(kept(cluster_object(env, cluster)) for cluster in self.clusters)
-        yield Layer(CONFIGS, clusters, after=(CONTROLLERS, CREDENTIALS, cert_manager.ISSUERS), timeout=Minutes("15m"))
+        after = (CONTROLLERS, CREDENTIALS, cert_manager.ISSUERS)
+        yield Layer(CONFIGS, clusters, after=after, timeout=Minutes("15m"), ready=READY)
 
 
 def _values() -> Values:
     # The chart knows neither node selector nor tolerations, so the operator runs on the workload pool; and it runs
     # without leader election: one pod, never two.
-    return {"controllerManager": {"replicas": 1, "manager": {"resources": resources("10m", "64Mi", "256Mi")}}}
+    security = {"readOnlyRootFilesystem": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    sizes = cpu_unlimited(resources("10m", "64Mi", "256Mi"))
+    manager = {"containerSecurityContext": security, "resources": sizes}
+    return {"controllerManager": {"replicas": 1, "manager": manager}}

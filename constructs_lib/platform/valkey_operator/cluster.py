@@ -34,7 +34,10 @@ NODES = Pods(NAMESPACE, "valkey", {"app.kubernetes.io/component": "valkey"})
 
 
 class ValkeyCluster(Settings):
-    """A Valkey cluster with TLS and a password from Vault. Clients use the Service of its name, port 6379."""
+    """A Valkey cluster with TLS and a password from Vault.
+
+    Clients that speak the cluster protocol use the Service of its name, port 6379; with one pod plain ones do too.
+    """
 
     name: ServiceName
     shards: int = Field(default=1, ge=1, le=100, description="Primaries among which the keys are divided.")
@@ -69,6 +72,7 @@ def cluster_object(env: Environment, cluster: ValkeyCluster) -> Manifest:
         "tls": True,
         "certIssuer": cert_manager.INTERNAL_CA,
         "certIssuerType": "ClusterIssuer",
+        "clusterPreferredEndpointType": "hostname",
         "anonymousAuth": False,
         "servicePassword": {"name": cluster.secret, "key": "password"},
         "prometheus": has_metrics,

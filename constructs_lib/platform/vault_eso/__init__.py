@@ -93,9 +93,10 @@ class VaultEso(Component):
         yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
-        """Yield the ways to Vault, to the API server and from its webhook calls."""
-        address = urlsplit(env.vault.address)
-        yield Link(CONTROLLER, ANYWHERE, (address.port or 443,))
+        """Yield the ways to Vault, of applications too (`vault-contract`), to the API server and to the webhook."""
+        vault = (urlsplit(env.vault.address).port or 443,)
+        for pods in (CONTROLLER, *(app.pods for app in env.platform.baseline.apps)):
+            yield Link(pods, ANYWHERE, vault)
         yield from to_api_server(CONTROLLER, WEBHOOK, CERT_CONTROLLER)
         yield WEBHOOK_LINK
         yield Link(CERT_CONTROLLER, WEBHOOK, (8081, 10250))

@@ -70,10 +70,10 @@ def test_without_addresses_the_firewall_is_off_and_says_so() -> None:
 
 
 def test_the_version_follows_patches_of_one_minor() -> None:
-    stack = cluster_of(cluster__kubernetes_minor="1.35")
+    stack = cluster_of(cluster__kubernetes_minor="1.37")
     versions = stack.only("digitalocean_kubernetes_versions", block="data")
     (name,) = stack.all("digitalocean_kubernetes_versions", block="data")
-    assert versions["version_prefix"] == "1.35."
+    assert versions["version_prefix"] == "1.37."
     latest = f"${{data.digitalocean_kubernetes_versions.{name}.latest_version}}"
     assert stack.only("digitalocean_kubernetes_cluster")["version"] == latest
 

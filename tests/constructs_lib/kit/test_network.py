@@ -10,6 +10,7 @@ from constructs_lib.kit import (
     ANYWHERE,
     API_SERVER,
     DNS,
+    DNS_PORTS,
     HTTPS,
     Deployment,
     Link,
@@ -37,6 +38,11 @@ def test_the_policy_of_a_link() -> None:
         "policyTypes": ["Ingress"],
         "ingress": [{"from": [_peer("a", "client")], "ports": ports}],
     }
+
+
+def test_a_port_is_of_tcp_unless_it_says_udp() -> None:
+    (policy,) = link_policies([Link(Pods("a", "x"), ANYWHERE, DNS_PORTS)], ["a"])
+    assert policy["spec"]["egress"] == [{"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}]
 
 
 def _peer(namespace: str, app: str) -> dict[str, Any]:

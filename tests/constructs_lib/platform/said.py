@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment import Environment
-from constructs_lib.kit import Operator, Outside, Pods
+from constructs_lib.kit import Operator, Outside, Pods, Udp
 from constructs_lib.platform import Platform
 from constructs_lib.platform.component import Component
 
@@ -84,6 +84,8 @@ def _end(end: Pods | Outside) -> str:
 
 
 def _port(port: Any) -> str:
+    if isinstance(port, Udp):
+        return f"{port.number}/UDP"
     return str(port) if isinstance(port, int) else f"{port[0]}-{port[1]}"
 
 

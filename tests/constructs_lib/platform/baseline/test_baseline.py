@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.kit import Pods
+from constructs_lib.kit import Pods, Port, Udp
 from tests.constructs_lib.platform import said
 from tests.support import ROOT, environment, everything
 
@@ -73,12 +73,21 @@ def test_both_sides_of_a_link_are_open(env: Environment) -> None:
     assert len(links) > 50
     for source, target, ports in links:
         if isinstance(source, Pods) and source.namespace not in OPEN:
-            opened = [port["port"] for rule in found[source.namespace, source.name]["egress"] for port in rule["ports"]]
-            assert set(opened) >= {port if isinstance(port, int) else port[0] for port in ports}
+            assert opened(found[source.namespace, source.name]["egress"]) >= set(map(wanted, ports))
         if isinstance(target, Pods) and target.namespace not in OPEN:
-            rules = found[target.namespace, target.name]["ingress"]
-            opened = [port["port"] for rule in rules for port in rule["ports"]]
-            assert set(opened) >= {port if isinstance(port, int) else port[0] for port in ports}
+            assert opened(found[target.namespace, target.name]["ingress"]) >= set(map(wanted, ports))
+
+
+def opened(rules: list[dict[str, Any]]) -> set[tuple[str, int, int]]:
+    """Return protocol, first and last of each port that rules open."""
+    ports = [port for rule in rules for port in rule["ports"]]
+    return {(port["protocol"], port["port"], port.get("endPort", port["port"])) for port in ports}
+
+
+def wanted(port: Port) -> tuple[str, int, int]:
+    if isinstance(port, Udp):
+        return "UDP", port.number, port.number
+    return ("TCP", *port) if isinstance(port, tuple) else ("TCP", port, port)
 
 
 def test_applications_get_their_namespace_and_rights_in_it_alone() -> None:
@@ -148,8 +157,6 @@ def test_the_security_of_pods_in_each_namespace() -> None:
         item["metadata"]["name"]: item["metadata"]["labels"][label] for item in of_kind(everything(), "Namespace")
     }
     assert {name: level for name, level in levels.items() if level != "restricted"} == {
-        "valkey-operator-system": "baseline",
-        "cache": "baseline",
         "observability": "baseline",
         "observability-agents": "privileged",
     }

@@ -111,10 +111,22 @@ def test_without_an_address_nobody_is_written_to() -> None:
 def test_the_internal_ca_signs_itself_and_is_an_issuer() -> None:
     found = issuers()
     assert (found["self-signed"], found["internal-ca"]) == ({"selfSigned": {}}, {"ca": {"secretName": "internal-ca"}})
-    (authority,) = [item for item in layers()[str(ISSUERS)].manifests if item["kind"] == "Certificate"]
+    authority = certificates()["cert-manager"]
     assert authority["metadata"]["namespace"] == "cert-manager", "where ClusterIssuers look for secrets"
     assert (authority["spec"]["isCA"], authority["spec"]["secretName"]) == (True, "internal-ca")
     assert authority["spec"]["privateKey"]["rotationPolicy"] == "Never"
+
+
+def certificates() -> dict[str, Any]:
+    found = layers()[str(ISSUERS)].manifests
+    return {item["metadata"]["namespace"]: item for item in found if item["kind"] == "Certificate"}
+
+
+def test_applications_have_the_internal_ca_whatever_else_is_on() -> None:
+    trusted = certificates()["episodic"]
+    assert trusted["metadata"]["name"] == trusted["spec"]["secretName"] == "trusted-ca"
+    assert trusted["spec"]["issuerRef"]["name"] == "internal-ca"
+    assert layers()[str(ISSUERS)].blocks_apps, "it is there before they are"
 
 
 def test_nothing_waits_for_the_wildcard_certificate() -> None:
@@ -133,7 +145,7 @@ def test_links() -> None:
         "cert-manager/startupapicheck -> outside: 443 6443",
         "outside -> cert-manager/webhook: 10250",
         "cert-manager/controller -> outside: 80 443",
-        "cert-manager/controller -> outside: 53",
+        "cert-manager/controller -> outside: 53/UDP 53",
         "observability/prometheus -> cert-manager/controller: 9402",
         "observability/prometheus -> cert-manager/webhook: 9402",
         "observability/prometheus -> cert-manager/cainjector: 9402",

@@ -53,6 +53,26 @@ def test_three_instances_lose_no_commit_and_share_no_node() -> None:
     assert two["affinity"]["podAntiAffinityType"] == "preferred"
 
 
+def test_clients_know_servers_and_pooler_by_the_ca_that_they_have() -> None:
+    found = objects(with_clusters(CLUSTER))
+    name = "orders-postgres-tls"
+    certificates = found["Cluster", "orders"]["spec"]["certificates"]
+    assert certificates == {"serverTLSSecret": name, "serverCASecret": name}
+    spec = found["Certificate", name]["spec"]
+    assert (spec["secretName"], spec["issuerRef"]["name"]) == (name, "internal-ca")
+    hosts = {f"orders-{service}.databases.svc" for service in ("rw", "ro", "r", "pooler")}
+    assert hosts <= set(spec["dnsNames"])
+    assert spec["secretTemplate"] == {"labels": {"cnpg.io/reload": "true"}}, "a renewed one is read without a restart"
+
+
+def test_an_operator_finds_secrets_before_its_objects_come() -> None:
+    found = {str(layer.id): layer for layer in environment().layers}
+    credentials, configs = found["databases-credentials"], found["databases-configs"]
+    assert {item["kind"] for item in credentials.manifests} == {"ExternalSecret", "Certificate"}
+    assert {ready.kind for ready in credentials.ready} == {"ExternalSecret", "Certificate"}
+    assert credentials.id in configs.after
+
+
 def test_nobody_is_superuser() -> None:
     assert cluster()["enableSuperuserAccess"] is False
 
@@ -308,3 +328,4 @@ def test_a_cluster_counts_as_ready_when_it_takes_connections_and_is_updated_by_a
     assert schedule["immediate"] is True, "there is a backup from the first hour on"
     (ready,) = (one for layer in everything().layers for one in layer.ready if one.kind == "Cluster")
     assert "status.readyInstances >= 1 && has(status.currentPrimary)" in ready.current
+    assert "ContinuousArchiving" not in ready.current, "a bucket that fails is an alert, see docs/decisions/0021"

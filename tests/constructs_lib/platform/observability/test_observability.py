@@ -104,7 +104,7 @@ def test_links() -> None:
         "observability/prometheus-operator -> observability/alertmanager: 8080 9093",
         "observability/grafana -> observability/prometheus: 9090",
         "observability/grafana -> observability/alertmanager: 9093",
-        "observability/alertmanager -> observability/alertmanager: 9093 9094",
+        "observability/alertmanager -> observability/alertmanager: 9093 9094 9094/UDP",
         "observability/alertmanager -> outside: 443",
         "flux-system/notification-controller -> observability/alertmanager: 9093",
         "observability/otel-gateway -> observability/tempo: 4317",

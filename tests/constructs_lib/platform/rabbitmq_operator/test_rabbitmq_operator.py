@@ -46,11 +46,40 @@ def test_an_operator_is_its_tagged_release_with_the_image_pinned(name: str, vers
     assert spec["deletionPolicy"] == "Orphan", "its CRDs hold the brokers"
 
 
+def patches(operator: str) -> list[Any]:
+    """Return what is patched into an operator's tagged release."""
+    spec = objects(environment())["Kustomization", operator]["spec"]
+    return [yaml.safe_load(item["patch"]) for item in spec["patches"]]
+
+
+@pytest.mark.parametrize(
+    ("operator", "container", "memory"),
+    [("rabbitmq-cluster-operator", "operator", "256Mi"), ("messaging-topology-operator", "manager", "128Mi")],
+)
+def test_an_operator_reserves_little_and_its_cpu_is_not_limited(operator: str, container: str, memory: str) -> None:
+    (found,) = patches(operator)[2]["spec"]["template"]["spec"]["containers"]
+    assert found["name"] == container, "that of upstream's Deployment, or a container would be added"
+    assert found["resources"]["requests"] == {"cpu": "50m", "memory": memory}
+    assert found["resources"]["limits"]["cpu"] is None, "null removes upstream's limit"
+
+
+def test_the_topology_operator_trusts_the_ca_that_signed_the_brokers() -> None:
+    pods = patches("messaging-topology-operator")[2]["spec"]["template"]["spec"]
+    (mount,) = pods["containers"][0]["volumeMounts"]
+    assert (mount["mountPath"], mount["subPath"]) == ("/etc/ssl/certs/internal-ca.crt", "ca.crt")
+    (volume,) = pods["volumes"]
+    assert (volume["name"], volume["secret"]["secretName"]) == (mount["name"], "trusted-ca")
+    found = layers(environment())
+    certificate = objects(environment())["Certificate", "trusted-ca"]
+    assert certificate["metadata"]["namespace"] == "rabbitmq-system"
+    assert certificate in found["topology-controllers"].manifests
+    assert set(map(str, found["topology-controllers"].after)) == {"messaging-controllers", "cert-manager-issuers"}
+
+
 def test_the_operators_are_placed_and_leave_the_namespace_to_the_baseline() -> None:
-    spec = objects(environment())["Kustomization", "rabbitmq-cluster-operator"]["spec"]
-    patches = {item["target"]["kind"]: yaml.safe_load(item["patch"]) for item in spec["patches"]}
-    assert patches["Namespace"]["$patch"] == "delete"
-    placed = {item["path"].rpartition("/")[2]: item["value"] for item in patches["Deployment"]}
+    namespace, placement, _ = patches("rabbitmq-cluster-operator")
+    assert namespace["$patch"] == "delete"
+    placed = {item["path"].rpartition("/")[2]: item["value"] for item in placement}
     assert placed["nodeSelector"] == {"pool": "system"}
     assert placed["tolerations"] == [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
 
@@ -71,8 +100,32 @@ def test_a_broker_speaks_tls_alone_and_pauses_without_a_majority() -> None:
     assert certificate["issuerRef"]["name"] == "internal-ca"
 
 
+def test_prometheus_reads_each_broker_by_tls_and_knows_it_by_its_name() -> None:
+    spec = objects(with_broker())["PodMonitor", "events-rabbitmq"]["spec"]
+    assert spec["selector"]["matchLabels"]["app.kubernetes.io/name"] == "events"
+    (endpoint,) = spec["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["scheme"]) == ("prometheus-tls", "https")
+    assert endpoint["tlsConfig"]["ca"] == {"secret": {"name": "events-rabbitmq-tls", "key": "ca.crt"}}
+    names = objects(with_broker())["Certificate", "events-rabbitmq-tls"]["spec"]["dnsNames"]
+    assert endpoint["tlsConfig"]["serverName"] in names
+
+
 def test_a_broker_is_stopped_in_minutes_not_in_a_week() -> None:
     assert objects(with_broker())["RabbitmqCluster", "events"]["spec"]["terminationGracePeriodSeconds"] == 600
+
+
+def test_the_brokers_version_answers_the_start_up_probe_of_its_operator() -> None:
+    """The operator asks for /api/health/checks/reached-target-cluster-size, which RabbitMQ 4.0 does not have (404).
+
+    Source: rabbitmq/cluster-operator v2.22.3 `internal/resource/statefulset.go` (startupProbe) and `cmd/main.go`, whose
+    own image is 4.2.6. Another version of the operator or of RabbitMQ: look both up, and write down that they fit.
+    """
+    fits = {"2.22.3": "docker.io/library/rabbitmq:4.2."}
+    found = objects(with_broker())
+    version = found["GitRepository", "rabbitmq-cluster-operator"]["spec"]["ref"]["tag"].removeprefix("v")
+    broker = found["RabbitmqCluster", "events"]
+    assert broker["spec"]["image"].startswith(fits[version])
+    assert "rabbitmq.com/legacy-startup-probe" not in broker["metadata"]["annotations"]
 
 
 def test_memory_is_reserved_whole() -> None:
@@ -113,7 +166,8 @@ def test_vhosts_permissions_and_policies() -> None:
 
 def test_a_user_comes_after_its_secret_and_its_broker() -> None:
     found = layers(environment())
-    assert set(found["topology"].after) == {found["configs"].id, found["credentials"].id}
+    needed = ("configs", "credentials", "topology-controllers")
+    assert set(found["topology"].after) == {found[name].id for name in needed}
     assert {item["kind"] for item in found["topology"].manifests} >= {"User", "Vhost"}
 
 
@@ -143,7 +197,6 @@ def test_links() -> None:
         "rabbitmq-system/cluster-operator -> messaging/brokers: 15671",
         "rabbitmq-system/topology-operator -> messaging/brokers: 15671",
         "messaging/brokers -> messaging/brokers: 4369 25672 35672-35682 6000-6500",
-        "observability/prometheus -> rabbitmq-system/cluster-operator: 8080",
         "observability/prometheus -> messaging/brokers: 15691",
         "episodic/apps -> messaging/brokers: 5671",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -33,6 +34,43 @@ def test_tls_and_password_are_always_on() -> None:
     spec = valkey()
     assert (spec["tls"], spec["certIssuer"], spec["certIssuerType"]) == (True, "internal-ca", "ClusterIssuer")
     assert (spec["anonymousAuth"], spec["servicePassword"]) == (False, {"name": "sessions-password", "key": "password"})
+
+
+def test_clients_are_told_names_that_are_in_the_certificate_not_addresses() -> None:
+    assert valkey()["clusterPreferredEndpointType"] == "hostname"
+    found = objects(environment())
+    policy = found["MutatingAdmissionPolicy", "valkey-hostnames"]["spec"]
+    ((mutation,)) = policy["mutations"]
+    first, second = mutation["jsonPatch"]["expression"].removeprefix("[").removesuffix("]").split(", JSONPatch")
+    assert "path: '/spec/containers/0/command/-', value: '--cluster-announce-hostname'" in first
+    assert "'$(POD_NAME).' + object.metadata.labels['app.kubernetes.io/instance'] + '-headless.cache.svc'" in second
+    chosen = policy["matchConstraints"]
+    assert chosen["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "cache"}}
+    assert chosen["objectSelector"] == {"matchLabels": {"app.kubernetes.io/component": "valkey"}}
+    assert chosen["resourceRules"][0]["operations"] == ["CREATE"]
+    assert policy["failurePolicy"] == "Fail", "a node without its name would tell its address"
+    assert found["MutatingAdmissionPolicyBinding", "valkey-hostnames"]["spec"] == {"policyName": "valkey-hostnames"}
+
+
+def test_the_names_are_there_before_the_first_pod() -> None:
+    found = {str(layer.id): layer for layer in environment().layers}
+    assert "MutatingAdmissionPolicy" in {item["kind"] for item in found["cache-controllers"].manifests}
+    assert found["cache-controllers"].id in found["cache-configs"].after
+    assert not objects(environment(platform__valkey_operator={})), "without clusters it is for nobody"
+
+
+@pytest.mark.parametrize(("minor", "accepted"), [("1.35", False), ("1.36", True)])
+def test_a_cluster_needs_an_api_server_that_knows_such_policies(minor: str, accepted: bool) -> None:
+    sentence = "platform.valkey_operator.clusters needs cluster.kubernetes_minor '1.36' or later, found '1.35'"
+    with nullcontext() if accepted else pytest.raises(ValueError, match=sentence):
+        environment(cluster__kubernetes_minor=minor)
+    for valkey_operator in ({}, {"enabled": False, "clusters": [{"name": "a"}]}):
+        environment(cluster__kubernetes_minor=minor, platform__valkey_operator=valkey_operator)
+
+
+def test_a_cluster_is_ready_when_its_operator_reached_it() -> None:
+    (layer,) = (layer for layer in environment().layers if str(layer.id) == "cache-configs")
+    assert [(ready.kind, ready.current) for ready in layer.ready] == [("Valkey", "has(status.ready) && status.ready")]
 
 
 def test_the_operator_makes_the_budget_itself() -> None:
@@ -98,6 +136,9 @@ def test_values() -> None:
             "controllerManager.manager.resources.requests.cpu": "10m",
             "controllerManager.manager.resources.requests.memory": "64Mi",
             "controllerManager.manager.resources.limits.memory": "256Mi",
+            "controllerManager.manager.resources.limits.cpu": None,
+            "controllerManager.manager.containerSecurityContext.readOnlyRootFilesystem": True,
+            "controllerManager.manager.containerSecurityContext.seccompProfile.type": "RuntimeDefault",
         }
     }
 

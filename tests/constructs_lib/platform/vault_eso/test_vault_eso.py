@@ -112,14 +112,14 @@ def test_no_object_of_the_platform_is_a_secret() -> None:
     ]
 
 
-def test_the_network_is_open_to_vaults_port() -> None:
+@pytest.mark.parametrize(("name", "namespace"), [("controller", "external-secrets"), ("apps", "episodic")])
+def test_the_network_is_open_to_vaults_port(name: str, namespace: str) -> None:
     env = environment(vault__address="https://vault.example.org:8201")
     (policy,) = [
         item
         for layer in env.layers
         for item in layer.manifests
-        if item["kind"] == "NetworkPolicy"
-        and item["metadata"] == {"name": "controller", "namespace": "external-secrets"}
+        if item["kind"] == "NetworkPolicy" and item["metadata"] == {"name": name, "namespace": namespace}
     ]
     assert 8201 in {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
 
@@ -146,6 +146,7 @@ def test_applications_find_the_contract_with_vault_in_their_namespace() -> None:
 def test_links() -> None:
     assert said.links("vault_eso", everything()) == [
         "external-secrets/controller -> outside: 8200",
+        "episodic/apps -> outside: 8200",
         "external-secrets/controller -> outside: 443 6443",
         "external-secrets/webhook -> outside: 443 6443",
         "external-secrets/cert-controller -> outside: 443 6443",
