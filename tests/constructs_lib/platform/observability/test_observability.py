@@ -72,6 +72,26 @@ def test_people_read_logs_where_the_servers_certificate_is_verified() -> None:
     assert [item["key"] for item in volume["secret"]["items"]] == ["ca.crt"], "the key of the CA stays away"
 
 
+def selector(env: Environment, policy: str) -> Any:
+    return objects(env)["NetworkPolicy", policy]["spec"]["podSelector"]["matchLabels"]
+
+
+def test_pods_of_opensearch_are_known_by_the_labels_that_chart_and_operator_give_them() -> None:
+    env = with_logs()
+    assert selector(env, "opensearch-operator") == {"app.kubernetes.io/name": "opensearch-operator"}
+    assert selector(env, "opensearch") == {"opensearch.org/opensearch-cluster": "logs"}
+    assert selector(env, "opensearch-security") == {"opensearch.org/opensearch-job": "logs-securityconfig-update"}
+    assert selector(env, "opensearch-dashboards") == {"opensearch.cluster.dashboards": "logs"}
+
+
+def test_pods_that_opensearch_needs_for_a_while_run_on_the_system_pool_too() -> None:
+    spec = logs(with_logs())
+    parts = (spec["bootstrap"], spec["security"]["config"]["updateJob"], *spec["nodePools"], spec["dashboards"])
+    assert [part["nodeSelector"] for part in parts] == 4 * [{"pool": "system"}]
+    assert [part["tolerations"] for part in parts] == 4 * [[{"key": "CriticalAddonsOnly", "operator": "Exists"}]]
+    assert [set(part["resources"]) for part in parts] == 4 * [{"requests", "limits"}]
+
+
 def test_an_index_of_logs_lives_as_long_as_the_environment_says() -> None:
     policy = objects(with_logs(retention="12d"))["OpenSearchISMPolicy", "logs"]["spec"]
     (hot,) = [state for state in policy["states"] if state["name"] == policy["defaultState"]]
@@ -115,6 +135,7 @@ def test_links() -> None:
         "outside -> observability/opensearch-operator: 9443",
         "observability/opensearch-operator -> observability/opensearch: 9200",
         "observability/opensearch -> observability/opensearch: 9200 9300",
+        "observability/opensearch-security -> observability/opensearch: 9200",
         "observability/otel-gateway -> observability/opensearch: 9200",
         "observability/opensearch-dashboards -> observability/opensearch: 9200",
         "observability/otel-gateway -> observability/influxdb2: 8086",
