@@ -14,6 +14,7 @@ from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.health.grafana import FOLDER
 from constructs_lib.kit import (
     ANYWHERE,
+    DNS,
     FLUX_CONTROLLERS,
     FLUX_OPERATOR,
     HTTPS,
@@ -52,6 +53,7 @@ OPERATOR = Pods(NAMESPACE, "prometheus-operator", {"app": f"{RELEASE}-operator"}
 KUBE_STATE_METRICS = Pods(NAMESPACE, "kube-state-metrics", {"app.kubernetes.io/name": "kube-state-metrics"})
 NODE_EXPORTER = Pods(AGENTS, "node-exporter", {"app.kubernetes.io/name": "prometheus-node-exporter"})
 WEBHOOK_LINK = webhook(OPERATOR, 10250)
+EVERY_PORT = (1, 65535)
 
 PROMOTED = (
     "collector.instance.id",
@@ -85,6 +87,9 @@ class Metrics(Part):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways of the stack, and those of its alerts."""
         yield from _links()
+        # An application declares monitors on ports of its own, and of its own pods alone.
+        for app in env.platform.baseline.apps:
+            yield Link(PROMETHEUS, app.pods, (EVERY_PORT,))
         yield from env.platform.observability.alerting.links()
 
     def controllers(self, env: Environment) -> Iterator[Release]:
@@ -116,6 +121,7 @@ def _links() -> Iterator[Link]:
     yield Link(PROMETHEUS, FLUX_CONTROLLERS, (8080,))
     # Node exporters and kubelets answer on addresses of nodes, which no selector names.
     yield Link(PROMETHEUS, ANYWHERE, (9100, 10250))
+    yield Link(PROMETHEUS, DNS, (9153,))
     yield Link(OPERATOR, PROMETHEUS, (8080, 9090))
     yield Link(OPERATOR, ALERTMANAGER, (8080, 9093))
     yield Link(GRAFANA, PROMETHEUS, (9090,))
@@ -132,6 +138,8 @@ def _values(env: Environment, settings: Metrics) -> Values:
         "cleanPrometheusOperatorObjectNames": True,
         "crds": {"enabled": False},
         **{name: {"enabled": False} for name in hidden},
+        # DNS answers in clear text and asks for no token: it shall not get that of Prometheus.
+        "coreDns": {"serviceMonitor": {"bearerTokenFile": ""}},
         "prometheusOperator": _operator(),
         "prometheus": _prometheus(env, settings),
         "alertmanager": _alertmanager(settings, env.platform.observability.alerting),

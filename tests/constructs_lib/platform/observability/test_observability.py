@@ -99,6 +99,22 @@ def test_an_index_of_logs_lives_as_long_as_the_environment_says() -> None:
     assert policy["ismTemplate"]["indexPatterns"] == ["logs-sandbox-*"]
 
 
+def test_what_an_application_shows_is_open_to_prometheus_from_both_sides() -> None:
+    env = environment(platform__baseline={"apps": [{"name": "shop", "http_port": 9000}]})
+    policies = [item for (kind, _), item in objects(env).items() if kind == "NetworkPolicy"]
+    every_port = [{"port": 1, "protocol": "TCP", "endPort": 65535}]
+    (into,) = [item for item in policies if item["metadata"]["namespace"] == "shop" and "apps" in item["metadata"]["name"]]
+    (out,) = [item for item in policies if item["metadata"]["name"] == "prometheus"]
+    assert every_port in [rule["ports"] for rule in into["spec"]["ingress"]]
+    assert every_port in [rule["ports"] for rule in out["spec"]["egress"]]
+
+
+def test_the_dns_of_the_cluster_is_scraped_and_gets_no_token() -> None:
+    assert "observability/prometheus -> kube-system/dns: 9153" in said.links("observability", environment())
+    stack = said.values("observability", environment())["kube-prometheus-stack"]
+    assert stack["coreDns.serviceMonitor.bearerTokenFile"] == ""
+
+
 def test_grafana_draws_the_service_graph_from_metrics_of_traces() -> None:
     (tempo,) = data_sources(environment("staging"))
     assert tempo["jsonData"]["serviceMap"] == {"datasourceUid": "prometheus"}
@@ -120,12 +136,14 @@ def test_links() -> None:
         "observability/prometheus -> flux-system/flux-operator: 8080",
         "observability/prometheus -> flux-system/flux-controllers: 8080",
         "observability/prometheus -> outside: 9100 10250",
+        "observability/prometheus -> kube-system/dns: 9153",
         "observability/prometheus-operator -> observability/prometheus: 8080 9090",
         "observability/prometheus-operator -> observability/alertmanager: 8080 9093",
         "observability/grafana -> observability/prometheus: 9090",
         "observability/grafana -> observability/alertmanager: 9093",
         "observability/alertmanager -> observability/alertmanager: 9093 9094",
         "observability/alertmanager -> outside: 443",
+        "observability/prometheus -> episodic/apps: 1-65535",
         "flux-system/notification-controller -> observability/alertmanager: 9093",
         "observability/otel-gateway -> observability/tempo: 4317",
         "observability/tempo -> outside: 443",
@@ -246,6 +264,7 @@ def test_values() -> None:
             "kubeControllerManager.enabled": False,
             "kubeScheduler.enabled": False,
             "kubeProxy.enabled": False,
+            "coreDns.serviceMonitor.bearerTokenFile": "",
             "prometheusOperator.nodeSelector.pool": "system",
             "prometheusOperator.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "prometheusOperator.resources.requests.cpu": "50m",
