@@ -44,6 +44,7 @@ from constructs_lib.kit.objects import (
 )
 from constructs_lib.kit.operator import Operator
 from constructs_lib.kit.pods import (
+    CONFINED,
     DEPLOYMENTS_ON_SYSTEM_POOL,
     KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
@@ -56,6 +57,7 @@ from constructs_lib.kit.pods import (
     WORKLOAD_POOL,
     resources,
     spread,
+    without_cpu_limit,
 )
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "API_SERVER_PORTS",
     "APPROLE_SECRET",
     "APPS_ACCOUNT",
+    "CONFINED",
     "DEPLOYMENTS_ON_SYSTEM_POOL",
     "DEPLOY_KEY_SECRET",
     "DNS",
@@ -115,4 +118,5 @@ __all__ = [
     "spread",
     "to_api_server",
     "webhook",
+    "without_cpu_limit",
 ]

@@ -34,6 +34,14 @@ KEPT_STORAGE_CLASS = "do-block-storage-retain"
 """Volumes that outlive their claim (docs.digitalocean.com, Add volumes to Kubernetes clusters)."""
 
 
+CONFINED: Values = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+"""The security context of a container that needs nothing of its node, and writes to its volumes alone."""
+
+
 def spread(**labels: str) -> list[Manifest]:
     """Return topology spread constraints that keep the pods with `labels` on different nodes where that is possible."""
     return [
@@ -49,3 +57,8 @@ def spread(**labels: str) -> list[Manifest]:
 def resources(cpu: str, memory: str, memory_limit: str | None = None) -> Values:
     """Return requests and a memory limit, equal to the request unless given. Limiting CPU would only throttle."""
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory_limit or memory}}
+
+
+def without_cpu_limit(values: Values) -> Values:
+    """Return Helm values of `resources` that take back a chart's CPU limit: null unsets a chart's default."""
+    return {**values, "limits": {**values["limits"], "cpu": None}}

@@ -32,6 +32,7 @@ from constructs_lib.kit import (
     resources,
     to_api_server,
     webhook,
+    without_cpu_limit,
 )
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
 from constructs_lib.platform.observability.part import Part
@@ -147,9 +148,17 @@ def _values() -> Values:
     manager = {
         "image": {"tag": OPERATOR_IMAGE_TAG},
         "watchNamespace": NAMESPACE,
-        "resources": resources("100m", "256Mi", "512Mi"),
+        "resources": without_cpu_limit(resources("100m", "256Mi", "512Mi")),
+        "securityContext": {"capabilities": {"drop": ["ALL"]}},
     }
-    return {**ON_SYSTEM_POOL, "manager": manager, "webhook": {"enabled": True, "certManager": {"enabled": True}}}
+    return {
+        **ON_SYSTEM_POOL,
+        "manager": manager,
+        # Rights in the one namespace that it watches: no Secret of another.
+        "useRoleBindings": True,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "webhook": {"enabled": True, "certManager": {"enabled": True}},
+    }
 
 
 def _role(name: str, index: str, cluster: tuple[str, ...], allowed: tuple[str, ...]) -> Manifest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from constructs_lib.kit import (
+    CONFINED,
     DEPLOYMENTS_ON_SYSTEM_POOL,
     KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
@@ -15,6 +16,7 @@ from constructs_lib.kit import (
     WORKLOAD_POOL,
     resources,
     spread,
+    without_cpu_limit,
 )
 
 
@@ -48,6 +50,21 @@ def test_pods_are_spread_over_nodes_where_that_is_possible() -> None:
 def test_memory_is_limited_and_cpu_is_not() -> None:
     assert resources("10m", "64Mi") == {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}}
     assert resources("10m", "64Mi", "1Gi")["limits"] == {"memory": "1Gi"}
+
+
+def test_null_takes_back_a_cpu_limit_that_a_chart_sets() -> None:
+    assert without_cpu_limit(resources("10m", "64Mi")) == {
+        "requests": {"cpu": "10m", "memory": "64Mi"},
+        "limits": {"memory": "64Mi", "cpu": None},
+    }
+
+
+def test_a_confined_container_has_no_way_to_more_rights() -> None:
+    assert CONFINED == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
 
 
 def test_what_holds_data_is_on_volumes_that_outlive_their_claim() -> None:

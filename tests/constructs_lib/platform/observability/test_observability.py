@@ -103,7 +103,9 @@ def test_what_an_application_shows_is_open_to_prometheus_from_both_sides() -> No
     env = environment(platform__baseline={"apps": [{"name": "shop", "http_port": 9000}]})
     policies = [item for (kind, _), item in objects(env).items() if kind == "NetworkPolicy"]
     every_port = [{"port": 1, "protocol": "TCP", "endPort": 65535}]
-    (into,) = [item for item in policies if item["metadata"]["namespace"] == "shop" and "apps" in item["metadata"]["name"]]
+    (into,) = [
+        item for item in policies if item["metadata"]["namespace"] == "shop" and "apps" in item["metadata"]["name"]
+    ]
     (out,) = [item for item in policies if item["metadata"]["name"] == "prometheus"]
     assert every_port in [rule["ports"] for rule in into["spec"]["ingress"]]
     assert every_port in [rule["ports"] for rule in out["spec"]["egress"]]
@@ -391,19 +393,9 @@ def test_values() -> None:
         >= {
             "nodeSelector.pool": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
-            "tempo.reportingEnabled": False,
-            "tempo.retention": "168h",
             "tempo.resources.requests.cpu": "100m",
             "tempo.resources.requests.memory": "1Gi",
             "tempo.resources.limits.memory": "1Gi",
-            "tempo.storage.trace.backend": "s3",
-            "tempo.storage.trace.s3.bucket": "episodic-production-traces",
-            "tempo.storage.trace.s3.endpoint": "lon1.digitaloceanspaces.com",
-            "tempo.storage.trace.s3.access_key": "${S3_ACCESS_KEY}",
-            "tempo.storage.trace.s3.secret_key": "${S3_SECRET_KEY}",
-            "tempo.receivers.otlp.protocols.grpc.endpoint": "0.0.0.0:4317",
-            "tempo.receivers.otlp.protocols.grpc.tls.cert_file": "/tls/tls.crt",
-            "tempo.receivers.otlp.protocols.grpc.tls.key_file": "/tls/tls.key",
             "tempo.extraArgs.config.expand-env": "true",
             "tempo.extraEnvFrom": [{"secretRef": {"name": "tempo-bucket"}}],
             "tempo.extraVolumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": True}],
