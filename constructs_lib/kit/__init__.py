@@ -55,9 +55,9 @@ from constructs_lib.kit.pods import (
     SYSTEM_TAINT,
     SYSTEM_TOLERATIONS,
     WORKLOAD_POOL,
+    cpu_unlimited,
     resources,
     spread,
-    without_cpu_limit,
 )
 
 __all__ = [
@@ -106,6 +106,7 @@ __all__ = [
     "Release",
     "StatefulSet",
     "Values",
+    "cpu_unlimited",
     "default_policies",
     "group",
     "in_order",
@@ -118,5 +119,4 @@ __all__ = [
     "spread",
     "to_api_server",
     "webhook",
-    "without_cpu_limit",
 ]

@@ -59,6 +59,6 @@ def resources(cpu: str, memory: str, memory_limit: str | None = None) -> Values:
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory_limit or memory}}
 
 
-def without_cpu_limit(values: Values) -> Values:
-    """Return Helm values of `resources` that take back a chart's CPU limit: null unsets a chart's default."""
-    return {**values, "limits": {**values["limits"], "cpu": None}}
+def cpu_unlimited(sizes: Values) -> Values:
+    """Return `sizes` for where they are merged into others that limit CPU: null removes, in values as in patches."""
+    return {**sizes, "limits": {**sizes["limits"], "cpu": None}}

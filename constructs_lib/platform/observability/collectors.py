@@ -14,6 +14,7 @@ from pydantic import Field
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.kit import (
     ANYWHERE,
+    CONFINED,
     HTTPS,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
@@ -171,7 +172,14 @@ def _gateway(env: Environment) -> Manifest:
         "topologySpreadConstraints": spread(**GATEWAY.labels),
         "resources": resources("100m", GATEWAY_MEMORY),
         "env": [go_memory_limit(GATEWAY_MEMORY), *_about(env), *_credentials(env)],
-        "podSecurityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER, "runAsNonRoot": True},
+        "podSecurityContext": {
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "securityContext": CONFINED,
         "volumeClaimTemplates": [_queue(env)],
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
         "volumes": volumes,
@@ -225,7 +233,7 @@ def _agent() -> Manifest:
         "tolerations": [{"operator": "Exists"}],
         "resources": resources("50m", AGENT_MEMORY),
         # Logs of pods belong to root on the node.
-        "securityContext": {"runAsUser": 0, "readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False},
+        "securityContext": {"runAsUser": 0, **CONFINED},
         "env": [
             go_memory_limit(AGENT_MEMORY),
             {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},

@@ -26,13 +26,13 @@ from constructs_lib.kit import (
     Release,
     StatefulSet,
     Values,
+    cpu_unlimited,
     group,
     kept,
     manifest,
     resources,
     to_api_server,
     webhook,
-    without_cpu_limit,
 )
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
 from constructs_lib.platform.observability.part import Part
@@ -148,7 +148,7 @@ def _values() -> Values:
     manager = {
         "image": {"tag": OPERATOR_IMAGE_TAG},
         "watchNamespace": NAMESPACE,
-        "resources": without_cpu_limit(resources("100m", "256Mi", "512Mi")),
+        "resources": cpu_unlimited(resources("100m", "256Mi", "512Mi")),
         "securityContext": {"capabilities": {"drop": ["ALL"]}},
     }
     return {

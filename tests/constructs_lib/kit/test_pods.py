@@ -14,9 +14,9 @@ from constructs_lib.kit import (
     SYSTEM_TAINT,
     SYSTEM_TOLERATIONS,
     WORKLOAD_POOL,
+    cpu_unlimited,
     resources,
     spread,
-    without_cpu_limit,
 )
 
 
@@ -47,24 +47,21 @@ def test_pods_are_spread_over_nodes_where_that_is_possible() -> None:
     ]
 
 
-def test_memory_is_limited_and_cpu_is_not() -> None:
-    assert resources("10m", "64Mi") == {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}}
-    assert resources("10m", "64Mi", "1Gi")["limits"] == {"memory": "1Gi"}
-
-
-def test_null_takes_back_a_cpu_limit_that_a_chart_sets() -> None:
-    assert without_cpu_limit(resources("10m", "64Mi")) == {
-        "requests": {"cpu": "10m", "memory": "64Mi"},
-        "limits": {"memory": "64Mi", "cpu": None},
-    }
-
-
 def test_a_confined_container_has_no_way_to_more_rights() -> None:
     assert CONFINED == {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
         "readOnlyRootFilesystem": True,
     }
+
+
+def test_memory_is_limited_and_cpu_is_not() -> None:
+    assert resources("10m", "64Mi") == {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}}
+    assert resources("10m", "64Mi", "1Gi")["limits"] == {"memory": "1Gi"}
+
+
+def test_a_limit_of_cpu_that_others_set_is_removed_by_null() -> None:
+    assert cpu_unlimited(resources("10m", "64Mi"))["limits"] == {"cpu": None, "memory": "64Mi"}
 
 
 def test_what_holds_data_is_on_volumes_that_outlive_their_claim() -> None:
