@@ -14,6 +14,7 @@ from constructs import Construct
 
 from constructs_lib.cloud.helm_release import helm_release
 from constructs_lib.kit import (
+    CONFINED,
     FLUX_NAMESPACE,
     ON_SYSTEM_POOL,
     PLATFORM_ACCOUNT,
@@ -77,11 +78,7 @@ def _waiting(layer: Layer) -> Iterator[Manifest]:
         "image": KUBECTL_IMAGE,
         "command": [*command, *(f"kustomization.kustomize.toolkit.fluxcd.io/{name}" for name in names)],
         "resources": resources("10m", "64Mi"),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": CONFINED,
     }
     pod = {
         "serviceAccountName": PLATFORM_ACCOUNT,

@@ -46,6 +46,7 @@ from constructs_lib.kit.objects import (
 )
 from constructs_lib.kit.operator import Operator
 from constructs_lib.kit.pods import (
+    CONFINED,
     DEPLOYMENTS_ON_SYSTEM_POOL,
     KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
@@ -67,6 +68,7 @@ __all__ = [
     "API_SERVER_PORTS",
     "APPROLE_SECRET",
     "APPS_ACCOUNT",
+    "CONFINED",
     "DEPLOYMENTS_ON_SYSTEM_POOL",
     "DEPLOY_KEY_SECRET",
     "DNS",

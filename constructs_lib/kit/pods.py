@@ -34,6 +34,14 @@ KEPT_STORAGE_CLASS = "do-block-storage-retain"
 """Volumes that outlive their claim (docs.digitalocean.com, Add volumes to Kubernetes clusters)."""
 
 
+CONFINED: Values = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+"""The security context of a container that needs nothing of its node, and writes to its volumes alone."""
+
+
 def spread(**labels: str) -> list[Manifest]:
     """Return topology spread constraints that keep the pods with `labels` on different nodes where that is possible."""
     return [

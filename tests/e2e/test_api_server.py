@@ -52,3 +52,15 @@ def test_a_wrong_field_is_refused(cluster: Cluster) -> None:
             target = target[key]
         target[path[-1]] = value
         assert path[-1] in cluster.apply(item, dry_run=True, code=1)
+
+
+def test_a_null_that_unsets_a_default_of_a_chart_is_kept(cluster: Cluster) -> None:
+    cluster.install_crds()
+    cluster.kubectl("create", "namespace", "flux-system")
+    releases = {item["metadata"]["name"]: item for item in objects(everything()) if item["kind"] == "HelmRelease"}
+    sent = releases["opensearch-operator"]
+    assert sent["spec"]["values"]["manager"]["resources"]["limits"]["cpu"] is None
+    cluster.apply(sent)
+    found = cluster.find(sent)
+    assert found is not None
+    assert found["spec"]["values"] == sent["spec"]["values"]

@@ -53,7 +53,7 @@ def test_a_cluster_lives_and_dies(cloud: Cloud, stacks: Stacks, open_stack: Open
     assert (cluster["ha"], cluster["auto_upgrade"], cluster["surge_upgrade"]) == (False, True, True)
     pools = {pool["name"]: pool for pool in cluster["node_pools"]}
     assert {name: (pool["auto_scale"], pool["min_nodes"], pool["max_nodes"]) for name, pool in pools.items()} == {
-        "system": (True, 1, 3),
+        "system": (True, 2, 3),
         "workload": (True, 1, 3),
     }
     assert pools["system"]["taints"] == [{"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}]

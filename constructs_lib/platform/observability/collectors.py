@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from constructs_lib.base.quantities import Storage
+from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.kit import (
     ANYWHERE,
+    CONFINED,
     HTTPS,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
@@ -49,6 +50,7 @@ from constructs_lib.platform.observability.names import (
     OTLP_PORTS,
     QUEUE_MOUNT,
     TLS_MOUNT,
+    go_memory_limit,
 )
 from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.scrape import PROMETHEUS, scraped
@@ -62,6 +64,8 @@ IMAGE = "ghcr.io/open-telemetry/opentelemetry-collector-releases/opentelemetry-c
 IMAGE_TAG = "0.158.0"
 CERTIFICATE = "otel-gateway-tls"
 QUEUE = "queue"
+GATEWAY_MEMORY = Memory("512Mi")
+AGENT_MEMORY = Memory("256Mi")
 USER = 10001
 """The user of the collector's image (open-telemetry/opentelemetry-collector-releases `Dockerfile`)."""
 METADATA = Outside(("169.254.169.254/32",))
@@ -163,9 +167,16 @@ def _gateway(env: Environment) -> Manifest:
         "nodeSelector": SYSTEM_NODE_SELECTOR,
         "tolerations": SYSTEM_TOLERATIONS,
         "topologySpreadConstraints": spread(**GATEWAY.labels),
-        "resources": resources("100m", "512Mi"),
-        "env": [*_about(env), *_credentials(env)],
-        "podSecurityContext": {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER, "runAsNonRoot": True},
+        "resources": resources("100m", GATEWAY_MEMORY),
+        "env": [go_memory_limit(GATEWAY_MEMORY), *_about(env), *_credentials(env)],
+        "podSecurityContext": {
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "runAsNonRoot": True,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "securityContext": CONFINED,
         "volumeClaimTemplates": [_queue(env)],
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
         "volumes": volumes,
@@ -217,10 +228,13 @@ def _agent() -> Manifest:
         "mode": "daemonset",
         "image": f"{IMAGE}:{IMAGE_TAG}",
         "tolerations": [{"operator": "Exists"}],
-        "resources": resources("50m", "256Mi"),
+        "resources": resources("50m", AGENT_MEMORY),
         # Logs of pods belong to root on the node.
-        "securityContext": {"runAsUser": 0, "readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False},
-        "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+        "securityContext": {"runAsUser": 0, **CONFINED},
+        "env": [
+            go_memory_limit(AGENT_MEMORY),
+            {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        ],
         "volumes": [
             {"name": "logs", "hostPath": {"path": "/var/log/pods"}},
             {"name": "positions", "hostPath": {"path": "/var/lib/otel-agent", "type": "DirectoryOrCreate"}},

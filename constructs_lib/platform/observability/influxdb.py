@@ -33,6 +33,8 @@ CHART = Chart("https://helm.influxdata.com/", "influxdb2", "2.1.2")
 SECRET = "influxdb-admin"  # noqa: S105 - a name
 ORGANISATION = "platform"
 BUCKET = "metrics"
+USER = 1000
+"""The user and group of the image (influxdata/influxdata-docker `influxdb/2.7/alpine/Dockerfile`)."""
 URL = f"http://influxdb2.{NAMESPACE}.svc"
 PODS = StatefulSet(NAMESPACE, "influxdb2", {"app.kubernetes.io/name": "influxdb2"}, statefulset="influxdb2")
 
@@ -82,6 +84,14 @@ def _values(settings: Influxdb) -> Values:
         "adminUser": admin,
         "persistence": {"enabled": True, "storageClass": KEPT_STORAGE_CLASS, "size": settings.storage},
         "resources": resources("100m", settings.memory),
+        "securityContext": {
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "runAsNonRoot": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         # A budget of one pod out of one would keep its node from ever being drained.
         "pdb": {"create": False},
     }

@@ -1,7 +1,8 @@
 """Logs: OpenSearch with its Dashboards, or any endpoint that takes OTLP.
 
-Upstream: opensearch-project/opensearch-k8s-operator opensearch-operator-3.0.2 `docs/userguide/main.md` and
-`charts/opensearch-operator/values.yaml`.
+Upstream: opensearch-project/opensearch-k8s-operator opensearch-operator-3.0.2 `docs/userguide/main.md`,
+`charts/opensearch-operator/{values.yaml,templates/}`; labels of pods: `opensearch-operator/pkg/builders/cluster.go`
+and `dashboards.go`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
     KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
-    SYSTEM_NODE_SELECTOR,
-    SYSTEM_TOLERATIONS,
     Chart,
     Link,
     Manifest,
@@ -27,6 +26,7 @@ from constructs_lib.kit import (
     Release,
     StatefulSet,
     Values,
+    cpu_unlimited,
     group,
     kept,
     manifest,
@@ -60,10 +60,15 @@ WRITER_SECRET = "opensearch-writer"  # noqa: S105 - a name
 READER = "reader"
 READER_SECRET = "opensearch-reader"  # noqa: S105 - a name
 
-OPERATOR = Pods(NAMESPACE, "opensearch-operator", {"control-plane": "controller-manager"})
+OPERATOR = Pods(NAMESPACE, "opensearch-operator", {"app.kubernetes.io/name": "opensearch-operator"})
 OWNER_LABEL = "opensearch.org/opensearch-cluster"
 NODE_POOL = "nodes"
 NODES = StatefulSet(NAMESPACE, "opensearch", {OWNER_LABEL: CLUSTER}, statefulset=f"{CLUSTER}-{NODE_POOL}")
+"""The nodes, and the bootstrap pod that forms the cluster with them."""
+SECURITY_JOB = Pods(
+    NAMESPACE, "opensearch-security", {"opensearch.org/opensearch-job": f"{CLUSTER}-securityconfig-update"}
+)
+"""The job that sets up who may log in; until it has, nobody can."""
 DASHBOARDS = Pods(NAMESPACE, "opensearch-dashboards", {"opensearch.cluster.dashboards": CLUSTER})
 WEBHOOK_LINK = webhook(OPERATOR, 9443)
 DASHBOARDS_CA = "/usr/share/opensearch-dashboards/ca"
@@ -106,6 +111,7 @@ class Logs(Part):
         yield WEBHOOK_LINK
         yield Link(OPERATOR, NODES, (9200,))
         yield Link(NODES, NODES, (9200, 9300))
+        yield Link(SECURITY_JOB, NODES, (9200,))
         yield Link(GATEWAY, NODES, (9200,))
         yield Link(DASHBOARDS, NODES, (9200,))
 
@@ -142,9 +148,17 @@ def _values() -> Values:
     manager = {
         "image": {"tag": OPERATOR_IMAGE_TAG},
         "watchNamespace": NAMESPACE,
-        "resources": resources("100m", "256Mi", "512Mi"),
+        "resources": cpu_unlimited(resources("100m", "256Mi", "512Mi")),
+        "securityContext": {"capabilities": {"drop": ["ALL"]}},
     }
-    return {**ON_SYSTEM_POOL, "manager": manager, "webhook": {"enabled": True, "certManager": {"enabled": True}}}
+    return {
+        **ON_SYSTEM_POOL,
+        "manager": manager,
+        # Rights in the one namespace that it watches: no Secret of another.
+        "useRoleBindings": True,
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "webhook": {"enabled": True, "certManager": {"enabled": True}},
+    }
 
 
 def _role(name: str, index: str, cluster: tuple[str, ...], allowed: tuple[str, ...]) -> Manifest:
@@ -167,7 +181,6 @@ def index_pattern(env: Environment) -> str:
 
 def _cluster(settings: Logs) -> Manifest:
     half = settings.memory.mebibytes // 2
-    placed = {"nodeSelector": SYSTEM_NODE_SELECTOR, "tolerations": SYSTEM_TOLERATIONS}
     pool: Manifest = {
         "component": NODE_POOL,
         "replicas": settings.nodes,
@@ -176,7 +189,7 @@ def _cluster(settings: Logs) -> Manifest:
         "jvm": f"-Xms{half}M -Xmx{half}M",
         "persistence": {"pvc": {"accessModes": ["ReadWriteOnce"], "storageClass": KEPT_STORAGE_CLASS}},
         "resources": resources("250m", settings.memory),
-        **placed,
+        **ON_SYSTEM_POOL,
     }
     if settings.nodes > 1:
         pool["pdb"] = {"enable": True, "minAvailable": settings.nodes - 1}
@@ -190,12 +203,16 @@ def _cluster(settings: Logs) -> Manifest:
             "setVMMaxMapCount": False,
             "additionalConfig": {"node.store.allow_mmap": "false"},
         },
+        "bootstrap": {**ON_SYSTEM_POOL, "resources": resources("100m", "1Gi")},
         "security": {
-            "config": {"adminCredentialsSecret": {"name": ADMIN_SECRET}},
+            "config": {
+                "adminCredentialsSecret": {"name": ADMIN_SECRET},
+                "updateJob": {**ON_SYSTEM_POOL, "resources": resources("50m", "512Mi")},
+            },
             "tls": {"transport": {"generate": True, "perNode": True}, "http": {"generate": True}},
         },
         "nodePools": [pool],
-        "dashboards": {**_dashboards(), **placed},
+        "dashboards": {**_dashboards(), **ON_SYSTEM_POOL},
     }
     return manifest(API, "OpenSearchCluster", CLUSTER, NAMESPACE, spec=spec)
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field
 
 from constructs_lib.base.quantities import Days, Memory, Storage
-from constructs_lib.health.grafana import FOLDER
 from constructs_lib.kit import (
     ANYWHERE,
+    CONFINED,
+    DNS,
     FLUX_CONTROLLERS,
     FLUX_OPERATOR,
     HTTPS,
@@ -33,6 +34,7 @@ from constructs_lib.kit import (
     to_api_server,
     webhook,
 )
+from constructs_lib.platform.observability import grafana
 from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
 from constructs_lib.platform.observability.names import AGENTS, ALERTMANAGER, GRAFANA, NAMESPACE
 from constructs_lib.platform.observability.part import Part
@@ -45,14 +47,12 @@ if TYPE_CHECKING:
 CHART = Chart("oci://ghcr.io/prometheus-community/charts", "kube-prometheus-stack", "88.5.3")
 
 RELEASE = "kube-prometheus-stack"
-DATA_SOURCE = "prometheus"
-"""The uid that the chart gives to Prometheus as Grafana's data source."""
-GRAFANA_SECRET = "grafana-admin"  # noqa: S105 - a name
 
 OPERATOR = Pods(NAMESPACE, "prometheus-operator", {"app": f"{RELEASE}-operator"})
 KUBE_STATE_METRICS = Pods(NAMESPACE, "kube-state-metrics", {"app.kubernetes.io/name": "kube-state-metrics"})
 NODE_EXPORTER = Pods(AGENTS, "node-exporter", {"app.kubernetes.io/name": "prometheus-node-exporter"})
 WEBHOOK_LINK = webhook(OPERATOR, 10250)
+EVERY_PORT = (1, 65535)
 
 PROMOTED = (
     "collector.instance.id",
@@ -83,19 +83,28 @@ class Metrics(Part):
         """Whether Prometheus runs, once observability does."""
         return self.enabled
 
+    @property
+    def retention_size(self) -> str:
+        """What blocks and log may fill of the volume: 80 to 85 % (prometheus/prometheus v3.14 `docs/storage.md`)."""
+        return f"{self.storage.mebibytes * 80 // 100}MiB"
+
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways of the stack, and those of its alerts."""
         yield from _links()
+        # An application declares monitors on ports of its own, and of its own pods alone.
+        for app in env.platform.baseline.apps:
+            yield Link(PROMETHEUS, app.pods, (EVERY_PORT,))
         yield from env.platform.observability.alerting.links()
 
-    def controllers(self, env: Environment) -> Iterator[Release]:
-        """Yield the stack, whose custom resources need only the CRDs of the baseline."""
+    def controllers(self, env: Environment) -> Iterator[Release | Manifest]:
+        """Yield the stack, whose custom resources need only the CRDs of the baseline, and Grafana's rights."""
+        yield grafana.role()
         yield Release(RELEASE, NAMESPACE, CHART, _values(env, self))
 
     def credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield Grafana's administrator, and the credentials of who hears of alerts."""
         keys = {"admin-user": "username", "admin-password": "password"}
-        yield external_secret(env, GRAFANA_SECRET, NAMESPACE, InVault("grafana", keys))
+        yield external_secret(env, grafana.SECRET, NAMESPACE, InVault("grafana", keys))
         yield from env.platform.observability.alerting.credentials(env)
 
 
@@ -117,6 +126,7 @@ def _links() -> Iterator[Link]:
     yield Link(PROMETHEUS, FLUX_CONTROLLERS, (8080,))
     # Node exporters and kubelets answer on addresses of nodes, which no selector names.
     yield Link(PROMETHEUS, ANYWHERE, (9100, 10250))
+    yield Link(PROMETHEUS, DNS, (9153,))
     yield Link(OPERATOR, PROMETHEUS, (8080, 9090))
     yield Link(OPERATOR, ALERTMANAGER, (8080, 9093))
     yield Link(GRAFANA, PROMETHEUS, (9090,))
@@ -133,16 +143,24 @@ def _values(env: Environment, settings: Metrics) -> Values:
         "cleanPrometheusOperatorObjectNames": True,
         "crds": {"enabled": False},
         **{name: {"enabled": False} for name in hidden},
+        # DNS answers in clear text and asks for no token: it shall not get that of Prometheus.
+        "coreDns": {"serviceMonitor": {"bearerTokenFile": ""}},
         "prometheusOperator": _operator(),
         "prometheus": _prometheus(env, settings),
         "alertmanager": _alertmanager(settings, env.platform.observability.alerting),
         # The project has its own, with a runbook and tests.
         "defaultRules": {"disabled": {"Watchdog": True, "InfoInhibitor": True}},
-        "grafana": _grafana(env),
-        "kube-state-metrics": {**ON_SYSTEM_POOL, "resources": resources("20m", "128Mi")},
+        "grafana": grafana.values(env),
+        "kube-state-metrics": {
+            **ON_SYSTEM_POOL,
+            # With its series goes its right to list every Secret of the cluster.
+            "collectorsExclude": ["secrets"],
+            "resources": resources("20m", "128Mi"),
+        },
         "prometheus-node-exporter": {
             "namespaceOverride": AGENTS,
             "tolerations": [{"operator": "Exists"}],
+            "containerSecurityContext": CONFINED,
             "resources": resources("20m", "64Mi"),
         },
     }
@@ -153,7 +171,12 @@ def _operator() -> Values:
         **ON_SYSTEM_POOL,
         "resources": resources("50m", "128Mi", "256Mi"),
         "prometheusConfigReloader": {"resources": resources("10m", "64Mi")},
-        "admissionWebhooks": {"certManager": {"enabled": True}, "patch": {"enabled": False}},
+        "admissionWebhooks": {
+            "certManager": {"enabled": True},
+            "patch": {"enabled": False},
+            # The stack's own rules come before the operator that would check them.
+            "failurePolicy": "IgnoreOnInstallOnly",
+        },
     }
 
 
@@ -174,6 +197,7 @@ def _prometheus(env: Environment, settings: Metrics) -> Values:
         "replicas": settings.replicas,
         "podAntiAffinity": "soft",
         "retention": settings.retention,
+        "retentionSize": settings.retention_size,
         "resources": resources("200m", settings.memory),
         "storageSpec": _volume(settings.storage),
         "externalLabels": {"cluster": env.cluster.name, "environment": env.name},
@@ -197,24 +221,3 @@ def _alertmanager(settings: Metrics, alerting: Alerting) -> Values:
     }
     budget = {"enabled": settings.replicas > 1}
     return {"podDisruptionBudget": budget, "config": alertmanager_config(alerting), "alertmanagerSpec": spec}
-
-
-def _grafana(env: Environment) -> Values:
-    return {
-        **ON_SYSTEM_POOL,
-        "admin": {"existingSecret": GRAFANA_SECRET, "userKey": "admin-user", "passwordKey": "admin-password"},
-        "resources": resources("100m", "256Mi"),
-        "sidecar": {
-            "resources": resources("10m", "128Mi"),
-            "dashboards": {"folderAnnotation": FOLDER, "provider": {"foldersFromFilesStructure": True}},
-        },
-        "grafana.ini": {"analytics": {"reporting_enabled": False, "check_for_updates": False}},
-        "additionalDataSources": list(_data_sources(env)),
-    }
-
-
-def _data_sources(env: Environment) -> Iterator[Values]:
-    if env.platform.observability.traces.is_on:
-        linked = {"serviceMap": {"datasourceUid": DATA_SOURCE}, "nodeGraph": {"enabled": True}}
-        tempo = {"type": "tempo", "uid": "tempo", "access": "proxy", "url": "http://tempo:3200"}
-        yield {"name": "Tempo", **tempo, "jsonData": linked}

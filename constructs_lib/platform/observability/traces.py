@@ -1,11 +1,12 @@
 """Traces: Tempo on Spaces, or any endpoint that takes OTLP.
 
 Upstream: grafana-community/helm-charts tempo-2.2.4 `charts/tempo/values.yaml`, grafana/tempo 2.10
-`docs/sources/tempo/configuration`.
+`docs/sources/tempo/configuration` and `modules/distributor/receiver/shim.go` (receivers are those of the collector).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -17,6 +18,7 @@ from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     ANYWHERE,
+    CONFINED,
     HTTPS,
     ON_SYSTEM_POOL,
     STORAGE_CLASS,
@@ -29,7 +31,7 @@ from constructs_lib.kit import (
     resources,
 )
 from constructs_lib.platform.cert_manager import certificate
-from constructs_lib.platform.observability.names import GATEWAY, GRAFANA, NAMESPACE
+from constructs_lib.platform.observability.names import GATEWAY, GRAFANA, NAMESPACE, go_memory_limit
 from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.vault_eso import InVault, external_secret
@@ -41,6 +43,8 @@ CHART = Chart("oci://ghcr.io/grafana-community/helm-charts", "tempo", "2.2.4")
 SECRET = "tempo-bucket"  # noqa: S105 - a name
 CERTIFICATE = "tempo-tls"
 MOUNT = "/tls"
+DATA = "/var/tempo"
+"""Where the chart mounts the volume."""
 ENDPOINT = f"tempo.{NAMESPACE}.svc:4317"
 PODS = StatefulSet(NAMESPACE, "tempo", {"app.kubernetes.io/name": "tempo"}, statefulset="tempo")
 
@@ -105,19 +109,12 @@ class Traces(Part):
 
 
 def _values(env: Environment, settings: Traces, bucket: Bucket) -> Values:
-    s3 = {
-        "bucket": bucket.bucket,
-        "endpoint": bucket.endpoint.removeprefix("https://"),
-        "access_key": "${S3_ACCESS_KEY}",
-        "secret_key": "${S3_SECRET_KEY}",
-    }
-    tls = {"cert_file": f"{MOUNT}/tls.crt", "key_file": f"{MOUNT}/tls.key"}
     tempo = {
-        "reportingEnabled": False,
-        "retention": settings.retention.as_hours,
         "resources": resources("100m", settings.memory),
-        "storage": {"trace": {"backend": "s3", "s3": s3}},
-        "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317", "tls": tls}}}},
+        "securityContext": CONFINED,
+        # A ballast is memory that is never used; what it was for, the limit does.
+        "memBallastSizeMbs": 0,
+        "extraEnv": [go_memory_limit(settings.memory)],
         "extraArgs": {"config.expand-env": "true"},
         "extraEnvFrom": [{"secretRef": {"name": SECRET}}],
         "extraVolumeMounts": [{"name": "tls", "mountPath": MOUNT, "readOnly": True}],
@@ -125,7 +122,31 @@ def _values(env: Environment, settings: Traces, bucket: Bucket) -> Values:
     return {
         **ON_SYSTEM_POOL,
         "tempo": tempo,
+        "config": json.dumps(config(settings, bucket), indent=1),
         "persistence": {"enabled": True, "size": settings.storage, "storageClassName": STORAGE_CLASS},
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "serviceMonitor": {"enabled": env.platform.observability.has_metrics},
         "extraVolumes": [{"name": "tls", "secret": {"secretName": CERTIFICATE}}],
+    }
+
+
+def config(settings: Traces, bucket: Bucket) -> Manifest:
+    """Return the whole of Tempo's configuration.
+
+    The chart's own opens OTLP over HTTP and four protocols of Jaeger in clear text, and a chart without these
+    receivers in its values does not render (`templates/_ports.tpl`).
+    """
+    tls = {"cert_file": f"{MOUNT}/tls.crt", "key_file": f"{MOUNT}/tls.key", "reload_interval": "1h"}
+    s3 = {
+        "bucket": bucket.bucket,
+        "endpoint": bucket.endpoint.removeprefix("https://"),
+        "access_key": "${S3_ACCESS_KEY}",
+        "secret_key": "${S3_SECRET_KEY}",
+    }
+    return {
+        "server": {"http_listen_port": 3200},
+        "distributor": {"receivers": {"otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317", "tls": tls}}}}},
+        "storage": {"trace": {"backend": "s3", "s3": s3, "wal": {"path": f"{DATA}/wal"}}},
+        "compactor": {"compaction": {"block_retention": settings.retention.as_hours}},
+        "usage_report": {"reporting_enabled": False},
     }

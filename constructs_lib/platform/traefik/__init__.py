@@ -47,6 +47,9 @@ CONFIGS = LayerId("traefik", "configs")
 
 NAMESPACE = cert_manager.INGRESS
 PODS = Deployment(NAMESPACE, "traefik", {"app.kubernetes.io/name": "traefik"}, deployment="traefik")
+LEAVING_SECONDS = 30
+"""How long a pod that ends still serves: longer than the balancer takes to see that its node has no other pod (three
+checks, three seconds apart and of up to five seconds each). Requests in flight then have as long again."""
 LOAD_BALANCER = "service.beta.kubernetes.io/do-loadbalancer"
 
 
@@ -102,7 +105,11 @@ class Traefik(Component):
         to_https = {"to": "websecure", "scheme": "https", "permanent": True}
         return {
             **ON_SYSTEM_POOL,
-            "deployment": {"replicas": self.replicas},
+            "deployment": {
+                "replicas": self.replicas,
+                "lifecycle": {"preStop": {"sleep": {"seconds": LEAVING_SECONDS}}},
+                "terminationGracePeriodSeconds": 2 * LEAVING_SECONDS,
+            },
             "podDisruptionBudget": {"enabled": True, "minAvailable": 1} if self.replicas > 1 else {"enabled": False},
             "topologySpreadConstraints": spread(**PODS.labels),
             "resources": resources("100m", "128Mi", "256Mi"),

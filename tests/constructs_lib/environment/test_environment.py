@@ -35,7 +35,8 @@ def test_sandbox_is_small_and_disposable() -> None:
     cluster = load(ROOT / "environments/sandbox.yaml").cluster
     assert not cluster.high_availability
     assert not cluster.protected
-    assert cluster.system_pool.min_nodes == 1
+    assert cluster.system_pool.min_nodes == 2
+    assert cluster.workload_pool.min_nodes == 1
 
 
 BAD_VALUES: list[tuple[dict[str, Any], str]] = [

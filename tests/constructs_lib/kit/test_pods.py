@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from constructs_lib.kit import (
+    CONFINED,
     DEPLOYMENTS_ON_SYSTEM_POOL,
     KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
@@ -44,6 +45,14 @@ def test_pods_are_spread_over_nodes_where_that_is_possible() -> None:
             "labelSelector": {"matchLabels": {"app": "x"}},
         }
     ]
+
+
+def test_a_confined_container_has_no_way_to_more_rights() -> None:
+    assert CONFINED == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
 
 
 def test_memory_is_limited_and_cpu_is_not() -> None:

@@ -35,11 +35,18 @@ def test_collectors_have_no_more_rights_than_they_need() -> None:
         "runAsGroup": 10001,
         "fsGroup": 10001,
         "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert gateway["securityContext"] == {
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
     }
     assert agent["securityContext"] == {
         "runAsUser": 0,
         "readOnlyRootFilesystem": True,
         "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
     }
     assert all(mount["readOnly"] for mount in agent["volumeMounts"] if mount["name"] != "positions")
 

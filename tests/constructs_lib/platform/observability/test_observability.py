@@ -72,11 +72,49 @@ def test_people_read_logs_where_the_servers_certificate_is_verified() -> None:
     assert [item["key"] for item in volume["secret"]["items"]] == ["ca.crt"], "the key of the CA stays away"
 
 
+def selector(env: Environment, policy: str) -> Any:
+    return objects(env)["NetworkPolicy", policy]["spec"]["podSelector"]["matchLabels"]
+
+
+def test_pods_of_opensearch_are_known_by_the_labels_that_chart_and_operator_give_them() -> None:
+    env = with_logs()
+    assert selector(env, "opensearch-operator") == {"app.kubernetes.io/name": "opensearch-operator"}
+    assert selector(env, "opensearch") == {"opensearch.org/opensearch-cluster": "logs"}
+    assert selector(env, "opensearch-security") == {"opensearch.org/opensearch-job": "logs-securityconfig-update"}
+    assert selector(env, "opensearch-dashboards") == {"opensearch.cluster.dashboards": "logs"}
+
+
+def test_pods_that_opensearch_needs_for_a_while_run_on_the_system_pool_too() -> None:
+    spec = logs(with_logs())
+    parts = (spec["bootstrap"], spec["security"]["config"]["updateJob"], *spec["nodePools"], spec["dashboards"])
+    assert [part["nodeSelector"] for part in parts] == 4 * [{"pool": "system"}]
+    assert [part["tolerations"] for part in parts] == 4 * [[{"key": "CriticalAddonsOnly", "operator": "Exists"}]]
+    assert [set(part["resources"]) for part in parts] == 4 * [{"requests", "limits"}]
+
+
 def test_an_index_of_logs_lives_as_long_as_the_environment_says() -> None:
     policy = objects(with_logs(retention="12d"))["OpenSearchISMPolicy", "logs"]["spec"]
     (hot,) = [state for state in policy["states"] if state["name"] == policy["defaultState"]]
     assert hot["transitions"] == [{"stateName": "delete", "conditions": {"minIndexAge": "12d"}}]
     assert policy["ismTemplate"]["indexPatterns"] == ["logs-sandbox-*"]
+
+
+def test_what_an_application_shows_is_open_to_prometheus_from_both_sides() -> None:
+    env = environment(platform__baseline={"apps": [{"name": "shop", "http_port": 9000}]})
+    policies = [item for (kind, _), item in objects(env).items() if kind == "NetworkPolicy"]
+    every_port = [{"port": 1, "protocol": "TCP", "endPort": 65535}]
+    (into,) = [
+        item for item in policies if item["metadata"]["namespace"] == "shop" and "apps" in item["metadata"]["name"]
+    ]
+    (out,) = [item for item in policies if item["metadata"]["name"] == "prometheus"]
+    assert every_port in [rule["ports"] for rule in into["spec"]["ingress"]]
+    assert every_port in [rule["ports"] for rule in out["spec"]["egress"]]
+
+
+def test_the_dns_of_the_cluster_is_scraped_and_gets_no_token() -> None:
+    assert "observability/prometheus -> kube-system/dns: 9153" in said.links("observability", environment())
+    stack = said.values("observability", environment())["kube-prometheus-stack"]
+    assert stack["coreDns.serviceMonitor.bearerTokenFile"] == ""
 
 
 def test_grafana_draws_the_service_graph_from_metrics_of_traces() -> None:
@@ -100,12 +138,14 @@ def test_links() -> None:
         "observability/prometheus -> flux-system/flux-operator: 8080",
         "observability/prometheus -> flux-system/flux-controllers: 8080",
         "observability/prometheus -> outside: 9100 10250",
+        "observability/prometheus -> kube-system/dns: 9153",
         "observability/prometheus-operator -> observability/prometheus: 8080 9090",
         "observability/prometheus-operator -> observability/alertmanager: 8080 9093",
         "observability/grafana -> observability/prometheus: 9090",
         "observability/grafana -> observability/alertmanager: 9093",
         "observability/alertmanager -> observability/alertmanager: 9093 9094 9094/UDP",
         "observability/alertmanager -> outside: 443",
+        "observability/prometheus -> episodic/apps: 1-65535",
         "flux-system/notification-controller -> observability/alertmanager: 9093",
         "observability/otel-gateway -> observability/tempo: 4317",
         "observability/tempo -> outside: 443",
@@ -115,6 +155,7 @@ def test_links() -> None:
         "outside -> observability/opensearch-operator: 9443",
         "observability/opensearch-operator -> observability/opensearch: 9200",
         "observability/opensearch -> observability/opensearch: 9200 9300",
+        "observability/opensearch-security -> observability/opensearch: 9200",
         "observability/otel-gateway -> observability/opensearch: 9200",
         "observability/opensearch-dashboards -> observability/opensearch: 9200",
         "observability/otel-gateway -> observability/influxdb2: 8086",
@@ -225,6 +266,7 @@ def test_values() -> None:
             "kubeControllerManager.enabled": False,
             "kubeScheduler.enabled": False,
             "kubeProxy.enabled": False,
+            "coreDns.serviceMonitor.bearerTokenFile": "",
             "prometheusOperator.nodeSelector.pool": "system",
             "prometheusOperator.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "prometheusOperator.resources.requests.cpu": "50m",
@@ -351,19 +393,9 @@ def test_values() -> None:
         >= {
             "nodeSelector.pool": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
-            "tempo.reportingEnabled": False,
-            "tempo.retention": "168h",
             "tempo.resources.requests.cpu": "100m",
             "tempo.resources.requests.memory": "1Gi",
             "tempo.resources.limits.memory": "1Gi",
-            "tempo.storage.trace.backend": "s3",
-            "tempo.storage.trace.s3.bucket": "episodic-production-traces",
-            "tempo.storage.trace.s3.endpoint": "lon1.digitaloceanspaces.com",
-            "tempo.storage.trace.s3.access_key": "${S3_ACCESS_KEY}",
-            "tempo.storage.trace.s3.secret_key": "${S3_SECRET_KEY}",
-            "tempo.receivers.otlp.protocols.grpc.endpoint": "0.0.0.0:4317",
-            "tempo.receivers.otlp.protocols.grpc.tls.cert_file": "/tls/tls.crt",
-            "tempo.receivers.otlp.protocols.grpc.tls.key_file": "/tls/tls.key",
             "tempo.extraArgs.config.expand-env": "true",
             "tempo.extraEnvFrom": [{"secretRef": {"name": "tempo-bucket"}}],
             "tempo.extraVolumeMounts": [{"name": "tls", "mountPath": "/tls", "readOnly": True}],

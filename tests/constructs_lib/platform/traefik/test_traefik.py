@@ -86,10 +86,18 @@ def test_logs_are_structured() -> None:
 @pytest.mark.parametrize(("replicas", "budget"), [(1, {"enabled": False}), (3, {"enabled": True, "minAvailable": 1})])
 def test_several_pods_have_a_budget_and_are_spread(replicas: int, budget: dict[str, Any]) -> None:
     found = values(replicas=replicas)
-    assert found["deployment"] == {"replicas": replicas}
+    assert found["deployment"]["replicas"] == replicas
     assert found["podDisruptionBudget"] == budget
     (constraint,) = found["topologySpreadConstraints"]
     assert constraint["labelSelector"] == {"matchLabels": {"app.kubernetes.io/name": "traefik"}}
+
+
+def test_a_pod_that_ends_serves_until_the_balancer_has_seen_it() -> None:
+    found = values()["deployment"]
+    checks, interval, timeout = 3, 3, 5
+    sleep = found["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert sleep > checks * (interval + timeout)
+    assert found["terminationGracePeriodSeconds"] >= sleep + 10, "Traefik's own time for requests in flight"
 
 
 def test_it_runs_on_the_system_pool_with_room_to_grow() -> None:
@@ -148,6 +156,8 @@ def test_values() -> None:
             "nodeSelector.pool": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "deployment.replicas": 3,
+            "deployment.lifecycle.preStop.sleep.seconds": 30,
+            "deployment.terminationGracePeriodSeconds": 60,
             "podDisruptionBudget.enabled": True,
             "podDisruptionBudget.minAvailable": 1,
             "topologySpreadConstraints": [
