@@ -217,16 +217,20 @@ def test_a_release_comes_after_the_plain_objects_of_its_own_layer() -> None:
     assert f"helm_release.{names['observability-backends']}" in waits_for
 
 
-def test_where_flux_applies_an_operator_helm_waits_until_it_is_ready() -> None:
-    release = platform(ENVIRONMENTS["sandbox"]).only("helm_release", name="messaging-controllers")
+@pytest.mark.parametrize(
+    ("layer", "operator"),
+    [
+        ("messaging-controllers", "rabbitmq-cluster-operator"),
+        ("messaging-topology-controllers", "messaging-topology-operator"),
+    ],
+)
+def test_where_flux_applies_an_operator_helm_waits_until_it_is_ready(layer: str, operator: str) -> None:
+    release = platform(ENVIRONMENTS["sandbox"]).only("helm_release", name=layer)
     (job,) = [item for item in json.loads(release["values"][0])["objects"] if item["kind"] == "Job"]
     assert job["metadata"]["annotations"]["helm.sh/hook"] == "post-install,post-upgrade"
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["command"][:3] == ["kubectl", "wait", "--for=condition=Ready"]
-    assert [name.partition("/")[2] for name in container["command"][-2:]] == [
-        "rabbitmq-cluster-operator",
-        "messaging-topology-operator",
-    ]
+    assert container["command"][-1] == f"kustomization.kustomize.toolkit.fluxcd.io/{operator}"
 
 
 def test_only_what_holds_no_data_is_undone_when_it_fails() -> None:

@@ -19,7 +19,13 @@ from gitops_render.tree import render
 from tests.support import ROOT, everything
 
 SCHEMAS = Path(os.environ.get("CRD_SCHEMAS", ROOT.parent / "shared/crd-schemas"))
-BUILT_IN = ("v1", "kustomize.config.k8s.io/", "rbac.authorization.k8s.io/", "networking.k8s.io/")
+BUILT_IN = (
+    "v1",
+    "admissionregistration.k8s.io/",
+    "kustomize.config.k8s.io/",
+    "networking.k8s.io/",
+    "rbac.authorization.k8s.io/",
+)
 
 
 @pytest.mark.skipif(not SCHEMAS.is_dir(), reason=f"no schemas in {SCHEMAS}; set CRD_SCHEMAS")

@@ -44,7 +44,7 @@ def releases(key: str, env: Environment) -> dict[str, tuple[str, str, bool]]:
 def links(key: str, env: Environment) -> list[str]:
     """Return a line for each link of a component."""
     ways = env.platform.by_name[key].links(env)
-    return [f"{end_of(source)} -> {end_of(target)}: {' '.join(map(port_of, ports))}" for source, target, ports in ways]
+    return [f"{end(source)} -> {end(target)}: {' '.join(map(port_of, ports))}" for source, target, ports in ways]
 
 
 def operators(key: str) -> dict[str, tuple[str, ...]]:
@@ -66,7 +66,7 @@ def _known(operator: Operator) -> Iterator[str]:
     yield from (f"brings {group}" for group in operator.groups)
     yield from (f"{kind} holds data" for kind in operator.data)
     if operator.webhook is not None:
-        yield f"webhook {end_of(operator.webhook.target)}: {' '.join(map(port_of, operator.webhook.ports))}"
+        yield f"webhook {end(operator.webhook.target)}: {' '.join(map(port_of, operator.webhook.ports))}"
     if operator.budget_label is not None:
         yield f"budgets by {operator.budget_label}"
 
@@ -79,11 +79,13 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def end_of(end: Pods | Outside) -> str:
+def end(end: Pods | Outside) -> str:
+    """Return one end of a link as text."""
     return f"{end.namespace}/{end.name}" if isinstance(end, Pods) else ",".join(end.ranges) or "outside"
 
 
 def port_of(port: Any) -> str:
+    """Return a port of a link as text."""
     if isinstance(port, Udp):
         return f"{port.number}/UDP"
     return str(port) if isinstance(port, int) else f"{port[0]}-{port[1]}"

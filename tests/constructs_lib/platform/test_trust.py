@@ -99,7 +99,7 @@ def ways() -> Iterator[tuple[str, str, str]]:
     """Yield server, port and client of each link between pods."""
     for source, target, ports in ENV.platform.links(ENV):
         if isinstance(source, Pods) and isinstance(target, Pods):
-            yield from ((said.end_of(target), said.port_of(port), said.end_of(source)) for port in ports)
+            yield from ((said.end(target), said.port_of(port), said.end(source)) for port in ports)
 
 
 def test_every_client_of_a_server_with_tls_knows_it_by_a_ca() -> None:
@@ -132,7 +132,7 @@ def test_what_charts_settle_is_still_a_way() -> None:
 
 @pytest.mark.parametrize("env", [*load_all(ROOT / "environments"), ENV], ids=lambda env: env.name)
 def test_a_monitor_of_ours_speaks_as_its_port_does(env: Environment) -> None:
-    scraped = [link for link in env.platform.links(env) if said.end_of(link.source) == "observability/prometheus"]
+    scraped = [link for link in env.platform.links(env) if said.end(link.source) == "observability/prometheus"]
     monitors = objects(env, "PodMonitor")
     assert len(monitors) >= 6
     for monitor in monitors:
