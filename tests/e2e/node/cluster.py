@@ -98,6 +98,10 @@ class NodeCluster(Cluster):
         conditions = (self.get("node", name) or {}).get("status", {}).get("conditions", ())
         return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
+    def said(self, namespace: str, pod: str) -> list[str]:
+        """Return the lines of a pod's log."""
+        return self.kubectl("logs", pod, "--namespace", namespace).splitlines()
+
     def probe(self, namespace: str, pod: str, *arguments: str, code: int | None = 0) -> str:
         """Run the probe in a pod and return what it printed."""
         return self.kubectl("exec", "--namespace", namespace, pod, "--", "/probe", *arguments, code=code)

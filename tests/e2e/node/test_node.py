@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def test_a_pod_runs_and_its_log_is_read(node: NodeCluster, rooms: Rooms) -> None
     room = rooms("log")
     node.apply(pods.pod(room, "server", "serve", "tcp:8080"))
     node.await_pods(room)
-    assert "serving tcp:8080" in node.kubectl("logs", "server", "--namespace", room)
+    node.eventually(lambda: node.said(room, "server") == ["serving tcp:8080"], "the log is read")
 
 
 def test_names_lead_to_services_and_to_the_pods_of_headless_ones(node: NodeCluster, rooms: Rooms) -> None:
@@ -108,11 +109,12 @@ def test_a_claim_is_bound_and_its_data_outlives_the_pod(node: NodeCluster, rooms
     )
     node.apply(claim)
     # The second pod runs on the other pool: DigitalOcean's volumes follow their pods.
+    written: list[str] = []
     for name, pool in (("first", {}), ("second", ON_SYSTEM_POOL)):
         node.apply(pods.pod(room, name, "append", "/data/lines", name, claims={"/data": "data"}, **pool))
         node.await_pods(room)
-        log = node.kubectl("logs", name, "--namespace", room).split()
-        assert log == (["first"] if name == "first" else ["first", "second"])
+        written.append(name)
+        node.eventually(partial(_says, node, room, name, written), f"{name} finds what was written before")
         node.kubectl("delete", "pod", name, "--namespace", room, "--timeout=60s")
 
     bound = node.get("pvc", "data", room)
@@ -186,6 +188,10 @@ def test_what_a_killed_run_left_is_ended_by_the_next(node: NodeCluster, tmp_path
     assert Group(own).processes() == set()
     assert [path for root in hierarchies() for path in root.glob(f"**/{own}")] == []
     assert all(node.is_ready(machine) for machine in node.machines)
+
+
+def _says(node: NodeCluster, room: str, pod: str, lines: list[str]) -> bool:
+    return node.said(room, pod) == lines
 
 
 def _names(node: NodeCluster, room: str, name: str) -> list[str]:
