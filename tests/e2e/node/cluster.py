@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -29,16 +30,25 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
 class NodeCluster(Cluster):
-    """An API server with machines on which pods run."""
+    """An API server with machines on which pods run; the world has `hosts`, and knows the names of `zone`."""
 
-    def __init__(self, folder: Path, pools: Sequence[Pool] = (SYSTEM, WORKLOAD)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        pools: Sequence[Pool] = (SYSTEM, WORKLOAD),
+        *,
+        hosts: Mapping[str, str] | None = None,
+        zone: str = "",
+    ) -> None:
         super().__init__(folder)
+        self._hosts, self._zone = hosts or {}, zone
         folder.mkdir(parents=True, exist_ok=True)
         self.took: dict[str, float] = {}
         self.group = Group(own_name())
         self.middle = Namespaces(folder, self.group)
         self.daemons = Daemons(self.middle, self.group)
         self.authority = Authority(folder / "pki")
+        self.public = Authority(folder / "public")
         self.kubeconfig = self.authority.folder / "admin.conf"
         self._started = time.monotonic()
         self.machines = {
@@ -84,9 +94,9 @@ class NodeCluster(Cluster):
 
     def add_images(self, *images: Image) -> None:
         """Put images into the store of every machine."""
-        archives = [self.folder / f"{image.tool}.tar" for image in images]
+        archives = [self.folder / f"image-{number}.tar" for number, _ in enumerate(images)]
         for image, archive in zip(images, archives, strict=True):
-            image.write(archive)
+            image.write(archive, self.public.certificate.read_bytes())
         for item in self.machines.values():
             for archive in archives:
                 item.add_image(archive)
@@ -205,7 +215,7 @@ class NodeCluster(Cluster):
         self._say("machines are Ready", lambda: all(self.is_ready(name) for name in self.machines))
 
     def _add_services(self) -> None:
-        self.apply(*volumes.CLASSES, *dns.objects())
+        self.apply(*volumes.CLASSES, *dns.objects(self._hosts, self._zone))
         module = (
             "-m",
             "tests.e2e.node.digitalocean",
@@ -223,4 +233,7 @@ class NodeCluster(Cluster):
         self.took[what] = time.monotonic() - self._started
 
     def _stop(self) -> None:
+        """The logs stay; the data is thrown away, so nobody waits for a graceful end."""
         self.group.end()
+        for folder in ("etcd", "volumes", *(f"{name}/varlib" for name in self.machines)):
+            shutil.rmtree(self.folder / folder, ignore_errors=True)

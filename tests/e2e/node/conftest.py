@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,19 +13,33 @@ from tests.e2e.conftest import require
 from tests.e2e.node import requirements
 from tests.e2e.node.cluster import TOOLS, NodeCluster
 
+REPORT: list[str] = []
+"""What the summary of a run says."""
 
-@pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeCluster]:
-    """A cluster with two machines, one of each pool."""
-    require(*TOOLS)
+
+def require_node(*tools: str) -> None:
+    """Skip where a tool is not built or the machine lacks something, or fail where `TOOLS_REQUIRED=1`."""
+    require(*tools)
     why_not = requirements.why_not()
     if why_not is not None:
         stop = pytest.fail if os.environ.get("TOOLS_REQUIRED") == "1" else pytest.skip
         stop(why_not)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeCluster]:
+    """A cluster with two machines, one of each pool."""
+    require_node(*TOOLS)
     with NodeCluster(tmp_path_factory.mktemp("node")) as running:
-        for what, seconds in running.took.items():
-            sys.stderr.write(f"real node: {what} after {seconds:.1f} s\n")
+        REPORT.extend(f"{what} after {seconds:.1f} s" for what, seconds in running.took.items())
         yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how long the start took."""
+    if REPORT:
+        terminalreporter.section("real node")
+        terminalreporter.write_line("\n".join(REPORT))
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ class Daemon:
         """Start the program; its log goes on where it was."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, env=self._environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command, env=self._environ, stdin=subprocess.PIPE, stdout=log, stderr=log
             )
         self._group.add(self._process.pid)
 

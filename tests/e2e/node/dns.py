@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from constructs_lib.kit import DNS as PODS
 from constructs_lib.kit import SYSTEM_TOLERATIONS, Manifest, manifest, spread
 from tests.e2e.node import network
@@ -12,10 +14,21 @@ COREFILE = """
   errors
   health
   ready
+  prometheus :9153
   kubernetes cluster.local in-addr.arpa ip6.arpa {
     pods insecure
+    fallthrough in-addr.arpa ip6.arpa
+  }
+  hosts {
+HOSTS
+    fallthrough
   }
   cache 5
+}
+"""
+ELSEWHERE = """
+ZONE:53 {
+  forward . SERVER
 }
 """
 ACCOUNT = {"kind": "ServiceAccount", "name": "coredns", "namespace": PODS.namespace}
@@ -27,8 +40,14 @@ READS = [
 ]
 
 
-def objects() -> list[Manifest]:
-    """Return everything of CoreDNS (kubernetes v1.37 `cluster/addons/dns/coredns`)."""
+def objects(hosts: Mapping[str, str], zone: str = "") -> list[Manifest]:
+    """Return everything of CoreDNS (kubernetes v1.37 `cluster/addons/dns/coredns`).
+
+    It also knows `hosts`, and who knows about the names of a zone.
+    """
+    corefile = COREFILE.replace("HOSTS", "\n".join(f"    {address} {name}" for name, address in hosts.items()))
+    if zone:
+        corefile += ELSEWHERE.replace("ZONE", zone).replace("SERVER", network.INTERNET)
     reference = {"apiGroup": RBAC, "kind": "ClusterRole", "name": ROLE}
     ports = [
         {"name": "dns", "port": 53, "protocol": "UDP"},
@@ -40,7 +59,7 @@ def objects() -> list[Manifest]:
         manifest("v1", "ServiceAccount", "coredns", PODS.namespace),
         manifest(f"{RBAC}/v1", "ClusterRole", ROLE, rules=READS),
         manifest(f"{RBAC}/v1", "ClusterRoleBinding", ROLE, roleRef=reference, subjects=[ACCOUNT]),
-        manifest("v1", "ConfigMap", "coredns", PODS.namespace, data={"Corefile": COREFILE}),
+        manifest("v1", "ConfigMap", "coredns", PODS.namespace, data={"Corefile": corefile}),
         manifest("apps/v1", "Deployment", "coredns", PODS.namespace, spec=_deployment()),
         manifest("v1", "Service", "kube-dns", PODS.namespace, spec=service),
     ]

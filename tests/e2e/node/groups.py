@@ -137,7 +137,7 @@ def _started(process: int) -> str:
 
 
 def _is_over(name: str) -> bool:
-    process, _, started = name.partition("-")
+    process, started, *_ = name.split("-")
     try:
         return _started(int(process)) != started
     except FileNotFoundError:

@@ -12,32 +12,34 @@ from typing import NamedTuple
 
 from tests.e2e.cluster import BIN
 
-FOLDERS = {"tmp": 0o1777, "etc": 0o755, "data": 0o777}
+FOLDERS = {"tmp": 0o1777, "etc": 0o755, "etc/ssl": 0o755, "etc/ssl/certs": 0o755, "data": 0o777}
 FILES = {
     "etc/passwd": b"root:x:0:0::/:/none\nnonroot:x:65532:65532::/:/none\n",
     "etc/group": b"root:x:0:\nnonroot:x:65532:\n",
     "etc/nsswitch.conf": b"hosts: files dns\n",
 }
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 class Image(NamedTuple):
-    """An image that holds one of the built tools at `/<tool>`, which it starts."""
+    """An image that holds one of the built tools, which it starts. Without `file` that is at `/<tool>`."""
 
     name: str
     tool: str
     arguments: Sequence[str] = ()
+    file: str = ""
 
-    def write(self, path: Path) -> None:
-        """Write the image as an archive that `ctr images import` reads (OCI image layout 1.0)."""
-        layer = self._layer()
+    def write(self, path: Path, trusted: bytes) -> None:
+        """Write the image, which trusts a CA, as an archive for `ctr images import` (OCI image layout 1.0)."""
+        layer = self._layer(trusted)
         config = _json(
             {
                 "architecture": "amd64",
                 "os": "linux",
-                "config": {"Entrypoint": [f"/{self.tool}"], "Cmd": list(self.arguments), "User": "65532"},
+                "config": {"Entrypoint": [f"/{self._file}"], "Cmd": list(self.arguments), "User": "65532"},
                 "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
             }
         )
@@ -57,16 +59,20 @@ class Image(NamedTuple):
             for blob in (layer, config, manifest):
                 _add(archive, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
 
-    def _layer(self) -> bytes:
+    @property
+    def _file(self) -> str:
+        return self.file or self.tool
+
+    def _layer(self, trusted: bytes) -> bytes:
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
             for folder, mode in FOLDERS.items():
                 entry = tarfile.TarInfo(folder)
                 entry.type, entry.mode = tarfile.DIRTYPE, mode
                 archive.addfile(entry)
-            for file, content in FILES.items():
+            for file, content in {**FILES, CERTIFICATES: trusted}.items():
                 _add(archive, file, content)
-            _add(archive, self.tool, (BIN / self.tool).read_bytes(), mode=0o755)
+            _add(archive, self._file, (BIN / self.tool).read_bytes(), mode=0o755)
         return packed.getvalue()
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from tests.e2e.node.groups import Group
+
+T = TypeVar("T")
+CLONE_NEWNET = 0x40000000
+"""The number by which setns(2) knows a network namespace."""
 
 PRIVATE = {"varlib": "/var/lib", "varlog": "/var/log", "run": "/run"}
 """Folders of its own that each namespace has."""
@@ -75,6 +83,22 @@ class Namespaces:
         result = subprocess.run(self.inside(*command), capture_output=True, text=True, timeout=120, check=False)
         assert result.returncode == 0, f"{' '.join(command)}: {result.stdout}{result.stderr}"
         return result.stdout
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call a function in a thread of the network namespace; sockets that it makes stay there."""
+
+        def inside() -> T:
+            self.enter()
+            return function()
+
+        with ThreadPoolExecutor(1) as threads:
+            return threads.submit(inside).result()
+
+    def enter(self) -> None:
+        """Let this thread, and no other, go into the network namespace for good."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with Path(f"/proc/{self.process}/ns/net").open("rb") as namespace:
+            assert libc.setns(namespace.fileno(), CLONE_NEWNET) == 0, ctypes.get_errno()
 
     def ip(self, line: str) -> None:
         """Run `ip` with the words of a line."""

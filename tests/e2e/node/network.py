@@ -13,6 +13,11 @@ CONTROL_PLANE = "192.0.2.1"
 METADATA = "169.254.169.254"
 """Where clouds keep what a machine may know, its credentials among it."""
 
+INTERNET = "198.51.100.10"
+"""Where the rest of the world answers."""
+
+VAULT = "198.51.100.20"
+
 PODS = "10.244.0.0/16"
 SERVICES = "10.245.0.0/16"
 FIRST_SERVICE = "10.245.0.1"
@@ -32,9 +37,9 @@ def pods(number: int) -> str:
 
 
 def switch(middle: Namespaces) -> None:
-    """Make the switch, with the control plane's address and that of the metadata service."""
+    """Make the switch, with the addresses of the control plane, the metadata service and the world."""
     middle.ip("link add lan0 type bridge")
-    for own in (f"{CONTROL_PLANE}/24", f"{METADATA}/32"):
+    for own in (f"{CONTROL_PLANE}/24", *(f"{other}/32" for other in (METADATA, INTERNET, VAULT))):
         middle.ip(f"address add {own} dev lan0")
     middle.ip("link set lan0 up")
 

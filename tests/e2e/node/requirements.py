@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.e2e.node.groups import Group, own_name
 from tests.e2e.node.network import PLUGINS
 
 PROGRAMS = ("conntrack", "ip", "ipset", "iptables", "nsenter", "runc", "unshare")
@@ -40,4 +41,14 @@ def why_not() -> str | None:
     result = subprocess.run(trial, capture_output=True, text=True, timeout=60, check=False)
     if result.returncode != 0:
         return f"a real node needs more of this kernel: {result.stderr.strip()}"
+    return _why_no_group()
+
+
+def _why_no_group() -> str | None:
+    group = Group(f"{own_name()}-trial")
+    try:
+        group.create()
+        group.end()
+    except OSError as error:
+        return f"a real node needs control groups of its own: {error}"
     return None

@@ -40,6 +40,7 @@ def test_every_machine_is_ready_and_placed_as_its_pool_says(node: NodeCluster) -
         assert node.is_ready(name)
         assert found["metadata"]["labels"].items() >= machine.pool.all_labels.items()
         assert found["spec"].get("taints", []) == list(machine.pool.taints)
+    assert node.took["machines are Ready"] < 60
 
 
 def test_a_pod_runs_and_its_log_is_read(node: NodeCluster, rooms: Rooms) -> None:
