@@ -45,8 +45,8 @@ class Group:
 
     def processes(self) -> set[int]:
         """Return the ids of all processes in the group and below."""
-        files = (file for root in self._roots for file in (root / self.name).glob("**/cgroup.procs"))
-        return {int(line) for file in files for line in _lines(file)}
+        folders = (folder for root in self._roots for folder in _tree(root / self.name))
+        return {int(line) for folder in folders for line in _lines(folder / "cgroup.procs")}
 
     def end(self) -> None:
         """End every process in the group and below, by id, and remove the groups."""
@@ -105,16 +105,21 @@ def _delegate(path: Path) -> None:
         (path / "cgroup.subtree_control").write_text(wanted)
 
 
+def _tree(path: Path) -> Iterator[Path]:
+    """Yield a folder and those below it, the lowest first; some may go meanwhile."""
+    return (Path(folder) for folder, _, _ in os.walk(path, topdown=False))
+
+
 def _remove(path: Path, until: float) -> None:
     """The kernel lets go of a group a moment after its last process."""
-    for folder in sorted((item for item in path.glob("**/") if item.is_dir()), reverse=True):
-        while folder.exists():
-            try:
+    while path.exists():
+        for folder in _tree(path):
+            with contextlib.suppress(OSError):
                 folder.rmdir()
-            except OSError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
+        if path.exists():
+            if time.monotonic() > until:
+                raise TimeoutError(f"{path} cannot be removed")
+            time.sleep(0.05)
 
 
 def _lines(file: Path) -> Iterator[str]:

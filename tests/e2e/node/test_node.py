@@ -216,8 +216,16 @@ def _pool(node: NodeCluster, pod: dict[str, Any]) -> str:
 
 
 def _apart(room: str, replicas: int) -> dict[str, Any]:
+    """Return replicas that would all rather be on the workload pool, and that nothing but their constraint parts."""
     labels = {"app": "apart"}
-    pod = pods.spec("pause", tolerations=SYSTEM_TOLERATIONS, topologySpreadConstraints=spread(**labels))
+    workload = {"matchExpressions": [{"key": POOL_LABEL, "operator": "In", "values": [WORKLOAD_POOL]}]}
+    preferred = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": workload}]}
+    pod = pods.spec(
+        "pause",
+        affinity={"nodeAffinity": preferred},
+        tolerations=SYSTEM_TOLERATIONS,
+        topologySpreadConstraints=[{**item, "whenUnsatisfiable": "DoNotSchedule"} for item in spread(**labels)],
+    )
     template = {"metadata": {"labels": labels}, "spec": pod}
     body = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
     return manifest("apps/v1", "Deployment", "apart", room, spec=body)
