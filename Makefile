@@ -54,7 +54,11 @@ tools: ## Build the test tools (needs Go)
 	$(MAKE) -C tools
 
 e2e: $(READY) tools ## The tests with real tools
-	$(BIN)/pytest -m e2e -n 2 --dist worksteal
+	$(BIN)/pytest -m e2e -n 2 --dist worksteal --ignore tests/e2e/node
+
+e2e-node: $(READY) ## The tests on a real node alone (needs root, Go and the packages of tools/packages)
+	$(MAKE) -C tools node
+	$(BIN)/pytest tests/e2e/node -m e2e -n 0
 
 cdktf-synth: $(READY) node_modules/.package-lock.json ## `cdktf synth` with the pinned command line
 	PATH="$(NODE)/bin:$$PATH" CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf synth
@@ -86,4 +90,4 @@ $(READY): | $(VENV)/pipenv
 node_modules/.package-lock.json: package-lock.json | $(READY)
 	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
-.PHONY: all setup synth render schema picture graph lint format test tools e2e cdktf-synth bench lock clean help
+.PHONY: all setup synth render schema picture graph lint format test tools e2e e2e-node cdktf-synth bench lock clean help

@@ -1,0 +1,48 @@
+"""Helm, for charts that ship in the Go modules of their projects (tools/operators), with the values of a release."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.e2e.cluster import BIN
+
+CHARTS = BIN / "charts"
+COMPONENT = "app.kubernetes.io/component"
+TOOL = "helm"
+
+
+def render(release: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield what a HelmRelease installs, from the chart of its name in `CHARTS`."""
+    spec = release["spec"]
+    chart = folder / spec["chart"]["spec"]["chart"]
+    if not chart.exists():
+        shutil.copytree(CHARTS / chart.name, chart)
+        _without_dependencies(chart / "Chart.yaml")
+    values = folder / f"{spec['releaseName']}.yaml"
+    values.write_text(yaml.safe_dump(spec.get("values", {})))
+    command = [BIN / TOOL, "template", spec["releaseName"], chart, "--namespace", spec["targetNamespace"]]
+    options = ("--values", values, "--no-hooks", "--include-crds", "--skip-schema-validation")
+    apis = ("--api-versions", "monitoring.coreos.com/v1")
+    made = subprocess.run([*command, *options, *apis], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    yield from filter(None, yaml.safe_load_all(made.stdout))
+
+
+def images(items: list[dict[str, Any]]) -> set[str]:
+    """Return the images of all containers."""
+    pods = (item["spec"]["template"]["spec"] for item in items if item["kind"] in {"Deployment", "Job"})
+    return {container["image"] for pod in pods for container in pod["containers"]}
+
+
+def _without_dependencies(file: Path) -> None:
+    """Leave out charts in the chart, which are elsewhere; none of them is on."""
+    chart = yaml.safe_load(file.read_text())
+    chart.pop("dependencies", None)
+    chart.setdefault("version", "0.0.0")
+    file.write_text(yaml.safe_dump(chart))

@@ -1,0 +1,59 @@
+"""The cluster that the tests of this folder share: it skips with a reason, or fails where `TOOLS_REQUIRED=1`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from constructs_lib.kit import namespace
+from tests.e2e.conftest import require
+from tests.e2e.node import requirements
+from tests.e2e.node.cluster import TOOLS, NodeCluster
+
+REPORT: list[str] = []
+"""What the summary of a run says."""
+
+
+def require_node(*tools: str) -> None:
+    """Skip where a tool is not built or the machine lacks something, or fail where `TOOLS_REQUIRED=1`."""
+    require(*tools)
+    why_not = requirements.why_not()
+    if why_not is not None:
+        stop = pytest.fail if os.environ.get("TOOLS_REQUIRED") == "1" else pytest.skip
+        stop(why_not)
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeCluster]:
+    """A cluster with two machines, one of each pool."""
+    require_node(*TOOLS)
+    with NodeCluster(tmp_path_factory.mktemp("node")) as running:
+        REPORT.extend(f"{what} after {seconds:.1f} s" for what, seconds in running.took.items())
+        yield running
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how long the start took."""
+    if REPORT:
+        terminalreporter.section("real node")
+        terminalreporter.write_line("\n".join(REPORT))
+
+
+@pytest.fixture
+def rooms(node: NodeCluster) -> Iterator[Callable[..., str]]:
+    """Return a function that makes a namespace, under the restricted pod security standard, and returns its name."""
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        made.append(f"{name}-{secrets.token_hex(2)}")
+        node.apply(namespace(made[-1], part_of="apps"))
+        account = ("get", "serviceaccount", "default", "--namespace", made[-1])
+        node.eventually(lambda: "default" in node.kubectl(*account, code=None).split(), "the namespace has an account")
+        return made[-1]
+
+    yield make
+    if made:
+        node.kubectl("delete", "namespace", *made, "--wait=false")

@@ -1,0 +1,149 @@
+"""What a cluster of this project needs of the world: Vault, Let's Encrypt, and the DNS at DigitalOcean.
+
+Each is the real program on an address of its own, known by its real name, and vouched for by a CA that images trust.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import hvac
+import requests
+from hvac.exceptions import InvalidRequest
+
+from constructs_lib.environment import Environment
+from constructs_lib.platform.cert_manager import ACME
+from tests.e2e.cluster import BIN
+from tests.e2e.node import network
+from tests.e2e.node.cluster import ISSUER, NodeCluster
+from tests.support import ROOT
+
+TOOLS = ("age-keygen", "pebble", "vault-server")
+ACCOUNT = "system:serviceaccount:external-secrets:vault"
+COREFILE = """
+{zone}:53 {{
+  bind {address}
+  file {file} {zone} {{
+    reload 1s
+  }}
+}}
+"""
+POLICY = """
+path "{mount}/data/{flux}" { capabilities = ["read"] }
+path "{mount}/data/{platform}/*" { capabilities = ["read"] }
+"""
+
+
+def hosts(env: Environment) -> dict[str, str]:
+    """Return the names of the world that the cluster looks up."""
+    servers = (*(str(urlsplit(url).hostname) for url in ACME.values()), "api.digitalocean.com")
+    return {str(urlsplit(env.vault.address).hostname): network.VAULT, **dict.fromkeys(servers, network.INTERNET)}
+
+
+class World:
+    """The world of one cluster."""
+
+    def __init__(self, cluster: NodeCluster, env: Environment) -> None:
+        self._cluster, self._env = cluster, env
+        self._token = ""
+
+    def start(self) -> None:
+        """Start everything."""
+        public = self._cluster.public
+        public.issue("internet", "internet", names=hosts(self._env), addresses=["127.0.0.1", network.INTERNET])
+        public.issue("vault", "vault", names=hosts(self._env), addresses=[network.VAULT])
+        self._start_vault()
+        self._start_lets_encrypt()
+
+    def write(self, path: str, **values: str) -> None:
+        """Write an entry into Vault, below the environment's platform path."""
+        self._vault(partial(_write, f"{self._env.vault.kv.platform}/{path}", self._env.vault.kv.mount, values))
+
+    def trust(self) -> None:
+        """Set Vault up for the cluster: the way to log in, what may be read, and the age key of Flux."""
+        kv, auth = self._env.vault.kv, self._env.vault.auth
+        assert auth.method == "jwt"
+        key = (self._cluster.authority.folder / "sa.pub").read_text()
+        policy = POLICY.replace("{mount}", kv.mount).replace("{flux}", kv.flux).replace("{platform}", kv.platform)
+        role = {
+            "role_type": "jwt",
+            "user_claim": "sub",
+            "bound_audiences": list(auth.audiences),
+            "bound_subject": ACCOUNT,
+            "token_policies": [auth.role],
+            "token_ttl": "20m",
+        }
+        config = {"jwt_validation_pubkeys": [key], "bound_issuer": ISSUER}
+
+        def set_up(client: hvac.Client) -> None:
+            client.sys.enable_secrets_engine("kv", path=kv.mount, options={"version": "2"})
+            client.sys.enable_auth_method("jwt", path=auth.mount)
+            client.write_data(f"auth/{auth.mount}/config", data=config)
+            client.sys.create_or_update_policy(auth.role, policy)
+            client.write_data(f"auth/{auth.mount}/role/{auth.role}", data=role)
+
+        self._vault(set_up)
+        self._cluster.eventually(self._has_engine, "Vault's KV engine is ready")
+
+    def _has_engine(self) -> bool:
+        kv = self._env.vault.kv
+        key = subprocess.run([BIN / "age-keygen"], capture_output=True, text=True, check=True).stdout
+        try:
+            self._vault(partial(_write, kv.flux, kv.mount, {"age_key": key}))
+        except InvalidRequest:  # the engine is being upgraded to version 2
+            return False
+        return True
+
+    def _start_vault(self) -> None:
+        pki = self._cluster.public.folder
+        port = urlsplit(self._env.vault.address).port or 443
+        listen = ("-listen", f"{network.VAULT}:{port}", "-cert", str(pki / "vault.crt"), "-key", str(pki / "vault.key"))
+        daemon = self._cluster.daemons.start("vault-server", *listen)
+        self._cluster.eventually(lambda: '"token"' in daemon.tail(), "Vault says its token")
+        self._token = json.loads(daemon.tail(1))["token"]
+
+    def _start_lets_encrypt(self) -> None:
+        pki = self._cluster.public.folder
+        settings = {
+            "listenAddress": "127.0.0.1:14000",
+            "managementListenAddress": "127.0.0.1:15000",
+            "certificate": str(pki / "internet.crt"),
+            "privateKey": str(pki / "internet.key"),
+            "httpPort": 80,
+            "tlsPort": 443,
+            "profiles": {"default": {"description": "as ever", "validityPeriod": 7776000}},
+        }
+        config = self._cluster.folder / "pebble.json"
+        config.write_text(json.dumps({"pebble": settings}))
+        server = f"{network.INTERNET}:53"
+        self._cluster.daemons.start("pebble", "-config", str(config), "-dnsserver", server, PEBBLE_VA_NOSLEEP="1")
+        zone = self._cluster.folder / "zone"
+        module = ("-m", "tests.e2e.node.internet", network.INTERNET, str(pki), self._env.domain, str(zone))
+        self._cluster.daemons.start("internet", *module, program=Path(sys.executable), PYTHONPATH=str(ROOT))
+
+        corefile = self._cluster.folder / "Corefile"
+        corefile.write_text(COREFILE.format(zone=self._env.domain, address=network.INTERNET, file=zone))
+        self._cluster.eventually(zone.exists, "the zone is written")
+        self._cluster.daemons.start("coredns", "-conf", str(corefile))
+
+    def _vault(self, use: Callable[[hvac.Client], object]) -> None:
+        def call() -> None:
+            session = requests.Session()
+            session.trust_env = False
+            ca = str(self._cluster.public.certificate)
+            session.verify = ca
+            port = urlsplit(self._env.vault.address).port or 443
+            client = hvac.Client(f"https://{network.VAULT}:{port}", token=self._token, session=session, verify=ca)
+            use(client)
+
+        self._cluster.middle.call(call)
+
+
+def _write(path: str, mount: str, values: dict[str, str], client: hvac.Client) -> None:
+    client.secrets.kv.v2.create_or_update_secret(path, values, mount_point=mount)

@@ -1,0 +1,101 @@
+// Command cert-manager is cert-manager's controller without the issuers that this platform does not use: its own
+// commands are modules that no registry serves.
+package main
+
+import (
+	"context"
+	"log"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cert-manager/cert-manager/pkg/controller"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/acmechallenges"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/acmeorders"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/acme"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/approver"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/ca"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/selfsigned"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/issuing"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/keymanager"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/readiness"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/requestmanager"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/revisionmanager"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/trigger"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/clusterissuers"
+	_ "github.com/cert-manager/cert-manager/pkg/controller/issuers"
+	_ "github.com/cert-manager/cert-manager/pkg/issuer/acme"
+	"github.com/cert-manager/cert-manager/pkg/issuer/acme/dns/util"
+	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
+	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
+	flag "github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+)
+
+const health = ":9403"
+
+// What the settings are called in cert-manager's own command. The chart passes others as well, that are its defaults.
+var (
+	namespace = flag.String("cluster-resource-namespace", "cert-manager", "where secrets of cluster issuers are")
+	solver    = flag.String("acme-http01-solver-image", "", "image of the pods that answer for HTTP-01")
+)
+
+func main() {
+	flag.CommandLine.ParseErrorsAllowlist.UnknownFlags = true
+	flag.Parse()
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context) error {
+	factory, err := controller.NewContextFactory(ctx, controller.ContextOptions{
+		KubernetesAPIQPS:   20,
+		KubernetesAPIBurst: 50,
+		IssuerOptions:      controller.IssuerOptions{ClusterResourceNamespace: *namespace, ClusterIssuerAmbientCredentials: true},
+		ACMEOptions: controller.ACMEOptions{
+			HTTP01SolverImage:            *solver,
+			ACMEHTTP01SolverRunAsNonRoot: true,
+			DNS01Nameservers:             util.RecursiveNameservers,
+			DNS01CheckAuthoritative:      true,
+			DNS01CheckRetryPeriod:        10 * time.Second,
+		},
+		CertificateOptions: controller.CertificateOptions{
+			CertificateRequestMinimumBackoffDuration: time.Hour,
+			CertificateRequestMaximumBackoffDuration: 32 * time.Hour,
+		},
+		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
+	})
+	if err != nil {
+		return err
+	}
+	shared, err := factory.Build()
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for name, build := range controller.Known() {
+		made, err := build(factory)
+		if err != nil {
+			return err
+		}
+		log.Println("starting", name)
+		group.Go(func() error { return made.Run(5, ctx) })
+	}
+	shared.SharedInformerFactory.Start(ctx.Done())
+	shared.KubeSharedInformerFactory.Start(ctx.Done())
+	shared.HTTP01ResourceMetadataInformersFactory.Start(ctx.Done())
+	mux := http.NewServeMux()
+	mux.HandleFunc("/livez", func(answer http.ResponseWriter, _ *http.Request) { answer.WriteHeader(http.StatusOK) })
+	server := &http.Server{Addr: health, Handler: mux, ReadHeaderTimeout: time.Minute}
+	group.Go(server.ListenAndServe)
+	go func() {
+		<-ctx.Done()
+		_ = server.Close()
+	}()
+	return group.Wait()
+}

@@ -1,0 +1,2 @@
+// Package register names no generator: this platform uses none.
+package register
