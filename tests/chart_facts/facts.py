@@ -1,0 +1,127 @@
+"""Facts of one release, from the objects that helm made of its chart and our values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from constructs_lib.kit import Manifest, group
+from tests.chart_facts.pods import pods, secrets
+
+MONITORS = {"PodMonitor": "podMetricsEndpoints", "ServiceMonitor": "endpoints"}
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+READS = {"get", "list", "watch", "*"}
+HOOK = "helm.sh/hook"
+KEEP = "helm.sh/resource-policy"
+
+
+def release_facts(objects: list[Manifest], crds_in_folder: Iterable[str], namespace: str) -> Manifest:
+    """Return the facts of a release. What is empty is left out."""
+    facts = {
+        "pods": pods(objects, namespace),
+        "services": {_name(item): _service(item) for item in _of(objects, "Service")},
+        "monitors": {f"{item['kind']}/{_name(item)}": _monitor(item) for item in _of(objects, *MONITORS)},
+        "cluster_roles": {_name(item): _digest(item.get("rules")) for item in _of(objects, "ClusterRole")},
+        "reads_secrets_everywhere": sorted(_readers(objects)),
+        "webhooks": {f"{item['kind']}/{_name(item)}": _webhooks(item) for item in _of(objects, *WEBHOOKS)},
+        "needs_secrets": secrets(objects),
+        "crds": _crds(objects, set(crds_in_folder)),
+        "hooks": {f"{item['kind']}/{_name(item)}": hook for item in objects if (hook := _annotation(item, HOOK))},
+        "makes": sorted({_kind(item) for item in objects if not _annotation(item, HOOK)}),
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _of(objects: list[Manifest], *kinds: str) -> list[Manifest]:
+    return [item for item in objects if item["kind"] in kinds]
+
+
+def _name(item: Manifest) -> str:
+    return item["metadata"]["name"]
+
+
+def _kind(item: Manifest) -> str:
+    return f"{group(item['apiVersion'])}/{item['kind']}".lstrip("/")
+
+
+def _annotation(item: Manifest, name: str) -> str | None:
+    return (item["metadata"].get("annotations") or {}).get(name)
+
+
+def _service(service: Manifest) -> Manifest:
+    spec, namespace = service["spec"], service["metadata"].get("namespace")
+    ports = {str(port.get("name", port["port"])): _target(port) for port in spec["ports"]}
+    facts = {"namespace": namespace, "ports": ports, "selector": spec.get("selector")}
+    return {key: value for key, value in facts.items() if value}
+
+
+def _target(port: Manifest) -> str:
+    return f"{port['port']} -> {port.get('targetPort', port['port'])}"
+
+
+def _monitor(monitor: Manifest) -> Manifest:
+    spec = monitor["spec"]
+    namespaces = spec.get("namespaceSelector", {}).get("matchNames") or [monitor["metadata"].get("namespace")]
+    return {
+        "namespaces": namespaces,
+        "selector": spec["selector"].get("matchLabels", {}),
+        "endpoints": [endpoint(item) for item in spec[MONITORS[monitor["kind"]]]],
+    }
+
+
+def endpoint(item: Manifest) -> Manifest:
+    """Return the port, as name or number, and the scheme of what a monitor scrapes."""
+    port = item.get("port") or item.get("portNumber") or item.get("targetPort")
+    return {"port": port, "scheme": item.get("scheme", "http").lower()}
+
+
+def _digest(rules: object) -> str:
+    return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _readers(objects: list[Manifest]) -> set[str]:
+    """Return the roles by which an account of the release reads every Secret of the cluster."""
+    bound = {item["roleRef"]["name"] for item in _of(objects, "ClusterRoleBinding")}
+    return {
+        _name(role)
+        for role in _of(objects, "ClusterRole")
+        if _name(role) in bound and any(map(_reads_secrets, role.get("rules") or ()))
+    }
+
+
+def _reads_secrets(rule: Manifest) -> bool:
+    return bool(
+        {"", "*"} & set(rule.get("apiGroups", ()))
+        and {"secrets", "*"} & set(rule.get("resources", ()))
+        and READS & set(rule["verbs"])
+        and not rule.get("resourceNames")
+    )
+
+
+def _webhooks(configuration: Manifest) -> list[Manifest]:
+    """Return what each service of the configuration guards, together for all webhooks that fail alike."""
+    guarded: dict[tuple[str, str], set[str]] = {}
+    for webhook in configuration.get("webhooks") or ():
+        service = webhook["clientConfig"]["service"]
+        address = f"{service['namespace']}/{service['name']}:{service.get('port', 443)}"
+        kinds = guarded.setdefault((address, webhook.get("failurePolicy", "Fail")), set())
+        kinds.update(kind for rule in webhook["rules"] for kind in _guarded(rule))
+    return [
+        {"service": service, "failure": failure, "guards": sorted(kinds)}
+        for (service, failure), kinds in sorted(guarded.items())
+    ]
+
+
+def _guarded(rule: Manifest) -> set[str]:
+    return {f"{name}/{kind}".lstrip("/") for name in rule["apiGroups"] for kind in rule["resources"]}
+
+
+def _crds(objects: list[Manifest], in_folder: set[str]) -> dict[str, list[str]]:
+    """Return the CRDs by what becomes of them when the release goes; helm never deletes what is in `crds/`."""
+    fate: dict[str, list[str]] = {}
+    for item in _of(objects, "CustomResourceDefinition"):
+        name = _name(item)
+        how = "in folder" if name in in_folder else "kept" if _annotation(item, KEEP) == "keep" else "deleted"
+        fate.setdefault(how, []).append(name)
+    return {how: sorted(names) for how, names in fate.items()}
