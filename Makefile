@@ -37,6 +37,9 @@ picture: $(READY) ## The layout of the overview dashboard, in docs/overview.svg
 graph: $(READY) ## The layers of every environment as flowcharts, in docs/layers.md
 	bin/gitops_render graph > docs/layers.md
 
+chart-facts: $(READY) ## What the charts in CHARTS make of our values, beside the tests of each component (needs helm)
+	$(BIN)/python -m tests.chart_facts
+
 lint: $(READY) ## Lint, format check and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -90,4 +93,4 @@ $(READY): | $(VENV)/pipenv
 node_modules/.package-lock.json: package-lock.json | $(READY)
 	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
-.PHONY: all setup synth render schema picture graph lint format test tools e2e e2e-node cdktf-synth bench lock clean help
+.PHONY: all setup synth render schema picture graph chart-facts lint format test tools e2e e2e-node cdktf-synth bench lock clean help

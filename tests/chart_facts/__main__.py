@@ -13,7 +13,7 @@ from tests.constructs_lib.platform.collected import COMPONENTS
 
 def facts_of(release: Release) -> Manifest:
     """Return what the chart makes of a release, with the version of the chart."""
-    made = helm.objects(helm.template(release, "--include-crds"))
+    made = helm.objects(helm.template(release))
     chart = f"{release.chart.name} {release.chart.version}"
     return {"chart": chart, **release_facts(made, helm.crds_in_folder(release), release.namespace)}
 

@@ -72,5 +72,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flat(inner, f"{path}|{key}" if path else key)
+    elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+        yield from ((f"{path}|{item}", "present") for item in value)
     else:
         yield path, value

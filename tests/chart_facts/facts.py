@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 
 from constructs_lib.kit import Manifest, group
-from tests.chart_facts.pods import pods, secrets
+from tests.chart_facts.pods import lasting, pods, secrets
 
 MONITORS = {"PodMonitor": "podMetricsEndpoints", "ServiceMonitor": "endpoints"}
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
@@ -20,8 +20,8 @@ def release_facts(objects: list[Manifest], crds_in_folder: Iterable[str], namesp
     """Return the facts of a release. What is empty is left out."""
     facts = {
         "pods": pods(objects, namespace),
-        "services": {_name(item): _service(item) for item in _of(objects, "Service")},
-        "monitors": {f"{item['kind']}/{_name(item)}": _monitor(item) for item in _of(objects, *MONITORS)},
+        "services": {_name(item): _service(item, namespace) for item in _of(objects, "Service")},
+        "monitors": {f"{item['kind']}/{_name(item)}": monitor_facts(item) for item in _of(objects, *MONITORS)},
         "cluster_roles": {_name(item): _digest(item.get("rules")) for item in _of(objects, "ClusterRole")},
         "reads_secrets_everywhere": sorted(_readers(objects)),
         "webhooks": {f"{item['kind']}/{_name(item)}": _webhooks(item) for item in _of(objects, *WEBHOOKS)},
@@ -49,31 +49,37 @@ def _annotation(item: Manifest, name: str) -> str | None:
     return (item["metadata"].get("annotations") or {}).get(name)
 
 
-def _service(service: Manifest) -> Manifest:
-    spec, namespace = service["spec"], service["metadata"].get("namespace")
-    ports = {str(port.get("name", port["port"])): _target(port) for port in spec["ports"]}
-    facts = {"namespace": namespace, "ports": ports, "selector": spec.get("selector")}
-    return {key: value for key, value in facts.items() if value}
+def _service(service: Manifest, namespace: str) -> Manifest:
+    spec, metadata = service["spec"], service["metadata"]
+    return {
+        "namespace": metadata.get("namespace", namespace),
+        "labels": lasting(metadata.get("labels", {})),
+        "ports": {str(port.get("name", port["port"])): _target(port) for port in spec["ports"]},
+        "selector": spec.get("selector", {}),
+    }
 
 
 def _target(port: Manifest) -> str:
     return f"{port['port']} -> {port.get('targetPort', port['port'])}"
 
 
-def _monitor(monitor: Manifest) -> Manifest:
+def monitor_facts(monitor: Manifest) -> Manifest:
+    """Return what a monitor selects, in which namespaces, and what it scrapes there."""
     spec = monitor["spec"]
     namespaces = spec.get("namespaceSelector", {}).get("matchNames") or [monitor["metadata"].get("namespace")]
     return {
         "namespaces": namespaces,
-        "selector": spec["selector"].get("matchLabels", {}),
-        "endpoints": [endpoint(item) for item in spec[MONITORS[monitor["kind"]]]],
+        "selector": spec["selector"] | {"matchLabels": lasting(spec["selector"].get("matchLabels", {}))},
+        "endpoints": [_endpoint(item) for item in spec[MONITORS[monitor["kind"]]]],
     }
 
 
-def endpoint(item: Manifest) -> Manifest:
-    """Return the port, as name or number, and the scheme of what a monitor scrapes."""
-    port = item.get("port") or item.get("portNumber") or item.get("targetPort")
-    return {"port": port, "scheme": item.get("scheme", "http").lower()}
+def _endpoint(item: Manifest) -> Manifest:
+    """Return the scheme and the port: `port` is that of the service (of the pod for a PodMonitor), or its number."""
+    scheme = item.get("scheme", "http").lower()
+    if "targetPort" in item:
+        return {"target_port": item["targetPort"], "scheme": scheme}
+    return {"port": item.get("port") or item["portNumber"], "scheme": scheme}
 
 
 def _digest(rules: object) -> str:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -32,7 +31,11 @@ class Loader(yaml.CSafeLoader):
     """Reads the value `=`, which some CRDs have, as text."""
 
 
-Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node))
+def _text(_: Loader, node: yaml.ScalarNode) -> str:
+    return node.value
+
+
+Loader.add_constructor("tag:yaml.org,2002:value", _text)
 
 
 def helm_path() -> str | None:
@@ -47,12 +50,12 @@ def charts_path() -> Path | None:
     return Path(name) if name else None
 
 
-def template(release: Release, *options: str, values: dict[str, Any] | None = None) -> str:
-    """Return what helm makes of a release. Raises `ConfigError` where it cannot, or has another version of the chart."""
+def template(release: Release) -> str:
+    """Return what helm makes of a release. Raises `ConfigError` where it cannot, or the chart is not the pinned one."""
     shown = (f"--kube-version={KUBERNETES}", *(f"--api-versions={api.rstrip('/')}" for api in APIS))
-    given = json.dumps(release.values if values is None else values, default=str)
-    place = (f"--namespace={release.namespace}", "--values=-", "--skip-tests")
-    return _helm("template", release.name, str(_folder(release)), *place, *shown, *options, given=given)
+    given = json.dumps(release.values, default=str)
+    place = (f"--namespace={release.namespace}", "--values=-", "--include-crds", "--skip-tests")
+    return _helm("template", release.name, str(_folder(release)), *place, *shown, given=given)
 
 
 def crds_in_folder(release: Release) -> set[str]:

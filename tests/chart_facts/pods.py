@@ -9,7 +9,6 @@ from constructs_lib.kit import Manifest
 
 WORKLOADS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
 CHANGING_LABELS = ("app.kubernetes.io/version", "chart", "helm.sh/chart")
-"""Labels that say no more than the version."""
 
 
 def pods(objects: list[Manifest], namespace: str) -> Manifest:
@@ -30,6 +29,11 @@ def secrets(objects: list[Manifest]) -> dict[str, list[str]]:
     return {name: sorted(keys) for name, keys in found.items() if name not in made}
 
 
+def lasting(labels: dict[str, str]) -> dict[str, str]:
+    """Return labels without those that say no more than a version."""
+    return {key: value for key, value in labels.items() if key not in CHANGING_LABELS}
+
+
 def _pod(workload: Manifest, namespace: str) -> Manifest:
     template = workload["spec"]["template"]
     spec, labels = template["spec"], template["metadata"].get("labels", {})
@@ -37,7 +41,7 @@ def _pod(workload: Manifest, namespace: str) -> Manifest:
     containers |= {f"init {item['name']}": _container(item, spec) for item in spec.get("initContainers") or ()}
     facts = {
         "namespace": workload["metadata"].get("namespace", namespace),
-        "labels": {key: value for key, value in labels.items() if key not in CHANGING_LABELS},
+        "labels": lasting(labels),
         "containers": containers,
         "node_selector": spec.get("nodeSelector"),
         "tolerations": [item.get("key", "any") for item in spec.get("tolerations") or ()],

@@ -1,0 +1,138 @@
+"""What runs in an environment by the committed facts: the pods, services, monitors and webhooks of charts and operators."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from constructs_lib.environment import Environment
+from constructs_lib.kit import Manifest, Pods
+from tests.chart_facts.committed import facts_in, operands
+from tests.chart_facts.facts import MONITORS, monitor_facts
+from tests.constructs_lib.platform.collected import COMPONENTS
+
+
+@dataclass(frozen=True)
+class Pod:
+    """The pods of a workload, or of what an operator makes."""
+
+    name: str
+    namespace: str
+    labels: dict[str, str]
+    facts: Manifest
+
+    @property
+    def containers(self) -> dict[str, Manifest]:
+        """The facts of each container."""
+        return self.facts["containers"]
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The TCP ports, by name."""
+        found = [item for container in self.containers.values() for item in container.get("ports", {}).items()]
+        return {name: number for name, number in found if isinstance(number, int)}
+
+    def is_in(self, pods: Pods) -> bool:
+        """Return whether these are among the pods that a link names."""
+        return self.namespace == pods.namespace and pods.labels.items() <= self.labels.items()
+
+
+class Running:
+    """All that the facts say of an environment; `facts` has an entry for each release and each object with operands."""
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self.facts: list[tuple[str, Manifest]] = [*facts_in(env).items(), *_operands(env)]
+
+    @cached_property
+    def pods(self) -> tuple[Pod, ...]:
+        """Every kind of pod."""
+        found = (
+            Pod(name, pod["namespace"], pod["labels"], pod)
+            for _, facts in self.facts
+            for name, pod in facts.get("pods", {}).items()
+        )
+        return tuple(found)
+
+    @cached_property
+    def services(self) -> tuple[tuple[str, Manifest], ...]:
+        """Every Service, with its name."""
+        return tuple(item for _, facts in self.facts for item in facts.get("services", {}).items())
+
+    @cached_property
+    def monitors(self) -> tuple[tuple[str, Manifest], ...]:
+        """Every monitor, with its kind and name: those of charts and operators, and our own."""
+        theirs = [item for _, facts in self.facts for item in facts.get("monitors", {}).items()]
+        manifests = [item for layer in self.env.layers for item in layer.manifests if item["kind"] in MONITORS]
+        return (*theirs, *((f"{item['kind']}/{item['metadata']['name']}", monitor_facts(item)) for item in manifests))
+
+    def selected(self, service: Manifest) -> list[Pod]:
+        """Return the pods behind a service; none where it has no selector."""
+        wanted = Pods(service["namespace"], "", service.get("selector", {}))
+        return [pod for pod in self.pods if wanted.labels and pod.is_in(wanted)]
+
+
+def matches(selector: Manifest, labels: dict[str, str]) -> bool:
+    """Return whether a label selector takes an object with these labels."""
+    if not selector.get("matchLabels", {}).items() <= labels.items():
+        return False
+    return all(_expression(item, labels) for item in selector.get("matchExpressions", ()))
+
+
+def _expression(item: Manifest, labels: dict[str, str]) -> bool:
+    value = labels.get(item["key"])
+    match item["operator"]:
+        case "In":
+            return value in item["values"]
+        case "NotIn":
+            return value not in item["values"]
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None
+
+
+def _operands(env: Environment) -> Iterator[tuple[str, Manifest]]:
+    """Yield what is made for each object that has operands."""
+    for component in COMPONENTS:
+        if component in env.platform.enabled:
+            for entry in operands(component):
+                for item in _makers(env, entry["for"]):
+                    yield f"{item['kind']}/{item['metadata']['name']}", _made_for(item, entry)
+
+
+def _makers(env: Environment, wanted: str) -> list[Manifest]:
+    """Return the objects of a kind (`Cluster`), or with a name too (`Release/tempo`)."""
+    kind, _, name = wanted.partition("/")
+    return [item for item in _objects(env) if item["kind"] == kind and name in ("", item["metadata"]["name"])]
+
+
+def _objects(env: Environment) -> Iterator[Manifest]:
+    yield {"kind": "Kubernetes", "metadata": {"name": "kubernetes", "namespace": "kube-system"}}
+    yield {"kind": "Flux", "metadata": {"name": "flux", "namespace": "flux-system"}}
+    for app in env.platform.baseline.apps:
+        yield {"kind": "Application", "metadata": {"name": app.name, "namespace": app.name}}
+    for layer in env.layers:
+        yield from layer.manifests
+        for item in layer.releases:
+            yield {"kind": "Release", "metadata": {"name": item.name, "namespace": item.namespace}}
+
+
+def _made_for(item: Manifest, entry: Manifest) -> Manifest:
+    """Return the facts of an entry with the fields of the object in place of `<their.path>`, and its namespace."""
+    text = re.sub(r"<([a-z.]+)>", lambda found: _field(item, found[1]), json.dumps(entry))
+    facts: Manifest = json.loads(text)
+    namespace = entry.get("namespace", item["metadata"].get("namespace", ""))
+    for kind in ("pods", "services"):
+        facts[kind] = {name: {"namespace": namespace, **one} for name, one in facts.get(kind, {}).items()}
+    return facts
+
+
+def _field(item: Any, path: str) -> str:
+    for key in path.split("."):
+        item = item[key]
+    return str(item)

@@ -1,0 +1,95 @@
+"""Rules for what charts and operators bring of their own: each yields a line for everything that breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from constructs_lib.kit import SYSTEM_NODE_SELECTOR, Manifest
+from tests.chart_facts.cluster import Pod, Running
+
+
+def cpu_limited(running: Running) -> Iterator[str]:
+    """Yield the containers whose CPU is limited, which only throttles them."""
+    return (where for where, container in _containers(running) if "cpu" in container.get("limits", {}))
+
+
+def memory_not_limited(running: Running) -> Iterator[str]:
+    """Yield the containers without a limit of memory, or that request none or no CPU."""
+    for where, container in _containers(running):
+        asked, limits = container.get("requests", {}), container.get("limits", {})
+        if container.get("resources") not in ("ours", "theirs") and not (
+            "memory" in limits and {"cpu", "memory"} <= asked.keys()
+        ):
+            yield where
+
+
+def not_hardened(running: Running) -> Iterator[str]:
+    """Yield the containers that may gain privileges or keep capabilities."""
+    wanted = {"drops all", "no escalation"}
+    return (where for where, container in _containers(running) if not wanted <= set(container.get("security", ())))
+
+
+def off_the_system_pool(running: Running) -> Iterator[str]:
+    """Yield the pods that are not placed on the system pool."""
+    selector = SYSTEM_NODE_SELECTOR.items()
+    return (_where(pod) for pod in _platform(running) if not selector <= pod.facts.get("node_selector", {}).items())
+
+
+def reads_all_secrets(running: Running) -> Iterator[str]:
+    """Yield the roles by which something reads every Secret of the cluster."""
+    return (role for _, facts in running.facts for role in facts.get("reads_secrets_everywhere", ()))
+
+
+def crd_goes_with_its_release(running: Running) -> Iterator[str]:
+    """Yield the CRDs, and with them all objects of their kinds, that are deleted when their release is."""
+    return (name for _, facts in running.facts for name in facts.get("crds", {}).get("deleted", ()))
+
+
+def release_guards_itself(running: Running) -> Iterator[str]:
+    """Yield the kinds that a release makes while its own webhook, which does not answer yet, refuses them."""
+    for release, facts in running.facts:
+        made = {_resource(kind) for kind in facts.get("makes", ())} | ({"pods"} if facts.get("pods") else set())
+        for webhooks in facts.get("webhooks", {}).values():
+            refused = {kind for item in webhooks if item["failure"] == "Fail" for kind in item["guards"]}
+            yield from (f"{release}: {kind}" for kind in made & refused)
+
+
+def secret_is_missing(running: Running) -> Iterator[str]:
+    """Yield the Secrets, or keys of theirs, that a release needs and that the environment does not make."""
+    made = dict(_secrets(running))
+    for release, facts in running.facts:
+        for name, keys in facts.get("needs_secrets", {}).items():
+            if not set(keys) <= made.get(name, set()) or name not in made:
+                yield f"{release}: {name} {' '.join(keys)}"
+
+
+def _platform(running: Running) -> list[Pod]:
+    """Return the pods in the platform's own namespaces."""
+    return [pod for pod in running.pods if pod.namespace != "kube-system"]
+
+
+def _where(pod: Pod) -> str:
+    return f"{pod.namespace}/{pod.name}"
+
+
+def _containers(running: Running) -> Iterator[tuple[str, Manifest]]:
+    for pod in _platform(running):
+        for name, container in pod.containers.items():
+            yield f"{_where(pod)} {name}", container
+
+
+def _resource(kind: str) -> str:
+    """Return the name by which rules know a kind: `PrometheusRule` is `prometheusrules`."""
+    group, _, name = kind.rpartition("/")
+    plural = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    return f"{group}/{plural}".lower().lstrip("/")
+
+
+def _secrets(running: Running) -> Iterator[tuple[str, set[str]]]:
+    """Yield each Secret that our objects make, with its keys."""
+    for item in (item for layer in running.env.layers for item in layer.manifests):
+        if item["kind"] == "ExternalSecret":
+            template = item["spec"]["target"].get("template", {}).get("data", {})
+            yield item["spec"]["target"]["name"], {one["secretKey"] for one in item["spec"]["data"]} | set(template)
+        if item["kind"] == "Certificate":
+            yield item["spec"]["secretName"], {"ca.crt", "tls.crt", "tls.key"}
