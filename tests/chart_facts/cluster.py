@@ -1,4 +1,4 @@
-"""What runs in an environment by the committed facts: the pods, services, monitors and webhooks of charts and operators."""
+"""What runs in an environment by the committed facts: what charts make, and what operators make of our objects."""
 
 from __future__ import annotations
 

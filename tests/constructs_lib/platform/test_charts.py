@@ -1,6 +1,6 @@
 """What charts and operators really make fits our objects: policies, links, monitors, webhooks, Secrets and defaults.
 
-The facts are data: `<component>/chart_facts.yaml`, which `make chart-facts` writes, and `<component>/operand_facts.yaml`.
+The facts are data: `<component>/chart_facts.yaml`, which `make chart-facts` writes, and `operand_facts.yaml` beside it.
 Where `CHARTS` names a folder with the charts (`<name>/Chart.yaml`), and helm is there, they are rendered anew.
 """
 
