@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +9,15 @@ from functools import cached_property
 from typing import Any
 
 from constructs_lib.environment import Environment
-from constructs_lib.kit import Manifest, Pods
+from constructs_lib.kit import Manifest, Pods, Port, Udp
 from tests.chart_facts.committed import facts_in, operands
 from tests.chart_facts.facts import MONITORS, monitor_facts
+from tests.chart_facts.pods import with_fields
 from tests.constructs_lib.platform.collected import COMPONENTS
+
+
+FIELD = re.compile(r"<([A-Za-z0-9.]+)>")
+"""A field of the object for which an operator makes something."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,17 @@ class Pod:
     @property
     def ports(self) -> dict[str, int]:
         """The TCP ports, by name."""
-        found = [item for container in self.containers.values() for item in container.get("ports", {}).items()]
-        return {name: number for name, number in found if isinstance(number, int)}
+        return {name: number for name, number in self._all_ports() if isinstance(number, int)}
+
+    def listens(self, port: Port) -> bool:
+        """Return whether it has a port, or one in a range."""
+        if isinstance(port, Udp):
+            return f"{port.number}/UDP" in dict(self._all_ports()).values()
+        first, last = port if isinstance(port, tuple) else (port, port)
+        return any(first <= number <= last for number in self.ports.values())
+
+    def _all_ports(self) -> list[tuple[str, int | str]]:
+        return [item for container in self.containers.values() for item in container.get("ports", {}).items()]
 
     def is_in(self, pods: Pods) -> bool:
         """Return whether these are among the pods that a link names."""
@@ -119,20 +132,37 @@ def _objects(env: Environment) -> Iterator[Manifest]:
     for layer in env.layers:
         yield from layer.manifests
         for item in layer.releases:
-            yield {"kind": "Release", "metadata": {"name": item.name, "namespace": item.namespace}}
+            named = {"name": item.name, "namespace": item.namespace}
+            yield {"kind": "Release", "metadata": named, "values": item.values}
 
 
 def _made_for(item: Manifest, entry: Manifest) -> Manifest:
     """Return the facts of an entry with the fields of the object in place of `<their.path>`, and its namespace."""
-    text = re.sub(r"<([a-z.]+)>", lambda found: _field(item, found[1]), json.dumps(entry))
-    facts: Manifest = json.loads(text)
+    facts: Manifest = _filled(entry, item)
+    for pod in facts.get("pods", {}).values():
+        pod["containers"] = {name: with_fields(container) for name, container in pod["containers"].items()}
     namespace = entry.get("namespace", item["metadata"].get("namespace", ""))
     for kind in ("pods", "services"):
         facts[kind] = {name: {"namespace": namespace, **one} for name, one in facts.get(kind, {}).items()}
     return facts
 
 
-def _field(item: Any, path: str) -> str:
+def _filled(value: Any, item: Manifest) -> Any:
+    if isinstance(value, dict):
+        return {_filled(key, item): _filled(inner, item) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, item) for inner in value]
+    if not isinstance(value, str):
+        return value
+    whole = FIELD.fullmatch(value)
+    return _field(item, whole[1]) if whole else FIELD.sub(lambda found: str(_field(item, found[1])), value)
+
+
+def _field(item: Any, path: str) -> Any:
+    """Return what is at a path in an object; nothing where there is no such field."""
     for key in path.split("."):
-        item = item[key]
-    return str(item)
+        if isinstance(item, list):
+            item = item[int(key)]
+        else:
+            item = (item or {}).get(key)
+    return item

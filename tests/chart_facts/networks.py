@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from constructs_lib.kit import Manifest, Outside, Pods, Port
+from constructs_lib.kit import Manifest, Outside, Pods
 from constructs_lib.platform.scrape import PROMETHEUS
 from tests.chart_facts.cluster import Pod, Running, matches
 from tests.chart_facts.policies import FOR_ALL, Policies
@@ -26,8 +26,9 @@ def link_without_pod(running: Running) -> Iterator[str]:
         if isinstance(source, Pods) and source not in apps and not _pods(running, source):
             yield f"{_end(source)} -> {_end(target)}: nothing is {_end(source)}"
         if isinstance(target, Pods) and target not in apps:
-            found = {port for pod in _pods(running, target) for port in pod.ports.values()}
-            yield from (f"{_end(source)} -> {_end(target)}: {port}" for port in ports if not _has(found, port))
+            found = _pods(running, target)
+            closed = (port for port in ports if not any(pod.listens(port) for pod in found))
+            yield from (f"{_end(source)} -> {_end(target)}: {port}" for port in closed)
 
 
 def monitor_without_answer(running: Running) -> Iterator[str]:
@@ -47,8 +48,9 @@ def monitor_without_answer(running: Running) -> Iterator[str]:
 def open_to_prometheus_for_nothing(running: Running) -> Iterator[str]:
     """Yield the ports of pods that Prometheus may reach by a link and that no monitor names."""
     known = {(pod.name, number) for *_, targets in _scraped(running) for pod, _, number in targets if pod is not None}
+    apps = [app.pods for app in running.env.platform.baseline.apps]
     for source, target, ports in running.env.platform.links(running.env):
-        if source == PROMETHEUS and isinstance(target, Pods):
+        if source == PROMETHEUS and isinstance(target, Pods) and target not in apps:
             read = {number for pod in _pods(running, target) for name, number in known if name == pod.name}
             yield from (f"{_end(target)}: {port}" for port in ports if port not in read)
 
@@ -71,11 +73,6 @@ def _pods(running: Running, wanted: Pods) -> list[Pod]:
 
 def _end(end: Pods | Outside) -> str:
     return f"{end.namespace}/{end.name}" if isinstance(end, Pods) else "outside"
-
-
-def _has(found: set[int], port: Port) -> bool:
-    first, last = port if isinstance(port, tuple) else (port, port)
-    return any(first <= number <= last for number in found)
 
 
 Targets = list[tuple[Pod | None, str, int]]

@@ -8,6 +8,7 @@ from typing import Any
 from constructs_lib.kit import Manifest
 
 WORKLOADS = ("DaemonSet", "Deployment", "Job", "StatefulSet")
+OURS = ("pod_security_context", "resources", "security_context")
 CHANGING_LABELS = ("app.kubernetes.io/version", "chart", "helm.sh/chart")
 
 
@@ -59,6 +60,16 @@ def _container(container: Manifest, pod: Manifest) -> Manifest:
         "security": sorted(_security(container.get("securityContext") or {}, pod.get("securityContext") or {})),
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def with_fields(container: Manifest) -> Manifest:
+    """Return the facts of a container that an operator makes with `resources` and `security_context` of ours."""
+    facts = {key: value for key, value in container.items() if key not in OURS}
+    facts |= {key: value for key, value in (container.get("resources") or {}).items() if value}
+    if "security_context" in container:
+        contexts = (container.get(key) or {} for key in ("security_context", "pod_security_context"))
+        facts["security"] = sorted(_security(*contexts))
+    return facts
 
 
 def _port_name(port: Manifest) -> str:
