@@ -38,7 +38,7 @@ graph: $(READY) ## The layers of every environment as flowcharts, in docs/layers
 	bin/gitops_render graph > docs/layers.md
 
 chart-facts: $(READY) ## What the charts in CHARTS make of our values, beside the tests of each component (needs helm)
-	$(BIN)/python -m tests.chart_facts
+	CHARTS="$(CHARTS)" HELM="$(HELM)" $(BIN)/python -m tests.chart_facts
 
 lint: $(READY) ## Lint, format check and type check
 	$(BIN)/ruff check .

@@ -15,7 +15,6 @@ from tests.chart_facts.facts import MONITORS, monitor_facts
 from tests.chart_facts.pods import with_fields
 from tests.constructs_lib.platform.collected import COMPONENTS
 
-
 FIELD = re.compile(r"<([A-Za-z0-9.]+)>")
 """A field of the object for which an operator makes something."""
 
@@ -161,8 +160,5 @@ def _filled(value: Any, item: Manifest) -> Any:
 def _field(item: Any, path: str) -> Any:
     """Return what is at a path in an object; nothing where there is no such field."""
     for key in path.split("."):
-        if isinstance(item, list):
-            item = item[int(key)]
-        else:
-            item = (item or {}).get(key)
+        item = item[int(key)] if isinstance(item, list) else (item or {}).get(key)
     return item
