@@ -48,6 +48,8 @@ BY_CA: dict[str, dict[str, str]] = {
     "observability/opensearch 9200": {
         "observability/opensearch-operator": UNCHECKED,
         "observability/opensearch": OPENSEARCH,
+        # By CA, not by name: `pkg/reconcilers/securityconfig.go` calls securityadmin.sh with -cacert and -nhnv.
+        "observability/opensearch-security": OPENSEARCH,
         "observability/otel-gateway": OPENSEARCH,
         "observability/opensearch-dashboards": OPENSEARCH,
     },
