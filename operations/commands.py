@@ -275,8 +275,12 @@ def comment(
     from operations.review.report import MARKER
     from operations.secrets.gitops_client import own_client
 
+    try:
+        text = body.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{body}: cannot be read: {error.strerror}; write it with `report`") from None
     github = own_client()
-    changed = github.comment(github.repository(repository), pull_request, MARKER, body.read_text(encoding="utf-8"))
+    changed = github.comment(github.repository(repository), pull_request, MARKER, text)
     say(f"{repository}#{pull_request}: comment {'written' if changed else 'is as it should be'}")
 
 

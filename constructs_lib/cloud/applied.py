@@ -72,7 +72,8 @@ def _waiting(layer: Layer) -> Iterator[Manifest]:
     names = [item["metadata"]["name"] for item in layer.manifests if item["apiVersion"] == FLUX_KUSTOMIZATION]
     if not names:
         return
-    command = ["kubectl", "wait", "--for=condition=Ready", f"--timeout={layer.timeout}", "--namespace", FLUX_NAMESPACE]
+    command = ["kubectl", "wait", "--for=condition=Ready", f"--timeout={layer.release_timeout}"]
+    command += ["--namespace", FLUX_NAMESPACE]
     container = {
         "name": "kubectl",
         "image": KUBECTL_IMAGE,

@@ -12,7 +12,7 @@ from constructs_lib.kit.flux import (
     FLUX_ROOT,
     PLATFORM_ACCOUNT,
 )
-from constructs_lib.kit.layer import Layer, LayerId, Ready, in_order
+from constructs_lib.kit.layer import IS_READY, Layer, LayerId, Ready, in_order
 from constructs_lib.kit.network import (
     ANYWHERE,
     API_SERVER,
@@ -80,6 +80,7 @@ __all__ = [
     "FLUX_ROOT",
     "HISTORY",
     "HTTPS",
+    "IS_READY",
     "KEEP",
     "KEEP_IN_FLUX",
     "KEEP_IN_HELM",

@@ -23,6 +23,10 @@ class LayerId(NamedTuple):
         return f"{self.area}-{self.part}"
 
 
+IS_READY = "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'True')"
+"""The `Ready` condition of an object, as a CEL expression on it."""
+
+
 class Ready(NamedTuple):
     """When objects of a kind count as ready: `current` is a CEL expression on the object (Flux `healthCheckExprs`)."""
 

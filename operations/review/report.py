@@ -80,8 +80,10 @@ class Comparison(NamedTuple):
 def compared(base: Path, head: Path) -> Comparison:
     """Build the checkouts `base` and `head` side by side, each with its own code, and return what `head` changes.
 
-    Raises `ConfigError` if `head` cannot be built.
+    Raises `ConfigError` if `base` is no checkout of this project, and if `head` cannot be built.
     """
+    if not (base / "main.py").is_file():
+        raise ConfigError(f"{base}: is no checkout of this project; name the folder of one")
     with ThreadPoolExecutor(max_workers=2) as pool:
         unbuilt, problem = pool.map(_build, (base, head))
     if problem is not None:

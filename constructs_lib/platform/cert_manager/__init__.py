@@ -16,6 +16,7 @@ from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
     DNS_PORTS,
+    IS_READY,
     ON_SYSTEM_POOL,
     Chart,
     Deployment,
@@ -39,7 +40,7 @@ from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.cert_manager import health
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
-from constructs_lib.platform.vault_eso import DNS_TOKEN, IS_READY, SECRETS_READY, STORE, dns_token
+from constructs_lib.platform.vault_eso import DNS_TOKEN, SECRETS_READY, STORE, dns_token
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment

@@ -151,14 +151,6 @@ def _instrumentation(namespace: str) -> Manifest:
 
 def _gateway(env: Environment) -> Manifest:
     replicas = 1 if env.tier == "sandbox" else 2
-    volumes: list[Manifest] = [{"name": "tls", "secret": {"secretName": CERTIFICATE}}]
-    mounts: list[Manifest] = [
-        {"name": "tls", "mountPath": TLS_MOUNT, "readOnly": True},
-        {"name": QUEUE, "mountPath": QUEUE_MOUNT},
-    ]
-    if env.platform.observability.logs.is_on:
-        volumes.append({"name": "logs-ca", "secret": logs.CA_VOLUME})
-        mounts.append({"name": "logs-ca", "mountPath": LOGS_CA_MOUNT, "readOnly": True})
     spec: Manifest = {
         # A volume for each pod, so that a queue outlives it.
         "mode": "statefulset",
@@ -179,13 +171,24 @@ def _gateway(env: Environment) -> Manifest:
         "securityContext": CONFINED,
         "volumeClaimTemplates": [_queue(env)],
         "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
-        "volumes": volumes,
-        "volumeMounts": mounts,
+        **_gateway_volumes(env),
         "config": gateway_config(env),
     }
     if replicas > 1:
         spec["podDisruptionBudget"] = {"minAvailable": 1}
     return spec
+
+
+def _gateway_volumes(env: Environment) -> dict[str, list[Manifest]]:
+    volumes: list[Manifest] = [{"name": "tls", "secret": {"secretName": CERTIFICATE}}]
+    mounts: list[Manifest] = [
+        {"name": "tls", "mountPath": TLS_MOUNT, "readOnly": True},
+        {"name": QUEUE, "mountPath": QUEUE_MOUNT},
+    ]
+    if env.platform.observability.logs.is_on:
+        volumes.append({"name": "logs-ca", "secret": logs.CA_VOLUME})
+        mounts.append({"name": "logs-ca", "mountPath": LOGS_CA_MOUNT, "readOnly": True})
+    return {"volumes": volumes, "volumeMounts": mounts}
 
 
 def _queue(env: Environment) -> Manifest:

@@ -179,7 +179,7 @@ def index_pattern(env: Environment) -> str:
     return f"logs-{env.name}-*"
 
 
-def _cluster(settings: Logs) -> Manifest:
+def _node_pool(settings: Logs) -> Manifest:
     half = settings.memory.mebibytes // 2
     pool: Manifest = {
         "component": NODE_POOL,
@@ -193,6 +193,10 @@ def _cluster(settings: Logs) -> Manifest:
     }
     if settings.nodes > 1:
         pool["pdb"] = {"enable": True, "minAvailable": settings.nodes - 1}
+    return pool
+
+
+def _cluster(settings: Logs) -> Manifest:
     spec = {
         "general": {
             "serviceName": CLUSTER,
@@ -211,7 +215,7 @@ def _cluster(settings: Logs) -> Manifest:
             },
             "tls": {"transport": {"generate": True, "perNode": True}, "http": {"generate": True}},
         },
-        "nodePools": [pool],
+        "nodePools": [_node_pool(settings)],
         "dashboards": {**_dashboards(), **ON_SYSTEM_POOL},
     }
     return manifest(API, "OpenSearchCluster", CLUSTER, NAMESPACE, spec=spec)

@@ -15,6 +15,7 @@ from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
+    IS_READY,
     Deployment,
     Layer,
     LayerId,
@@ -43,7 +44,7 @@ from constructs_lib.platform.rabbitmq_operator.cluster import (
 from constructs_lib.platform.rabbitmq_operator.operators import CLUSTER_OPERATOR, TOPOLOGY_OPERATOR, install
 from constructs_lib.platform.rabbitmq_operator.operators import NAMESPACE as OPERATORS
 from constructs_lib.platform.scrape import known_by, pod_monitor, scraped
-from constructs_lib.platform.vault_eso import IS_READY, SECRETS_READY, STORE, InVault, external_secret
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment

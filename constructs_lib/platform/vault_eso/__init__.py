@@ -20,6 +20,7 @@ from constructs_lib.kit import (
     ANYWHERE,
     APPROLE_SECRET,
     FLUX_NAMESPACE,
+    IS_READY,
     KEEP,
     KEEP_IN_HELM,
     SYSTEM_NODE_SELECTOR,
@@ -71,7 +72,6 @@ WEBHOOK_LINK = webhook(WEBHOOK, 10250)
 OPERATOR = Operator(CHART.name, groups=("external-secrets.io",), webhook=WEBHOOK_LINK)
 
 API = "external-secrets.io/v1"
-IS_READY = "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'True')"
 SECRETS_READY = (Ready(API, "ExternalSecret", IS_READY),)
 """What a layer with ExternalSecrets waits for."""
 
