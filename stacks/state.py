@@ -5,6 +5,7 @@ from __future__ import annotations
 from cdktf import TerraformStack
 from constructs import Construct
 
+from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.cloud.providers import digitalocean
 from constructs_lib.cloud.spaces import PrivateBucket
 from constructs_lib.cloud.state_backend import keep_state
@@ -18,20 +19,12 @@ class StateStack(TerraformStack):
         super().__init__(scope, id_)
         keep_state(self, id_, env.state)
         digitalocean.provider.DigitaloceanProvider(self, "digitalocean")
-        PrivateBucket(self, "state", settings=env.state, key_name=f"{env.cluster.name}-state")
-        PrivateBucket(
-            self,
-            "backups",
-            settings=env.backups,
-            key_name=f"{env.cluster.name}-backups",
-            disposable=not env.cluster.protected,
-        )
-        traces = env.platform.observability.traces.bucket
-        if traces is not None:
+        for purpose, bucket in env.buckets.items():
+            keeps_state = purpose is BucketPurpose.STATE
             PrivateBucket(
                 self,
-                "traces",
-                settings=traces,
-                key_name=f"{env.cluster.name}-traces",
-                disposable=not env.cluster.protected,
+                purpose,
+                settings=bucket,
+                key_name=env.key_name(purpose),
+                disposable=not (keeps_state or env.cluster.protected),
             )

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from constructs_lib.base.fields import BucketName, Region
 from constructs_lib.base.settings import Settings
+
+
+class BucketPurpose(StrEnum):
+    """What a bucket of an environment is for: it names the bucket's key, and the key's entry in Vault."""
+
+    STATE = "state"
+    BACKUPS = "backups"
+    TRACES = "traces"
 
 
 class Bucket(Settings):

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.bucket import Bucket, BucketPurpose
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Region
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.cluster import Cluster
@@ -107,6 +107,17 @@ class Environment(Settings):
     def stack(self, kind: StackKind) -> str:
         """Return the name of a stack of this environment."""
         return f"{self.name}-{kind}"
+
+    @property
+    def buckets(self) -> dict[BucketPurpose, Bucket]:
+        """The buckets of this environment."""
+        buckets = {BucketPurpose.STATE: self.state, BucketPurpose.BACKUPS: self.backups}
+        traces = self.platform.observability.traces.bucket
+        return buckets if traces is None else {**buckets, BucketPurpose.TRACES: traces}
+
+    def key_name(self, purpose: BucketPurpose) -> str:
+        """Return the name of the key that may read and write a bucket."""
+        return f"{self.cluster.name}-{purpose}"
 
     @property
     def stacks(self) -> tuple[StackKind, ...]:

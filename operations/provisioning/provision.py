@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, StackKind
 from constructs_lib.environment.vault import AppRoleAuth
@@ -169,10 +170,11 @@ def stacks_of(env: Environment, stage: Stage, *, destroy: bool) -> list[str]:
 def bucket_keys(env: Environment, resources: Iterable[Json]) -> dict[str, Mapping[str, str]]:
     """Return the keys of buckets in a state, by the path in Vault at which the cluster's services read them."""
     keys: dict[str, Mapping[str, str]] = {}
+    purposes = {env.key_name(purpose): purpose for purpose in BucketPurpose if purpose is not BucketPurpose.STATE}
     for values in (item["values"] for item in resources if item["type"] == "digitalocean_spaces_key"):
-        part = values["name"].removeprefix(f"{env.cluster.name}-")
-        if part != "state":
-            path = f"{env.vault.kv.platform}/{part}"
+        purpose = purposes.get(values["name"])
+        if purpose is not None:
+            path = f"{env.vault.kv.platform}/{purpose}"
             keys[path] = {"access_key_id": values["access_key"], "secret_access_key": values["secret_key"]}
     return keys
 

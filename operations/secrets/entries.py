@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
+from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from constructs_lib.environment.vault import AppRoleAuth
@@ -134,7 +135,7 @@ def _brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
     if isinstance(env.vault.auth, AppRoleAuth):
         provisioning.append(SECRET_ID)
     yield env.vault.kv.provisioning, tuple(provisioning)
-    given = {f"{env.vault.kv.platform}/{part}" for part in ("backups", "traces")}
+    given = {f"{env.vault.kv.platform}/{purpose}" for purpose in BucketPurpose}
     for path, name in sorted(set(_asked_for(env))):
         if path not in given and _maker(path, name) is None:
             yield path, (name,)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
@@ -168,7 +169,7 @@ class CloudnativePg(Component):
     def _credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield the bucket's key, certificates and passwords; an operator reads them before its objects come."""
         keys = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_access_key"}
-        yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault("backups", keys))
+        yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault(BucketPurpose.BACKUPS, keys))
         for cluster in self.clusters:
             yield cert_manager.certificate(cluster.certificate, NAMESPACE, cluster.services, **RELOADED)
             for role in cluster.roles:

@@ -13,6 +13,8 @@ from constructs_lib.kit import Manifest
 from constructs_lib.platform.observability import influxdb, logs, traces
 from constructs_lib.platform.observability.metrics import replica_hosts
 from constructs_lib.platform.observability.names import (
+    AGENT_STATE,
+    AGENTS,
     BALANCED_PORT,
     CA_MOUNT,
     GATEWAY_HEADLESS,
@@ -216,10 +218,9 @@ def _opensearch(env: Environment) -> Manifest:
 
 def agent_config() -> Manifest:
     """Return the agent's configuration: what pods print goes to the gateway, each line once across restarts."""
-    directory = "/var/lib/otel-agent"
     files = {
         "include": ["/var/log/pods/*/*/*.log"],
-        "exclude": ["/var/log/pods/observability-agents_agent-*/*/*.log"],
+        "exclude": [f"/var/log/pods/{AGENTS}_agent-*/*/*.log"],
         "include_file_path": True,
         "storage": STORAGE,
         "retry_on_failure": {"enabled": True, "max_elapsed_time": "0s"},
@@ -236,7 +237,7 @@ def agent_config() -> Manifest:
             "batch": {},
         },
         "exporters": {"otlp_grpc/gateway": {**gateway, **retrying(512 * MEBIBYTE)}},
-        "extensions": {STORAGE: {"directory": directory, "fsync": True}},
+        "extensions": {STORAGE: {"directory": AGENT_STATE, "fsync": True}},
         "service": {
             "extensions": [STORAGE],
             "telemetry": TELEMETRY,

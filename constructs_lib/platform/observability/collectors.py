@@ -40,6 +40,7 @@ from constructs_lib.platform.observability import influxdb, logs
 from constructs_lib.platform.observability.collector_config import agent_config, gateway_config
 from constructs_lib.platform.observability.names import (
     AGENT,
+    AGENT_STATE,
     AGENTS,
     BALANCED_PORT,
     CA_MOUNT,
@@ -240,12 +241,12 @@ def _agent() -> Manifest:
         ],
         "volumes": [
             {"name": "logs", "hostPath": {"path": "/var/log/pods"}},
-            {"name": "positions", "hostPath": {"path": "/var/lib/otel-agent", "type": "DirectoryOrCreate"}},
+            {"name": "positions", "hostPath": {"path": AGENT_STATE, "type": "DirectoryOrCreate"}},
             {"name": "ca", "secret": cert_manager.CA_VOLUME},
         ],
         "volumeMounts": [
             {"name": "logs", "mountPath": "/var/log/pods", "readOnly": True},
-            {"name": "positions", "mountPath": "/var/lib/otel-agent"},
+            {"name": "positions", "mountPath": AGENT_STATE},
             {"name": "ca", "mountPath": CA_MOUNT, "readOnly": True},
         ],
         "config": agent_config(),

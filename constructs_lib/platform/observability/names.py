@@ -25,6 +25,8 @@ GATEWAY_HEADLESS = f"{GATEWAY.statefulset}-headless.{NAMESPACE}.svc"
 BALANCED_PORT = 4319
 """Where gateways hand traces to each other."""
 
+AGENT_STATE = "/var/lib/otel-agent"
+"""Where agents keep what they have read, on the node."""
 QUEUE_MOUNT = "/var/lib/otelcol"
 TLS_MOUNT = "/tls"
 CA_MOUNT = "/ca"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.bucket import Bucket, BucketPurpose
 from constructs_lib.base.fields import HttpsUrl
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
@@ -94,7 +94,7 @@ class Traces(Part):
     def credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield the key of the bucket."""
         keys = {"S3_ACCESS_KEY": "access_key_id", "S3_SECRET_KEY": "secret_access_key"}
-        yield external_secret(env, SECRET, NAMESPACE, InVault("traces", keys))
+        yield external_secret(env, SECRET, NAMESPACE, InVault(BucketPurpose.TRACES, keys))
 
     def backends(self, env: Environment) -> Iterator[Release | Manifest]:
         """Yield Tempo, and the certificate of its OTLP receiver."""
