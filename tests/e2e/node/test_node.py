@@ -37,9 +37,9 @@ def test_every_machine_is_ready_and_placed_as_its_pool_says(node: NodeCluster) -
     for name, machine in node.machines.items():
         found = node.get("node", name)
         assert found is not None
-        assert node.is_ready(name)
         assert found["metadata"]["labels"].items() >= machine.pool.all_labels.items()
-        assert found["spec"].get("taints", []) == list(machine.pool.taints)
+        node.eventually(partial(node.is_ready, name), f"{name} is Ready")
+        node.eventually(partial(_returns, partial(_taints, node, name), list(machine.pool.taints)), f"taints of {name}")
     assert node.took["machines are Ready"] < 60
 
 
@@ -60,9 +60,10 @@ def test_names_lead_to_services_and_to_the_pods_of_headless_ones(node: NodeClust
 
     service = node.get("service", "server", room)
     assert service is not None
-    assert _names(node, room, f"server.{room}.svc.cluster.local") == [service["spec"]["clusterIP"]]
     addresses = sorted(_status(node, room, f"server-{n}")["podIP"] for n in (1, 2))
-    assert _names(node, room, f"each.{room}.svc") == addresses
+    for name, found in (("server", [service["spec"]["clusterIP"]]), ("each", addresses)):
+        asked = partial(_names, node, room, f"{name}.{room}.svc.cluster.local")
+        node.eventually(partial(_returns, asked, found), f"{name} leads to {found}", 30)
     served = {"tcp:server:8080": True, "tcp:server:8081": False}
     node.eventually(lambda: node.reaches(room, "client", *served) == served, "the Service leads to its port", 30)
 
@@ -115,7 +116,8 @@ def test_a_claim_is_bound_and_its_data_outlives_the_pod(node: NodeCluster, rooms
         node.apply(pods.pod(room, name, "append", "/data/lines", name, claims={"/data": "data"}, **pool))
         node.await_pods(room)
         written.append(name)
-        node.eventually(partial(_says, node, room, name, written), f"{name} finds what was written before")
+        said = partial(node.said, room, name)
+        node.eventually(partial(_returns, said, written), f"{name} finds what was written before")
         node.kubectl("delete", "pod", name, "--namespace", room, "--timeout=60s")
 
     bound = node.get("pvc", "data", room)
@@ -191,12 +193,16 @@ def test_what_a_killed_run_left_is_ended_by_the_next(node: NodeCluster, tmp_path
     assert all(node.is_ready(machine) for machine in node.machines)
 
 
-def _says(node: NodeCluster, room: str, pod: str, lines: list[str]) -> bool:
-    return node.said(room, pod) == lines
+def _returns(function: Callable[[], Any], expected: object) -> bool:
+    return function() == expected
+
+
+def _taints(node: NodeCluster, name: str) -> list[dict[str, str]]:
+    return (node.get("node", name) or {})["spec"].get("taints", [])
 
 
 def _names(node: NodeCluster, room: str, name: str) -> list[str]:
-    return node.probe(room, "client", "lookup", name).split()
+    return node.probe(room, "client", "lookup", name, code=None).split()
 
 
 def _status(node: NodeCluster, room: str, name: str) -> dict[str, Any]:
