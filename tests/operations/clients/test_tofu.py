@@ -275,7 +275,9 @@ def stop(number, frame):
 signal.signal(signal.SIGINT, stop)
 signal.signal(signal.SIGTERM, stop)
 print(json.dumps({{"type": "apply_start", "@message": "begin"}}), flush=True)
-time.sleep(20)
+for _ in range(100):
+    time.sleep(0.2)
+    print(flush=True)
 """
     script = fake.folder / "slow.py"
     script.write_text(program)
@@ -290,7 +292,6 @@ time.sleep(20)
 
     def interrupt() -> None:
         if begun.wait(10):
-            time.sleep(0.3)  # until it waits for the next line: only then does a signal end the waiting
             os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(tofu, "say", say)
