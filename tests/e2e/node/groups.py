@@ -8,6 +8,7 @@ Both versions of control groups are known, since CI's machines and developers' h
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PARENT = "episodic-e2e"
+NUMBERS = itertools.count(1)
 CONTROLLERS = ("cpuset", "cpu", "memory", "pids", "io")
 
 
@@ -62,8 +64,8 @@ class Group:
 
 
 def own_name() -> str:
-    """Return the name of a group that belongs to this process: its id, and its start, which no later process has."""
-    return f"{os.getpid()}-{_started(os.getpid())}"
+    """Return a new name for a group of this process: its id, its start, which no later process has, and a number."""
+    return f"{os.getpid()}-{_started(os.getpid())}-{next(NUMBERS)}"
 
 
 def end_left() -> list[str]:

@@ -45,7 +45,7 @@ def why_not() -> str | None:
 
 
 def _why_no_group() -> str | None:
-    group = Group(f"{own_name()}-trial")
+    group = Group(own_name())
     try:
         group.create()
         group.end()
