@@ -29,9 +29,13 @@ NOW = "2026-01-01T00:00:00Z"
 
 SAYS: dict[str, dict[str, Any]] = {
     "Cluster": {"status": {"readyInstances": 1, "currentPrimary": "main-1"}},
+    "Database": {"status": {"applied": True}},
+    "Pooler": {"status": {"phase": "active"}},
     "RabbitmqCluster": {"type": "AllReplicasReady"},
+    "User": {"status": {"username": "episodic"}},
+    "Valkey": {"status": {"ready": True}},
 }
-"""How kinds say that they are ready, other than by the condition `Ready`."""
+"""What kinds say when they are ready, other than or beside the condition `Ready`."""
 
 
 class Repository:
