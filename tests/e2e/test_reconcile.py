@@ -25,7 +25,7 @@ from tests.e2e.reconciler import TOOLS, Background, Health, Repository, Sources,
 from tests.support import environment
 
 NAMES = ("sandbox", "staging", "production")
-WAIT_SECONDS = 150
+WAIT_SECONDS = 240
 SEALED = """
 apiVersion: v1
 kind: Secret
