@@ -183,6 +183,7 @@ def run_workflow(
     project: Project,
     workflow: str,
     *,
+    job: str | None = None,
     event: str = "workflow_dispatch",
     payload: Mapping[str, Any] | None = None,
     inputs: Mapping[str, str | bool] | None = None,
@@ -194,7 +195,7 @@ def run_workflow(
     kill_after: int | str | None = None,
     timeout: float = 900,
 ) -> Run:
-    """Run the workflow file of this name on the project's working tree, and return how it went.
+    """Run the workflow file of this name, or one `job` of it, on the project's working tree, and return how it went.
 
     The steps get `PATH` (with the folders of `path` first), `HOME` and `env`, and nothing else of the caller's.
     `inputs` become part of the payload, as on GitHub; act reads its own `--input` only where there is no payload.
@@ -212,6 +213,7 @@ def run_workflow(
         *(f"--{kind}-file={os.devnull}" for kind in ("env", "input", "secret", "var")),
         *(f"--platform={label}=-self-hosted" for label in LABELS),
         *(f"--local-repository={mapped}" for mapped in local_repositories(project)),
+        *(["--job", job] if job else []),
         *_flags("secret", secrets),
         *_flags("var", variables),
         *_flags("env", env),

@@ -156,7 +156,7 @@ def test_short_lived_resources_are_made_and_removed(world: World, project: Proje
     if not world.providers:
         pytest.skip("tofu init finds no providers")
     world.run("bootstrap", "secrets", folder=project.folder)
-    run(project, world, "integration.yml", env={"GITHUB_TOKEN": world.github.token})
+    run(project, world, "integration.yml", job="integration", env={"GITHUB_TOKEN": world.github.token})
     assert world.end_state()["clusters"] == world.end_state()["networks"] == []
     assert world.github.repositories.keys() == {INFRASTRUCTURE}
 
