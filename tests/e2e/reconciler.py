@@ -148,19 +148,31 @@ class Health:
     def update(self) -> None:
         """Patch every HelmRelease and HelmRepository, and every kind that a Kustomization waits for by expression."""
         kinds = {"helmreleases.helm.toolkit.fluxcd.io", "helmrepositories.source.toolkit.fluxcd.io"}
-        layers = json.loads(
-            self._cluster.kubectl("get", "kustomizations.kustomize.toolkit.fluxcd.io", "-A", "-o", "json")
-        )
-        for layer in layers["items"]:
-            for rule in layer["spec"].get("healthCheckExprs", []):
-                kinds.add(f"{rule['kind'].lower()}.{rule['apiVersion'].partition('/')[0]}")
-        for kind in sorted(kinds):
-            printed = self._cluster.kubectl("get", kind, "-A", "--output=json", code=None)
-            for item in json.loads(printed)["items"] if printed.startswith("{") else []:
-                if item["metadata"]["name"] not in self.broken and not is_ready(item):
-                    said = SAYS.get(item["kind"], {})
-                    conditions = [ready(item, said.get("type", "Ready"))]
-                    patch_status(self._cluster, item, conditions=conditions, **said.get("status", {}))
+        for kind in sorted(kinds | awaited(self._cluster)):
+            for item in unready(self._cluster, kind):
+                if item["metadata"]["name"] not in self.broken:
+                    call_ready(self._cluster, item)
+
+
+def awaited(cluster: Cluster) -> set[str]:
+    """Return each kind that a Kustomization waits for by expression, as `kind.group`."""
+    found = json.loads(cluster.kubectl("get", "kustomizations.kustomize.toolkit.fluxcd.io", "-A", "--output=json"))
+    rules = (rule for layer in found["items"] for rule in layer["spec"].get("healthCheckExprs", []))
+    return {f"{rule['kind'].lower()}.{rule['apiVersion'].partition('/')[0]}" for rule in rules}
+
+
+def unready(cluster: Cluster, kind: str) -> list[dict[str, Any]]:
+    """Return the objects of a kind that do not say that they are ready; none where the kind is unknown."""
+    printed = cluster.kubectl("get", kind, "-A", "--output=json", code=None)
+    found = json.loads(printed)["items"] if printed.startswith("{") else []
+    return [item for item in found if not is_ready(item)]
+
+
+def call_ready(cluster: Cluster, item: dict[str, Any]) -> None:
+    """Say of an object what its kind says when it is ready."""
+    said = SAYS.get(item["kind"], {})
+    conditions = [ready(item, said.get("type", "Ready"))]
+    patch_status(cluster, item, conditions=conditions, **said.get("status", {}))
 
 
 def is_ready(item: dict[str, Any]) -> bool:

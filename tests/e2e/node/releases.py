@@ -6,7 +6,6 @@ are. Every other release, and every object whose operator is missing, is called 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from tests.e2e.cluster import CRDS
 from tests.e2e.node import charts
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
-from tests.e2e.reconciler import is_ready, patch_status, ready
+from tests.e2e.reconciler import awaited, call_ready, unready
 
 PROGRAMS = {"cert-manager": "cert-manager", "external-secrets": "external-secrets"}
 """The built program of each chart that is at hand."""
@@ -32,8 +31,8 @@ CRDS_OF = {
 }
 """The files in `CRDS` with what each chart brings that is not at hand."""
 
-OPERANDS = ("clusters.postgresql.cnpg.io", "rabbitmqclusters.rabbitmq.com")
-"""Kinds that layers wait for and whose operator is missing."""
+REAL = frozenset({"cert-manager.io", "external-secrets.io"})
+"""The groups of objects whose operator runs."""
 
 
 class Releases:
@@ -47,17 +46,22 @@ class Releases:
 
     def update(self) -> None:
         """Install what is new, and say of each release whether it is Ready."""
-        for item in self._unready("helmrepositories.source.toolkit.fluxcd.io"):
-            self._call_ready(item)
-        for item in self._unready("helmreleases.helm.toolkit.fluxcd.io"):
+        for item in unready(self._cluster, "helmrepositories.source.toolkit.fluxcd.io"):
+            call_ready(self._cluster, item)
+        for item in unready(self._cluster, "helmreleases.helm.toolkit.fluxcd.io"):
             chart = item["spec"]["chart"]["spec"]["chart"]
             if chart not in self._installed:
                 self._installed[chart] = self._install(item, chart)
             if self._runs(self._installed[chart]):
-                self._call_ready(item)
-        for item in (found for kind in OPERANDS for found in self._unready(kind)):
+                call_ready(self._cluster, item)
+        for kind in awaited(self._cluster):
+            if kind.partition(".")[2] not in REAL:
+                self._stand_in(kind)
+
+    def _stand_in(self, kind: str) -> None:
+        for item in unready(self._cluster, kind):
             self.stand_ins.add(item["kind"])
-            self._call_ready(item)
+            call_ready(self._cluster, item)
 
     def _install(self, release: dict[str, Any], chart: str) -> list[dict[str, Any]]:
         if chart in CRDS_OF:
@@ -82,17 +86,3 @@ class Releases:
             if conditions.get("Available") != "True":
                 return False
         return True
-
-    def _call_ready(self, item: dict[str, Any]) -> None:
-        if item["kind"] == "Cluster":
-            patch_status(
-                self._cluster, item, readyInstances=1, currentPrimary="main-1", conditions=[ready(item, "Ready")]
-            )
-        else:
-            kind = "AllReplicasReady" if item["kind"] == "RabbitmqCluster" else "Ready"
-            patch_status(self._cluster, item, conditions=[ready(item, kind)])
-
-    def _unready(self, kind: str) -> list[dict[str, Any]]:
-        printed = self._cluster.kubectl("get", kind, "-A", "--output=json", code=None)
-        found = json.loads(printed)["items"] if printed.startswith("{") else []
-        return [item for item in found if not is_ready(item)]
