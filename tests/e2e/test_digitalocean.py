@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cdktf import Testing
 
-from constructs_lib.cloud.fluxcd import INSTANCE, OPERATOR
+from constructs_lib.cloud.fluxcd import INSTANCE_CHART, OPERATOR_CHART
 from constructs_lib.environment import Environment
 from stacks.flux import FluxStack
 from tests.e2e.conftest import Cloud, OpenStack
@@ -119,7 +119,7 @@ def test_flux_is_planned_before_the_cluster_answers_and_its_secrets_are_in_no_fi
     cloud: Cloud, open_stack: OpenStack, env: str
 ) -> None:
     approle = {"method": "approle", "mount": "approle", "role_id": "role"}
-    with FakeCharts([OPERATOR, INSTANCE]) as charts:
+    with FakeCharts([OPERATOR_CHART, INSTANCE_CHART]) as charts:
         stack = flux_stack(environment(env, chart_mirror=charts.url, vault__auth=approle))
         cloud.api.add_cluster(f"episodic-{env}")
         secrets = {"TF_VAR_flux_deploy_key": DEPLOY_KEY, "TF_VAR_vault_secret_id": SECRET_ID}

@@ -15,9 +15,9 @@ from constructs_lib.health.slo import Slo, burn_alerts
 from constructs_lib.kit import Manifest
 from constructs_lib.platform.observability import rules as health
 from constructs_lib.platform.observability import slos
+from tests.constructs_lib.health.series import START, Case, Counter, Minutes, input_series
 from tests.constructs_lib.platform.collected import ALERTS, SLOS
 from tests.e2e.conftest import require
-from tests.e2e.rules.series import START, Case, Counter, Minutes, input_series
 from tests.support import ROOT, everything
 
 PROMTOOL = ROOT / "tools/bin/promtool"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import promql_parser as promql
 
-from tests.e2e.rules.series import START, Case, Minutes
+from tests.constructs_lib.health.series import START, Case, Minutes
 
 Labels = frozenset[tuple[str, str]]
 Vector = dict[Labels, float]

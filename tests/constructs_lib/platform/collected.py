@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from constructs_lib.platform import Platform
-from tests.e2e.rules.series import Objective, Raised
+from tests.constructs_lib.health.series import Objective, Raised
 
 FOLDER = Path(__file__).parent
 COMPONENTS = tuple(Platform.model_fields)

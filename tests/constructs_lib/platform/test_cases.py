@@ -7,8 +7,8 @@ import pytest
 from constructs_lib.health import Alert, Slo, rule_groups
 from constructs_lib.kit import Manifest
 from tests.constructs_lib.health.evaluate import evaluate, samples
+from tests.constructs_lib.health.series import Case
 from tests.constructs_lib.platform.collected import ALERTS, COMPONENTS, SLOS, cases
-from tests.e2e.rules.series import Case
 from tests.support import everything
 
 ENV = everything()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import Case, critical, gauge, objective, warning
+from tests.constructs_lib.health.series import Case, critical, gauge, objective, warning
 
 LABELS = 'name="databases",exported_namespace="flux-system",reason="HealthCheckFailed"'
 

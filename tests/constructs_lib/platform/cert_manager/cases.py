@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import always, critical, deployment, gauge, moment, objective, warning
+from tests.constructs_lib.health.series import always, critical, deployment, gauge, moment, objective, warning
 
 CERTIFICATE = 'name="shop",exported_namespace="episodic"'
 NEVER_ISSUED = 'name="new",exported_namespace="episodic"'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import always, critical, deployment, gauge, moment, objective, warning
+from tests.constructs_lib.health.series import always, critical, deployment, gauge, moment, objective, warning
 
 PRIMARY, REPLICA, THIRD = (f'namespace="databases",pod="main-{number}"' for number in (1, 2, 3))
 OTHER = 'namespace="elsewhere",pod="main-1"'

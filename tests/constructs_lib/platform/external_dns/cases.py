@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import critical, deployment, moment, objective
+from tests.constructs_lib.health.series import critical, deployment, moment, objective
 
 SLOS = {"dns-sync": objective(99.0, {"external_dns_controller_last_sync_timestamp_seconds": moment(599, 600)})}
 ALERTS = {"ExternalDnsDown": critical("5m", deployment("external-dns", "external-dns"))}

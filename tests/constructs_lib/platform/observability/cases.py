@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import Case, Counter, always, critical, deployment, gauge, objective, warning
+from tests.constructs_lib.health.series import Case, Counter, always, critical, deployment, gauge, objective, warning
 
 EXPORTER = 'exporter="otlp_http/prometheus-0"'
 QUEUE = f'{EXPORTER},pod="gateway-collector-0"'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import Case, Counter, always, critical, deployment, gauge, objective, warning
+from tests.constructs_lib.health.series import Case, Counter, always, critical, deployment, gauge, objective, warning
 
 BROKERS = [f'namespace="messaging",pod="main-server-{number}"' for number in range(3)]
 OTHER = 'namespace="elsewhere",pod="main-server-0"'

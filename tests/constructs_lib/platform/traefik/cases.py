@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import Counter, critical, deployment, objective
+from tests.constructs_lib.health.series import Counter, critical, deployment, objective
 
 REQUESTS = 'traefik_entrypoint_requests_total{{entrypoint="{}",code="{}"}}'
 DURATION = 'traefik_entrypoint_request_duration_seconds_{}{{entrypoint="websecure",code="200",protocol="{}"{}}}'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import Counter, always, deployment, gauge, objective, warning
+from tests.constructs_lib.health.series import Counter, always, deployment, gauge, objective, warning
 
 POD, SECOND = (f'namespace="cache",pod="main-{number}"' for number in (0, 1))
 OTHER = 'namespace="elsewhere",pod="main-0"'

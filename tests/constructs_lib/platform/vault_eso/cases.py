@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.rules.series import Case, critical, deployment, gauge, objective, warning
+from tests.constructs_lib.health.series import Case, critical, deployment, gauge, objective, warning
 
 EXTERNAL = (
     'externalsecret_status_condition{{condition="{}",name="grafana",exported_namespace="observability",status="{}"}}'
