@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from constructs_lib.environment import load
-from constructs_lib.health.dashboard import WIDTH, Dashboard, Panel, Place, Row, placed
+from constructs_lib.health.dashboard import WIDTH, Dashboard, Panel, Position, Row, placed
 from constructs_lib.platform.observability.dashboards import overview
 from constructs_lib.platform.observability.slos import health
 
@@ -36,7 +36,7 @@ def picture(dashboard: Dashboard) -> str:
     )
 
 
-def _drawn(item: Row | Panel, place: Place) -> Iterator[str]:
+def _drawn(item: Row | Panel, place: Position) -> Iterator[str]:
     x, y = place.x * CELL_WIDTH + GAP, place.y * CELL_HEIGHT + GAP
     if isinstance(item, Row):
         yield f'<text class="row" x="{x + 4}" y="{y + 15}">{escape(item.title)}</text>'

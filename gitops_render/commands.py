@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from constructs_lib.base.errors import DIFFERENT, ConfigError, unknown
+from constructs_lib.base.errors import DIFFERENT, ConfigError
+from constructs_lib.base.stacks import OUTPUT
+from gitops_render.paths import TREE
 from gitops_render.program import EXIT_CODES, program
 
 if TYPE_CHECKING:
-    from constructs_lib.environment import Environment
     from gitops_render.check.model import Finding
     from gitops_render.pin import Pin
     from gitops_render.tree import Rendered
@@ -78,8 +79,8 @@ def schema() -> None:
 
 @app.command()
 def check(
-    tree: Annotated[Path, typer.Option(help="The folder of the GitOps repository.")] = Path("gitops.out"),
-    stacks: Annotated[Path, typer.Option(help="The folder of the synthesised stacks.")] = Path("cdktf.out"),
+    tree: Annotated[Path, typer.Option(help="The folder of the GitOps repository.")] = TREE,
+    stacks: Annotated[Path, typer.Option(help="The folder of the synthesised stacks.")] = OUTPUT,
     list_: Annotated[bool, typer.Option("--list", help="List the policies instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -163,21 +164,16 @@ def pin(
     as_json: AsJson = False,
 ) -> None:
     """Pin TO to the commit that FROM runs, by one line in its source.yaml; commit that line to promote."""
-    from constructs_lib.environment import load_all
+    from constructs_lib.environment import chosen, load_all
     from gitops_render.pin import pin as pin_to
 
-    environments = {env.name: env for env in load_all()}
-    pinned = pin_to(repository, _named(environments, source), _named(environments, target), commit)
+    environments = load_all()
+    (before,), (after,) = chosen(environments, [source]), chosen(environments, [target])
+    pinned = pin_to(repository, before, after, commit)
     if as_json:
         typer.echo(json.dumps({"source": source, "target": target, **asdict(pinned)}, indent=2))
     else:
         typer.echo("\n".join(_pin_lines(target, pinned)))
-
-
-def _named(environments: dict[str, Environment], name: str) -> Environment:
-    if name not in environments:
-        raise ConfigError(unknown("environment", name, list(environments)))
-    return environments[name]
 
 
 def _pin_lines(target: str, pinned: Pin) -> Iterator[str]:

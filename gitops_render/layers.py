@@ -11,7 +11,18 @@ from pathlib import PurePosixPath
 
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.environment import Environment
-from constructs_lib.kit import APPS_ACCOUNT, FLUX_NAMESPACE, PLATFORM_ACCOUNT, Layer, LayerId, Manifest, Ready, manifest
+from constructs_lib.kit import (
+    APPS_ACCOUNT,
+    FLUX_INTERVAL,
+    FLUX_NAMESPACE,
+    PLATFORM_ACCOUNT,
+    RETRIES,
+    Layer,
+    LayerId,
+    Manifest,
+    Ready,
+    manifest,
+)
 from constructs_lib.platform import baseline, vault_eso
 from gitops_render.paths import APPS, LAYERS, PLATFORM_SOURCE, SOURCES, Place, layers_folder, to_flux
 
@@ -82,8 +93,8 @@ def layers_kustomization(env: Environment) -> Manifest:
 
 def _spec(folder: PurePosixPath, timeout: Minutes, account: str) -> Manifest:
     return {
-        "interval": "1h",
-        "retryInterval": "2m",
+        "interval": FLUX_INTERVAL,
+        "retryInterval": RETRIES.layer,
         "timeout": timeout,
         "path": to_flux(folder),
         "prune": True,

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
+
+TREE = Path("gitops.out")
+"""Where a command looks for the repository that was rendered here, unless it is told otherwise."""
 
 CLUSTER = "cluster"
 """The area of what a cluster reads first: its sources and layers as Flux objects."""

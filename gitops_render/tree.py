@@ -14,10 +14,12 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.environment import Environment
 from constructs_lib.kit import (
     DEPLOY_KEY_SECRET,
+    FLUX_INTERVAL,
     FLUX_NAMESPACE,
     HISTORY,
     KEEP_IN_FLUX,
     PLATFORM_ACCOUNT,
+    RETRIES,
     Chart,
     Layer,
     Manifest,
@@ -92,13 +94,12 @@ def helm_release(release: Release, timeout: Minutes) -> Manifest:
 
     It lives beside its source, in Flux's own namespace, as lock-down needs, and may take as long as `timeout` says.
     """
+    undone = {"retries": RETRIES.undone, "remediateLastFailure": True, "strategy": "rollback"}
     upgrade: Manifest = (
-        {"cleanupOnFail": True, "remediation": {"retries": 3, "remediateLastFailure": True, "strategy": "rollback"}}
-        if release.is_undone
-        else {"strategy": {"name": "RetryOnFailure", "retryInterval": "5m"}}
+        {"cleanupOnFail": True, "remediation": undone} if release.is_undone else _retried(RETRIES.upgrade)
     )
     spec: Manifest = {
-        "interval": "1h",
+        "interval": FLUX_INTERVAL,
         "timeout": timeout,
         "releaseName": release.name,
         "targetNamespace": release.namespace,
@@ -106,7 +107,7 @@ def helm_release(release: Release, timeout: Minutes) -> Manifest:
         "serviceAccountName": PLATFORM_ACCOUNT,
         "maxHistory": HISTORY,
         "chart": _chart(release.chart),
-        "install": {"crds": "CreateReplace", "strategy": {"name": "RetryOnFailure", "retryInterval": "3m"}},
+        "install": {"crds": "CreateReplace", **_retried(RETRIES.install)},
         "upgrade": {"crds": "CreateReplace", **upgrade},
         "driftDetection": {"mode": "enabled", "ignore": DRIFT_IGNORED},
         "values": release.values,
@@ -117,9 +118,13 @@ def helm_release(release: Release, timeout: Minutes) -> Manifest:
     return item
 
 
+def _retried(after: Minutes) -> Manifest:
+    return {"strategy": {"name": "RetryOnFailure", "retryInterval": after}}
+
+
 def _chart(chart: Chart) -> Manifest:
     source = {"kind": "HelmRepository", "name": source_name(chart)}
-    return {"spec": {"chart": chart.name, "version": chart.version, "interval": "1h", "sourceRef": source}}
+    return {"spec": {"chart": chart.name, "version": chart.version, "interval": FLUX_INTERVAL, "sourceRef": source}}
 
 
 def source_name(chart: Chart) -> str:
@@ -132,7 +137,7 @@ def _sources(env: Environment, layers: Iterable[Layer]) -> Iterator[tuple[PurePo
     """Yield one HelmRepository for each chart repository in use."""
     charts = {source_name(release.chart): release.chart for layer in layers for release in layer.releases}
     for name, chart in sorted(charts.items()):
-        spec: Manifest = {"interval": "1h", "url": chart.repository}
+        spec: Manifest = {"interval": FLUX_INTERVAL, "url": chart.repository}
         if chart.is_oci:
             spec["type"] = "oci"
         item = manifest("source.toolkit.fluxcd.io/v1", "HelmRepository", name, FLUX_NAMESPACE, spec=spec)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from constructs_lib.base.errors import DIFFERENT, ConfigError, unknown
+from constructs_lib.base.stacks import GITOPS_REPOSITORY
 from gitops_render.program import EXIT_CODES, program
 from operations.console import say, step, summarise
 from operations.provisioning.stage import Stage
@@ -83,7 +84,7 @@ def layout(environment: Names = None, dry_run: DryRun = False) -> None:
 
 @bootstrap.command()
 def settings(
-    plans: Annotated[Path, typer.Option(help="Where the plan is written.")] = PLANS / "gitops-repository",
+    plans: Annotated[Path, typer.Option(help="Where the plan is written.")] = PLANS / GITOPS_REPOSITORY,
     dry_run: DryRun = False,
 ) -> None:
     """Plan and apply the repository's settings: rulesets, deploy keys, environments with reviewers, variables."""

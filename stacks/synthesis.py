@@ -13,15 +13,13 @@ from pathlib import Path
 from cdktf import App
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.stacks import DEFINITION, OUTPUT, definitions
 from constructs_lib.environment import GITOPS_REPOSITORY, Environment, StackKind
 from stacks.cluster import ClusterStack
 from stacks.flux import FluxStack
 from stacks.gitops_repository import GitOpsRepositoryStack
 from stacks.platform import PlatformStack
 from stacks.state import StateStack
-
-OUTPUT = Path("cdktf.out")
-"""Where the JSON goes, unless cdktf's own command line says otherwise (`CDKTF_OUTDIR`)."""
 
 ENVIRONMENTS_A_PROCESS = 10
 """From this number on, another process, with a Node of its own, is worth its start."""
@@ -56,14 +54,14 @@ def synthesise(environments: Sequence[Environment]) -> tuple[str, ...]:
         raise ConfigError(f"{error.filename}: cannot be written: {error.strerror}; make room for the output") from None
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return tuple(path.parent.name for path in files if path.name == "cdk.tf.json")
+    return tuple(path.parent.name for path in files if path.name == DEFINITION)
 
 
 def _replace(output: Path, staged: Path, environments: Sequence[Environment]) -> Iterable[Path]:
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     files = _write_all(staged, environments)
-    for stale in set(output.glob("stacks/*/cdk.tf.json")) - {output / path for path in files}:
+    for stale in set(definitions(output)) - {output / path for path in files}:
         stale.unlink()
     for path, written in files.items():
         (output / path).parent.mkdir(parents=True, exist_ok=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Set
 from functools import cache
+from inspect import signature
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import pytest
 
+from constructs_lib.cloud.providers import helm
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.kit import Layer, LayerId, manifest
 from gitops_render.tree import render
@@ -250,6 +252,10 @@ def test_a_layer_may_take_as_long_in_both_modes(env: Environment) -> None:
         assert timeout == layer.timeout.seconds
         for name in made_by(layer):
             assert by_tofu[name] == (timeout if name == str(layer.id) else timeout - 60), name
+
+
+def test_flux_alone_tries_a_release_again_since_the_helm_provider_cannot() -> None:
+    assert [name for name in signature(helm.release.Release.__init__).parameters if "retr" in name] == []
 
 
 def test_how_long_and_how_often_is_what_the_documentation_says() -> None:

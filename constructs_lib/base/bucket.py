@@ -25,6 +25,11 @@ class Bucket(Settings):
     region: Region = Field(description="Spaces region; not every region with DOKS has Spaces.")
 
     @property
+    def host(self) -> str:
+        """The host of the S3 endpoint of the bucket's region."""
+        return f"{self.region}.digitaloceanspaces.com"
+
+    @property
     def endpoint(self) -> str:
         """The S3 endpoint of the bucket's region."""
-        return f"https://{self.region}.digitaloceanspaces.com"
+        return f"https://{self.host}"

@@ -66,6 +66,11 @@ class Minutes(Duration):
     seconds_each = 60
     __slots__ = ()
 
+    @property
+    def shorter(self) -> Minutes:
+        """The time of what is waited for within this one: a minute less, or both fail in turns."""
+        return Minutes(f"{self.number - 1}m")
+
 
 class Hours(Duration):
     """Text such as `26h`."""

@@ -14,6 +14,7 @@ from typing import Any
 from cdktf import TerraformStack, TerraformVariable
 from constructs import Construct
 
+from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, VAULT_SECRET_ID
 from constructs_lib.cloud.helm_release import helm_release
 from constructs_lib.cloud.providers import kubernetes
 from constructs_lib.cloud.variables import secret_variable
@@ -30,11 +31,12 @@ from constructs_lib.kit import (
     Manifest,
     Release,
     Values,
+    pod_security_labels,
     resources,
 )
 
-OPERATOR = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-operator", "0.58.1")
-INSTANCE = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-instance", "0.58.1")
+OPERATOR_CHART = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-operator", "0.58.1")
+INSTANCE_CHART = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-instance", "0.58.1")
 FLUX_VERSION = "2.9.4"
 NOT_OF_THE_PLATFORM = 4
 """Kustomizations beside the platform's layers: Flux' root, `layers`, the sources, the applications."""
@@ -77,20 +79,20 @@ class Flux(Construct):
             "namespace",
             metadata={
                 "name": FLUX_NAMESPACE,
-                "labels": {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")},
+                "labels": pod_security_labels("restricted"),
             },
         )
         needed = [namespace, self._deploy_key(namespace), self._runtime_info(env, namespace)]
         if isinstance(env.vault.auth, AppRoleAuth):
             needed.append(self._vault_secret(namespace))
-        operator = Release("flux-operator", FLUX_NAMESPACE, env.mirrored(OPERATOR), _operator_values())
-        instance = Release("flux", FLUX_NAMESPACE, env.mirrored(INSTANCE), _instance_values(env))
+        operator = Release("flux-operator", FLUX_NAMESPACE, env.mirrored(OPERATOR_CHART), _operator_values())
+        instance = Release("flux", FLUX_NAMESPACE, env.mirrored(INSTANCE_CHART), _instance_values(env))
         installed = helm_release(self, "operator", operator, depends_on=[namespace])
         helm_release(self, "instance", instance, depends_on=[*needed, installed])
 
     def _deploy_key(self, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:
         key = secret_variable(
-            self._stack, "flux_deploy_key", "Private half of the environment's deploy key, in PEM.", ephemeral=True
+            self._stack, FLUX_DEPLOY_KEY, "Private half of the environment's deploy key, in PEM.", ephemeral=True
         )
         return self._secret(
             "deploy-key", DEPLOY_KEY_SECRET, namespace, {"identity": key, "known_hosts": GITHUB_HOST_KEYS}
@@ -98,7 +100,7 @@ class Flux(Construct):
 
     def _vault_secret(self, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:
         secret_id = secret_variable(
-            self._stack, "vault_secret_id", "Secret ID of the environment's AppRole in Vault.", ephemeral=True
+            self._stack, VAULT_SECRET_ID, "Secret ID of the environment's AppRole in Vault.", ephemeral=True
         )
         return self._secret("vault-approle", APPROLE_SECRET, namespace, {"secret-id": secret_id})
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cdktf import TerraformStack, TerraformVariable, Token
 from constructs import Construct
 
+from constructs_lib.base.stacks import deploy_key_variable
 from constructs_lib.cloud.providers import github
 from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
@@ -82,7 +83,7 @@ class GitOpsRepository(Construct):
         )
 
     def _deploy_key(self, env: Environment) -> None:
-        variable = f"deploy_key_{env.name.replace('-', '_')}"
+        variable = deploy_key_variable(env.name)
         TerraformVariable(
             self._stack,
             variable,

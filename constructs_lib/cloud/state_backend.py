@@ -6,6 +6,7 @@ from typing import Any
 
 from cdktf import S3Backend, TerraformStack
 
+from constructs_lib.base.stacks import STATE_PASSPHRASE, state_key
 from constructs_lib.cloud.variables import secret_variable
 from constructs_lib.environment.repository import StateBucket
 
@@ -22,7 +23,7 @@ def keep_state(stack: TerraformStack, name: str, state: StateBucket) -> None:
     S3Backend(
         stack,
         bucket=state.bucket,
-        key=f"{name}.tfstate",
+        key=state_key(name),
         region="us-east-1",  # any value that the AWS SDK accepts; the endpoint decides
         endpoints={"s3": state.endpoint},
         skip_credentials_validation=True,
@@ -32,7 +33,7 @@ def keep_state(stack: TerraformStack, name: str, state: StateBucket) -> None:
         skip_s3_checksum=True,
     )
     passphrase = secret_variable(
-        stack, "state_passphrase", "Encrypts state and plan files: 16 characters or more, the same for every run."
+        stack, STATE_PASSPHRASE, "Encrypts state and plan files: 16 characters or more, the same for every run."
     )
     lock = {"s3": {"use_lockfile": state.use_lockfile}}
     stack.add_override("terraform", {"backend": lock, "encryption": _encryption(passphrase)})

@@ -1,8 +1,8 @@
 """The typed model of one environment, and reading it from `environments/<name>.yaml`."""
 
+from constructs_lib.base.stacks import GITOPS_REPOSITORY, StackKind
 from constructs_lib.environment.files import ENVIRONMENTS, chosen, load, load_all
 from constructs_lib.environment.model import TIERS, Environment, Tier
-from constructs_lib.environment.stacks import GITOPS_REPOSITORY, StackKind
 
 __all__ = [
     "ENVIRONMENTS",

@@ -63,7 +63,7 @@ def chosen(environments: Sequence[Environment], names: Sequence[str]) -> list[En
     known = [env.name for env in environments]
     for name in names:
         if name not in known:
-            raise ConfigError(f"--environment: {unknown('environment', name, known)}")
+            raise ConfigError(unknown("environment", name, known))
     return [env for env in environments if not names or env.name in names]
 
 

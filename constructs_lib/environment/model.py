@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 from constructs_lib.base.bucket import Bucket, BucketPurpose
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Region
 from constructs_lib.base.settings import Settings
+from constructs_lib.base.stacks import StackKind
 from constructs_lib.environment.cluster import Cluster
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
-from constructs_lib.environment.stacks import StackKind
 from constructs_lib.environment.vault import Vault
 from constructs_lib.kit import Chart, Layer, in_order
 from constructs_lib.platform import Platform

@@ -2,6 +2,8 @@
 
 from constructs_lib.health.alert import Alert, Severity
 from constructs_lib.health.common import (
+    POD,
+    Selection,
     available_pods,
     deployment_down,
     operator_availability,
@@ -14,7 +16,7 @@ from constructs_lib.health.dashboard import (
     NONE_IS_GOOD,
     Dashboard,
     Panel,
-    Place,
+    Position,
     Query,
     Row,
     Steps,
@@ -31,6 +33,7 @@ from constructs_lib.health.slo import AdditionalSlo, Latency, Percent, Ratio, Sl
 
 __all__ = [
     "NONE_IS_GOOD",
+    "POD",
     "AdditionalSlo",
     "Alert",
     "Dashboard",
@@ -38,11 +41,12 @@ __all__ = [
     "Latency",
     "Panel",
     "Percent",
-    "Place",
+    "Position",
     "PromQL",
     "Query",
     "Ratio",
     "Row",
+    "Selection",
     "Severity",
     "Slo",
     "Steps",

@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from constructs_lib.health.alert import Alert
-from constructs_lib.health.dashboard import Panel, Query, Row, graph
+from constructs_lib.health.dashboard import Panel, Query, Row, Variable, graph
 from constructs_lib.health.slo import Ratio, Slo
 from constructs_lib.kit import Deployment, StatefulSet
 
 ALWAYS = "vector(1)"
 """The total of an indicator that is measured all the time: no data counts as bad."""
+
+
+POD = "{{ $labels.pod }}"
+"""Of which pod an alert tells."""
+
+
+class Selection(NamedTuple):
+    """Label matchers of what a service's queries read: of a namespace, where the pods are those that `metric` knows."""
+
+    namespace: str
+    metric: str
+
+    @property
+    def all(self) -> str:
+        """Everything in the namespace."""
+        return f'namespace="{self.namespace}"'
+
+    @property
+    def chosen(self) -> str:
+        """What is of the pods that the reader of a dashboard chose."""
+        return f'{self.all},pod=~"$pod"'
+
+    @property
+    def choice(self) -> Variable:
+        """The choice of pods at the top of the dashboard."""
+        return Variable("pod", f"label_values({self.metric}{{{self.all}}}, pod)")
+
+    def rate(self, counter: str) -> str:
+        """Return how fast a counter of the chosen pods grows."""
+        return f"rate({counter}{{{self.chosen}}}[$__rate_interval])"
 
 
 def while_true(condition: str) -> Ratio:

@@ -72,7 +72,7 @@ class Dashboard:
         return (panel for row in self.rows for panel in row.panels)
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where something is on the grid, in columns and rows of it."""
 
     x: int
@@ -81,16 +81,16 @@ class Place(NamedTuple):
     height: int
 
 
-def placed(dashboard: Dashboard) -> Iterator[tuple[Row | Panel, Place]]:
+def placed(dashboard: Dashboard) -> Iterator[tuple[Row | Panel, Position]]:
     """Yield rows and panels with their places: left to right, and on to the next line where the width ends."""
     y = 0
     for row in dashboard.rows:
-        yield row, Place(0, y, WIDTH, 1)
+        yield row, Position(0, y, WIDTH, 1)
         x, y, line = 0, y + 1, 0
         for panel in row.panels:
             if x + panel.width > WIDTH:
                 x, y, line = 0, y + line, 0
-            yield panel, Place(x, y, panel.width, panel.height)
+            yield panel, Position(x, y, panel.width, panel.height)
             x, line = x + panel.width, max(line, panel.height)
         y += line
 

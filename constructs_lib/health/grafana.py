@@ -24,7 +24,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from pydantic_core import to_json
 
-from constructs_lib.health.dashboard import Dashboard, Panel, Place, Query, Row, Variable, placed
+from constructs_lib.health.dashboard import Dashboard, Panel, Position, Query, Row, Variable, placed
 from constructs_lib.kit import Manifest, manifest
 
 LABEL = {"grafana_dashboard": "1"}
@@ -77,7 +77,7 @@ def _variable(variable: Variable) -> grafana.QueryVariable:
     )
 
 
-def _panel(panel: Panel, place: Place) -> AnyPanel:
+def _panel(panel: Panel, place: Position) -> AnyPanel:
     built = _kind(panel).title(panel.title).unit(panel.unit).datasource(SOURCE).grid_pos(_position(place))
     if panel.description:
         built = built.description(panel.description)
@@ -114,5 +114,5 @@ def _thresholds(panel: Panel) -> grafana.ThresholdsConfig:
     return grafana.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
-def _position(place: Place) -> GridPos:
+def _position(place: Position) -> GridPos:
     return GridPos(x=place.x, y=place.y, w=place.width, h=place.height)

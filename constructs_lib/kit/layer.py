@@ -23,8 +23,12 @@ class LayerId(NamedTuple):
         return f"{self.area}-{self.part}"
 
 
-IS_READY = "has(status.conditions) && status.conditions.exists(e, e.type == 'Ready' && e.status == 'True')"
-"""The `Ready` condition of an object, as a CEL expression on it."""
+def is_true(condition: str) -> str:
+    """Return the CEL expression on an object that holds while this condition of it does."""
+    return f"has(status.conditions) && status.conditions.exists(e, e.type == '{condition}' && e.status == 'True')"
+
+
+IS_READY = is_true("Ready")
 
 
 class Ready(NamedTuple):
@@ -55,7 +59,7 @@ class Layer:
     @property
     def release_timeout(self) -> Minutes:
         """How long each release may take: less than the layer, or both fail in turns."""
-        return Minutes(f"{self.timeout.number - 1}m")
+        return self.timeout.shorter
 
     @property
     def releases(self) -> tuple[Release, ...]:

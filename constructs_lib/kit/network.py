@@ -56,7 +56,8 @@ class Outside:
 
 
 ANYWHERE = Outside()
-API_SERVER = Outside()
+API_SERVER = ANYWHERE
+"""It is no pod, and no address of it is known before it is there: only the port says that it is meant."""
 API_SERVER_PORTS: tuple[Port, ...] = (443, 6443)
 HTTPS: tuple[Port, ...] = (443,)
 

@@ -7,7 +7,9 @@ from typing import Any, Literal, TypeAlias
 Manifest: TypeAlias = dict[str, Any]
 """One Kubernetes object as plain data. Its shape is checked against the CRD schemas, not by the type checker."""
 
-KEEP_IN_FLUX = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
+FORCE = "kustomize.toolkit.fluxcd.io/force"
+PRUNE = "kustomize.toolkit.fluxcd.io/prune"
+KEEP_IN_FLUX = {PRUNE: "disabled"}
 KEEP_IN_HELM = {"helm.sh/resource-policy": "keep"}
 KEEP = KEEP_IN_FLUX | KEEP_IN_HELM
 """Annotations by which neither Flux nor Helm ever deletes an object."""
@@ -15,6 +17,8 @@ KEEP = KEEP_IN_FLUX | KEEP_IN_HELM
 PRIVILEGED_REASON = "platform/privileged-reason"
 
 PodSecurity = Literal["restricted", "baseline", "privileged"]
+ENFORCED = "pod-security.kubernetes.io/enforce"
+"""The label that says which pod security standard a namespace enforces."""
 
 
 def manifest(api_version: str, kind: str, name: str, namespace: str | None = None, **body: Any) -> Manifest:
@@ -35,8 +39,7 @@ def namespace(
 
     `why` is the reason for a privileged one, `part_of` is `platform` or `apps`.
     """
-    labels = {f"pod-security.kubernetes.io/{mode}": pod_security for mode in ("enforce", "audit", "warn")}
-    labels["app.kubernetes.io/part-of"] = part_of
+    labels = {**pod_security_labels(pod_security), "app.kubernetes.io/part-of": part_of}
     annotations = KEEP | ({PRIVILEGED_REASON: why} if why else {})
     return {
         "apiVersion": "v1",
@@ -45,7 +48,12 @@ def namespace(
     }
 
 
+def pod_security_labels(standard: PodSecurity) -> dict[str, str]:
+    """Return the labels of a namespace that enforces a pod security standard, and says so early."""
+    return dict.fromkeys((ENFORCED, "pod-security.kubernetes.io/audit", "pod-security.kubernetes.io/warn"), standard)
+
+
 def kept(item: Manifest) -> Manifest:
     """Return `item` so that neither Flux nor Helm ever deletes or replaces it: it holds data."""
-    annotations = {**item["metadata"].get("annotations", {}), **KEEP, "kustomize.toolkit.fluxcd.io/force": "disabled"}
+    annotations = {**item["metadata"].get("annotations", {}), **KEEP, FORCE: "disabled"}
     return {**item, "metadata": {**item["metadata"], "annotations": annotations}}

@@ -15,7 +15,7 @@ SYSTEM_TAINT = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSched
 """The taint that CoreDNS and other add-ons of Kubernetes already tolerate (kubernetes v1.35 `cluster/addons/dns`)."""
 
 SYSTEM_NODE_SELECTOR = {POOL_LABEL: SYSTEM_POOL}
-SYSTEM_TOLERATIONS: list[Manifest] = [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
+SYSTEM_TOLERATIONS: list[Manifest] = [{"key": SYSTEM_TAINT["key"], "operator": "Exists"}]
 
 ON_SYSTEM_POOL: Values = {"nodeSelector": SYSTEM_NODE_SELECTOR, "tolerations": SYSTEM_TOLERATIONS}
 """The Helm values by which most charts place their pods."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 PROMETHEUS = Pods("observability", "prometheus", {"app.kubernetes.io/name": "prometheus"})
+PROMETHEUS_PORT = 9090
 
 
 def scraped(env: Environment, pods: Pods, port: int) -> Iterator[Link]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.stacks import definitions
 from gitops_render.check import flux, safety, stacks
-from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Finding, Policy, Stack, Subject, Tree
+from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Checked, Finding, Policy, StackFile, Tree
 from gitops_render.objects import Item, read_tree
 
 REGISTERED = (flux, safety, stacks)
@@ -22,17 +23,17 @@ def check_trees(trees: Iterable[Tree]) -> list[Finding]:
     return _findings(TREE_POLICIES, trees)
 
 
-def check_stacks(stacks_: Iterable[Stack]) -> list[Finding]:
+def check_stacks(stacks_: Iterable[StackFile]) -> list[Finding]:
     """Return what breaks a policy in these stacks."""
     return _findings(STACK_POLICIES, stacks_)
 
 
-def _findings(policies: Sequence[Policy[Subject]], subjects: Iterable[Subject]) -> list[Finding]:
+def _findings(policies: Sequence[Policy[Checked]], checked: Iterable[Checked]) -> list[Finding]:
     return [
         Finding(policy.id, str(found.path), found.subject, found.message, policy.fix)
-        for subject in subjects
+        for one in checked
         for policy in policies
-        for found in policy.check(subject)
+        for found in policy.check(one)
     ]
 
 
@@ -46,12 +47,12 @@ def read_trees(root: Path) -> list[Tree]:
     return [Tree(name, tuple(found)) for name, found in sorted(items.items())]
 
 
-def read_stacks(root: Path) -> list[Stack]:
+def read_stacks(root: Path) -> list[StackFile]:
     """Return the synthesised stacks in a folder. Raises `ConfigError` if there is none or one cannot be read."""
-    paths = sorted(root.glob("stacks/*/cdk.tf.json"))
+    paths = definitions(root)
     if not paths:
         raise ConfigError(f"{root}: holds no stack; synthesise them, or name another folder with --stacks")
-    return [Stack(PurePosixPath(path.relative_to(root)), _read_json(path)) for path in paths]
+    return [StackFile(PurePosixPath(path.relative_to(root)), _read_json(path)) for path in paths]
 
 
 def _read_json(path: Path) -> dict[str, object]:

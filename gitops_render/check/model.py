@@ -88,7 +88,7 @@ def _grouped(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, lis
     return groups
 
 
-class Stack(NamedTuple):
+class StackFile(NamedTuple):
     """The synthesised JSON of a stack and the file that it is in."""
 
     path: PurePosixPath
@@ -107,18 +107,18 @@ class Found(NamedTuple):
     message: str
 
 
-Subject = TypeVar("Subject", Tree, Stack)
-Check = Callable[[Subject], Iterable[Found]]
+Checked = TypeVar("Checked", Tree, StackFile)
+Check = Callable[[Checked], Iterable[Found]]
 
 
 @dataclass(frozen=True)
-class Policy(Generic[Subject]):
+class Policy(Generic[Checked]):
     """A rule with the reason for it, what to do where it is broken, and what finds that."""
 
     id: str
     reason: str
     fix: str
-    check: Check[Subject]
+    check: Check[Checked]
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Finding:
 
 
 TREE_POLICIES: list[Policy[Tree]] = []
-STACK_POLICIES: list[Policy[Stack]] = []
+STACK_POLICIES: list[Policy[StackFile]] = []
 
 
 def tree_policy(id_: str, reason: str, fix: str) -> Callable[[Check[Tree]], None]:
@@ -141,7 +141,7 @@ def tree_policy(id_: str, reason: str, fix: str) -> Callable[[Check[Tree]], None
     return lambda check: TREE_POLICIES.append(Policy(id_, reason, fix, check))
 
 
-def stack_policy(id_: str, reason: str, fix: str) -> Callable[[Check[Stack]], None]:
+def stack_policy(id_: str, reason: str, fix: str) -> Callable[[Check[StackFile]], None]:
     """Return the decorator that registers a policy on synthesised stacks."""
     return lambda check: STACK_POLICIES.append(Policy(id_, reason, fix, check))
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from constructs_lib.kit import APPROLE_SECRET, DEPLOY_KEY_SECRET, DNS, FLUX_NAMESPACE, PRIVILEGED_REASON, Pods
+from constructs_lib.kit import (
+    APPROLE_SECRET,
+    DEPLOY_KEY_SECRET,
+    DNS,
+    ENFORCED,
+    FLUX_NAMESPACE,
+    FORCE,
+    KEEP_IN_FLUX,
+    PRIVILEGED_REASON,
+    PRUNE,
+    Pods,
+)
 from constructs_lib.platform import OPERATORS, cert_manager
 from gitops_render.check.model import Found, Tree, at, tree_policy, walk
 from gitops_render.objects import Item
@@ -12,7 +23,6 @@ from gitops_render.objects import Item
 NOT_OURS = {FLUX_NAMESPACE, DNS.namespace}
 """Flux brings policies of its own, and DigitalOcean owns the other."""
 
-KEPT = "kustomize.toolkit.fluxcd.io/prune"
 HOLD_DATA = {(group, kind) for operator in OPERATORS for group in operator.groups for kind in operator.data}
 """The kinds that hold data, as the components say."""
 OWN_BUDGETS = {group: label for operator in OPERATORS if (label := operator.budget_label) for group in operator.groups}
@@ -56,7 +66,7 @@ def _store_needs_no_key(tree: Tree) -> Iterator[Found]:
 @tree_policy("SEC003", "a privileged pod owns its node", f"lower the standard, or say why in {PRIVILEGED_REASON}")
 def _privileged(tree: Tree) -> Iterator[Found]:
     for item in tree.of("Namespace"):
-        level = item.data["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce")
+        level = item.data["metadata"].get("labels", {}).get(ENFORCED)
         if level is None:
             yield at(item, "enforces no pod security standard")
         if level == "privileged" and not item.annotations.get(PRIVILEGED_REASON):
@@ -225,18 +235,18 @@ def _outside_is_tls(tree: Tree) -> Iterator[Found]:
             yield at(item, "serves without TLS")
 
 
-@tree_policy("DATA001", "an object that is gone from Git takes its data with it", f"annotate it {KEPT}: disabled")
+@tree_policy("DATA001", "an object that is gone from Git takes its data with it", f"annotate it {PRUNE}: disabled")
 def _kept(tree: Tree) -> Iterator[Found]:
     for item in tree.items:
         holds_data = (item.group, item.kind) in HOLD_DATA
         if (holds_data or item.kind in ("Namespace", "PersistentVolumeClaim")) and not _is_kept(item):
             yield at(item, "is pruned when it is removed from Git")
-        if item.annotations.get("kustomize.toolkit.fluxcd.io/force") == "enabled":
+        if item.annotations.get(FORCE) == "enabled":
             yield at(item, "is deleted and made anew where it cannot be changed")
 
 
 def _is_kept(item: Item) -> bool:
-    return item.annotations.get(KEPT) == "disabled"
+    return KEEP_IN_FLUX.items() <= item.annotations.items()
 
 
 @tree_policy("DATA002", "of five fields the first is read as seconds: daily is hourly", "use six fields, and plugin")

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.stacks import STATE_PASSPHRASE, deploy_key_variable, given
 from constructs_lib.environment import GITOPS_REPOSITORY, Environment
 from operations.bootstrap.layout import broken_layout, ensure_layout, refuse_other_repository
 from operations.clients.digitalocean import DigitalOcean
@@ -20,7 +21,7 @@ from operations.provisioning.adoption import in_digitalocean, in_github, remove_
 from operations.provisioning.plan_report import readings_markdown
 from operations.provisioning.planning import Planner
 from operations.secrets.credentials import GitOpsCredentials, missing
-from operations.secrets.entries import PASSPHRASE, ensure_entries, missing_entries, new_password, public_deploy_key
+from operations.secrets.entries import ensure_entries, missing_entries, new_password, public_deploy_key
 from operations.secrets.gitops_client import gitops_client
 
 
@@ -47,7 +48,7 @@ class Bootstrap:
         for env in self.environments:
             entries = missing_entries(env) if dry_run else ensure_entries(env)
             _report(env.name, env.vault.kv.mount, entries, dry_run=dry_run)
-        path, makers = self.gitops.vault.path, {PASSPHRASE: new_password}
+        path, makers = self.gitops.vault.path, {STATE_PASSPHRASE: new_password}
         lacking = tuple(makers.keys() - self._secrets.read(path).keys())
         names = lacking if dry_run else self._secrets.add(path, makers)
         _report(GITOPS_REPOSITORY, self.gitops.vault.mount, {path: names} if names else {}, dry_run=dry_run)
@@ -68,7 +69,7 @@ class Bootstrap:
     def settings(self, folder: Path, *, dry_run: bool) -> None:
         """Plan and apply the repository's settings. Raises `ConfigError` if they would leave the branch open."""
         # A first dry run has no passphrase yet, and nothing that it encrypts is kept.
-        unkept = {PASSPHRASE: new_password()} if dry_run else {}
+        unkept = {STATE_PASSPHRASE: new_password()} if dry_run else {}
         credentials = GitOpsCredentials.read(self._secrets, self.gitops.vault.path, unkept)
         variables = {**credentials.variables(), **provider_variables(), **self._deploy_keys(dry_run)}
         stack = Stack(GITOPS_REPOSITORY, self.gitops.state, variables)
@@ -88,7 +89,7 @@ class Bootstrap:
                 stack.apply(file)
 
     def _refuse_missing(self) -> None:
-        names = [name for name in GitOpsCredentials.names() if name != PASSPHRASE]
+        names = [name for name in GitOpsCredentials.names() if name != STATE_PASSPHRASE]
         problems = missing(self._secrets, self.gitops.vault.path, names)
         if problems:
             raise ConfigError(*problems)
@@ -98,7 +99,7 @@ class Bootstrap:
         keys: dict[str, str] = {}
         for env in self.environments:
             waits = dry_run and env.vault.kv.flux in missing_entries(env)
-            keys[f"TF_VAR_deploy_key_{env.name.replace('-', '_')}"] = "to be made" if waits else public_deploy_key(env)
+            keys[given(deploy_key_variable(env.name))] = "to be made" if waits else public_deploy_key(env)
         return keys
 
     def _broken(self, chosen: Sequence[Environment]) -> list[str]:

@@ -15,12 +15,12 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ex
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.programs import installed
+from constructs_lib.base.stacks import DEFINITION, OUTPUT, stack_folder
 from constructs_lib.environment.repository import StateBucket
 from operations.clients.spaces import endpoint
 from operations.clients.tofu_errors import Diagnostic, explained, is_transient
 from operations.console import say
 
-STACKS = Path("cdktf.out/stacks")
 PROGRESS = {"apply_start", "apply_complete", "apply_errored", "change_summary"}
 """The messages that are progress (their text holds no value)."""
 
@@ -50,8 +50,8 @@ class Stack:
     """A stack's folder below `cdktf.out`, and the variables that `tofu` gets beside `PATH` and the like."""
 
     def __init__(self, name: str, state: StateBucket, variables: Mapping[str, str]) -> None:
-        self.name, self.state, self.folder = name, state, STACKS / name
-        if not (self.folder / "cdk.tf.json").exists():
+        self.name, self.state, self.folder = name, state, stack_folder(OUTPUT, name)
+        if not (self.folder / DEFINITION).exists():
             raise ConfigError(f"{self.folder}: is not there; run make synth")
         # `when_required`: Spaces does not take the newer checksums of the AWS SDK.
         checksums = {f"AWS_{way}_CHECKSUM_{what}": "when_required" for way, what in _CHECKSUMS}
@@ -61,7 +61,7 @@ class Stack:
     @property
     def definition(self) -> Json:
         """The stack's JSON."""
-        return json.loads((self.folder / "cdk.tf.json").read_bytes())
+        return json.loads((self.folder / DEFINITION).read_bytes())
 
     @property
     def local_state(self) -> Path:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, VAULT_SECRET_ID, given, state_key
 from constructs_lib.environment import Environment, StackKind
 from constructs_lib.environment.vault import AppRoleAuth
 from operations.clients.digitalocean import DigitalOcean
@@ -25,7 +26,7 @@ from operations.provisioning.adoption import in_digitalocean, remove_lost_keys
 from operations.provisioning.planning import Planner, Reading
 from operations.provisioning.stage import Stage
 from operations.secrets.credentials import Credentials, credentials_of, secrets_of
-from operations.secrets.entries import SECRET_ID, private_deploy_key
+from operations.secrets.entries import private_deploy_key
 
 EPHEMERAL = "eph-"
 """How the names of environments begin that tests make and remove."""
@@ -124,7 +125,7 @@ class Provisioner:
             raise ConfigError(f"{stack.local_state}: is not there; nothing to migrate")
         if not self._spaces.exists(stack.state):
             self._spaces.create(stack.state)
-        elif self._spaces.holds(stack.state, f"{name}.tfstate"):
+        elif self._spaces.holds(stack.state, state_key(name)):
             raise ConfigError(
                 f"bucket {stack.state.bucket}: holds a state of {name} already; remove the one you want less"
             )
@@ -133,10 +134,10 @@ class Provisioner:
     def _stack(self, name: str) -> Stack:
         variables = self._credentials.variables()
         if name == self.env.stack(StackKind.FLUX):
-            variables["TF_VAR_flux_deploy_key"] = private_deploy_key(self.env)
+            variables[given(FLUX_DEPLOY_KEY)] = private_deploy_key(self.env)
             if isinstance(self.env.vault.auth, AppRoleAuth):
                 entry = secrets_of(self.env).read(self.env.vault.kv.provisioning)
-                variables["TF_VAR_vault_secret_id"] = entry[SECRET_ID]
+                variables[given(VAULT_SECRET_ID)] = entry[VAULT_SECRET_ID]
         return Stack(name, self.env.state, variables)
 
     def _plan(self, stack: Stack, folder: Path, *, destroy: bool, prepare: bool) -> Reading:

@@ -30,11 +30,6 @@ class Expired(NamedTuple):
     path: str
 
 
-def expires_tag(seconds: float) -> str:
-    """Return the tag of what may be removed `seconds` from now."""
-    return f"expires:{int(time.time() + seconds)}"
-
-
 def expired(api: DigitalOcean) -> list[Expired]:
     """Return what may be removed, in an order in which it can be: a VPC is empty once its cluster is gone."""
     return list(_expired(api, time.time()))

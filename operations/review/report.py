@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.stacks import OUTPUT, definitions
 from gitops_render.diff import Field, fields
 from gitops_render.diff_output import field_markdown
 from gitops_render.markdown import bold, code, details, escaped, table
+from gitops_render.paths import TREE
 from gitops_render.review import Review, review
 
 MARKER = "<!-- synth-and-diff -->"
@@ -89,8 +91,8 @@ def compared(base: Path, head: Path) -> Comparison:
     if problem is not None:
         raise ConfigError(problem)
     before = None if unbuilt else base
-    trees = review(before and before / "gitops.out", head / "gitops.out", head / "cdktf.out")
-    return Comparison(stack_changes(before / "cdktf.out", head / "cdktf.out") if before else [], trees, unbuilt)
+    trees = review(before and before / TREE, head / TREE, head / OUTPUT)
+    return Comparison(stack_changes(before / OUTPUT, head / OUTPUT) if before else [], trees, unbuilt)
 
 
 def stack_changes(old: Path, new: Path) -> list[StackChange]:
@@ -139,7 +141,7 @@ def _is_replacing(address: str, path: str) -> bool:
 
 
 def _resources(folder: Path) -> dict[Key, Any]:
-    paths = sorted(folder.glob("stacks/*/cdk.tf.json"))
+    paths = definitions(folder)
     if not paths:
         raise ConfigError(f"{folder}: holds no stack; synthesise them first")
     return {
@@ -173,7 +175,7 @@ def _resource_lines(changes: Sequence[StackChange]) -> Iterator[str]:
 def _build(folder: Path) -> str | None:
     """Synthesise and render the checkout in `folder` with its own code, and return why that failed, if it did."""
     environ = {**os.environ, "PYTHONPATH": str(folder.absolute())}
-    for command in (["main.py"], ["-m", "gitops_render", "render", "--output", "gitops.out"]):
+    for command in (["main.py"], ["-m", "gitops_render", "render", "--output", str(TREE)]):
         result = subprocess.run(  # noqa: S603
             [sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True, check=False
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Self
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.stacks import STATE_PASSPHRASE, given
 from constructs_lib.environment import Environment
 from operations.clients.vault import Secrets, open_vault
 
@@ -31,8 +32,8 @@ class Credentials:
         """
         entry = {**(instead or {}), **secrets.read(path)}
         problems = missing(secrets, path, [name for name in cls.names() if name not in entry])
-        if 0 < len(entry.get("state_passphrase", "")) < PASSPHRASE_CHARACTERS:
-            where = f"Vault {secrets.mount}/{path}: state_passphrase"
+        if 0 < len(entry.get(STATE_PASSPHRASE, "")) < PASSPHRASE_CHARACTERS:
+            where = f"Vault {secrets.mount}/{path}: {STATE_PASSPHRASE}"
             problems.append(f"{where}: must have {PASSPHRASE_CHARACTERS} characters or more; replace it")
         if problems:
             raise ConfigError(*problems)
@@ -51,7 +52,7 @@ class Credentials:
             "SPACES_SECRET_ACCESS_KEY": self.spaces_secret_access_key,
             "AWS_ACCESS_KEY_ID": self.spaces_access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.spaces_secret_access_key,
-            "TF_VAR_state_passphrase": self.state_passphrase,
+            given(STATE_PASSPHRASE): self.state_passphrase,
         }
 
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.stacks import STATE_PASSPHRASE, VAULT_SECRET_ID
 from constructs_lib.environment import Environment
 from constructs_lib.environment.vault import AppRoleAuth
 from operations.clients.vault import Secrets
@@ -29,8 +30,6 @@ from operations.secrets.credentials import Credentials, missing, secrets_of
 
 DEPLOY_KEY = "deploy_key"
 AGE_KEY = "age_key"
-PASSPHRASE = "state_passphrase"  # noqa: S105 - a name
-SECRET_ID = "vault_secret_id"  # noqa: S105 - a name
 
 _Identity: Any = pyrage.x25519.Identity  # pyright: ignore[reportAttributeAccessIssue] - the package has no types
 _IdentityError: type[Exception] = pyrage.IdentityError  # pyright: ignore[reportAttributeAccessIssue]
@@ -46,7 +45,7 @@ def ensure_entries(env: Environment) -> dict[str, tuple[str, ...]]:
     """
     vault = secrets_of(env)
     _refuse_missing(env, vault)
-    entries = {path: vault.add(path, makers) for path, makers in _makers(env).items()}
+    entries = {path: vault.add(path, made) for path, made in makers(env).items()}
     _refuse_other_age_key(env, vault)
     return {path: names for path, names in entries.items() if names}
 
@@ -55,13 +54,8 @@ def missing_entries(env: Environment) -> dict[str, tuple[str, ...]]:
     """Return what `ensure_entries` would make. Raises `ConfigError` as it does."""
     vault = secrets_of(env)
     _refuse_missing(env, vault)
-    lacking = {path: tuple(makers.keys() - vault.read(path).keys()) for path, makers in _makers(env).items()}
+    lacking = {path: tuple(made.keys() - vault.read(path).keys()) for path, made in makers(env).items()}
     return {path: names for path, names in lacking.items() if names}
-
-
-def wanted_entries(env: Environment) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Return the properties that are made here and those that a person has to bring, both by path."""
-    return {path: tuple(makers) for path, makers in _makers(env).items()}, dict(_brought(env))
 
 
 def public_deploy_key(env: Environment) -> str:
@@ -90,7 +84,7 @@ def public_half(private: str, where: str) -> str:
 
 
 def _refuse_missing(env: Environment, vault: Secrets) -> None:
-    problems = [problem for path, names in _brought(env) for problem in missing(vault, path, names)]
+    problems = [problem for path, names in brought(env) for problem in missing(vault, path, names)]
     if problems:
         raise ConfigError(*problems)
 
@@ -103,17 +97,17 @@ def _asked_for(env: Environment) -> Iterator[tuple[str, str]]:
                 yield from ((data["remoteRef"]["key"], data["remoteRef"]["property"]) for data in item["spec"]["data"])
 
 
-def _makers(env: Environment) -> dict[str, Makers]:
+def makers(env: Environment) -> dict[str, Makers]:
     """Return what can be made, by path."""
-    makers: dict[str, Makers] = {
-        env.vault.kv.provisioning: {PASSPHRASE: new_password},
+    made: dict[str, Makers] = {
+        env.vault.kv.provisioning: {STATE_PASSPHRASE: new_password},
         env.vault.kv.flux: {DEPLOY_KEY: _deploy_key},
     }
     for path, name in _asked_for(env):
         maker = _maker(path, name)
         if maker is not None:
-            makers.setdefault(path, {})[name] = maker
-    return makers
+            made.setdefault(path, {})[name] = maker
+    return made
 
 
 def _maker(path: str, name: str) -> Callable[[], str] | None:
@@ -129,11 +123,11 @@ def _maker(path: str, name: str) -> Callable[[], str] | None:
             return None
 
 
-def _brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
+def brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield what a person has to bring, by path; the keys of buckets come from the state stack."""
-    provisioning = [name for name in Credentials.names() if name != PASSPHRASE]
+    provisioning = [name for name in Credentials.names() if name != STATE_PASSPHRASE]
     if isinstance(env.vault.auth, AppRoleAuth):
-        provisioning.append(SECRET_ID)
+        provisioning.append(VAULT_SECRET_ID)
     yield env.vault.kv.provisioning, tuple(provisioning)
     given = {f"{env.vault.kv.platform}/{purpose}" for purpose in BucketPurpose}
     for path, name in sorted(set(_asked_for(env))):

@@ -13,7 +13,7 @@ import pytest
 
 from constructs_lib.environment import load_all
 from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks, read_trees
-from gitops_render.check.model import Stack, Tree
+from gitops_render.check.model import StackFile, Tree
 from gitops_render.objects import Item
 from gitops_render.tree import render
 from tests.gitops_render.test_cli import cli
@@ -34,7 +34,7 @@ def test_the_own_tree_is_clean(env: Any) -> None:
 
 
 def test_the_own_stacks_are_clean(stacks: dict[str, Synthesised]) -> None:
-    assert check_stacks(Stack(PurePosixPath(name), dict(stack.data)) for name, stack in stacks.items()) == []
+    assert check_stacks(StackFile(PurePosixPath(name), dict(stack.data)) for name, stack in stacks.items()) == []
 
 
 @cache
@@ -252,9 +252,9 @@ STACK_BREAKS: dict[str, tuple[str, Callable[[Manifest], Any]]] = {
 def test_a_broken_stack_is_found(broken: str, stacks: dict[str, Synthesised]) -> None:
     name, break_it = STACK_BREAKS[broken]
     data = copy.deepcopy(dict(stacks[name].data))
-    assert check_stacks([Stack(PurePosixPath(name), data)]) == []
+    assert check_stacks([StackFile(PurePosixPath(name), data)]) == []
     break_it(data)
-    assert {finding.policy for finding in check_stacks([Stack(PurePosixPath(name), data)])} == {
+    assert {finding.policy for finding in check_stacks([StackFile(PurePosixPath(name), data)])} == {
         broken.partition(" ")[0]
     }
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,6 @@ from constructs_lib.environment.repository import GitOps
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
 from operations.provisioning.provision import EPHEMERAL
-from operations.provisioning.sweep import expires_tag
 from operations.secrets.credentials import credentials_of
 from operations.secrets.gitops_client import gitops_client
 from tests.support import ROOT
@@ -68,7 +68,7 @@ def name() -> str:
 @pytest.fixture
 def tag() -> str:
     """The tag that says when `sweep` may remove a resource."""
-    return expires_tag(LIFE_SECONDS)
+    return f"expires:{int(time.time() + LIFE_SECONDS)}"
 
 
 @pytest.fixture

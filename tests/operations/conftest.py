@@ -16,7 +16,7 @@ import pytest
 
 from constructs_lib.environment import GITOPS_REPOSITORY, Environment
 from operations.clients import vault
-from operations.secrets.entries import wanted_entries
+from operations.secrets import entries
 from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.fakes.github import FakeGitHub
 from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY, FakeSpaces
@@ -31,7 +31,7 @@ ENVIRONMENTS = ("sandbox", "staging", "production")
 @cache
 def brought() -> dict[str, tuple[str, ...]]:
     """Return what a person has to bring for the environments, by path."""
-    return {path: names for name in ENVIRONMENTS for path, names in wanted_entries(environment(name))[1].items()}
+    return {path: names for name in ENVIRONMENTS for path, names in entries.brought(environment(name))}
 
 
 class Outside:

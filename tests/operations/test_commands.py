@@ -130,7 +130,7 @@ def test_bad_input_is_one_sentence_on_stderr_and_exit_code_2(tmp_path: Path) -> 
 def test_an_unknown_environment_is_told_with_those_that_are_known(run: Run) -> None:
     for command in (("deploy-key", "stagin"), ("provision", "apply", "stagin"), ("drift", "stagin")):
         printed = run(*command, code=2)
-        assert "unknown environment 'stagin', known are sandbox, staging; did you mean 'staging'?" in printed
+        assert printed == "unknown environment 'stagin', known are sandbox, staging; did you mean 'staging'?\n"
 
 
 def test_a_job_that_is_stopped_ends_as_with_ctrl_c(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from typing import Any, Self
 
 import yaml
 
-from constructs_lib.cloud.fluxcd import INSTANCE, OPERATOR
+from constructs_lib.cloud.fluxcd import INSTANCE_CHART, OPERATOR_CHART
 from operations.secrets.credentials import Credentials
-from operations.secrets.entries import wanted_entries
+from operations.secrets.entries import brought
 from tests.e2e.cluster import Cluster
 from tests.e2e.vault import MOUNT, Vault
 from tests.fakes.actions import FakeActions
@@ -55,7 +55,7 @@ class World:
         )
         self.spaces = FakeSpaces()
         self.actions = FakeActions()
-        self.charts = FakeCharts([OPERATOR, INSTANCE])
+        self.charts = FakeCharts([OPERATOR_CHART, INSTANCE_CHART])
         self.vault = Vault(folder / "vault")
 
     def __enter__(self) -> Self:
@@ -225,8 +225,7 @@ class World:
         claims = {"repository": self.actions.repository, "ref": self.actions.ref}
         account = {"digitalocean_token": self.digitalocean.token, **_spaces_key()}
         for name in ENVIRONMENTS:
-            _, brought = wanted_entries(environment(name))
-            for path, properties in brought.items():
+            for path, properties in brought(environment(name)):
                 self.vault.write(path, **{key: secrets.token_hex(20) for key in properties})
             self.vault.write(f"{name}/provisioning", **account)
             self.vault.add_role("github", f"episodic-{name}", _policy(name), **claims)

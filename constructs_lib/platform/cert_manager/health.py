@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from constructs_lib.base.quantities import Days
 from constructs_lib.health import (
     NONE_IS_GOOD,
     Alert,
@@ -27,7 +28,7 @@ EXPIRY = "certmanager_certificate_expiration_timestamp_seconds"
 RENEWAL = "certmanager_certificate_renewal_timestamp_seconds"
 READY = "certmanager_certificate_ready_status"
 NAME = "{{ $labels.exported_namespace }}/{{ $labels.name }}"
-DAY = 86400
+DAY = Days("1d").seconds
 
 
 @cache

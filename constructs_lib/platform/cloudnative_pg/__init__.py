@@ -62,10 +62,12 @@ CONTROLLERS = LayerId("databases", "controllers")
 CREDENTIALS = LayerId("databases", "credentials")
 CONFIGS = LayerId("databases", "configs")
 
-OPERATORS = "cnpg-system"
-OPERATOR = Deployment(OPERATORS, "operator", {"app.kubernetes.io/name": "cloudnative-pg"}, deployment="cloudnative-pg")
-WEBHOOK_LINK = webhook(OPERATOR, 9443)
-BARMAN = Pods(OPERATORS, "barman-cloud", {"app.kubernetes.io/name": "plugin-barman-cloud"})
+OPERATOR_NAMESPACE = "cnpg-system"
+OPERATOR_PODS = Deployment(
+    OPERATOR_NAMESPACE, "operator", {"app.kubernetes.io/name": "cloudnative-pg"}, deployment="cloudnative-pg"
+)
+WEBHOOK_LINK = webhook(OPERATOR_PODS, 9443)
+BARMAN = Pods(OPERATOR_NAMESPACE, "barman-cloud", {"app.kubernetes.io/name": "plugin-barman-cloud"})
 RELOADED = {"cnpg.io/reload": "true"}
 """The label of a Secret that instances read anew when it changes."""
 _SERVING = "has(status.readyInstances) && status.readyInstances >= 1 && has(status.currentPrimary)"
@@ -109,20 +111,20 @@ class CloudnativePg(Component):
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the clusters."""
-        yield namespace(OPERATORS)
+        yield namespace(OPERATOR_NAMESPACE)
         yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operators, instances and poolers, to the bucket, and from applications."""
-        yield from to_api_server(OPERATOR, BARMAN)
+        yield from to_api_server(OPERATOR_PODS, BARMAN)
         yield WEBHOOK_LINK
-        yield Link(OPERATOR, BARMAN, (9090,))
-        yield from scraped(env, OPERATOR, 8080)
+        yield Link(OPERATOR_PODS, BARMAN, (9090,))
+        yield from scraped(env, OPERATOR_PODS, 8080)
         for cluster in self.clusters:
             # Instances, poolers and the jobs that create or recover an instance.
             pods = cluster.pods
             yield from to_api_server(pods)
-            yield Link(OPERATOR, pods, (5432, 8000, 9127))
+            yield Link(OPERATOR_PODS, pods, (5432, 8000, 9127))
             yield Link(pods, pods, (5432, 8000))
             yield Link(pods, ANYWHERE, HTTPS)
             yield from scraped(env, pods, 9187)
@@ -132,7 +134,7 @@ class CloudnativePg(Component):
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the clusters."""
-        return health.of(OPERATOR, self.clusters)
+        return health.of(OPERATOR_PODS, self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operators, the credentials from Vault, then the clusters with what belongs to them."""
@@ -152,16 +154,16 @@ class CloudnativePg(Component):
         yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS, CREDENTIALS), timeout=Minutes("15m"), ready=READY)
 
     def _operators(self, env: Environment) -> Iterator[Release]:
-        yield Release("cloudnative-pg", OPERATORS, CHART, self._operator_values(env), stateful=True)
+        yield Release("cloudnative-pg", OPERATOR_NAMESPACE, CHART, self._operator_values(env), stateful=True)
         barman: Values = {**ON_SYSTEM_POOL, "crds": {"create": True}, "resources": resources("50m", "128Mi")}
-        yield Release("plugin-barman-cloud", OPERATORS, BARMAN_CHART, barman, stateful=True)
+        yield Release("plugin-barman-cloud", OPERATOR_NAMESPACE, BARMAN_CHART, barman, stateful=True)
 
     def _operator_values(self, env: Environment) -> Values:
         return {
             **ON_SYSTEM_POOL,
             "crds": {"create": True},
             "replicaCount": self.operator_replicas,
-            "topologySpreadConstraints": spread(**OPERATOR.labels),
+            "topologySpreadConstraints": spread(**OPERATOR_PODS.labels),
             "resources": resources("100m", "256Mi"),
             "monitoring": {"podMonitorEnabled": env.platform.observability.has_metrics},
         }

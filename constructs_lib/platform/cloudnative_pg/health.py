@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from constructs_lib.health import (
+    POD,
     Alert,
     Health,
     Panel,
     Ratio,
     Row,
+    Selection,
     Slo,
-    Variable,
     graph,
     operator_availability,
     pod_row,
@@ -29,9 +30,8 @@ from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE, PostgresCl
 LONGEST_LAG = 30
 """Seconds by which a replica may be behind."""
 LAST_BACKUP = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
-POD = "{{ $labels.pod }}"
-ALL = f'namespace="{NAMESPACE}"'
-CHOSEN = f'{ALL},pod=~"$pod"'
+PODS = Selection(NAMESPACE, "cnpg_collector_up")
+ALL, CHOSEN = PODS.all, PODS.chosen
 
 
 def of(operator: Deployment, clusters: tuple[PostgresCluster, ...]) -> Health:
@@ -41,11 +41,11 @@ def of(operator: Deployment, clusters: tuple[PostgresCluster, ...]) -> Health:
         *(slo for cluster in clusters for slo in _slos(cluster)),
     )
     missing = tuple(_replica_missing(cluster) for cluster in clusters if cluster.instances > 1)
-    return Health("postgres", "Postgres", slos, (*_alerts(), *missing), _now(), _rows(), (POD_CHOICE,))
+    return Health("postgres", "Postgres", slos, (*_alerts(), *missing), _now(), _rows(), (PODS.choice,))
 
 
 def _instances(cluster: PostgresCluster) -> str:
-    return f'namespace="{NAMESPACE}",pod=~"{cluster.name}-[0-9]+"'
+    return f'{ALL},pod=~"{cluster.name}-[0-9]+"'
 
 
 def _slos(cluster: PostgresCluster) -> Iterator[Slo]:
@@ -85,9 +85,9 @@ def _replica_missing(cluster: PostgresCluster) -> Alert:
 
 
 def _alerts() -> tuple[Alert, ...]:
-    archiver = f'cnpg_pg_stat_archiver_{{}}_time{{{{namespace="{NAMESPACE}"}}}}'
-    used = f'sum by (pod) (cnpg_backends_total{{namespace="{NAMESPACE}"}})'
-    allowed = f'max by (pod) (cnpg_pg_settings_setting{{namespace="{NAMESPACE}",name="max_connections"}})'
+    archiver = f"cnpg_pg_stat_archiver_{{}}_time{{{{{ALL}}}}}"
+    used = f"sum by (pod) (cnpg_backends_total{{{ALL}}})"
+    allowed = f'max by (pod) (cnpg_pg_settings_setting{{{ALL},name="max_connections"}})'
     return (
         Alert(
             name="PostgresArchivingFails",
@@ -106,7 +106,7 @@ def _alerts() -> tuple[Alert, ...]:
         ),
         Alert(
             name="PostgresWraparoundNear",
-            expr=f'max by (pod, datname) (cnpg_pg_database_xid_age{{namespace="{NAMESPACE}"}}) > 1.5e9',
+            expr=f"max by (pod, datname) (cnpg_pg_database_xid_age{{{ALL}}}) > 1.5e9",
             severity="critical",
             summary=f"Database {{{{ $labels.datname }}}} of {POD} refuses writes at 2.1e9 transactions.",
             runbook="postgres-wraparound",
@@ -115,7 +115,7 @@ def _alerts() -> tuple[Alert, ...]:
 
 
 def _rate(metric: str) -> str:
-    return f"sum by (datname) (rate({metric}{{{CHOSEN}}}[$__rate_interval]))"
+    return f"sum by (datname) ({PODS.rate(metric)})"
 
 
 def _now() -> tuple[Panel, ...]:
@@ -154,6 +154,3 @@ def _rows() -> tuple[Row, ...]:
         volume_panel(NAMESPACE),
     )
     return (Row("Work", work), Row("Data", data), pod_row(NAMESPACE))
-
-
-POD_CHOICE = Variable("pod", f'label_values(cnpg_collector_up{{namespace="{NAMESPACE}"}}, pod)')

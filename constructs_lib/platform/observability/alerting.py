@@ -23,14 +23,15 @@ from constructs_lib.kit import (
     Values,
     manifest,
 )
-from constructs_lib.platform.observability.names import ALERTMANAGER, NAMESPACE
+from constructs_lib.platform.observability.names import ALERTMANAGER, ALERTMANAGER_PORT, NAMESPACE, RELEASE
+from constructs_lib.platform.observability.telemetry import WATCHDOG
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 SECRETS = "/etc/alertmanager/secrets"
-SERVICE = f"http://kube-prometheus-stack-alertmanager.{NAMESPACE}.svc:9093"
+SERVICE = f"http://{RELEASE}-alertmanager.{NAMESPACE}.svc:{ALERTMANAGER_PORT}"
 NOBODY = "nobody"
 TEXT = (
     "{{ range .Alerts }}{{ .Annotations.summary }}{{ .Annotations.message }} {{ .Annotations.runbook_url }}\n{{ end }}"
@@ -140,7 +141,7 @@ class Alerting(Settings):
 
     def links(self) -> Iterator[Link]:
         """Yield the way of Flux's events in, and to mail servers out; HTTPS is open anyway."""
-        yield Link(FLUX_NOTIFIER, ALERTMANAGER, (9093,))
+        yield Link(FLUX_NOTIFIER, ALERTMANAGER, (ALERTMANAGER_PORT,))
         for receiver in self.receivers:
             if isinstance(receiver, Mail):
                 yield Link(ALERTMANAGER, ANYWHERE, (int(receiver.smarthost.rpartition(":")[2]),))
@@ -196,7 +197,7 @@ def _route() -> Values:
         "group_interval": "5m",
         "repeat_interval": "12h",
         "routes": [
-            {"matchers": ['alertname="Watchdog"'], "receiver": "heartbeat", **heartbeat},
+            {"matchers": [f'alertname="{WATCHDOG.name}"'], "receiver": "heartbeat", **heartbeat},
             {"matchers": ['severity="critical"'], "receiver": "critical", "repeat_interval": "4h"},
             # Flux calls it an error.
             {"matchers": ['severity=~"warning|error"'], "receiver": "warning"},

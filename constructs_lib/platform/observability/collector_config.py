@@ -17,12 +17,17 @@ from constructs_lib.platform.observability.names import (
     AGENTS,
     BALANCED_PORT,
     CA_MOUNT,
+    COLLECTOR_METRICS,
     GATEWAY_HEADLESS,
     GATEWAY_HOST,
     LOGS_CA_MOUNT,
+    OTLP_GRPC,
+    OTLP_HTTP,
     QUEUE_MOUNT,
     TLS_MOUNT,
+    otlp_server,
 )
+from constructs_lib.platform.scrape import PROMETHEUS_PORT
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
 STORAGE = "file_storage"
 LIMITER: Manifest = {"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20}
 TELEMETRY: Manifest = {
-    "metrics": {"readers": [{"pull": {"exporter": {"prometheus": {"host": "0.0.0.0", "port": 8888}}}}]}  # noqa: S104
+    "metrics": {"readers": [{"pull": {"exporter": {"prometheus": {"host": "0.0.0.0", "port": COLLECTOR_METRICS}}}}]}  # noqa: S104
 }
 CA: Manifest = {"ca_file": f"{TLS_MOUNT}/ca.crt"}
 WORKLOADS = ("deployment", "statefulset", "daemonset", "cronjob", "job")
@@ -59,7 +64,7 @@ def gateway_config(env: Environment) -> Manifest:
     exporters = {name: config | retrying(_share(env, len(queued))) for name, config in queued.items()}
     pipelines = {f"{signal}": _pipeline(["otlp"], ENRICHED, list(backends[signal])) for signal in ("metrics", "logs")}
     config: Manifest = {
-        "receivers": {"otlp": {"protocols": {"grpc": _otlp(4317), "http": _otlp(4318)}}},
+        "receivers": {"otlp": {"protocols": {"grpc": otlp_server(OTLP_GRPC), "http": otlp_server(OTLP_HTTP)}}},
         "processors": {
             "memory_limiter": LIMITER,
             "k8s_attributes": KUBERNETES,
@@ -106,7 +111,7 @@ def _trace_pipelines(env: Environment, backends: list[str], metrics: list[str]) 
 
 
 def _add_traces(env: Environment, config: Manifest) -> None:
-    config["receivers"]["otlp/balanced"] = {"protocols": {"grpc": _otlp(BALANCED_PORT)}}
+    config["receivers"]["otlp/balanced"] = {"protocols": {"grpc": otlp_server(BALANCED_PORT)}}
     config["exporters"]["load_balancing"] = _loadbalancing()
     config["connectors"]["forward"] = {}
     if env.platform.observability.has_metrics:
@@ -139,11 +144,6 @@ def _loadbalancing() -> Manifest:
         "protocol": {"otlp": {"tls": tls}},
         "resolver": {"dns": {"hostname": f"{GATEWAY_HEADLESS}.cluster.local", "port": str(BALANCED_PORT)}},
     }
-
-
-def _otlp(port: int) -> Manifest:
-    tls = {"cert_file": f"{TLS_MOUNT}/tls.crt", "key_file": f"{TLS_MOUNT}/tls.key", "reload_interval": "1h"}
-    return {"endpoint": f"0.0.0.0:{port}", "tls": tls}
 
 
 def _extensions(env: Environment) -> Manifest:
@@ -182,7 +182,7 @@ def _metrics(env: Environment) -> Manifest:
     exporters: Manifest = {}
     if env.platform.observability.has_metrics:
         for number, host in enumerate(replica_hosts(env.platform.observability.metrics.replicas)):
-            exporters[f"otlp_http/prometheus-{number}"] = {"endpoint": f"http://{host}:9090/api/v1/otlp"}
+            exporters[f"otlp_http/prometheus-{number}"] = {"endpoint": f"http://{host}:{PROMETHEUS_PORT}/api/v1/otlp"}
     if env.platform.observability.influxdb.is_on:
         exporters["influxdb"] = _influxdb()
     return exporters
@@ -211,7 +211,7 @@ def _opensearch(env: Environment) -> Manifest:
             "auth": {"authenticator": "basicauth/opensearch"},
             "tls": {"ca_file": f"{LOGS_CA_MOUNT}/ca.crt"},
         },
-        "logs_index": logs.index_pattern(env).removesuffix("-*"),
+        "logs_index": logs.index_name(env),
         "logs_index_time_format": "yyyy.MM.dd",
     }
 
@@ -227,7 +227,7 @@ def agent_config() -> Manifest:
         "operators": [{"type": "container"}],
     }
     kubernetes = {**KUBERNETES, "filter": {"node_from_env_var": "NODE_NAME"}}
-    gateway = {"endpoint": f"{GATEWAY_HOST}:4317", "tls": {"ca_file": f"{CA_MOUNT}/ca.crt"}}
+    gateway = {"endpoint": f"{GATEWAY_HOST}:{OTLP_GRPC}", "tls": {"ca_file": f"{CA_MOUNT}/ca.crt"}}
     return {
         "receivers": {"file_log": files},
         "processors": {

@@ -44,17 +44,19 @@ from constructs_lib.platform.observability.names import (
     AGENTS,
     BALANCED_PORT,
     CA_MOUNT,
+    COLLECTOR_METRICS,
     GATEWAY,
     GATEWAY_HOST,
     LOGS_CA_MOUNT,
     NAMESPACE,
+    OTLP_HTTP,
     OTLP_PORTS,
     QUEUE_MOUNT,
     TLS_MOUNT,
     go_memory_limit,
 )
 from constructs_lib.platform.observability.part import Part
-from constructs_lib.platform.scrape import PROMETHEUS, scraped
+from constructs_lib.platform.scrape import PROMETHEUS, PROMETHEUS_PORT, scraped
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -71,8 +73,8 @@ USER = 10001
 """The user of the collector's image (open-telemetry/opentelemetry-collector-releases `Dockerfile`)."""
 METADATA = Outside(("169.254.169.254/32",))
 """Where a Droplet learns about itself (docs.digitalocean.com, Droplet metadata)."""
-OPERATOR = Pods(NAMESPACE, "otel-operator", {"app.kubernetes.io/name": "opentelemetry-operator"})
-WEBHOOK_LINK = webhook(OPERATOR, 9443)
+OPERATOR_PODS = Pods(NAMESPACE, "otel-operator", {"app.kubernetes.io/name": "opentelemetry-operator"})
+WEBHOOK_LINK = webhook(OPERATOR_PODS, 9443)
 
 
 class Collectors(Part):
@@ -91,18 +93,18 @@ class Collectors(Part):
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways into the gateway, and what operator, gateway and agent need."""
-        yield from to_api_server(OPERATOR, GATEWAY, AGENT)
+        yield from to_api_server(OPERATOR_PODS, GATEWAY, AGENT)
         yield WEBHOOK_LINK
         yield Link(AGENT, GATEWAY, OTLP_PORTS)
         yield Link(AGENT, METADATA, (80,))
         yield Link(GATEWAY, GATEWAY, (BALANCED_PORT,))
         for app in env.platform.baseline.apps:
             yield Link(app.pods, GATEWAY, OTLP_PORTS)
-        yield from scraped(env, GATEWAY, 8888)
-        yield from scraped(env, AGENT, 8888)
+        yield from scraped(env, GATEWAY, COLLECTOR_METRICS)
+        yield from scraped(env, AGENT, COLLECTOR_METRICS)
         settings = env.platform.observability
         if settings.has_metrics:
-            yield Link(GATEWAY, PROMETHEUS, (9090,))
+            yield Link(GATEWAY, PROMETHEUS, (PROMETHEUS_PORT,))
         if "otlp" in (settings.traces.backend, settings.logs.backend):
             yield Link(GATEWAY, ANYWHERE, HTTPS)
 
@@ -123,8 +125,7 @@ def _values() -> Values:
 
 def collectors(env: Environment) -> Iterator[Manifest]:
     """Yield the gateway with its certificate, and the agent with its rights."""
-    host = GATEWAY_HOST.removesuffix(f".{NAMESPACE}.svc")
-    yield cert_manager.certificate(CERTIFICATE, NAMESPACE, (host,))
+    yield cert_manager.certificate(CERTIFICATE, NAMESPACE, (GATEWAY.statefulset,))
     yield manifest(API, "OpenTelemetryCollector", "gateway", NAMESPACE, spec=_gateway(env))
     yield cert_manager.trusted_ca(AGENTS)
     yield manifest(API, "OpenTelemetryCollector", "agent", AGENTS, spec=_agent())
@@ -138,7 +139,7 @@ def _instrumentation(namespace: str) -> Manifest:
     """Return what a pod gets that asks for it (annotation instrumentation.opentelemetry.io/inject-<language>)."""
     spec = {
         "exporter": {
-            "endpoint": f"https://{GATEWAY_HOST}:4318",
+            "endpoint": f"https://{GATEWAY_HOST}:{OTLP_HTTP}",
             "tls": {"secretName": cert_manager.TRUSTED_CA, "ca_file": "ca.crt"},
         },
         "propagators": ["tracecontext", "baggage"],

@@ -17,8 +17,9 @@ from constructs_lib.health import (
     stat,
     table,
 )
+from constructs_lib.platform.observability.telemetry import WATCHDOG
 
-FIRING = 'ALERTS{alertstate="firing",alertname!="Watchdog"}'
+FIRING = f'ALERTS{{alertstate="firing",alertname!="{WATCHDOG.name}"}}'
 
 
 def overview(known: Iterable[Health]) -> Dashboard:

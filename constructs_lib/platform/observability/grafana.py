@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.health.grafana import FOLDER
 from constructs_lib.kit import ON_SYSTEM_POOL, Manifest, Values, manifest, resources
+from constructs_lib.platform.observability import traces
 from constructs_lib.platform.observability.names import NAMESPACE
 
 if TYPE_CHECKING:
@@ -53,5 +54,5 @@ def values(env: Environment) -> Values:
 def _data_sources(env: Environment) -> Iterator[Values]:
     if env.platform.observability.traces.is_on:
         linked = {"serviceMap": {"datasourceUid": DATA_SOURCE}, "nodeGraph": {"enabled": True}}
-        tempo = {"type": "tempo", "uid": "tempo", "access": "proxy", "url": "http://tempo:3200"}
+        tempo = {"type": "tempo", "uid": "tempo", "access": "proxy", "url": traces.URL}
         yield {"name": "Tempo", **tempo, "jsonData": linked}

@@ -48,8 +48,9 @@ OPENSEARCH_VERSION = "3.6.0"
 API = "opensearch.org/v1"
 
 CLUSTER = "logs"
+PORT = 9200
 IN_CLUSTER: Manifest = {"opensearchCluster": {"name": CLUSTER}}
-ENDPOINT = f"https://{CLUSTER}.{NAMESPACE}.svc:9200"
+ENDPOINT = f"https://{CLUSTER}.{NAMESPACE}.svc:{PORT}"
 CA_SECRET = f"{CLUSTER}-ca"
 """Where the operator keeps the CA of the certificates that it makes."""
 CA_VOLUME: Manifest = {"secretName": CA_SECRET, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
@@ -60,7 +61,7 @@ WRITER_SECRET = "opensearch-writer"  # noqa: S105 - a name
 READER = "reader"
 READER_SECRET = "opensearch-reader"  # noqa: S105 - a name
 
-OPERATOR = Pods(NAMESPACE, "opensearch-operator", {"app.kubernetes.io/name": "opensearch-operator"})
+OPERATOR_PODS = Pods(NAMESPACE, "opensearch-operator", {"app.kubernetes.io/name": "opensearch-operator"})
 OWNER_LABEL = "opensearch.org/opensearch-cluster"
 NODE_POOL = "nodes"
 NODES = StatefulSet(NAMESPACE, "opensearch", {OWNER_LABEL: CLUSTER}, statefulset=f"{CLUSTER}-{NODE_POOL}")
@@ -70,7 +71,7 @@ SECURITY_JOB = Pods(
 )
 """The job that sets up who may log in; until it has, nobody can."""
 DASHBOARDS = Pods(NAMESPACE, "opensearch-dashboards", {"opensearch.cluster.dashboards": CLUSTER})
-WEBHOOK_LINK = webhook(OPERATOR, 9443)
+WEBHOOK_LINK = webhook(OPERATOR_PODS, 9443)
 DASHBOARDS_CA = "/usr/share/opensearch-dashboards/ca"
 
 
@@ -107,13 +108,13 @@ class Logs(Part):
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operator, nodes, gateway and Dashboards."""
-        yield from to_api_server(OPERATOR)
+        yield from to_api_server(OPERATOR_PODS)
         yield WEBHOOK_LINK
-        yield Link(OPERATOR, NODES, (9200,))
-        yield Link(NODES, NODES, (9200, 9300))
-        yield Link(SECURITY_JOB, NODES, (9200,))
-        yield Link(GATEWAY, NODES, (9200,))
-        yield Link(DASHBOARDS, NODES, (9200,))
+        yield Link(OPERATOR_PODS, NODES, (PORT,))
+        yield Link(NODES, NODES, (PORT, 9300))
+        yield Link(SECURITY_JOB, NODES, (PORT,))
+        yield Link(GATEWAY, NODES, (PORT,))
+        yield Link(DASHBOARDS, NODES, (PORT,))
 
     def controllers(self, env: Environment) -> Iterator[Release]:
         """Yield the operator."""
@@ -129,7 +130,7 @@ class Logs(Part):
     def backends(self, env: Environment) -> Iterator[Manifest]:
         """Yield the cluster, who may write and read, and how long an index lives."""
         yield kept(_cluster(self))
-        index = index_pattern(env)
+        index = f"{index_name(env)}-*"
         writes = ("create_index", "write", "indices:admin/mapping/put")
         yield _role(WRITER, index, ("cluster_composite_ops", "cluster_monitor"), writes)
         yield from _user(WRITER, WRITER_SECRET, (WRITER,))
@@ -174,9 +175,9 @@ def _user(name: str, secret: str, roles: tuple[str, ...]) -> Iterator[Manifest]:
     yield manifest(API, "OpensearchUserRoleBinding", name, NAMESPACE, spec=binding)
 
 
-def index_pattern(env: Environment) -> str:
-    """Return the pattern of the environment's indices."""
-    return f"logs-{env.name}-*"
+def index_name(env: Environment) -> str:
+    """Return how the names of the environment's indices begin: one for each day follows."""
+    return f"logs-{env.name}"
 
 
 def _node_pool(settings: Logs) -> Manifest:
@@ -201,7 +202,7 @@ def _cluster(settings: Logs) -> Manifest:
         "general": {
             "serviceName": CLUSTER,
             "version": OPENSEARCH_VERSION,
-            "httpPort": 9200,
+            "httpPort": PORT,
             "drainDataNodes": settings.nodes > 1,
             # Memory maps need a setting of the node that only a privileged container could raise.
             "setVMMaxMapCount": False,

@@ -36,22 +36,26 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform.observability import grafana
 from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
-from constructs_lib.platform.observability.names import AGENTS, ALERTMANAGER, GRAFANA, NAMESPACE
+from constructs_lib.platform.observability.names import (
+    AGENTS,
+    ALERTMANAGER,
+    ALERTMANAGER_PORT,
+    GRAFANA,
+    NAMESPACE,
+    RELEASE,
+)
 from constructs_lib.platform.observability.part import Part
-from constructs_lib.platform.scrape import PROMETHEUS
+from constructs_lib.platform.scrape import PROMETHEUS, PROMETHEUS_PORT
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-CHART = Chart("oci://ghcr.io/prometheus-community/charts", "kube-prometheus-stack", "88.5.3")
+CHART = Chart("oci://ghcr.io/prometheus-community/charts", RELEASE, "88.5.3")
 
-RELEASE = "kube-prometheus-stack"
-
-OPERATOR = Pods(NAMESPACE, "prometheus-operator", {"app": f"{RELEASE}-operator"})
+OPERATOR_PODS = Pods(NAMESPACE, "prometheus-operator", {"app": f"{RELEASE}-operator"})
 KUBE_STATE_METRICS = Pods(NAMESPACE, "kube-state-metrics", {"app.kubernetes.io/name": "kube-state-metrics"})
-NODE_EXPORTER = Pods(AGENTS, "node-exporter", {"app.kubernetes.io/name": "prometheus-node-exporter"})
-WEBHOOK_LINK = webhook(OPERATOR, 10250)
+WEBHOOK_LINK = webhook(OPERATOR_PODS, 10250)
 EVERY_PORT = (1, 65535)
 
 PROMOTED = (
@@ -114,11 +118,11 @@ def replica_hosts(replicas: int) -> list[str]:
 
 
 def _links() -> Iterator[Link]:
-    yield from to_api_server(OPERATOR, PROMETHEUS, GRAFANA, KUBE_STATE_METRICS)
+    yield from to_api_server(OPERATOR_PODS, PROMETHEUS, GRAFANA, KUBE_STATE_METRICS)
     yield WEBHOOK_LINK
-    yield Link(PROMETHEUS, ALERTMANAGER, (8080, 9093))
-    yield Link(PROMETHEUS, PROMETHEUS, (8080, 9090))
-    yield Link(PROMETHEUS, OPERATOR, (10250,))
+    yield Link(PROMETHEUS, ALERTMANAGER, (8080, ALERTMANAGER_PORT))
+    yield Link(PROMETHEUS, PROMETHEUS, (8080, PROMETHEUS_PORT))
+    yield Link(PROMETHEUS, OPERATOR_PODS, WEBHOOK_LINK.ports)
     yield Link(PROMETHEUS, GRAFANA, (3000,))
     yield Link(PROMETHEUS, KUBE_STATE_METRICS, (8080,))
     # Flux's own policies let anybody in there.
@@ -127,11 +131,11 @@ def _links() -> Iterator[Link]:
     # Node exporters and kubelets answer on addresses of nodes, which no selector names.
     yield Link(PROMETHEUS, ANYWHERE, (9100, 10250))
     yield Link(PROMETHEUS, DNS, (9153,))
-    yield Link(OPERATOR, PROMETHEUS, (8080, 9090))
-    yield Link(OPERATOR, ALERTMANAGER, (8080, 9093))
-    yield Link(GRAFANA, PROMETHEUS, (9090,))
-    yield Link(GRAFANA, ALERTMANAGER, (9093,))
-    yield Link(ALERTMANAGER, ALERTMANAGER, (9093, 9094, Udp(9094)))
+    yield Link(OPERATOR_PODS, PROMETHEUS, (8080, PROMETHEUS_PORT))
+    yield Link(OPERATOR_PODS, ALERTMANAGER, (8080, ALERTMANAGER_PORT))
+    yield Link(GRAFANA, PROMETHEUS, (PROMETHEUS_PORT,))
+    yield Link(GRAFANA, ALERTMANAGER, (ALERTMANAGER_PORT,))
+    yield Link(ALERTMANAGER, ALERTMANAGER, (ALERTMANAGER_PORT, 9094, Udp(9094)))
     yield Link(ALERTMANAGER, ANYWHERE, HTTPS)
 
 

@@ -10,7 +10,7 @@ from constructs_lib.health.grafana import config_map
 from constructs_lib.kit import FLUX_CONTROLLERS, FLUX_OPERATOR, Manifest, manifest
 from constructs_lib.platform.observability.alerting import flux_notifications, runbooks
 from constructs_lib.platform.observability.dashboards import applications, budgets, overview
-from constructs_lib.platform.observability.names import AGENT, GATEWAY, NAMESPACE
+from constructs_lib.platform.observability.names import AGENT, COLLECTOR_METRICS, GATEWAY, NAMESPACE
 from constructs_lib.platform.observability.slos import days, health
 from constructs_lib.platform.scrape import pod_monitor
 
@@ -22,8 +22,8 @@ def objects(env: Environment) -> Iterator[Manifest]:
     """Yield everything by which an environment's health is watched. Raises `ConfigError` as `health` does."""
     yield from pod_monitor(env, "flux-operator", FLUX_OPERATOR, "http-metrics")
     yield from pod_monitor(env, "flux-controllers", FLUX_CONTROLLERS, "http-prom")
-    yield from pod_monitor(env, "otel-gateway", GATEWAY, 8888)
-    yield from pod_monitor(env, "otel-agent", AGENT, 8888)
+    yield from pod_monitor(env, "otel-gateway", GATEWAY, COLLECTOR_METRICS)
+    yield from pod_monitor(env, "otel-agent", AGENT, COLLECTOR_METRICS)
     yield from rules(env)
     for dashboard in dashboards(env):
         yield config_map(dashboard, NAMESPACE)

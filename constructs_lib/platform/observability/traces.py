@@ -31,7 +31,15 @@ from constructs_lib.kit import (
     resources,
 )
 from constructs_lib.platform.cert_manager import certificate
-from constructs_lib.platform.observability.names import GATEWAY, GRAFANA, NAMESPACE, go_memory_limit
+from constructs_lib.platform.observability.names import (
+    GATEWAY,
+    GRAFANA,
+    NAMESPACE,
+    OTLP_GRPC,
+    TLS_MOUNT,
+    go_memory_limit,
+    otlp_server,
+)
 from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.vault_eso import InVault, external_secret
@@ -42,10 +50,12 @@ if TYPE_CHECKING:
 CHART = Chart("oci://ghcr.io/grafana-community/helm-charts", "tempo", "2.2.4")
 SECRET = "tempo-bucket"  # noqa: S105 - a name
 CERTIFICATE = "tempo-tls"
-MOUNT = "/tls"
 DATA = "/var/tempo"
 """Where the chart mounts the volume."""
-ENDPOINT = f"tempo.{NAMESPACE}.svc:4317"
+PORT = 3200
+"""Where Tempo answers queries, and shows its own metrics."""
+URL = f"http://tempo:{PORT}"
+ENDPOINT = f"tempo.{NAMESPACE}.svc:{OTLP_GRPC}"
 PODS = StatefulSet(NAMESPACE, "tempo", {"app.kubernetes.io/name": "tempo"}, statefulset="tempo")
 
 
@@ -85,11 +95,11 @@ class Traces(Part):
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to Tempo, and on to its bucket."""
-        yield Link(GATEWAY, PODS, (4317,))
+        yield Link(GATEWAY, PODS, (OTLP_GRPC,))
         yield Link(PODS, ANYWHERE, HTTPS)
         if env.platform.observability.has_metrics:
-            yield Link(GRAFANA, PODS, (3200,))
-        yield from scraped(env, PODS, 3200)
+            yield Link(GRAFANA, PODS, (PORT,))
+        yield from scraped(env, PODS, PORT)
 
     def credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield the key of the bucket."""
@@ -117,7 +127,7 @@ def _values(env: Environment, settings: Traces, bucket: Bucket) -> Values:
         "extraEnv": [go_memory_limit(settings.memory)],
         "extraArgs": {"config.expand-env": "true"},
         "extraEnvFrom": [{"secretRef": {"name": SECRET}}],
-        "extraVolumeMounts": [{"name": "tls", "mountPath": MOUNT, "readOnly": True}],
+        "extraVolumeMounts": [{"name": "tls", "mountPath": TLS_MOUNT, "readOnly": True}],
     }
     return {
         **ON_SYSTEM_POOL,
@@ -136,16 +146,15 @@ def config(settings: Traces, bucket: Bucket) -> Manifest:
     The chart's own opens OTLP over HTTP and four protocols of Jaeger in clear text, and a chart without these
     receivers in its values does not render (`templates/_ports.tpl`).
     """
-    tls = {"cert_file": f"{MOUNT}/tls.crt", "key_file": f"{MOUNT}/tls.key", "reload_interval": "1h"}
     s3 = {
         "bucket": bucket.bucket,
-        "endpoint": bucket.endpoint.removeprefix("https://"),
+        "endpoint": bucket.host,
         "access_key": "${S3_ACCESS_KEY}",
         "secret_key": "${S3_SECRET_KEY}",
     }
     return {
-        "server": {"http_listen_port": 3200},
-        "distributor": {"receivers": {"otlp": {"protocols": {"grpc": {"endpoint": "0.0.0.0:4317", "tls": tls}}}}},
+        "server": {"http_listen_port": PORT},
+        "distributor": {"receivers": {"otlp": {"protocols": {"grpc": otlp_server(OTLP_GRPC)}}}},
         "storage": {"trace": {"backend": "s3", "s3": s3, "wal": {"path": f"{DATA}/wal"}}},
         "compactor": {"compaction": {"block_retention": settings.retention.as_hours}},
         "usage_report": {"reporting_enabled": False},

@@ -25,6 +25,7 @@ from constructs_lib.kit import (
     Pods,
     Ready,
     group,
+    is_true,
     namespace,
     to_api_server,
     webhook,
@@ -42,7 +43,7 @@ from constructs_lib.platform.rabbitmq_operator.cluster import (
     topology_objects,
 )
 from constructs_lib.platform.rabbitmq_operator.operators import CLUSTER_OPERATOR, TOPOLOGY_OPERATOR, install
-from constructs_lib.platform.rabbitmq_operator.operators import NAMESPACE as OPERATORS
+from constructs_lib.platform.rabbitmq_operator.operators import NAMESPACE as OPERATOR_NAMESPACE
 from constructs_lib.platform.scrape import known_by, pod_monitor, scraped
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
@@ -56,19 +57,17 @@ CONFIGS = LayerId("messaging", "configs")
 TOPOLOGY = LayerId("messaging", "topology")
 
 CLUSTER_OPERATOR_PODS = Deployment(
-    OPERATORS,
+    OPERATOR_NAMESPACE,
     "cluster-operator",
     {"app.kubernetes.io/name": CLUSTER_OPERATOR.name},
     deployment="rabbitmq-cluster-operator",
 )
-TOPOLOGY_OPERATOR_PODS = Pods(OPERATORS, "topology-operator", {"app.kubernetes.io/name": TOPOLOGY_OPERATOR.name})
+TOPOLOGY_OPERATOR_PODS = Pods(
+    OPERATOR_NAMESPACE, "topology-operator", {"app.kubernetes.io/name": TOPOLOGY_OPERATOR.name}
+)
 CLUSTER_WEBHOOK = webhook(CLUSTER_OPERATOR_PODS, 9443)
 TOPOLOGY_WEBHOOK = webhook(TOPOLOGY_OPERATOR_PODS, 9443)
 BROKERS = Pods(NAMESPACE, "brokers", COMPONENT)
-
-ALL_REPLICAS_READY = (
-    "has(status.conditions) && status.conditions.exists(e, e.type == 'AllReplicasReady' && e.status == 'True')"
-)
 
 
 def _monitor(env: Environment, cluster: RabbitmqCluster) -> Iterator[Manifest]:
@@ -106,7 +105,7 @@ class RabbitmqOperator(Component):
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the brokers."""
-        yield namespace(OPERATORS)
+        yield namespace(OPERATOR_NAMESPACE)
         yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
@@ -128,11 +127,14 @@ class RabbitmqOperator(Component):
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operators, the users' credentials, the brokers, then what is declared inside them."""
-        yield Layer(CONTROLLERS, tuple(install(CLUSTER_OPERATOR)), after=(*BASELINE, cert_manager.CONTROLLERS))
+        timeout = Minutes("10m")
+        operator = tuple(install(CLUSTER_OPERATOR, timeout))
+        yield Layer(CONTROLLERS, operator, after=(*BASELINE, cert_manager.CONTROLLERS), timeout=timeout)
         yield Layer(
             TOPOLOGY_CONTROLLERS,
-            (cert_manager.trusted_ca(OPERATORS), *install(TOPOLOGY_OPERATOR)),
+            (cert_manager.trusted_ca(OPERATOR_NAMESPACE), *install(TOPOLOGY_OPERATOR, timeout)),
             after=(CONTROLLERS, cert_manager.ISSUERS),
+            timeout=timeout,
             ready=cert_manager.CERTIFICATES_READY,
         )
         if not self.clusters:
@@ -141,7 +143,7 @@ class RabbitmqOperator(Component):
         yield Layer(CREDENTIALS, credentials, after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
         objects = [item for cluster in self.clusters for item in cluster_objects(env, cluster)]
         objects += [item for cluster in self.clusters for item in _monitor(env, cluster)]
-        ready = (Ready(API, "RabbitmqCluster", ALL_REPLICAS_READY), *cert_manager.CERTIFICATES_READY)
+        ready = (Ready(API, "RabbitmqCluster", is_true("AllReplicasReady")), *cert_manager.CERTIFICATES_READY)
         after = (CONTROLLERS, cert_manager.ISSUERS)
         yield Layer(CONFIGS, tuple(objects), after=after, timeout=Minutes("15m"), ready=ready)
         topology = tuple(item for cluster in self.clusters for item in topology_objects(cluster))

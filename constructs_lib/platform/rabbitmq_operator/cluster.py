@@ -53,7 +53,7 @@ class User(Settings):
     permissions: Annotated[tuple[Permission, ...], unique("vhost")] = ()
 
 
-class Policy(Settings):
+class QueuePolicy(Settings):
     """A policy on the queues of a vhost."""
 
     name: Name
@@ -74,7 +74,7 @@ class RabbitmqCluster(Settings):
     memory: Memory = Field(default=Memory("1Gi"), description="Memory of each node, requested and limit.")
     vhosts: tuple[Name, ...] = ()
     users: Annotated[tuple[User, ...], unique("name")] = ()
-    policies: Annotated[tuple[Policy, ...], unique("name")] = ()
+    policies: Annotated[tuple[QueuePolicy, ...], unique("name")] = ()
 
     @model_validator(mode="after")
     def _vhosts_are_declared(self) -> Self:

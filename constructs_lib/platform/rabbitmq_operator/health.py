@@ -9,12 +9,13 @@ from collections.abc import Iterator
 
 from constructs_lib.health import (
     NONE_IS_GOOD,
+    POD,
     Alert,
     Health,
     Panel,
     Row,
+    Selection,
     Slo,
-    Variable,
     graph,
     operator_availability,
     pod_row,
@@ -25,10 +26,9 @@ from constructs_lib.health import (
 from constructs_lib.kit import Deployment
 from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE, RabbitmqCluster
 
-POD = "{{ $labels.pod }}"
 UNREACHABLE = "rabbitmq_unreachable_cluster_peers_count"
-ALL = f'namespace="{NAMESPACE}"'
-CHOSEN = f'{ALL},pod=~"$pod"'
+PODS = Selection(NAMESPACE, "rabbitmq_identity_info")
+ALL, CHOSEN = PODS.all, PODS.chosen
 
 
 def of(operator: Deployment, clusters: tuple[RabbitmqCluster, ...]) -> Health:
@@ -37,11 +37,11 @@ def of(operator: Deployment, clusters: tuple[RabbitmqCluster, ...]) -> Health:
         operator_availability("rabbitmq-operator", operator),
         *(slo for cluster in clusters for slo in _slos(cluster)),
     )
-    return Health("rabbitmq", "RabbitMQ", slos, _alerts(), _now(), _rows(), (POD_CHOICE,))
+    return Health("rabbitmq", "RabbitMQ", slos, _alerts(), _now(), _rows(), (PODS.choice,))
 
 
 def _slos(cluster: RabbitmqCluster) -> Iterator[Slo]:
-    nodes = f'namespace="{NAMESPACE}",pod=~"{cluster.name}-server-[0-9]+"'
+    nodes = f'{ALL},pod=~"{cluster.name}-server-[0-9]+"'
     majority = cluster.replicas // 2 + 1
     yield Slo(
         name=f"rabbitmq-{cluster.name}-availability",
@@ -90,7 +90,7 @@ def _alerts() -> tuple[Alert, ...]:
 
 
 def _rate(metric: str) -> str:
-    return f"sum by (pod) (rate({metric}{{{CHOSEN}}}[$__rate_interval]))"
+    return f"sum by (pod) ({PODS.rate(metric)})"
 
 
 def _now() -> tuple[Panel, ...]:
@@ -123,6 +123,3 @@ def _rows() -> tuple[Row, ...]:
         volume_panel(NAMESPACE),
     )
     return (Row("Messages", messages), Row("Nodes", nodes), pod_row(NAMESPACE))
-
-
-POD_CHOICE = Variable("pod", f"label_values(rabbitmq_identity_info{{{ALL}}}, pod)")

@@ -9,10 +9,13 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.kit import (
     DEPLOYMENTS_ON_SYSTEM_POOL,
+    FLUX_INTERVAL,
     FLUX_NAMESPACE,
     PLATFORM_ACCOUNT,
+    RETRIES,
     Manifest,
     cpu_unlimited,
     manifest,
@@ -64,24 +67,28 @@ TOPOLOGY_OPERATOR = Installed(
 )
 
 
-def install(operator: Installed) -> Iterator[Manifest]:
-    """Yield the source and the Kustomization of an operator's tagged release, placed and with its image pinned."""
+def install(operator: Installed, layer: Minutes) -> Iterator[Manifest]:
+    """Yield the source and the Kustomization of an operator's tagged release, placed and with its image pinned.
+
+    `layer` is the time that the layer may take which holds them.
+    """
     yield manifest(
         "source.toolkit.fluxcd.io/v1",
         "GitRepository",
         operator.name,
         FLUX_NAMESPACE,
         spec={
-            "interval": "1h",
+            "interval": FLUX_INTERVAL,
             "url": operator.repository,
             "ref": {"tag": f"v{operator.version}"},
             "ignore": "/*\n!/config\n",
         },
     )
     spec = {
-        "interval": "1h",
-        "retryInterval": "2m",
-        "timeout": "8m",
+        "interval": FLUX_INTERVAL,
+        "retryInterval": RETRIES.layer,
+        # Less than the job may take by which apply mode waits for it.
+        "timeout": layer.shorter.shorter,
         "path": "./config/installation",
         "prune": True,
         "wait": True,

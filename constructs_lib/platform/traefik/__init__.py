@@ -115,7 +115,7 @@ class Traefik(Component):
             "resources": resources("100m", "128Mi", "256Mi"),
             "api": {"dashboard": False},
             "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-            "ingressClass": {"enabled": True, "isDefaultClass": True, "name": "traefik"},
+            "ingressClass": {"enabled": True, "isDefaultClass": True, "name": cert_manager.INGRESS},
             "ports": {
                 "web": {**behind_proxy, "http": {"redirections": {"entryPoint": to_https}}},
                 "websecure": {**behind_proxy, "http": {"tls": {"enabled": True}}},

@@ -49,9 +49,9 @@ CONTROLLERS = LayerId("cache", "controllers")
 CREDENTIALS = LayerId("cache", "credentials")
 CONFIGS = LayerId("cache", "configs")
 
-OPERATORS = "valkey-operator-system"
-OPERATOR = Deployment(
-    OPERATORS,
+OPERATOR_NAMESPACE = "valkey-operator-system"
+OPERATOR_PODS = Deployment(
+    OPERATOR_NAMESPACE,
     "operator",
     {"control-plane": "controller-manager"},
     deployment="valkey-operator-controller-manager",
@@ -80,13 +80,13 @@ class ValkeyOperator(Component):
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operator and of the clusters."""
-        yield namespace(OPERATORS)
+        yield namespace(OPERATOR_NAMESPACE)
         yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operator and nodes, among nodes, and from applications."""
-        yield from to_api_server(OPERATOR, NODES)
-        yield Link(OPERATOR, NODES, (6379,))
+        yield from to_api_server(OPERATOR_PODS, NODES)
+        yield Link(OPERATOR_PODS, NODES, (6379,))
         yield Link(NODES, NODES, (6379, 16379))
         yield from scraped(env, NODES, 9121)
         for app in env.platform.baseline.apps:
@@ -94,11 +94,11 @@ class ValkeyOperator(Component):
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the clusters."""
-        return health.of(OPERATOR, self.clusters)
+        return health.of(OPERATOR_PODS, self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operator, the passwords, then the clusters."""
-        release = Release("valkey-operator", OPERATORS, CHART, _values(), stateful=True)
+        release = Release("valkey-operator", OPERATOR_NAMESPACE, CHART, _values(), stateful=True)
         policies = announced_hostnames() if self.clusters else ()
         yield Layer(CONTROLLERS, (release, *policies), after=BASELINE)
         if not self.clusters:

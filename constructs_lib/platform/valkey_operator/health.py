@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from constructs_lib.health import (
     NONE_IS_GOOD,
+    POD,
     Alert,
     Health,
     Panel,
     Row,
+    Selection,
     Slo,
-    Variable,
     graph,
     operator_availability,
     pod_row,
@@ -24,15 +25,14 @@ from constructs_lib.health import (
 from constructs_lib.kit import Deployment
 from constructs_lib.platform.valkey_operator.cluster import CONTAINER, NAMESPACE, ValkeyCluster
 
-POD = "{{ $labels.pod }}"
-ALL = f'namespace="{NAMESPACE}"'
-CHOSEN = f'{ALL},pod=~"$pod"'
+PODS = Selection(NAMESPACE, "redis_up")
+ALL, CHOSEN = PODS.all, PODS.chosen
 
 
 def of(operator: Deployment, clusters: tuple[ValkeyCluster, ...]) -> Health:
     """Return what is known about the clusters."""
     slos = (operator_availability("valkey-operator", operator), *map(_availability, clusters))
-    return Health("valkey", "Valkey", slos, _alerts(), _now(), _rows(), (POD_CHOICE,))
+    return Health("valkey", "Valkey", slos, _alerts(), _now(), _rows(), (PODS.choice,))
 
 
 def _availability(cluster: ValkeyCluster) -> Slo:
@@ -74,10 +74,6 @@ def _alerts() -> tuple[Alert, ...]:
     )
 
 
-def _rate(metric: str) -> str:
-    return f"rate({metric}{{{CHOSEN}}}[$__rate_interval])"
-
-
 def _now() -> tuple[Panel, ...]:
     hits, misses = (f"sum(rate(redis_keyspace_{what}_total{{{ALL}}}[$__rate_interval]))" for what in ("hits", "misses"))
     return (
@@ -91,12 +87,9 @@ def _now() -> tuple[Panel, ...]:
 
 def _rows() -> tuple[Row, ...]:
     work = (
-        graph("Commands", f"sum by (pod) ({_rate('redis_commands_processed_total')})", "{{pod}}", "ops"),
-        graph("Evicted keys", f"sum by (pod) ({_rate('redis_evicted_keys_total')})", "{{pod}}", "ops"),
-        graph("Network out", f"sum by (pod) ({_rate('redis_net_output_bytes_total')})", "{{pod}}", "Bps"),
+        graph("Commands", f"sum by (pod) ({PODS.rate('redis_commands_processed_total')})", "{{pod}}", "ops"),
+        graph("Evicted keys", f"sum by (pod) ({PODS.rate('redis_evicted_keys_total')})", "{{pod}}", "ops"),
+        graph("Network out", f"sum by (pod) ({PODS.rate('redis_net_output_bytes_total')})", "{{pod}}", "Bps"),
     )
     data = (graph("Memory", f"redis_memory_used_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"), volume_panel(NAMESPACE))
     return (Row("Work", work), Row("Data", data), pod_row(NAMESPACE))
-
-
-POD_CHOICE = Variable("pod", f"label_values(redis_up{{{ALL}}}, pod)")

@@ -15,6 +15,10 @@ def test_a_duration_knows_its_seconds(duration: Minutes | Hours | Days, seconds:
     assert duration.seconds == seconds
 
 
+def test_what_is_waited_for_within_a_time_takes_a_minute_less() -> None:
+    assert (Minutes("10m").shorter, type(Minutes("10m").shorter)) == ("9m", Minutes)
+
+
 def test_days_are_hours_where_days_are_not_known() -> None:
     assert Days("3d").as_hours == "72h"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from constructs_lib.health import (
     Panel,
+    Selection,
+    Variable,
     deployment_down,
     operator_availability,
     pod_row,
@@ -36,6 +38,14 @@ def test_a_condition_is_measured_all_the_time() -> None:
 def test_the_pods_of_a_stateful_set() -> None:
     store = StatefulSet("shops", "store", statefulset="the-store")
     assert ready_pods(store) == 'kube_statefulset_status_replicas_ready{namespace="shops",statefulset="the-store"}'
+
+
+def test_what_the_queries_of_a_service_read() -> None:
+    shops = Selection("shops", "shop_up")
+    assert shops.all == 'namespace="shops"'
+    assert shops.chosen == 'namespace="shops",pod=~"$pod"'
+    assert shops.choice == Variable("pod", 'label_values(shop_up{namespace="shops"}, pod)')
+    assert shops.rate("orders_total") == 'rate(orders_total{namespace="shops",pod=~"$pod"}[$__rate_interval])'
 
 
 def queries(*panels: Panel) -> list[tuple[str, str, str]]:

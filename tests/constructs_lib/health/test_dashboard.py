@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from constructs_lib.health import Dashboard, Place, Query, Row, Variable, graph, placed, stat, table
+from constructs_lib.health import Dashboard, Position, Query, Row, Variable, graph, placed, stat, table
 from constructs_lib.health.grafana import config_map, dashboard_json
 
 PAGE = Dashboard(
@@ -21,11 +21,11 @@ PAGE = Dashboard(
 def test_panels_go_from_left_to_right_and_never_overlap() -> None:
     places = {item.title: place for item, place in placed(PAGE)}
     assert places == {
-        "Now": Place(0, 0, 24, 1),
-        "Up": Place(0, 1, 4, 4),
-        "Orders": Place(4, 1, 20, 8),
-        "Later": Place(0, 9, 24, 1),
-        "Rate": Place(0, 10, 8, 7),
+        "Now": Position(0, 0, 24, 1),
+        "Up": Position(0, 1, 4, 4),
+        "Orders": Position(4, 1, 20, 8),
+        "Later": Position(0, 9, 24, 1),
+        "Rate": Position(0, 10, 8, 7),
     }
 
 
@@ -66,5 +66,7 @@ def test_grafana_gets_queries_units_steps_and_choices() -> None:
     assert rate["fieldConfig"]["defaults"]["unit"] == "reqps"
     (target,) = rate["targets"]
     assert (target["expr"], target["legendFormat"]) == ("rate(orders[$__rate_interval])", "{{app}}")
-    assert [variable["name"] for variable in model["templating"]["list"]] == ["datasource", "app"]
+    source, app = model["templating"]["list"]
+    assert (source["name"], app["name"]) == ("datasource", "app")
+    assert (app["includeAll"], app["multi"], app["refresh"]) == (True, True, 2), "of the time that is shown, and all"
     assert {panel["datasource"]["uid"] for panel in (up, orders, rate)} == {"${datasource}"}

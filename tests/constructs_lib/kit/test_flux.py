@@ -13,6 +13,7 @@ def test_the_names_of_flux() -> None:
         "APPROLE_SECRET": "vault-approle",
         "PLATFORM_ACCOUNT": "flux-platform",
         "APPS_ACCOUNT": "flux-apps",
+        "FLUX_INTERVAL": "1h",
     }
 
 

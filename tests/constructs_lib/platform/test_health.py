@@ -12,7 +12,7 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.health import Place, placed
+from constructs_lib.health import NONE_IS_GOOD, Position, placed
 from constructs_lib.kit import FLUX_NAMESPACE, Deployment, Manifest
 from constructs_lib.platform.observability import rules as health
 from constructs_lib.platform.observability import slos
@@ -196,7 +196,7 @@ def test_dashboards_have_names_of_their_own_and_panels_do_not_overlap(env: Envir
         assert max(x for x, _ in cells) < 24
 
 
-def covered(place: Place) -> Iterator[tuple[int, int]]:
+def covered(place: Position) -> Iterator[tuple[int, int]]:
     return ((place.x + x, place.y + y) for x in range(place.width) for y in range(place.height))
 
 
@@ -282,3 +282,18 @@ def test_a_file_changes_an_objective_and_adds_its_own() -> None:
     assert slos.days(env, found["episodic-availability"]) == 2
     assert slos.days(env, found["traefik-latency"]) == 3, "as long as metrics are kept"
     assert [item["metadata"]["name"] for item in health.rules(env)][-1] == "slo-additional"
+
+
+def test_panels_turn_red_and_green_where_they_should() -> None:
+    panels = [panel for item in health.dashboards(everything()) for panel in item.panels if panel.steps]
+    assert {(panel.title, *panel.steps) for panel in panels if panel.steps != NONE_IS_GOOD} == {
+        ("Error budget left", (0, "red"), (0.25, "orange"), (0.5, "green")),
+        ("Failed", (0, "green"), (0.001, "red")),
+        ("Failed notifications", (0, "green"), (0.001, "red")),
+        ("Greatest lag", (0, "green"), (30, "red")),
+        ("Lost", (0, "green"), (0.001, "red")),
+        ("Next expiry", (0, "red"), (604_800, "green")),
+        ("Since the last sync", (0, "green"), (600, "red")),
+        ("Suspended", (0, "green"), (1, "orange")),
+    }
+    assert NONE_IS_GOOD == ((0, "green"), (1, "red"))

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from constructs_lib.base.errors import ConfigError
 from operations.clients.digitalocean import PAGE_SIZE, DigitalOcean
-from operations.provisioning.sweep import expired, expires_tag, remove
+from operations.provisioning.sweep import Expired, expired, remove
 from tests.fakes.digitalocean import FakeDigitalOcean
 
 PAST, FUTURE = "expires:1000000000", "expires:9999999999"
@@ -51,6 +52,24 @@ def test_every_page_of_a_list_is_looked_at(fake: FakeDigitalOcean) -> None:
     assert api.cluster(f"kept-{PAGE_SIZE}") is not None
 
 
-def test_the_tag_is_a_time_in_seconds() -> None:
-    seconds = int(expires_tag(3600).removeprefix("expires:"))
-    assert abs(seconds - time.time() - 3600) < 60
+def test_a_tag_expires_within_the_second(fake: FakeDigitalOcean) -> None:
+    now = int(time.time())
+    fake.add_cluster("eph-old")["tags"] = [f"expires:{now - 1}"]
+    fake.add_cluster("eph-new")["tags"] = [f"expires:{now + 3600}"]
+    assert [item.name for item in expired(DigitalOcean(fake.token))] == ["eph-old"]
+
+
+def test_what_is_still_held_is_tried_five_times(fake: FakeDigitalOcean, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time.sleep", waits.append)
+    asked: list[str] = []
+
+    def held(_: DigitalOcean, path: str) -> None:
+        asked.append(path)
+        raise ConfigError("VPC: is still in use")
+
+    monkeypatch.setattr(DigitalOcean, "delete", held)
+    with pytest.raises(ConfigError, match="is still in use"):
+        remove(DigitalOcean(fake.token), [Expired("vpc", "eph-1", "/v2/vpcs/1")])
+    assert asked == ["/v2/vpcs/1"] * 5
+    assert waits == [1, 2, 4, 8]

@@ -7,12 +7,13 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from operations.secrets.entries import (
     age_recipient,
+    brought,
     ensure_entries,
+    makers,
     missing_entries,
     private_deploy_key,
     public_deploy_key,
     public_half,
-    wanted_entries,
 )
 from tests.operations.conftest import Outside
 from tests.support import environment, everything
@@ -22,7 +23,6 @@ AGE_KEY = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4
 
 def test_every_entry_that_the_cluster_reads_is_made_brought_or_published() -> None:
     env = everything()
-    made, brought = wanted_entries(env)
     read = {
         (data["remoteRef"]["key"], data["remoteRef"]["property"])
         for layer in env.layers
@@ -30,14 +30,19 @@ def test_every_entry_that_the_cluster_reads_is_made_brought_or_published() -> No
         if isinstance(item, dict) and item["kind"] == "ExternalSecret"
         for data in item["spec"]["data"]
     }
-    known = {(path, name) for entries in (made, brought) for path, names in entries.items() for name in names}
+    known = {
+        (path, name)
+        for entries in (makers(env), dict(brought(env)))
+        for path, names in entries.items()
+        for name in names
+    }
     published = {path for path, _ in read - known}
     assert published == {f"{env.vault.kv.platform}/backups", f"{env.vault.kv.platform}/traces"}
 
 
 def test_a_person_brings_nothing_that_can_be_made() -> None:
-    made, brought = wanted_entries(environment())
-    assert brought == {
+    made = makers(environment())
+    assert dict(brought(environment())) == {
         "sandbox/provisioning": ("digitalocean_token", "spaces_access_key_id", "spaces_secret_access_key"),
         "sandbox/platform/digitalocean-dns": ("token",),
     }
@@ -47,8 +52,7 @@ def test_a_person_brings_nothing_that_can_be_made() -> None:
 
 def test_an_approle_needs_its_secret_id() -> None:
     approle = {"method": "approle", "mount": "approle", "role_id": "role"}
-    _, brought = wanted_entries(environment(vault__auth=approle))
-    assert "vault_secret_id" in brought["sandbox/provisioning"]
+    assert "vault_secret_id" in dict(brought(environment(vault__auth=approle)))["sandbox/provisioning"]
 
 
 def test_a_deploy_key_that_is_none_is_told_without_its_text() -> None:
@@ -114,8 +118,9 @@ def test_every_environment_has_keys_and_passwords_of_its_own(outside: Outside) -
 
 def test_services_get_a_user_name_and_a_password(outside: Outside) -> None:
     env = outside.environment()
-    made, _ = wanted_entries(env)
-    (path,) = (path for path, names in made.items() if set(names) == {"username", "password"} and "grafana" in path)
+    (path,) = (
+        path for path, names in makers(env).items() if set(names) == {"username", "password"} and "grafana" in path
+    )
     ensure_entries(env)
     entry = outside.vault.held(f"episodic/{path}")
     assert entry["username"] == "admin"
@@ -139,7 +144,7 @@ def test_sealed_secrets_are_for_the_key_that_the_cluster_has(outside: Outside) -
 
 
 def test_a_token_of_influxdb_is_made_and_another_token_is_not() -> None:
-    made, brought = wanted_entries(everything())
+    made = makers(everything())
     assert any("token" in names for path, names in made.items() if path.endswith("/influxdb"))
     assert not any("token" in names for path, names in made.items() if not path.endswith("/influxdb"))
-    assert any(names == ("token",) for path, names in brought.items() if path.endswith("/digitalocean-dns"))
+    assert any(names == ("token",) for path, names in brought(everything()) if path.endswith("/digitalocean-dns"))

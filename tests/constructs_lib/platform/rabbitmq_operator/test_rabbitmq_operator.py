@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.environment import Environment
 from constructs_lib.kit import Layer
 from tests.constructs_lib.platform import said
@@ -221,12 +222,12 @@ def test_settings() -> None:
         "Permission.configure": "'.*'",
         "Permission.write": "'.*'",
         "Permission.read": "'.*'",
-        "Policy.name": "required",
-        "Policy.vhost": "required",
-        "Policy.pattern": "'.*'",
-        "Policy.apply_to": "'quorum_queues'",
-        "Policy.definition": "required MinLen(min_length=1)",
-        "Policy.priority": "0 Ge(ge=0)",
+        "QueuePolicy.name": "required",
+        "QueuePolicy.vhost": "required",
+        "QueuePolicy.pattern": "'.*'",
+        "QueuePolicy.apply_to": "'quorum_queues'",
+        "QueuePolicy.definition": "required MinLen(min_length=1)",
+        "QueuePolicy.priority": "0 Ge(ge=0)",
     }
 
 
@@ -269,3 +270,14 @@ def test_what_flux_installs_is_pruned_but_its_kinds_stay() -> None:
     kind = "kustomize.toolkit.fluxcd.io/v1"
     specs = [item["spec"] for item in objects if item["apiVersion"] == kind]
     assert [(spec["prune"], spec["wait"], spec["deletionPolicy"]) for spec in specs] == [(True, True, "Orphan")] * 2
+
+
+def test_an_operator_is_ready_or_late_before_what_waits_for_it_is() -> None:
+    found: list[str] = []
+    for layer in everything().layers:
+        for item in (item for item in layer.manifests if item["apiVersion"] == "kustomize.toolkit.fluxcd.io/v1"):
+            spec = item["spec"]
+            assert (spec["interval"], spec["retryInterval"], spec["timeout"]) == ("1h", "2m", "8m")
+            assert Minutes(spec["timeout"]).seconds < layer.release_timeout.seconds < layer.timeout.seconds
+            found.append(item["metadata"]["name"])
+    assert found == ["rabbitmq-cluster-operator", "messaging-topology-operator"]

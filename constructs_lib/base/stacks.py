@@ -1,0 +1,56 @@
+"""The stacks: how they are called, where their JSON and their state are, and what has to be given to them.
+
+A name is the folder of a stack's JSON and the key of its state.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+GITOPS_REPOSITORY = "gitops-repository"
+"""The stack that all environments share."""
+
+OUTPUT = Path("cdktf.out")
+"""Where the JSON goes, unless cdktf's own command line says otherwise (`CDKTF_OUTDIR`)."""
+
+DEFINITION = "cdk.tf.json"
+"""The file that holds a stack's JSON, in the stack's folder."""
+
+STATE_PASSPHRASE = "state_passphrase"  # noqa: S105 - the name of a variable, and of its entry in Vault
+FLUX_DEPLOY_KEY = "flux_deploy_key"
+VAULT_SECRET_ID = "vault_secret_id"  # noqa: S105 - the name of a variable, and of its entry in Vault
+
+
+class StackKind(StrEnum):
+    """A stack of an environment."""
+
+    STATE = "state"
+    CLUSTER = "cluster"
+    FLUX = "flux"
+    PLATFORM = "platform"
+
+
+def stack_folder(output: Path, name: str) -> Path:
+    """Return the folder of a stack below `output`."""
+    return output / "stacks" / name
+
+
+def definitions(output: Path) -> list[Path]:
+    """Return the files that hold the JSON of the stacks below `output`."""
+    return sorted(output.glob(f"stacks/*/{DEFINITION}"))
+
+
+def state_key(name: str) -> str:
+    """Return the key of a stack's state in its bucket."""
+    return f"{name}.tfstate"
+
+
+def deploy_key_variable(environment: str) -> str:
+    """Return the variable for the public half of an environment's deploy key."""
+    return f"deploy_key_{environment.replace('-', '_')}"
+
+
+def given(variable: str) -> str:
+    """Return the name in the process's environment by which OpenTofu takes a variable."""
+    return f"TF_VAR_{variable}"
