@@ -33,7 +33,7 @@ app = program("Render the GitOps repository.", epilog=EXIT_CODES)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Chosen = Annotated[list[str] | None, typer.Option("--environment", help="Only this environment; may be repeated.")]
 Output = Annotated[Path, typer.Option(help="The folder of the GitOps repository.")]
-Cluster = Annotated[str, typer.Option("--environment", help="The environment whose cluster reads the Secret.")]
+ReadBy = Annotated[str, typer.Option("--environment", help="The environment whose cluster reads the Secret.")]
 
 
 @app.command()
@@ -189,7 +189,7 @@ def _pin_lines(target: str, pinned: Pin) -> Iterator[str]:
 @app.command()
 def seal(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="YAML with Secrets; - reads stdin.")],
-    environment: Cluster,
+    environment: ReadBy,
     output: Output,
     overwrite: Annotated[bool, typer.Option(help="Replace a Secret of the same name.")] = False,
 ) -> None:
@@ -203,7 +203,7 @@ def seal(
 
 @app.command()
 def unseal(
-    name: Annotated[str, typer.Argument(help="The Secret's name.")], environment: Cluster, output: Output
+    name: Annotated[str, typer.Argument(help="The Secret's name.")], environment: ReadBy, output: Output
 ) -> None:
     """Print a sealed Secret in clear text; needs the age key in SOPS_AGE_KEY_FILE or SOPS_AGE_KEY."""
     from gitops_render.seal import refuse_stream_into

@@ -11,8 +11,6 @@ from constructs_lib.base.errors import ConfigError
 from constructs_lib.kit import Manifest
 from gitops_render.objects import Identity, read_tree
 
-Change = Literal["added", "removed", "changed"]
-
 HIDDEN = "(not shown)"
 """What stands for the values of a Secret and of what SOPS encrypted."""
 
@@ -41,7 +39,7 @@ class Difference:
     environment: str
     area: str
     identity: Identity
-    change: Change
+    change: Literal["added", "removed", "changed"]
     fields: tuple[Field, ...] = ()
 
 

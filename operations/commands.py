@@ -25,8 +25,8 @@ provision = program("Plan an environment's stacks, and apply exactly that plan."
 
 PLANS = Path("plans.out")
 
-Name = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment.")]
-Names = Annotated[
+EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment.")]
+EnvironmentNames = Annotated[
     list[str] | None,
     typer.Option("--environment", envvar="ENVIRONMENTS", help="Only this environment; may be repeated."),
 ]
@@ -73,7 +73,7 @@ def secrets(dry_run: DryRun = False) -> None:
 
 
 @bootstrap.command()
-def layout(environment: Names = None, dry_run: DryRun = False) -> None:
+def layout(environment: EnvironmentNames = None, dry_run: DryRun = False) -> None:
     """Make the repository and seed it, or propose what its layout lacks."""
     from constructs_lib.environment import chosen, load_all
     from operations.bootstrap.bootstrap import Bootstrap
@@ -109,7 +109,7 @@ def deploy_key(environment: Annotated[str, typer.Argument(help="The environment.
 
 @provision.command()
 def plan(  # noqa: PLR0913, PLR0917 - options of a command line
-    environment: Name,
+    environment: EnvironmentName,
     stage: Annotated[Stage, typer.Option(help="What to plan: services need the cluster.")],
     plans: Folder = PLANS,
     prepare: Annotated[
@@ -137,7 +137,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
 
 
 @provision.command()
-def apply(environment: Name, plans: Folder = PLANS, confirm: Confirmed = None) -> None:
+def apply(environment: EnvironmentName, plans: Folder = PLANS, confirm: Confirmed = None) -> None:
     """Apply the plans in a folder, exactly as they are."""
     from operations.provisioning.provision import Provisioner, read_plans, refuse_destruction
 
@@ -165,7 +165,7 @@ def state_migrate(stack: Annotated[str, typer.Argument(help="The stack, such as 
 
 @app.command()
 def wait_ready(
-    environment: Name,
+    environment: EnvironmentName,
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 1800,
     poll: Annotated[float, typer.Option(help="Seconds between two looks.")] = 10,
 ) -> None:

@@ -42,7 +42,7 @@ BucketName = Annotated[
 
 Region = Annotated[str, *_matching(r"[a-z]{3}\d", "a DigitalOcean region such as 'lon1'")]
 
-Size = Annotated[str, *_matching(r"[a-z][a-z0-9_.]*(-[a-z0-9_.]+)+", "a Droplet size such as 's-4vcpu-8gb'")]
+DropletSize = Annotated[str, *_matching(r"[a-z][a-z0-9_.]*(-[a-z0-9_.]+)+", "a Droplet size such as 's-4vcpu-8gb'")]
 
 Domain = Annotated[
     str,

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.fields import KubernetesMinor, LabelKey, LabelValue, Name, Size, Tag, TimeOfDay
+from constructs_lib.base.fields import DropletSize, KubernetesMinor, LabelKey, LabelValue, Name, Tag, TimeOfDay
 from constructs_lib.base.settings import Settings
 
 
@@ -22,7 +22,7 @@ class Taint(Settings):
 class NodePool(Settings):
     """An autoscaled node pool."""
 
-    size: Size = Field(description="Droplet size, such as s-4vcpu-8gb.")
+    size: DropletSize = Field(description="Droplet size, such as s-4vcpu-8gb.")
     min_nodes: int = Field(ge=1, description="Nodes that always run.")
     max_nodes: int = Field(ge=1, le=512, description="Nodes at full load.")
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Further node labels.")

@@ -15,7 +15,7 @@ from constructs_lib.base.stacks import StackKind
 from constructs_lib.environment.cluster import Cluster
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
 from constructs_lib.environment.vault import Vault
-from constructs_lib.kit import Chart, Layer, in_order
+from constructs_lib.kit import Chart, Layer
 from constructs_lib.platform import Platform
 from constructs_lib.platform.valkey_operator.hostnames import KUBERNETES
 
@@ -130,5 +130,4 @@ class Environment(Settings):
 
         Raises `ConfigError` as `in_order` does.
         """
-        enabled = self.platform.enabled.values()
-        return tuple(in_order([layer for component in enabled for layer in component.layers(self)]))
+        return tuple(self.platform.layers(self))

@@ -14,7 +14,7 @@ from constructs_lib.kit.flux import (
     PLATFORM_ACCOUNT,
     RETRIES,
 )
-from constructs_lib.kit.layer import IS_READY, Layer, LayerId, Ready, in_order, is_true
+from constructs_lib.kit.layer import IS_READY, Layer, LayerId, Ready, is_true
 from constructs_lib.kit.network import (
     ANYWHERE,
     API_SERVER,
@@ -63,6 +63,7 @@ from constructs_lib.kit.pods import (
     SYSTEM_TAINT,
     SYSTEM_TOLERATIONS,
     WORKLOAD_POOL,
+    ca_volume,
     cpu_unlimited,
     resources,
     spread,
@@ -122,10 +123,10 @@ __all__ = [
     "StatefulSet",
     "Udp",
     "Values",
+    "ca_volume",
     "cpu_unlimited",
     "default_policies",
     "group",
-    "in_order",
     "is_true",
     "kept",
     "link_policies",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
-from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.kit.chart import Release
 from constructs_lib.kit.objects import Manifest
@@ -70,28 +67,3 @@ class Layer:
     def manifests(self) -> tuple[Manifest, ...]:
         """The plain Kubernetes objects of this layer."""
         return tuple(item for item in self.objects if not isinstance(item, Release))
-
-
-def in_order(layers: Sequence[Layer]) -> list[Layer]:
-    """Return the layers so that each comes after those it names in `after`.
-
-    Raises `ConfigError` for two layers with one name, an absent `after`, or a loop, naming both ends.
-    """
-    by_id: dict[LayerId, Layer] = {}
-    for layer in layers:
-        if layer.id in by_id:
-            raise ConfigError(f"platform: two layers are named {layer.id}; rename one of them")
-        by_id[layer.id] = layer
-    for layer in layers:
-        for needed in layer.after:
-            if needed not in by_id:
-                raise ConfigError(
-                    f"platform: layer {layer.id} needs layer {needed}, which no enabled component provides; "
-                    f"enable its component or disable the one of {layer.id}"
-                )
-    try:
-        order = TopologicalSorter({layer.id: layer.after for layer in layers}).static_order()
-        return [by_id[name] for name in order]
-    except CycleError as error:
-        loop = " -> ".join(map(str, error.args[1]))
-        raise ConfigError(f"platform: layers wait for each other in a loop: {loop}; remove one of these") from None

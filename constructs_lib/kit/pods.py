@@ -42,6 +42,11 @@ CONFINED: Values = {
 """The security context of a container that needs nothing of its node, and writes to its volumes alone."""
 
 
+def ca_volume(secret: str) -> Manifest:
+    """Return the volume of a Secret with the certificate of a CA alone, without the pair that may be beside it."""
+    return {"secretName": secret, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
+
+
 def spread(**labels: str) -> list[Manifest]:
     """Return topology spread constraints that keep the pods with `labels` on different nodes where that is possible."""
     return [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
-from constructs_lib.kit import Link, Manifest, Operator
+from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator
 from constructs_lib.platform.baseline import Baseline
 from constructs_lib.platform.cert_manager import CertManager
 from constructs_lib.platform.cloudnative_pg import CloudnativePg
@@ -46,6 +48,10 @@ class Platform(Settings):
         """The components that are on, by their key, in the order of the fields."""
         return {name: component for name, component in self.by_name.items() if component.enabled}
 
+    def layers(self, env: Environment) -> list[Layer]:
+        """Return the layers of all components that are on, each after those it needs. Raises as `in_order` does."""
+        return in_order([layer for component in self.enabled.values() for layer in component.layers(env)])
+
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of all components that are on."""
         return (item for component in self.enabled.values() for item in component.namespaces(env))
@@ -57,6 +63,31 @@ class Platform(Settings):
     def health(self, env: Environment) -> dict[str, Health]:
         """Return what each component that is on knows about its health, by its key."""
         return {name: component.health(env) for name, component in self.enabled.items()}
+
+
+def in_order(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers so that each comes after those it names in `after`.
+
+    Raises `ConfigError` for two layers with one name, an absent `after`, or a loop, naming both ends.
+    """
+    by_id: dict[LayerId, Layer] = {}
+    for layer in layers:
+        if layer.id in by_id:
+            raise ConfigError(f"platform: two layers are named {layer.id}; rename one of them")
+        by_id[layer.id] = layer
+    for layer in layers:
+        for needed in layer.after:
+            if needed not in by_id:
+                raise ConfigError(
+                    f"platform: layer {layer.id} needs layer {needed}, which no enabled component provides; "
+                    f"enable its component or disable the one of {layer.id}"
+                )
+    try:
+        order = TopologicalSorter({layer.id: layer.after for layer in layers}).static_order()
+        return [by_id[name] for name in order]
+    except CycleError as error:
+        loop = " -> ".join(map(str, error.args[1]))
+        raise ConfigError(f"platform: layers wait for each other in a loop: {loop}; remove one of these") from None
 
 
 OPERATORS: tuple[Operator, ...] = tuple(

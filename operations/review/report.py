@@ -45,7 +45,7 @@ REPLACING: dict[str, frozenset[str]] = {
 UNBUILT = "The base cannot be built with this change's packages, so nothing is compared"
 KNOWN_LATER = "(known after apply)"
 
-Key = tuple[str, str]
+StackAddress = tuple[str, str]
 """A stack and an address in it."""
 
 ACTIONS = ("added", "changed", "replaced", "destroyed")
@@ -119,8 +119,8 @@ def _change(stack: str, address: str, old: Any, new: Any) -> StackChange | None:
 
 
 def _carried_along(
-    changes: Mapping[Key, StackChange], before: Mapping[Key, Any], after: Mapping[Key, Any]
-) -> Iterator[tuple[Key, StackChange]]:
+    changes: Mapping[StackAddress, StackChange], before: Mapping[StackAddress, Any], after: Mapping[StackAddress, Any]
+) -> Iterator[tuple[StackAddress, StackChange]]:
     """Yield what is replaced since a field that replaces it holds the id of something replaced."""
     replaced = {(key[0], f"${{{key[1]}.id}}") for key, change in changes.items() if change.action == "replaced"}
     for key in before.keys() & after.keys():
@@ -140,7 +140,7 @@ def _is_replacing(address: str, path: str) -> bool:
     return any(path == name or path.startswith(f"{name}.") for name in names)
 
 
-def _resources(folder: Path) -> dict[Key, Any]:
+def _resources(folder: Path) -> dict[StackAddress, Any]:
     paths = definitions(folder)
     if not paths:
         raise ConfigError(f"{folder}: holds no stack; synthesise them first")

@@ -29,6 +29,7 @@ from constructs_lib.kit import (
     Ready,
     Release,
     Values,
+    ca_volume,
     manifest,
     namespace,
     resources,
@@ -55,8 +56,7 @@ INTERNAL_CA = "internal-ca"
 """The ClusterIssuer of certificates for traffic inside the cluster."""
 TRUSTED_CA = "trusted-ca"
 """The Secret by whose `ca.crt` the clients of a namespace know what the internal CA signed."""
-CA_VOLUME: Manifest = {"secretName": TRUSTED_CA, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
-"""The CA as a volume, without the pair beside it."""
+CA_VOLUME = ca_volume(TRUSTED_CA)
 WILDCARD_SECRET = "wildcard-tls"  # noqa: S105 - a name
 INGRESS = "traefik"
 """The namespace and the class of the ingress, beside which the wildcard certificate lies."""

@@ -30,8 +30,8 @@ from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE, PostgresCl
 LONGEST_LAG = 30
 """Seconds by which a replica may be behind."""
 LAST_BACKUP = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
-PODS = Selection(NAMESPACE, "cnpg_collector_up")
-ALL, CHOSEN = PODS.all, PODS.chosen
+WATCHED = Selection(NAMESPACE, "cnpg_collector_up")
+ALL, CHOSEN = WATCHED.all, WATCHED.chosen
 
 
 def of(operator: Deployment, clusters: tuple[PostgresCluster, ...]) -> Health:
@@ -41,7 +41,7 @@ def of(operator: Deployment, clusters: tuple[PostgresCluster, ...]) -> Health:
         *(slo for cluster in clusters for slo in _slos(cluster)),
     )
     missing = tuple(_replica_missing(cluster) for cluster in clusters if cluster.instances > 1)
-    return Health("postgres", "Postgres", slos, (*_alerts(), *missing), _now(), _rows(), (PODS.choice,))
+    return Health("postgres", "Postgres", slos, (*_alerts(), *missing), _now(), _rows(), (WATCHED.choice,))
 
 
 def _instances(cluster: PostgresCluster) -> str:
@@ -115,7 +115,7 @@ def _alerts() -> tuple[Alert, ...]:
 
 
 def _rate(metric: str) -> str:
-    return f"sum by (datname) ({PODS.rate(metric)})"
+    return f"sum by (datname) ({WATCHED.rate(metric)})"
 
 
 def _now() -> tuple[Panel, ...]:

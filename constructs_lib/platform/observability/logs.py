@@ -26,6 +26,7 @@ from constructs_lib.kit import (
     Release,
     StatefulSet,
     Values,
+    ca_volume,
     cpu_unlimited,
     group,
     kept,
@@ -53,8 +54,7 @@ IN_CLUSTER: Manifest = {"opensearchCluster": {"name": CLUSTER}}
 ENDPOINT = f"https://{CLUSTER}.{NAMESPACE}.svc:{PORT}"
 CA_SECRET = f"{CLUSTER}-ca"
 """Where the operator keeps the CA of the certificates that it makes."""
-CA_VOLUME: Manifest = {"secretName": CA_SECRET, "items": [{"key": "ca.crt", "path": "ca.crt"}]}
-"""The certificate without its key."""
+CA_VOLUME = ca_volume(CA_SECRET)
 ADMIN_SECRET = "opensearch-admin"  # noqa: S105 - a name
 WRITER = "otel-gateway"
 WRITER_SECRET = "opensearch-writer"  # noqa: S105 - a name

@@ -27,8 +27,8 @@ from constructs_lib.kit import Deployment
 from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE, RabbitmqCluster
 
 UNREACHABLE = "rabbitmq_unreachable_cluster_peers_count"
-PODS = Selection(NAMESPACE, "rabbitmq_identity_info")
-ALL, CHOSEN = PODS.all, PODS.chosen
+WATCHED = Selection(NAMESPACE, "rabbitmq_identity_info")
+ALL, CHOSEN = WATCHED.all, WATCHED.chosen
 
 
 def of(operator: Deployment, clusters: tuple[RabbitmqCluster, ...]) -> Health:
@@ -37,7 +37,7 @@ def of(operator: Deployment, clusters: tuple[RabbitmqCluster, ...]) -> Health:
         operator_availability("rabbitmq-operator", operator),
         *(slo for cluster in clusters for slo in _slos(cluster)),
     )
-    return Health("rabbitmq", "RabbitMQ", slos, _alerts(), _now(), _rows(), (PODS.choice,))
+    return Health("rabbitmq", "RabbitMQ", slos, _alerts(), _now(), _rows(), (WATCHED.choice,))
 
 
 def _slos(cluster: RabbitmqCluster) -> Iterator[Slo]:
@@ -90,7 +90,7 @@ def _alerts() -> tuple[Alert, ...]:
 
 
 def _rate(metric: str) -> str:
-    return f"sum by (pod) ({PODS.rate(metric)})"
+    return f"sum by (pod) ({WATCHED.rate(metric)})"
 
 
 def _now() -> tuple[Panel, ...]:

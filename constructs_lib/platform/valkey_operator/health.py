@@ -25,14 +25,14 @@ from constructs_lib.health import (
 from constructs_lib.kit import Deployment
 from constructs_lib.platform.valkey_operator.cluster import CONTAINER, NAMESPACE, ValkeyCluster
 
-PODS = Selection(NAMESPACE, "redis_up")
-ALL, CHOSEN = PODS.all, PODS.chosen
+WATCHED = Selection(NAMESPACE, "redis_up")
+ALL, CHOSEN = WATCHED.all, WATCHED.chosen
 
 
 def of(operator: Deployment, clusters: tuple[ValkeyCluster, ...]) -> Health:
     """Return what is known about the clusters."""
     slos = (operator_availability("valkey-operator", operator), *map(_availability, clusters))
-    return Health("valkey", "Valkey", slos, _alerts(), _now(), _rows(), (PODS.choice,))
+    return Health("valkey", "Valkey", slos, _alerts(), _now(), _rows(), (WATCHED.choice,))
 
 
 def _availability(cluster: ValkeyCluster) -> Slo:
@@ -87,9 +87,9 @@ def _now() -> tuple[Panel, ...]:
 
 def _rows() -> tuple[Row, ...]:
     work = (
-        graph("Commands", f"sum by (pod) ({PODS.rate('redis_commands_processed_total')})", "{{pod}}", "ops"),
-        graph("Evicted keys", f"sum by (pod) ({PODS.rate('redis_evicted_keys_total')})", "{{pod}}", "ops"),
-        graph("Network out", f"sum by (pod) ({PODS.rate('redis_net_output_bytes_total')})", "{{pod}}", "Bps"),
+        graph("Commands", f"sum by (pod) ({WATCHED.rate('redis_commands_processed_total')})", "{{pod}}", "ops"),
+        graph("Evicted keys", f"sum by (pod) ({WATCHED.rate('redis_evicted_keys_total')})", "{{pod}}", "ops"),
+        graph("Network out", f"sum by (pod) ({WATCHED.rate('redis_net_output_bytes_total')})", "{{pod}}", "Bps"),
     )
     data = (graph("Memory", f"redis_memory_used_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"), volume_panel(NAMESPACE))
     return (Row("Work", work), Row("Data", data), pod_row(NAMESPACE))

@@ -29,7 +29,7 @@ def problem(field: Any, value: Any) -> str:
         (fields.BucketName, "abc", "ab"),
         (fields.BucketName, "a" * 63, "a" * 64),
         (fields.Region, "lon1", "lon"),
-        (fields.Size, "s-4vcpu-8gb", "large"),
+        (fields.DropletSize, "s-4vcpu-8gb", "large"),
         (fields.Domain, "a.example.org", "example"),
         (fields.KubernetesMinor, "1.33", "1.32"),
         (fields.TimeOfDay, "23:59", "24:00"),
