@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from constructs_lib.kit import (
-    APPROLE_SECRET,
     DEPLOY_KEY_SECRET,
     DNS,
     ENFORCED,
@@ -17,6 +16,7 @@ from constructs_lib.kit import (
     Pods,
 )
 from constructs_lib.platform import OPERATORS, cert_manager
+from constructs_lib.platform.observability import logs
 from gitops_render.check.model import Found, Tree, at, tree_policy, walk
 from gitops_render.objects import Item
 
@@ -98,7 +98,7 @@ def _pinned_images(tree: Tree) -> Iterator[Found]:
             key = path.rpartition(".")[2]
             if key in ("image", "imageName") and isinstance(value, str):
                 tag = value.rpartition("/")[2].partition(":")[2]
-                if "@sha256:" not in value and tag in ("", "latest"):
+                if tag in ("", "latest"):
                     yield at(item, f"runs {value} ({path})")
             if key in ("newTag", "tag") and value == "latest":
                 yield at(item, f"runs the tag latest ({path})")
@@ -144,8 +144,6 @@ SECRET_KEYS = {
 """Fields that name a Secret under `name`."""
 SECRET_NAMES = {"secretName", "caSecretName", "existingSecret"}
 """Fields that are the name of a Secret."""
-MADE_ELSEWHERE = {DEPLOY_KEY_SECRET, APPROLE_SECRET}
-"""Secrets that the flux stack makes."""
 
 
 @tree_policy("SEC010", "what waits for a secret that nothing makes never starts", "correct the name, or add the secret")
@@ -155,7 +153,8 @@ def _secret_exists(tree: Tree) -> Iterator[Found]:
         namespace = item.spec.get("targetNamespace") or item.namespace
         for name in _secrets_named(item):
             wanted = cert_manager.NAMESPACE if item.kind == "ClusterIssuer" else namespace
-            if name not in MADE_ELSEWHERE and (wanted, name) not in made:
+            # The flux stack makes the deploy key.
+            if name != DEPLOY_KEY_SECRET and (wanted, name) not in made:
                 yield at(item, f"names the secret {name}, which nothing makes in {wanted}")
 
 
@@ -167,7 +166,7 @@ def _secrets_made(tree: Tree) -> Iterator[tuple[str, str]]:
     for item in tree.of("Secret"):
         yield item.namespace, item.name
     for item in tree.of("OpenSearchCluster"):
-        yield item.namespace, f"{item.name}-ca"
+        yield item.namespace, logs.ca_secret(item.name)
 
 
 def _secrets_named(item: Item) -> Iterator[str]:
@@ -204,7 +203,7 @@ def _webhooks_reachable(tree: Tree) -> Iterator[Found]:
         if link is None or not isinstance(link.target, Pods):
             continue
         namespace = item.spec.get("targetNamespace", link.target.namespace)
-        if not set(link.ports) <= set(_open_ports(tree, namespace)):
+        if link.ports[0] not in _open_ports(tree, namespace):
             yield at(item, f"has a webhook on port {link.ports[0]}, which is closed in {namespace}")
 
 

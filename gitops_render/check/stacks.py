@@ -40,9 +40,7 @@ def _versioned_buckets(stack: StackFile) -> Iterator[Found]:
     for address, bucket in stack.resources("digitalocean_spaces_bucket"):
         if bucket.get("acl") != "private":
             yield Found(stack.path, address, "is not private")
-        versioning = bucket.get("versioning")
-        settings = versioning[0] if isinstance(versioning, list) else versioning or {}
-        if settings.get("enabled") is not True:
+        if bucket.get("versioning", {}).get("enabled") is not True:
             yield Found(stack.path, address, "keeps no old versions")
 
 

@@ -33,6 +33,11 @@ def test_the_own_tree_is_clean(env: Any) -> None:
     assert check_trees([tree_of(env)]) == []
 
 
+def test_the_tree_of_a_cluster_that_logs_in_with_an_approle_is_clean() -> None:
+    approle = {"method": "approle", "mount": "approle", "role_id": "role"}
+    assert check_trees([tree_of(environment(vault__auth=approle))]) == []
+
+
 def test_the_own_stacks_are_clean(stacks: dict[str, Synthesised]) -> None:
     assert check_stacks(StackFile(PurePosixPath(name), dict(stack.data)) for name, stack in stacks.items()) == []
 
@@ -78,6 +83,8 @@ def pop(mapping: Manifest, key: str) -> None:
 def webhook_closed(tree: Broken) -> None:
     tree.remove("NetworkPolicy", "webhook")
 
+
+SEALED = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "added"}, "data": {"a": "ENC[]"}, "sops": {}}
 
 BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX001": [
@@ -132,6 +139,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "SEC002": [
         lambda t: t.layer("secrets-controllers").update(decryption={"provider": "sops"}),
         lambda t: t.add("Secret", data={"a": "ENC[]"}, sops={}),
+        lambda t: t.items.append(Item(PurePosixPath("platform/nowhere/x.yaml"), SEALED)),
     ],
     "SEC003": [
         lambda t: t.one("Namespace", "observability-agents")["metadata"].update(annotations={}),
@@ -146,6 +154,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: t.one("RabbitmqCluster")["spec"].update(image="rabbitmq"),
         lambda t: t.one("Cluster")["spec"].update(imageName="host:5000/postgresql:latest"),
         lambda t: t.layer("rabbitmq-cluster-operator")["images"][0].update(newTag="latest"),
+        lambda t: t.release()["values"].update(image={"repository": "traefik", "tag": "latest"}),
     ],
     "SEC007": [lambda t: t.one("ExternalSecret").update(apiVersion="external-secrets.io/v1beta1")],
     "SEC008": [
@@ -186,6 +195,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     ],
     "DATA002": [
         lambda t: t.one("ScheduledBackup")["spec"].update(schedule="0 2 * * *"),
+        lambda t: t.one("ScheduledBackup")["spec"].update(schedule="0 0 2 * * * *"),
         lambda t: pop(t.one("ScheduledBackup")["spec"], "method"),
     ],
     "DATA003": [
@@ -235,6 +245,14 @@ STACK_BREAKS: dict[str, tuple[str, Callable[[Manifest], Any]]] = {
         "sandbox-state",
         lambda d: next(iter(d["resource"]["digitalocean_spaces_bucket"].values())).update(acl="public-read"),
     ),
+    "TOFU005 of no list of rights": (
+        "sandbox-state",
+        lambda d: next(iter(d["resource"]["digitalocean_spaces_bucket"].values())).pop("acl"),
+    ),
+    "TOFU005 of no versions": (
+        "sandbox-state",
+        lambda d: next(iter(d["resource"]["digitalocean_spaces_bucket"].values())).pop("versioning"),
+    ),
     "TOFU005 of versions": (
         "sandbox-state",
         lambda d: next(iter(d["resource"]["digitalocean_spaces_bucket"].values())).update(
@@ -264,6 +282,32 @@ def test_every_policy_is_broken_by_a_test() -> None:
         *BREAKS,
         *dict.fromkeys(name.partition(" ")[0] for name in STACK_BREAKS),
     ]
+
+
+def test_a_sealed_secret_in_the_layer_that_decrypts_is_as_it_should_be() -> None:
+    tree = Broken()
+    tree.add("Secret", folder="platform/secrets/sandbox/sealed", data={"a": "ENC[]"}, sops={})
+    assert tree.findings() == set()
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        *("external-secrets.io/v1beta1", "helm.toolkit.fluxcd.io/v2beta2", "kustomize.toolkit.fluxcd.io/v1beta2"),
+        *("source.toolkit.fluxcd.io/v1beta2", "notification.toolkit.fluxcd.io/v1beta2", "opensearch.opster.io/v1"),
+    ],
+)
+def test_a_version_that_no_api_server_will_serve_is_found(version: str) -> None:
+    tree = Broken()
+    tree.add("Old", version)
+    assert "SEC007" in tree.findings()
+
+
+def test_versions_beside_those_are_served() -> None:
+    tree = Broken()
+    for version in ("external-secrets.io/v1", "notification.toolkit.fluxcd.io/v1beta3", "example.org/v1beta1"):
+        tree.add("New", version)
+    assert "SEC007" not in tree.findings()
 
 
 def test_a_budget_of_other_pods_is_no_second_one() -> None:

@@ -61,6 +61,14 @@ def test_added_and_removed_objects(trees: tuple[Path, Path]) -> None:
     }
 
 
+def test_differences_come_by_environment_area_and_object(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    for file in ("apps/b/x.yaml", "platform/cache/a/configs/y.yaml", "apps/a/z.yaml", "apps/a/w.yaml"):
+        put(tmp_path / "new" / file, kind="ConfigMap", metadata={"name": file[-6]})
+    found = [(item.environment, item.area, item.identity.name) for item in diff(tmp_path / "old", tmp_path / "new")]
+    assert found == [("a", "apps", "w"), ("a", "apps", "z"), ("a", "cache", "y"), ("b", "apps", "x")]
+
+
 def test_a_file_that_only_moved_is_no_difference(trees: tuple[Path, Path]) -> None:
     old, new = trees
     (new / LIMIT).rename(new / LIMIT.replace("rate-limit", "renamed"))

@@ -79,6 +79,7 @@ def test_a_sealed_file_says_its_name_and_fits_the_pattern_of_its_environment_alo
     assert not re.match(paths.sealed_pattern("b"), str(file))
     assert not re.match(paths.sealed_pattern("a"), f"x/{file}")
     assert not re.match(paths.sealed_pattern("a"), f"{file}.bak")
+    assert not re.match(paths.sealed_pattern("a"), str(file).replace(".yaml", "-yaml"))
 
 
 def test_a_path_of_flux_is_read_back() -> None:

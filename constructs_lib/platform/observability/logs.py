@@ -52,9 +52,14 @@ CLUSTER = "logs"
 PORT = 9200
 IN_CLUSTER: Manifest = {"opensearchCluster": {"name": CLUSTER}}
 ENDPOINT = f"https://{CLUSTER}.{NAMESPACE}.svc:{PORT}"
-CA_SECRET = f"{CLUSTER}-ca"
-"""Where the operator keeps the CA of the certificates that it makes."""
-CA_VOLUME = ca_volume(CA_SECRET)
+
+
+def ca_secret(cluster: str) -> str:
+    """Return the Secret in which the operator keeps the CA of the certificates that it makes."""
+    return f"{cluster}-ca"
+
+
+CA_VOLUME = ca_volume(ca_secret(CLUSTER))
 ADMIN_SECRET = "opensearch-admin"  # noqa: S105 - a name
 WRITER = "otel-gateway"
 WRITER_SECRET = "opensearch-writer"  # noqa: S105 - a name
