@@ -203,7 +203,7 @@ def _webhooks_reachable(tree: Tree) -> Iterator[Found]:
         if link is None or not isinstance(link.target, Pods):
             continue
         namespace = item.spec.get("targetNamespace", link.target.namespace)
-        if link.ports[0] not in _open_ports(tree, namespace):
+        if link.ports[0] not in set(_open_ports(tree, namespace)):
             yield at(item, f"has a webhook on port {link.ports[0]}, which is closed in {namespace}")
 
 
