@@ -14,6 +14,7 @@ from constructs_lib.environment import Environment
 from constructs_lib.kit import (
     APPS_ACCOUNT,
     FLUX_INTERVAL,
+    FLUX_KUSTOMIZATION,
     FLUX_NAMESPACE,
     PLATFORM_ACCOUNT,
     RETRIES,
@@ -118,4 +119,4 @@ def _details(layer: FluxLayer) -> Iterator[tuple[str, object]]:
 
 
 def _kustomization(name: str, spec: Manifest) -> Manifest:
-    return manifest("kustomize.toolkit.fluxcd.io/v1", "Kustomization", name, FLUX_NAMESPACE, spec=spec)
+    return manifest(FLUX_KUSTOMIZATION, "Kustomization", name, FLUX_NAMESPACE, spec=spec)

@@ -16,6 +16,8 @@ from constructs_lib.kit import (
     DEPLOY_KEY_SECRET,
     FLUX_INTERVAL,
     FLUX_NAMESPACE,
+    FLUX_RELEASE,
+    FLUX_SOURCE,
     HISTORY,
     KEEP_IN_FLUX,
     PLATFORM_ACCOUNT,
@@ -112,7 +114,7 @@ def helm_release(release: Release, timeout: Minutes) -> Manifest:
         "driftDetection": {"mode": "enabled", "ignore": DRIFT_IGNORED},
         "values": release.values,
     }
-    item = manifest("helm.toolkit.fluxcd.io/v2", "HelmRelease", release.name, FLUX_NAMESPACE, spec=spec)
+    item = manifest(FLUX_RELEASE, "HelmRelease", release.name, FLUX_NAMESPACE, spec=spec)
     if release.stateful:
         item["metadata"]["annotations"] = KEEP_IN_FLUX
     return item
@@ -140,7 +142,7 @@ def _sources(env: Environment, layers: Iterable[Layer]) -> Iterator[tuple[PurePo
         spec: Manifest = {"interval": FLUX_INTERVAL, "url": chart.repository}
         if chart.is_oci:
             spec["type"] = "oci"
-        item = manifest("source.toolkit.fluxcd.io/v1", "HelmRepository", name, FLUX_NAMESPACE, spec=spec)
+        item = manifest(FLUX_SOURCE, "HelmRepository", name, FLUX_NAMESPACE, spec=spec)
         yield Place(env.name, SOURCES).path / f"{name}.yaml", item
 
 
@@ -162,7 +164,7 @@ def _listings(env: Environment, owned: Files) -> Files:
 def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:
     """What a repository starts with: `source.yaml` belongs to promotion, `apps` to its teams, `sealed` to `seal`."""
     source = manifest(
-        "source.toolkit.fluxcd.io/v1",
+        FLUX_SOURCE,
         "GitRepository",
         PLATFORM_SOURCE,
         FLUX_NAMESPACE,

@@ -15,6 +15,7 @@ from constructs import Construct
 from constructs_lib.cloud.helm_release import helm_release
 from constructs_lib.kit import (
     CONFINED,
+    FLUX_KUSTOMIZATION,
     FLUX_NAMESPACE,
     ON_SYSTEM_POOL,
     PLATFORM_ACCOUNT,
@@ -23,6 +24,7 @@ from constructs_lib.kit import (
     LayerId,
     Manifest,
     Release,
+    group,
     manifest,
     resources,
 )
@@ -31,7 +33,6 @@ OBJECTS_CHART = Path(__file__).parent / "objects_chart"
 RELEASE_NAMESPACE = FLUX_NAMESPACE
 """Where Helm keeps what it knows of the plain objects; it is there before any layer."""
 KUBECTL_IMAGE = "registry.k8s.io/kubectl:v1.36.0"
-FLUX_KUSTOMIZATION = "kustomize.toolkit.fluxcd.io/v1"
 
 
 class Applied(Construct):
@@ -77,7 +78,7 @@ def _waiting(layer: Layer) -> Iterator[Manifest]:
     container = {
         "name": "kubectl",
         "image": KUBECTL_IMAGE,
-        "command": [*command, *(f"kustomization.kustomize.toolkit.fluxcd.io/{name}" for name in names)],
+        "command": [*command, *(f"kustomization.{group(FLUX_KUSTOMIZATION)}/{name}" for name in names)],
         "resources": resources("10m", "64Mi"),
         "securityContext": CONFINED,
     }

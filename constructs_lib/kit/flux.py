@@ -10,6 +10,11 @@ from typing import NamedTuple
 from constructs_lib.base.quantities import Hours, Minutes
 from constructs_lib.kit.network import Pods
 
+FLUX_KUSTOMIZATION = "kustomize.toolkit.fluxcd.io/v1"
+FLUX_RELEASE = "helm.toolkit.fluxcd.io/v2"
+FLUX_SOURCE = "source.toolkit.fluxcd.io/v1"
+"""The API versions of what Flux applies, installs and fetches."""
+
 FLUX_NAMESPACE = "flux-system"
 FLUX_ROOT = "flux-system"
 """The GitRepository that Flux follows, and the Kustomization that applies what is in it."""

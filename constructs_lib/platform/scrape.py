@@ -10,6 +10,8 @@ from constructs_lib.kit import Link, Manifest, Pods, manifest
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
+MONITORING = "monitoring.coreos.com/v1"
+"""The API version of the kinds that Prometheus' operator reads."""
 PROMETHEUS = Pods("observability", "prometheus", {"app.kubernetes.io/name": "prometheus"})
 PROMETHEUS_PORT = 9090
 
@@ -32,7 +34,7 @@ def pod_monitor(
         if tls is not None:
             endpoint |= {"scheme": "https", "tlsConfig": tls}
         spec = {"selector": {"matchLabels": pods.labels}, "podMetricsEndpoints": [endpoint]}
-        yield manifest("monitoring.coreos.com/v1", "PodMonitor", name, pods.namespace, spec=spec)
+        yield manifest(MONITORING, "PodMonitor", name, pods.namespace, spec=spec)
 
 
 def known_by(secret: str, host: str) -> Manifest:

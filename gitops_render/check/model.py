@@ -12,10 +12,11 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from constructs_lib.kit import FLUX_KUSTOMIZATION, group
 from gitops_render.objects import Item
 from gitops_render.paths import PLATFORM_SOURCE, of_flux
 
-FLUX = "kustomize.toolkit.fluxcd.io"
+FLUX = group(FLUX_KUSTOMIZATION)
 KUSTOMIZE = "kustomize.config.k8s.io"
 
 

@@ -78,7 +78,7 @@ class Bootstrap:
         lookups = in_digitalocean(api, spaces) | in_github(self._github, self.gitops.organisation)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        file = folder / f"{stack.name}.tfplan"
+        file = stack.plan_file(folder)
         with step(f"{stack.name}: plan"):
             reading = Planner(spaces, lookups).plan(stack, file, prepare=not dry_run)
         summarise("\n".join([f"## {self.gitops.full_name}", "", *readings_markdown([reading])]))

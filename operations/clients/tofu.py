@@ -73,6 +73,10 @@ class Stack:
         """The providers that `init` chose."""
         return self.folder / ".terraform.lock.hcl"
 
+    def plan_file(self, folder: Path) -> Path:
+        """Return where the stack's plan is in a folder of plans."""
+        return folder / f"{self.name}.tfplan"
+
     def init(self) -> None:
         """Connect to the bucket. Raises `ConfigError` if the state is still in the stack's folder."""
         if self.local_state.exists():

@@ -28,6 +28,9 @@ from operations.provisioning.stage import Stage
 from operations.secrets.credentials import Credentials, credentials_of, secrets_of
 from operations.secrets.entries import private_deploy_key
 
+LIST = "plans.json"
+"""The file in a folder of plans that says what is in it."""
+
 EPHEMERAL = "eph-"
 """How the names of environments begin that tests make and remove."""
 
@@ -90,7 +93,7 @@ class Provisioner:
             publishes = prepare and name == self.env.stack(StackKind.STATE) and self._publishes(stack, reading)
             plans.stacks.append(PlannedStack(stack=name, changes=len(reading.changes), publishes=publishes))
             readings.append(reading)
-        (folder / "plans.json").write_text(plans.model_dump_json(indent=2) + "\n")
+        (folder / LIST).write_text(plans.model_dump_json(indent=2) + "\n")
         return plans, readings
 
     def apply(self, plans: Plans, folder: Path) -> None:
@@ -102,7 +105,7 @@ class Provisioner:
                     stack.init()
                     shutil.copy(_lock_file(folder, stack), stack.lock_file)
                     remove_lost_keys(stack, self._api)
-                    stack.apply(_plan_file(folder, stack))
+                    stack.apply(stack.plan_file(folder))
             if entry.publishes:
                 stack.init()
                 self._publish_keys(stack)
@@ -141,7 +144,7 @@ class Provisioner:
         return Stack(name, self.env.state, variables)
 
     def _plan(self, stack: Stack, folder: Path, *, destroy: bool, prepare: bool) -> Reading:
-        reading = self._planner.plan(stack, _plan_file(folder, stack), prepare=prepare, destroy=destroy)
+        reading = self._planner.plan(stack, stack.plan_file(folder), prepare=prepare, destroy=destroy)
         shutil.copy(stack.lock_file, _lock_file(folder, stack))
         return reading
 
@@ -182,7 +185,7 @@ def bucket_keys(env: Environment, resources: Iterable[Json]) -> dict[str, Mappin
 
 def read_plans(folder: Path, env: Environment) -> Plans:
     """Return what is in a folder of plans. Raises `ConfigError` if there are none, or if they are of another one."""
-    path = folder / "plans.json"
+    path = folder / LIST
     try:
         plans = Plans.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
@@ -200,10 +203,6 @@ def refuse_destruction(env: Environment, confirmed: str | None) -> None:
         )
     if env.tier != "sandbox" and not env.name.startswith(EPHEMERAL) and confirmed != env.name:
         raise ConfigError(f"destroying {env.name}: has to be confirmed by its name, found '{confirmed or ''}'")
-
-
-def _plan_file(folder: Path, stack: Stack) -> Path:
-    return folder / f"{stack.name}.tfplan"
 
 
 def _lock_file(folder: Path, stack: Stack) -> Path:

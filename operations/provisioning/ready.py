@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
-from constructs_lib.kit import FLUX_NAMESPACE, FLUX_ROOT
+from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_NAMESPACE, FLUX_RELEASE, FLUX_ROOT, FLUX_SOURCE
 from gitops_render.paths import APPS
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.kubernetes import cluster_client
@@ -24,9 +24,9 @@ UNAWAITED = f"Kustomization {FLUX_NAMESPACE}/{APPS}:"
 """The layer of the application teams is reported, and nobody waits for it."""
 
 KINDS = (
-    ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations", "Kustomization"),
-    ("helm.toolkit.fluxcd.io", "v2", "helmreleases", "HelmRelease"),
-    ("source.toolkit.fluxcd.io", "v1", "gitrepositories", "GitRepository"),
+    (FLUX_KUSTOMIZATION, "kustomizations", "Kustomization"),
+    (FLUX_RELEASE, "helmreleases", "HelmRelease"),
+    (FLUX_SOURCE, "gitrepositories", "GitRepository"),
 )
 """What tells of the platform's state (fluxcd/flux2 v2.9.4)."""
 
@@ -73,7 +73,8 @@ def _not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:
 
 def _lines(api: kubernetes.CustomObjectsApi) -> Iterator[str]:
     root = False
-    for group, version, plural, kind in KINDS:
+    for api_version, plural, kind in KINDS:
+        group, version = api_version.split("/")
         answer: Any = api.list_cluster_custom_object(group, version, plural)
         for item in answer["items"]:
             name = f"{item['metadata']['namespace']}/{item['metadata']['name']}"

@@ -31,12 +31,14 @@ from constructs_lib.kit import (
     Pods,
     Release,
     default_policies,
+    group,
     link_policies,
     manifest,
     namespace,
 )
 from constructs_lib.platform.baseline import health
 from constructs_lib.platform.component import Component
+from constructs_lib.platform.scrape import MONITORING
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -72,7 +74,7 @@ class Baseline(Component):
     ```
     """
 
-    operators: ClassVar = (Operator(CRDS_CHART.name, groups=("monitoring.coreos.com",)),)
+    operators: ClassVar = (Operator(CRDS_CHART.name, groups=(group(MONITORING),)),)
 
     apps: Annotated[tuple[AppNamespace, ...], unique("name")] = Field(
         default=(), description="Namespaces for applications."
@@ -139,7 +141,7 @@ def _app_role() -> Manifest:
     """What `admin` of an application's namespace may do beyond Kubernetes' own kinds; other charts add theirs."""
     granted = {
         "traefik.io": ["ingressroutes", "ingressroutetcps", "middlewares", "middlewaretcps"],
-        "monitoring.coreos.com": ["servicemonitors", "podmonitors", "prometheusrules"],
+        group(MONITORING): ["servicemonitors", "podmonitors", "prometheusrules"],
         "opentelemetry.io": ["instrumentations"],
     }
     rules = [{"apiGroups": [group], "resources": kinds, "verbs": ["*"]} for group, kinds in granted.items()]

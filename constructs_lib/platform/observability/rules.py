@@ -12,7 +12,7 @@ from constructs_lib.platform.observability.alerting import flux_notifications, r
 from constructs_lib.platform.observability.dashboards import applications, budgets, overview
 from constructs_lib.platform.observability.names import AGENT, COLLECTOR_METRICS, GATEWAY, NAMESPACE
 from constructs_lib.platform.observability.slos import days, health
-from constructs_lib.platform.scrape import pod_monitor
+from constructs_lib.platform.scrape import MONITORING, pod_monitor
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 def objects(env: Environment) -> Iterator[Manifest]:
     """Yield everything by which an environment's health is watched. Raises `ConfigError` as `health` does."""
-    yield from pod_monitor(env, "flux-operator", FLUX_OPERATOR, "http-metrics")
-    yield from pod_monitor(env, "flux-controllers", FLUX_CONTROLLERS, "http-prom")
-    yield from pod_monitor(env, "otel-gateway", GATEWAY, COLLECTOR_METRICS)
-    yield from pod_monitor(env, "otel-agent", AGENT, COLLECTOR_METRICS)
+    yield from pod_monitor(env, FLUX_OPERATOR.name, FLUX_OPERATOR, "http-metrics")
+    yield from pod_monitor(env, FLUX_CONTROLLERS.name, FLUX_CONTROLLERS, "http-prom")
+    yield from pod_monitor(env, GATEWAY.name, GATEWAY, COLLECTOR_METRICS)
+    yield from pod_monitor(env, AGENT.name, AGENT, COLLECTOR_METRICS)
     yield from rules(env)
     for dashboard in dashboards(env):
         yield config_map(dashboard, NAMESPACE)
@@ -53,4 +53,4 @@ def dashboards(env: Environment) -> list[Dashboard]:
 
 
 def _rule(name: str, groups: list[Manifest]) -> Manifest:
-    return manifest("monitoring.coreos.com/v1", "PrometheusRule", f"slo-{name}", NAMESPACE, spec={"groups": groups})
+    return manifest(MONITORING, "PrometheusRule", f"slo-{name}", NAMESPACE, spec={"groups": groups})

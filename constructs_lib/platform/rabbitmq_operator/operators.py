@@ -13,7 +13,9 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.kit import (
     DEPLOYMENTS_ON_SYSTEM_POOL,
     FLUX_INTERVAL,
+    FLUX_KUSTOMIZATION,
     FLUX_NAMESPACE,
+    FLUX_SOURCE,
     PLATFORM_ACCOUNT,
     RETRIES,
     Manifest,
@@ -73,7 +75,7 @@ def install(operator: Installed, layer: Minutes) -> Iterator[Manifest]:
     `layer` is the time that the layer may take which holds them.
     """
     yield manifest(
-        "source.toolkit.fluxcd.io/v1",
+        FLUX_SOURCE,
         "GitRepository",
         operator.name,
         FLUX_NAMESPACE,
@@ -100,7 +102,7 @@ def install(operator: Installed, layer: Minutes) -> Iterator[Manifest]:
         "images": [{"name": operator.image, "newTag": operator.version}],
         "patches": list(_patches(operator)),
     }
-    yield manifest("kustomize.toolkit.fluxcd.io/v1", "Kustomization", operator.name, FLUX_NAMESPACE, spec=spec)
+    yield manifest(FLUX_KUSTOMIZATION, "Kustomization", operator.name, FLUX_NAMESPACE, spec=spec)
 
 
 def _patches(operator: Installed) -> Iterator[Manifest]:

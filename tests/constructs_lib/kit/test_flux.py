@@ -14,6 +14,9 @@ def test_the_names_of_flux() -> None:
         "PLATFORM_ACCOUNT": "flux-platform",
         "APPS_ACCOUNT": "flux-apps",
         "FLUX_INTERVAL": "1h",
+        "FLUX_KUSTOMIZATION": "kustomize.toolkit.fluxcd.io/v1",
+        "FLUX_RELEASE": "helm.toolkit.fluxcd.io/v2",
+        "FLUX_SOURCE": "source.toolkit.fluxcd.io/v1",
     }
 
 
