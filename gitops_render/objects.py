@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.kit import Manifest
+from constructs_lib.kit import Manifest, group
 from gitops_render.paths import Place
 
 
@@ -46,7 +46,7 @@ class Item(NamedTuple):
     @property
     def group(self) -> str:
         """The object's API group; empty for the core's."""
-        return self.data["apiVersion"].rpartition("/")[0]
+        return group(self.data["apiVersion"])
 
     @property
     def name(self) -> str:

@@ -42,6 +42,10 @@ class Selection(NamedTuple):
         """Return how fast a counter of the chosen pods grows."""
         return f"rate({counter}{{{self.chosen}}}[$__rate_interval])"
 
+    def rates(self, counter: str, label: str = "pod") -> str:
+        """Return how fast a counter of the chosen pods grows for each value of a label."""
+        return f"sum by ({label}) ({self.rate(counter)})"
+
 
 def while_true(condition: str) -> Ratio:
     """Return the indicator of a condition (a comparison with `bool`): the share of time for which it holds."""

@@ -89,8 +89,7 @@ class Bootstrap:
                 stack.apply(file)
 
     def _refuse_missing(self) -> None:
-        names = [name for name in GitOpsCredentials.names() if name != STATE_PASSPHRASE]
-        problems = missing(self._secrets, self.gitops.vault.path, names)
+        problems = missing(self._secrets, self.gitops.vault.path, GitOpsCredentials.brought())
         if problems:
             raise ConfigError(*problems)
 

@@ -25,6 +25,11 @@ class Credentials:
     state_passphrase: str = field(repr=False)
 
     @classmethod
+    def brought(cls) -> list[str]:
+        """Return the names of the properties that a person has to bring; the passphrase is made."""
+        return [name for name in cls.names() if name != STATE_PASSPHRASE]
+
+    @classmethod
     def read(cls, secrets: Secrets, path: str, instead: Mapping[str, str] | None = None) -> Self:
         """Return what an entry of Vault holds, or what is to be used `instead` of a property that it lacks.
 

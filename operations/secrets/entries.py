@@ -125,7 +125,7 @@ def _maker(path: str, name: str) -> Callable[[], str] | None:
 
 def brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield what a person has to bring, by path; the keys of buckets come from the state stack."""
-    provisioning = [name for name in Credentials.names() if name != STATE_PASSPHRASE]
+    provisioning = Credentials.brought()
     if isinstance(env.vault.auth, AppRoleAuth):
         provisioning.append(VAULT_SECRET_ID)
     yield env.vault.kv.provisioning, tuple(provisioning)

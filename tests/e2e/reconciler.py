@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from flask import Response, abort
 
+from constructs_lib.kit import group
 from tests.e2e.cluster import Cluster
 from tests.fakes.server import FakeServer
 
@@ -158,7 +159,12 @@ def awaited(cluster: Cluster) -> set[str]:
     """Return each kind that a Kustomization waits for by expression, as `kind.group`."""
     found = json.loads(cluster.kubectl("get", "kustomizations.kustomize.toolkit.fluxcd.io", "-A", "--output=json"))
     rules = (rule for layer in found["items"] for rule in layer["spec"].get("healthCheckExprs", []))
-    return {f"{rule['kind'].lower()}.{rule['apiVersion'].partition('/')[0]}" for rule in rules}
+    return {_resource(rule) for rule in rules}
+
+
+def _resource(item: dict[str, Any]) -> str:
+    """Return how kubectl calls the kind of an object, or the kind that is named as in one."""
+    return f"{item['kind'].lower()}.{group(item['apiVersion'])}"
 
 
 def unready(cluster: Cluster, kind: str) -> list[dict[str, Any]]:
@@ -193,10 +199,11 @@ def ready(item: dict[str, Any], kind: str) -> dict[str, Any]:
 def patch_status(cluster: Cluster, item: dict[str, Any], **status: Any) -> None:
     """Set fields of an object's status; fields that its kind does not have are dropped by the API server."""
     named = (item["metadata"]["name"], "--namespace", item["metadata"].get("namespace", "default"))
-    kind = f"{item['kind'].lower()}.{item['apiVersion'].partition('/')[0]}"
     status["observedGeneration"] = item["metadata"]["generation"]
     patch = json.dumps({"status": status})
-    cluster.kubectl("patch", kind, *named, "--subresource=status", "--type=merge", "--patch", patch, code=None)
+    cluster.kubectl(
+        "patch", _resource(item), *named, "--subresource=status", "--type=merge", "--patch", patch, code=None
+    )
 
 
 def start_controller(cluster: Cluster) -> None:

@@ -144,7 +144,7 @@ def _app_role() -> Manifest:
         group(MONITORING): ["servicemonitors", "podmonitors", "prometheusrules"],
         "opentelemetry.io": ["instrumentations"],
     }
-    rules = [{"apiGroups": [group], "resources": kinds, "verbs": ["*"]} for group, kinds in granted.items()]
+    rules = [{"apiGroups": [name], "resources": kinds, "verbs": ["*"]} for name, kinds in granted.items()]
     role = manifest("rbac.authorization.k8s.io/v1", "ClusterRole", "platform-apps", rules=rules)
     role["metadata"]["labels"] = {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}
     return role

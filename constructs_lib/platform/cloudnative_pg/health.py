@@ -115,7 +115,7 @@ def _alerts() -> tuple[Alert, ...]:
 
 
 def _rate(metric: str) -> str:
-    return f"sum by (datname) ({WATCHED.rate(metric)})"
+    return WATCHED.rates(metric, "datname")
 
 
 def _now() -> tuple[Panel, ...]:

@@ -89,10 +89,6 @@ def _alerts() -> tuple[Alert, ...]:
     )
 
 
-def _rate(metric: str) -> str:
-    return f"sum by (pod) ({WATCHED.rate(metric)})"
-
-
 def _now() -> tuple[Panel, ...]:
     alarms = "memory_used", "free_disk_space"
     raised = " + ".join(f"sum(rabbitmq_alarms_{name}_watermark{{{ALL}}})" for name in alarms)
@@ -113,8 +109,8 @@ def _now() -> tuple[Panel, ...]:
 def _rows() -> tuple[Row, ...]:
     memory = f"rabbitmq_process_resident_memory_bytes{{{CHOSEN}}} / rabbitmq_resident_memory_limit_bytes{{{CHOSEN}}}"
     messages = (
-        graph("Published", _rate("rabbitmq_global_messages_received_total"), "{{pod}}", "ops"),
-        graph("Delivered", _rate("rabbitmq_global_messages_delivered_total"), "{{pod}}", "ops"),
+        graph("Published", WATCHED.rates("rabbitmq_global_messages_received_total"), "{{pod}}", "ops"),
+        graph("Delivered", WATCHED.rates("rabbitmq_global_messages_delivered_total"), "{{pod}}", "ops"),
         graph("Ready", f"sum by (pod) (rabbitmq_queue_messages_ready{{{CHOSEN}}})", "{{pod}}"),
     )
     nodes = (

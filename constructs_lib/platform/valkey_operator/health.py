@@ -87,9 +87,9 @@ def _now() -> tuple[Panel, ...]:
 
 def _rows() -> tuple[Row, ...]:
     work = (
-        graph("Commands", f"sum by (pod) ({WATCHED.rate('redis_commands_processed_total')})", "{{pod}}", "ops"),
-        graph("Evicted keys", f"sum by (pod) ({WATCHED.rate('redis_evicted_keys_total')})", "{{pod}}", "ops"),
-        graph("Network out", f"sum by (pod) ({WATCHED.rate('redis_net_output_bytes_total')})", "{{pod}}", "Bps"),
+        graph("Commands", WATCHED.rates("redis_commands_processed_total"), "{{pod}}", "ops"),
+        graph("Evicted keys", WATCHED.rates("redis_evicted_keys_total"), "{{pod}}", "ops"),
+        graph("Network out", WATCHED.rates("redis_net_output_bytes_total"), "{{pod}}", "Bps"),
     )
     data = (graph("Memory", f"redis_memory_used_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"), volume_panel(NAMESPACE))
     return (Row("Work", work), Row("Data", data), pod_row(NAMESPACE))

@@ -46,6 +46,8 @@ def test_what_the_queries_of_a_service_read() -> None:
     assert shops.chosen == 'namespace="shops",pod=~"$pod"'
     assert shops.choice == Variable("pod", 'label_values(shop_up{namespace="shops"}, pod)')
     assert shops.rate("orders_total") == 'rate(orders_total{namespace="shops",pod=~"$pod"}[$__rate_interval])'
+    assert shops.rates("orders_total") == f"sum by (pod) ({shops.rate('orders_total')})"
+    assert shops.rates("orders_total", "shop") == f"sum by (shop) ({shops.rate('orders_total')})"
 
 
 def queries(*panels: Panel) -> list[tuple[str, str, str]]:
