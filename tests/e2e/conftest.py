@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.certificate import make_certificate
 from tests.e2e.cluster import CRDS, TOOLS, Cluster
 from tests.e2e.tofu import Tofu
 from tests.fakes.digitalocean import FakeDigitalOcean
@@ -93,8 +94,10 @@ def open_stack(tofu_is_built: None, tmp_path: Path) -> OpenStack:
 
 
 @pytest.fixture
-def cloud(providers: None) -> Iterator[Cloud]:
+def cloud(providers: None, tmp_path: Path) -> Iterator[Cloud]:
     """An empty account; the test fails if a provider asked for something that the fake does not know."""
-    with FakeDigitalOcean() as api, FakeSpaces() as spaces:
+    # The providers read the certificate of a cluster before they call it.
+    make_certificate(certificate := tmp_path / "cluster-ca.pem", tmp_path / "cluster-key.pem")
+    with FakeDigitalOcean(ca=certificate.read_bytes()) as api, FakeSpaces() as spaces:
         yield Cloud(api, spaces)
         assert api.refused == []
