@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -69,23 +70,29 @@ def ratio(measured: Sequence[float], reference: Sequence[float]) -> float:
 
 
 def mebibytes(program: Program) -> float:
-    """Return the most memory that a program held at one time, with all of its processes, as Linux counts it."""
+    """Return the most memory that a program held at one time, with all of its processes; what they share counts once.
+
+    Linux counts it as each process' proportional set size (kernel documentation, `filesystems/proc.rst`).
+    """
     most = 0.0
     with _start(program, apart=True) as process:
         while process.poll() is None:
-            most = max(most, _resident(process.pid))
+            most = max(most, sum(map(_proportional, _processes(process.pid))))
             time.sleep(TICK)
     _check(program, process.returncode)
     return most
 
 
-def _resident(session: int) -> float:
-    pages = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it ended meanwhile
-            continue
-        if int(fields[3]) == session:
-            pages += int(fields[21])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def _processes(session: int) -> Iterator[Path]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            if int((process / "stat").read_text().rpartition(")")[2].split()[3]) == session:
+                yield process
+
+
+def _proportional(process: Path) -> float:
+    try:
+        lines = (process / "smaps_rollup").read_text().splitlines()
+    except OSError:  # it ended meanwhile
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 2**10

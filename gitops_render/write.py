@@ -22,6 +22,8 @@ from constructs_lib.base.errors import ConfigError
 from gitops_render.paths import index_file
 from gitops_render.tree import Files, Rendered
 
+_INDEX = TypeAdapter(dict[str, str])
+
 
 class Written(NamedTuple):
     """What `write` did, as paths in the output folder."""
@@ -39,11 +41,11 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
     """
     with _reported(output):
         index = read_index(output, environment)
-        stale = [path for path in map(PurePosixPath, index) if path not in rendered.owned]
+        stale = _stale(index, rendered.owned)
         wanted = wanted_files(output, environment, rendered)
         found = {path: _bytes_in(output / path) for path in (*wanted, *stale)}
         if not overwrite:
-            _refuse_foreign(output, index, rendered.owned, found)
+            _refuse_foreign(output, index, _foreign(index, rendered.owned, found))
         changed = tuple(path for path, data in wanted.items() if found[path] != data)
         removed = tuple(stale)
         if changed or removed:
@@ -54,8 +56,16 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
 def wanted_files(output: Path, environment: str, rendered: Rendered) -> Files:
     """Return what should be in `output`: the owned files, seeds that nobody wrote yet, and, last, the index."""
     seeds = {path: data for path, data in rendered.seeds.items() if not (output / path).exists()}
-    digests = {str(path): _digest(data) for path, data in sorted(rendered.owned.items())}
-    return rendered.owned | seeds | {index_file(environment): (json.dumps(digests, indent=1) + "\n").encode()}
+    digests = {str(path): _digest(data) for path, data in rendered.owned.items()}
+    index = json.dumps(digests, indent=1, sort_keys=True) + "\n"
+    return rendered.owned | seeds | {index_file(environment): index.encode()}
+
+
+def _stale(index: dict[str, str], owned: Files) -> list[PurePosixPath]:
+    """Return what was written before and is not rendered any more."""
+    names = {str(path) for path in owned}
+    others = (PurePosixPath(name) for name in index if name not in names)
+    return [path for path in others if path not in owned]
 
 
 def _put(output: Path, files: Files, removed: tuple[PurePosixPath, ...]) -> None:
@@ -78,8 +88,14 @@ def _put(output: Path, files: Files, removed: tuple[PurePosixPath, ...]) -> None
 def edited(output: Path, environment: str, rendered: Rendered) -> list[PurePosixPath]:
     """Return the files under `output` that rendering would replace though it did not write what they hold now."""
     index = read_index(output, environment)
-    paths = sorted({*map(PurePosixPath, index), *rendered.owned})
-    return [path for path in paths if _is_foreign(path, _bytes_in(output / path), index, rendered.owned)]
+    found = {path: _bytes_in(output / path) for path in (*rendered.owned, *_stale(index, rendered.owned))}
+    return _foreign(index, rendered.owned, found)
+
+
+def _foreign(index: dict[str, str], owned: Files, found: dict[PurePosixPath, bytes | None]) -> list[PurePosixPath]:
+    """Return the files of `owned` and `index` that hold neither what was written before nor what is to be written."""
+    paths = (*owned, *_stale(index, owned))
+    return sorted(path for path in paths if _is_foreign(path, found[path], index, owned))
 
 
 def _is_foreign(path: PurePosixPath, data: bytes | None, index: dict[str, str], owned: Files) -> bool:
@@ -87,18 +103,15 @@ def _is_foreign(path: PurePosixPath, data: bytes | None, index: dict[str, str], 
     return data is not None and data != owned.get(path) and _digest(data) != index.get(str(path))
 
 
-def _refuse_foreign(
-    output: Path, index: dict[str, str], owned: Files, found: dict[PurePosixPath, bytes | None]
-) -> None:
-    problems: list[str] = []
-    for path in sorted({*map(PurePosixPath, index), *owned}):
-        if _is_foreign(path, found[path], index, owned):
-            why = "was edited by hand" if str(path) in index else "was not written by this tool"
-            problems.append(
-                f"{output / path}: {why}; move the change to environments/, or render with --overwrite to lose it"
+def _refuse_foreign(output: Path, index: dict[str, str], foreign: list[PurePosixPath]) -> None:
+    if foreign:
+        raise ConfigError(
+            *(
+                f"{output / path}: was {'edited by hand' if str(path) in index else 'not written by this tool'}; move "
+                "the change to environments/, or render with --overwrite to lose it"
+                for path in foreign
             )
-    if problems:
-        raise ConfigError(*problems)
+        )
 
 
 def difference(output: Path, environment: str, rendered: Rendered) -> list[str]:
@@ -112,8 +125,7 @@ def difference(output: Path, environment: str, rendered: Rendered) -> list[str]:
 
 def _differences(output: Path, environment: str, rendered: Rendered) -> Iterator[str]:
     wanted: dict[PurePosixPath, bytes | None] = dict(wanted_files(output, environment, rendered))
-    stale = (PurePosixPath(path) for path in read_index(output, environment))
-    wanted |= {path: None for path in stale if path not in rendered.owned}
+    wanted |= dict.fromkeys(_stale(read_index(output, environment), rendered.owned))
     for path in sorted(wanted):
         yield from _file_difference(output / path, path, wanted[path])
 
@@ -140,10 +152,10 @@ def read_index(output: Path, environment: str) -> dict[str, str]:
     if data is None:
         return {}
     try:
-        index: dict[str, str] = TypeAdapter(dict[str, str]).validate_json(data)
+        index = _INDEX.validate_json(data)
     except ValidationError:
         raise ConfigError(f"{path}: is not a render index; restore it from Git") from None
-    if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in index):
+    if any(name.startswith("/") or ".." in name.split("/") for name in index):
         raise ConfigError(f"{path}: names a file outside the output folder; restore it from Git")
     return index
 

@@ -62,7 +62,8 @@ def _node_option(option: str) -> Generator[None]:
             os.environ["NODE_OPTIONS"] = before
 
 
-with _node_option(f"--require {json.dumps(str(PRELOAD), ensure_ascii=False)}"):
+# Node's young generation grows to tens of megabytes if it may, all of it what a call left behind.
+with _node_option(f"--require {json.dumps(str(PRELOAD), ensure_ascii=False)} --max-semi-space-size=1"):
     importlib.import_module("constructs")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, NamedTuple
 
 from constructs_lib.kit.objects import Manifest, manifest
@@ -112,6 +113,7 @@ def link_policies(links: Iterable[Link], namespaces: Iterable[str]) -> Iterator[
         yield _policy(*key, ends[key].labels, {"policyTypes": types, **directions})
 
 
+@cache
 def _rule(link: Link, direction: str, namespace: str) -> Manifest:
     other, key = (link.target, "to") if direction == "egress" else (link.source, "from")
     rule: Manifest = {"ports": [_port(port) for port in link.ports]}

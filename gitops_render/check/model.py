@@ -6,7 +6,7 @@ that was renamed or written by hand does not escape.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -152,12 +152,11 @@ def at(item: Item, message: str) -> Found:
     return Found(item.path, str(item.identity), message)
 
 
-def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value inside `value` with its path, parents first."""
-    yield path, value
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from walk(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list):
-        for position, inner in enumerate(value):
-            yield from walk(inner, f"{path}[{position}]")
+def fields(value: Any, keys: Container[str], path: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield path, key and value of every field inside `value` that has one of these keys, parents first."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in inside:
+        if isinstance(key, str) and key in keys:
+            yield f"{path}.{key}".removeprefix("."), key, inner
+        if isinstance(inner, dict | list):
+            yield from fields(inner, keys, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key}]")

@@ -17,7 +17,7 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform import OPERATORS, cert_manager
 from constructs_lib.platform.observability import logs
-from gitops_render.check.model import Found, Tree, at, tree_policy, walk
+from gitops_render.check.model import Found, Tree, at, fields, tree_policy
 from gitops_render.objects import Item
 
 NOT_OURS = {FLUX_NAMESPACE, DNS.namespace}
@@ -91,17 +91,22 @@ def _store_is_closed(tree: Tree) -> Iterator[Found]:
             yield at(item, "reaches Vault without TLS")
 
 
+IMAGE_KEYS = {"image", "imageName"}
+"""Fields that are an image, if they are text."""
+TAG_KEYS = {"newTag", "tag"}
+"""Fields that are the tag of an image."""
+
+
 @tree_policy("SEC006", "a moving tag changes what runs without a commit", "give the image an exact tag or digest")
 def _pinned_images(tree: Tree) -> Iterator[Found]:
     for item in tree.items:
-        for path, value in walk(item.data):
-            key = path.rpartition(".")[2]
-            if key in ("image", "imageName") and isinstance(value, str):
+        for path, key, value in fields(item.data, IMAGE_KEYS | TAG_KEYS):
+            if key in TAG_KEYS and value == "latest":
+                yield at(item, f"runs the tag latest ({path})")
+            if key in IMAGE_KEYS and isinstance(value, str):
                 tag = value.rpartition("/")[2].partition(":")[2]
                 if tag in ("", "latest"):
                     yield at(item, f"runs {value} ({path})")
-            if key in ("newTag", "tag") and value == "latest":
-                yield at(item, f"runs the tag latest ({path})")
 
 
 @tree_policy("SEC007", "the API server does not serve it, or will not soon", "use the current version")
@@ -172,8 +177,7 @@ def _secrets_made(tree: Tree) -> Iterator[tuple[str, str]]:
 def _secrets_named(item: Item) -> Iterator[str]:
     if item.kind in ("Certificate", "ClusterSecretStore"):
         return
-    for path, value in walk(item.spec):
-        key = path.rpartition(".")[2]
+    for _, key, value in fields(item.spec, SECRET_KEYS | SECRET_NAMES):
         if key in SECRET_KEYS and isinstance(value, dict) and "name" in value:
             yield value["name"]
         if key in SECRET_NAMES and isinstance(value, str):

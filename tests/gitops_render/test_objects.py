@@ -65,10 +65,25 @@ def test_equal_files_share_what_was_parsed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "{apiVersion: v1, kind: A, spec: {a: &a {b: [1, 1.5, yes, null, ~, text]}, c: {<<: *a, d: !!str 1}}}",
+        "{apiVersion: v1, kind: A, spec: {a: 2026-01-01, b: !!binary aGk=, c: !!set {d, e}, 1: 0x1f}}",
+    ],
+)
+def test_an_object_is_what_yaml_says_it_is(tmp_path: Path, text: str) -> None:
+    put(tmp_path, "apps/x/a.yaml", text)
+    ((_, (item,)),) = read_tree(tmp_path)
+    assert item.data == yaml.safe_load(text)
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("a: [", "cannot be read as YAML"),
         ("a: 2026-99-99", "cannot be read as YAML"),
+        ("{a: 1}: b", "cannot be read as YAML"),
+        ("&a [*a]", "cannot be read as YAML"),
         ("", "holds no Kubernetes object"),
         ("- 1", "holds no Kubernetes object"),
         ("kind: A", "holds no Kubernetes object"),

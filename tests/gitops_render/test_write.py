@@ -143,6 +143,14 @@ def test_a_broken_index_is_refused(output: Path, index: str, sentence: str) -> N
         write(output, "sandbox", FIRST)
 
 
+def test_a_file_that_the_index_names_in_another_way_is_not_removed(output: Path) -> None:
+    index = output / ".render/sandbox.json"
+    index.write_text(index.read_text().replace('"platform/', '"./platform/'))
+    with pytest.raises(ConfigError, match="not written by this tool"):
+        write(output, "sandbox", Rendered({A: b"a: 2\n"}, {}))
+    assert write(output, "sandbox", FIRST).removed == ()
+
+
 def test_what_rendering_would_change_is_told_by_file_in_the_order_of_their_paths(output: Path) -> None:
     (output / A).write_bytes(b"a: \xff\n")
     new = PurePosixPath("apps/new.yaml")
