@@ -1,8 +1,8 @@
 """Flux in a cluster: the operator, the instance that follows the GitOps repository, and what both need to start.
 
 Upstream: controlplaneio-fluxcd/flux-operator v0.58.1 `docs/api/v1/fluxinstance.md`, which embeds Flux 2.9.4; values
-from controlplaneio-fluxcd/charts `charts/{flux-operator,flux-instance}/values.yaml` at 0.49.0, the newest seen. The
-charts carry the operator's number.
+from controlplaneio-fluxcd/charts `charts/flux-operator/values.yaml` at 0.49.0, the newest seen. The chart carries the
+operator's number.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Any
 from cdktf import TerraformStack, TerraformVariable
 from constructs import Construct
 
+from constructs_lib.base.quantities import Minutes
 from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, VAULT_SECRET_ID
 from constructs_lib.cloud.helm_release import helm_release
+from constructs_lib.cloud.plain_objects import objects_chart, waiting_job
 from constructs_lib.cloud.providers import kubernetes
 from constructs_lib.cloud.variables import secret_variable
 from constructs_lib.environment import Environment
@@ -31,13 +33,17 @@ from constructs_lib.kit import (
     Manifest,
     Release,
     Values,
+    group,
+    manifest,
     pod_security_labels,
     resources,
 )
 
 OPERATOR_CHART = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-operator", "0.58.1")
-INSTANCE_CHART = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-instance", "0.58.1")
 FLUX_VERSION = "2.9.4"
+FLUX_INSTANCE = "fluxcd.controlplane.io/v1"
+OPERATOR_ACCOUNT = "flux-operator"
+"""The operator's own service account, as which its release's job looks at the instance."""
 NOT_OF_THE_PLATFORM = 4
 """Kustomizations beside the platform's layers: Flux' root, `layers`, the sources, the applications."""
 
@@ -86,7 +92,7 @@ class Flux(Construct):
         if isinstance(env.vault.auth, AppRoleAuth):
             needed.append(self._vault_secret(namespace))
         operator = Release("flux-operator", FLUX_NAMESPACE, env.mirrored(OPERATOR_CHART), _operator_values())
-        instance = Release("flux", FLUX_NAMESPACE, env.mirrored(INSTANCE_CHART), _instance_values(env))
+        instance = Release("flux", FLUX_NAMESPACE, objects_chart(self), {"objects": [_instance(env), _waiting_job()]})
         installed = helm_release(self, "operator", operator, depends_on=[namespace])
         helm_release(self, "instance", instance, depends_on=[*needed, installed])
 
@@ -145,32 +151,39 @@ def _operator_values() -> Values:
     }
 
 
-def _instance_values(env: Environment) -> Values:
-    # An empty artifact leaves the operator with the Flux it embeds; chart 0.49.0 follows a moving tag by default.
-    return {
-        "instance": {
-            "distribution": {"version": FLUX_VERSION, "registry": "ghcr.io/fluxcd", "artifact": ""},
-            "components": ["source-controller", "kustomize-controller", "helm-controller", "notification-controller"],
-            "cluster": {
-                "type": "kubernetes",
-                "size": "small" if env.tier == "sandbox" else "medium",
-                "multitenant": True,
-                "tenantDefaultServiceAccount": "default",
-                "networkPolicy": True,
-            },
-            "kustomize": {"patches": [DEPLOYMENTS_ON_SYSTEM_POOL, *_a_worker_for_each_that_waits(env)]},
-            "sync": {
-                "name": FLUX_ROOT,
-                "kind": "GitRepository",
-                "interval": "1m",
-                "url": env.gitops.ssh_url,
-                "ref": f"refs/heads/{env.gitops.default_branch}",
-                "path": f"clusters/{env.name}",
-                "pullSecret": DEPLOY_KEY_SECRET,
-            },
+def _instance(env: Environment) -> Manifest:
+    """Return what the operator is to install.
+
+    It has no `artifact`, which leaves the operator with the Flux that it embeds: upstream's chart follows a moving tag
+    or, where that is empty, sends a null that the API server refuses.
+    """
+    spec = {
+        "distribution": {"version": FLUX_VERSION, "registry": "ghcr.io/fluxcd"},
+        "components": ["source-controller", "kustomize-controller", "helm-controller", "notification-controller"],
+        "cluster": {
+            "type": "kubernetes",
+            "size": "small" if env.tier == "sandbox" else "medium",
+            "multitenant": True,
+            "tenantDefaultServiceAccount": "default",
+            "networkPolicy": True,
         },
-        "healthcheck": {"enabled": True, "timeout": "5m", **ON_SYSTEM_POOL},
+        "kustomize": {"patches": [DEPLOYMENTS_ON_SYSTEM_POOL, *_a_worker_for_each_that_waits(env)]},
+        "sync": {
+            "name": FLUX_ROOT,
+            "kind": "GitRepository",
+            "interval": "1m",
+            "url": env.gitops.ssh_url,
+            "ref": f"refs/heads/{env.gitops.default_branch}",
+            "path": f"clusters/{env.name}",
+            "pullSecret": DEPLOY_KEY_SECRET,
+        },
     }
+    return manifest(FLUX_INSTANCE, "FluxInstance", "flux", FLUX_NAMESPACE, spec=spec)
+
+
+def _waiting_job() -> Manifest:
+    instance = f"fluxinstance.{group(FLUX_INSTANCE)}/flux"
+    return waiting_job("wait-for-flux", OPERATOR_ACCOUNT, [instance], timeout=Minutes("5m"))
 
 
 def _a_worker_for_each_that_waits(env: Environment) -> Iterator[Manifest]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from constructs_lib.kit import SYSTEM_NODE_SELECTOR, Manifest
 from tests.chart_facts.cluster import Pod, Running
+from tests.chart_facts.facts import nulls
 
 
 def cpu_limited(running: Running) -> Iterator[str]:
@@ -41,6 +42,12 @@ def reads_all_secrets(running: Running) -> Iterator[str]:
 def crd_goes_with_its_release(running: Running) -> Iterator[str]:
     """Yield the CRDs, and with them all objects of their kinds, that are deleted when their release is."""
     return (name for _, facts in running.facts for name in facts.get("crds", {}).get("deleted", ()))
+
+
+def null_field(running: Running) -> Iterator[str]:
+    """Yield the fields of custom resources that are null, as charts and our own code make them."""
+    theirs = (line for _, facts in running.facts for line in facts.get("nulls", ()))
+    yield from (*theirs, *(line for layer in running.env.layers for item in layer.manifests for line in nulls(item)))
 
 
 def release_guards_itself(running: Running) -> Iterator[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 from constructs_lib.kit import Manifest, group
 from tests.chart_facts.pods import lasting, pods, secrets
@@ -13,6 +14,8 @@ MONITORS = {"PodMonitor": "podMetricsEndpoints", "ServiceMonitor": "endpoints"}
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 READS = {"get", "list", "watch", "*"}
 HOOK = "helm.sh/hook"
+OWN_GROUPS = re.compile(r"(apps|autoscaling|batch|policy|.*\.k8s\.io)?")
+"""The API groups of Kubernetes itself, in whose kinds a null is a field that is not set."""
 KEEP = "helm.sh/resource-policy"
 
 
@@ -28,9 +31,24 @@ def release_facts(objects: list[Manifest], crds_in_folder: Iterable[str], namesp
         "needs_secrets": secrets(objects),
         "crds": _crds(objects, set(crds_in_folder)),
         "hooks": {f"{item['kind']}/{_name(item)}": hook for item in objects if (hook := _annotation(item, HOOK))},
+        "nulls": sorted({line for item in objects for line in nulls(item)}),
         "makes": sorted({_kind(item) for item in objects if not _annotation(item, HOOK)}),
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def nulls(item: Manifest) -> Iterator[str]:
+    """Yield the fields of a custom resource that are null, which server-side apply refuses (`must be of type …`)."""
+    if not OWN_GROUPS.fullmatch(group(item["apiVersion"])):
+        yield from (f"{item['kind']}/{_name(item)}{path}" for path in _nulls(item))
+
+
+def _nulls(value: object, path: str = "") -> Iterator[str]:
+    if value is None:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, one in inner:
+        yield from _nulls(one, f"{path}.{key}")
 
 
 def _of(objects: list[Manifest], *kinds: str) -> list[Manifest]:

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import yaml
 
 from constructs_lib.base.errors import ConfigError
@@ -48,6 +50,12 @@ def charts_path() -> Path | None:
     """Return the folder that `CHARTS` names."""
     name = os.environ.get("CHARTS")
     return Path(name) if name else None
+
+
+def with_charts(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test only where there are helm and the charts."""
+    missing = charts_path() is None or helm_path() is None
+    return pytest.mark.e2e(pytest.mark.skipif(missing, reason="no charts or no helm; set CHARTS and HELM")(test))
 
 
 def template(release: Release) -> str:

@@ -17,6 +17,7 @@ RULES: dict[str, Callable[[Running], Iterator[str]]] = {
         defaults.crd_goes_with_its_release,
         defaults.memory_not_limited,
         defaults.not_hardened,
+        defaults.null_field,
         defaults.off_the_system_pool,
         defaults.reads_all_secrets,
         defaults.release_guards_itself,

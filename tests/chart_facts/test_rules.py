@@ -37,6 +37,17 @@ def policy(namespace: str, name: str, **changes: Any) -> Callable[[Running], Non
     return change
 
 
+def own(kind: str, name: str, **changes: Any) -> Callable[[Running], None]:
+    """Return a change of the specification of an object of ours."""
+
+    def change(running: Running) -> None:
+        layers = (item for layer in running.env.layers for item in layer.manifests)
+        found: Manifest = next(item for item in layers if (item["kind"], item["metadata"]["name"]) == (kind, name))
+        found["spec"].update(changes)
+
+    return change
+
+
 OTHER = {"podSelector": {"matchLabels": {"app": "other"}}}
 TRAEFIK, OPERATOR = ("pods", "Deployment/traefik"), ("pods", "Deployment/cloudnative-pg", "containers", "manager")
 FAULTS: list[tuple[str, str, Callable[[Running], None]]] = [
@@ -107,6 +118,8 @@ FAULTS: list[tuple[str, str, Callable[[Running], None]]] = [
         "Deployment/cloudnative-pg manager",
         fact("cloudnative-pg", *OPERATOR, "security", value=["seccomp"]),
     ),
+    ("null_field", "X/x.spec.a", fact("traefik", "nulls", value=["X/x.spec.a"])),
+    ("null_field", "ClusterSecretStore/vault.spec.provider", own("ClusterSecretStore", "vault", provider=None)),
     ("off_the_system_pool", "traefik/Deployment/traefik", fact("traefik", *TRAEFIK, "node_selector", value={})),
     ("reads_all_secrets", "external-dns", fact("external-dns", "reads_secrets_everywhere", value=["external-dns"])),
     ("crd_goes_with_its_release", "x.example.org", fact("traefik", "crds", value={"deleted": ["x.example.org"]})),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cdktf import App
 
+from constructs_lib.environment import Environment, StackKind
+from stacks.synthesis import STACKS
 from tests.e2e.certificate import make_certificate
 from tests.e2e.cluster import CRDS, TOOLS, Cluster
 from tests.e2e.tofu import Tofu
@@ -101,3 +105,12 @@ def cloud(providers: None, tmp_path: Path) -> Iterator[Cloud]:
     with FakeDigitalOcean(ca=certificate.read_bytes()) as api, FakeSpaces() as spaces:
         yield Cloud(api, spaces)
         assert api.refused == []
+
+
+def write_stack(out: Path, kind: StackKind, env: Environment) -> Path:
+    """Synthesise a stack of an environment anew into `out`, and return its folder, with the files that it brings."""
+    shutil.rmtree(out, ignore_errors=True)
+    app = App(outdir=str(out))
+    STACKS[kind](app, env.stack(kind), env=env)
+    app.synth()
+    return out / "stacks" / env.stack(kind)

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cdktf import App
 
-from constructs_lib.environment import Environment
-from stacks.platform import PlatformStack
+from constructs_lib.environment import Environment, StackKind
 from tests.e2e.cluster import Cluster
-from tests.e2e.conftest import Cloud, OpenStack
+from tests.e2e.conftest import Cloud, OpenStack, write_stack
 from tests.e2e.tofu import Tofu
 from tests.fakes.charts import FakeCharts
 from tests.support import Synthesised, environment
@@ -53,12 +51,7 @@ def open_platform(cloud: Cloud, open_stack: OpenStack, tmp_path: Path) -> OpenPl
     opened: list[Tofu] = []
 
     def open_in(env: Environment) -> Tofu:
-        out = tmp_path / "out"
-        shutil.rmtree(out, ignore_errors=True)
-        app = App(outdir=str(out))
-        PlatformStack(app, "sandbox-platform", env=env)
-        app.synth()
-        synthesised = out / "stacks/sandbox-platform"
+        synthesised = write_stack(tmp_path / "out", StackKind.PLATFORM, env)
         stack = json.loads((synthesised / "cdk.tf.json").read_text())
         if opened:
             opened[0].write("cdk.tf.json", stack)

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import yaml
 
-from constructs_lib.cloud.fluxcd import INSTANCE_CHART, OPERATOR_CHART
+from constructs_lib.cloud.fluxcd import OPERATOR_CHART
 from operations.secrets.credentials import Credentials
 from operations.secrets.entries import brought
 from tests.e2e.cluster import Cluster
@@ -55,7 +55,7 @@ class World:
         )
         self.spaces = FakeSpaces()
         self.actions = FakeActions()
-        self.charts = FakeCharts([OPERATOR_CHART, INSTANCE_CHART])
+        self.charts = FakeCharts([OPERATOR_CHART])
         self.vault = Vault(folder / "vault")
 
     def __enter__(self) -> Self:

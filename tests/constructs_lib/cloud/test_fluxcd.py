@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 
-from constructs_lib.cloud.fluxcd import Flux
+from constructs_lib.cloud.fluxcd import OPERATOR_CHART, Flux
+from constructs_lib.kit import FLUX_NAMESPACE, Release
+from tests.chart_facts import helm
+from tests.chart_facts.values import silent
 from tests.support import Synthesised, environment, synthesised
 
 APPROLE = {"method": "approle", "mount": "approle", "role_id": "role-1"}
@@ -27,8 +31,17 @@ def values(stack: Synthesised, release: str) -> dict[str, Any]:
     return json.loads(text)
 
 
+def objects(stack: Synthesised) -> dict[str, Any]:
+    """Return what the instance's release makes, by kind."""
+    return {item["kind"]: item for item in values(stack, "flux")["objects"]}
+
+
+def instance(stack: Synthesised) -> dict[str, Any]:
+    return objects(stack)["FluxInstance"]["spec"]
+
+
 def test_the_instance_follows_the_environments_folder() -> None:
-    assert values(flux("staging"), "flux")["instance"]["sync"] == {
+    assert instance(flux("staging"))["sync"] == {
         "name": "flux-system",
         "kind": "GitRepository",
         "interval": "1m",
@@ -40,12 +53,11 @@ def test_the_instance_follows_the_environments_folder() -> None:
 
 
 def test_the_distribution_is_exact_and_follows_no_moving_tag() -> None:
-    distribution = values(flux(), "flux")["instance"]["distribution"]
-    assert distribution == {"version": "2.9.4", "registry": "ghcr.io/fluxcd", "artifact": ""}
+    assert instance(flux())["distribution"] == {"version": "2.9.4", "registry": "ghcr.io/fluxcd"}
 
 
 def test_only_the_controllers_that_something_uses_run() -> None:
-    assert values(flux(), "flux")["instance"]["components"] == [
+    assert instance(flux())["components"] == [
         "source-controller",
         "kustomize-controller",
         "helm-controller",
@@ -54,7 +66,7 @@ def test_only_the_controllers_that_something_uses_run() -> None:
 
 
 def test_tenants_are_locked_down() -> None:
-    cluster = values(flux(), "flux")["instance"]["cluster"]
+    cluster = instance(flux())["cluster"]
     assert cluster["type"] == "kubernetes"
     assert cluster["multitenant"] is True
     assert cluster["tenantDefaultServiceAccount"] == "default"
@@ -63,13 +75,13 @@ def test_tenants_are_locked_down() -> None:
 
 @pytest.mark.parametrize(("file", "size"), [("sandbox", "small"), ("staging", "medium"), ("production", "medium")])
 def test_the_size_follows_the_tier(file: str, size: str) -> None:
-    assert values(flux(file), "flux")["instance"]["cluster"]["size"] == size
+    assert instance(flux(file))["cluster"]["size"] == size
 
 
 @pytest.mark.parametrize("file", ["sandbox", "production"])
 def test_what_waits_keeps_nothing_else_waiting(file: str) -> None:
     env = environment(file)
-    patches = values(flux(file), "flux")["instance"]["kustomize"]["patches"]
+    patches = instance(flux(file))["kustomize"]["patches"]
     arguments = [
         (patch["target"]["name"], change["value"])
         for patch in patches
@@ -87,7 +99,7 @@ def test_flux_runs_on_the_system_pool() -> None:
     stack = flux()
     operator = values(stack, "flux-operator")
     assert {key: operator[key] for key in ON_SYSTEM_POOL} == ON_SYSTEM_POOL
-    patch, *_ = values(stack, "flux")["instance"]["kustomize"]["patches"]
+    patch, *_ = instance(stack)["kustomize"]["patches"]
     assert patch["target"] == {"kind": "Deployment"}
     assert {step["op"] for step in json.loads(patch["patch"])} == {"add"}
     applied = {step["path"].removeprefix("/spec/template/spec/"): step["value"] for step in json.loads(patch["patch"])}
@@ -102,7 +114,15 @@ def test_the_operator_is_critical_and_shows_no_page() -> None:
 
 
 def test_the_release_is_done_when_flux_is_ready() -> None:
-    assert values(flux(), "flux")["healthcheck"] == {"enabled": True, "timeout": "5m", **ON_SYSTEM_POOL}
+    job = objects(flux())["Job"]
+    assert job["metadata"]["name"] == "wait-for-flux"
+    pod = job["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == "flux-operator"
+    assert {key: pod[key] for key in ON_SYSTEM_POOL} == ON_SYSTEM_POOL
+    assert pod["containers"][0]["command"] == [
+        *("kubectl", "wait", "--for=condition=Ready", "--timeout=5m", "--namespace", "flux-system"),
+        "fluxinstance.fluxcd.controlplane.io/flux",
+    ]
 
 
 def test_secrets_are_written_once_unless_the_revision_is_raised() -> None:
@@ -113,8 +133,8 @@ def test_secrets_are_written_once_unless_the_revision_is_raised() -> None:
 def test_the_instance_comes_after_what_it_needs() -> None:
     stack = flux(vault__auth=APPROLE)
     needed = set(stack.only("helm_release", name="flux")["depends_on"])
-    (instance,) = stack.addresses - needed
-    assert instance.startswith("helm_release.flux_instance")
+    (last,) = stack.addresses - needed
+    assert last.startswith("helm_release.flux_instance")
 
 
 @pytest.mark.parametrize("release", ["flux", "flux-operator"])
@@ -123,14 +143,17 @@ def test_releases_wait_and_undo_a_failed_upgrade(release: str) -> None:
     assert (found["wait"], found["atomic"], found["cleanup_on_fail"]) == (True, True, True)
     assert found["max_history"] == 5
     assert (found["timeout"], found["namespace"], found["create_namespace"]) == (600, "flux-system", False)
+
+
+def test_the_operators_chart_is_pinned() -> None:
+    found = flux().only("helm_release", name="flux-operator")
     assert found["version"] == "0.58.1"
     assert found["repository"] == "oci://ghcr.io/controlplaneio-fluxcd/charts"
 
 
-def test_charts_come_from_the_mirror() -> None:
-    stack = flux(chart_mirror="https://charts.internal")
-    repositories = {item["repository"] for item in stack.all("helm_release").values()}
-    assert repositories == {"https://charts.internal"}
+def test_the_chart_comes_from_the_mirror() -> None:
+    found = flux(chart_mirror="https://charts.internal").only("helm_release", name="flux-operator")
+    assert found["repository"] == "https://charts.internal"
 
 
 def test_the_deploy_key_is_write_only() -> None:
@@ -171,3 +194,39 @@ def test_runtime_info_shares_its_object_with_flux() -> None:
 def test_the_namespace_is_restricted() -> None:
     labels = flux().only("kubernetes_namespace_v1")["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def operator_release() -> Release:
+    return Release("flux-operator", FLUX_NAMESPACE, OPERATOR_CHART, values(flux(), "flux-operator"))
+
+
+@helm.with_charts
+def test_every_value_of_the_operators_chart_changes_what_it_makes() -> None:
+    assert list(silent(operator_release())) == []
+
+
+@helm.with_charts
+@pytest.mark.parametrize("file", ["sandbox", "production"])
+def test_the_instance_is_one_as_the_operator_knows_it(file: str) -> None:
+    made = helm.objects(helm.template(operator_release()))
+    (definition,) = (item for item in made if item["metadata"]["name"] == "fluxinstances.fluxcd.controlplane.io")
+    (version,) = definition["spec"]["versions"]
+    instance = objects(flux(file))["FluxInstance"]
+    assert instance["apiVersion"] == f"{definition['spec']['group']}/{version['name']}"
+    jsonschema.validate(instance, strict(version["schema"]["openAPIV3Schema"]))
+
+
+@helm.with_charts
+def test_the_job_that_waits_runs_as_the_operator() -> None:
+    made = helm.objects(helm.template(operator_release()))
+    accounts = [item["metadata"]["name"] for item in made if item["kind"] == "ServiceAccount"]
+    pod = objects(flux())["Job"]["spec"]["template"]["spec"]
+    assert accounts == [pod["serviceAccountName"]]
+
+
+def strict(schema: Any) -> Any:
+    """Return a schema that knows no other fields than those it names, as the API server reads it."""
+    if not isinstance(schema, dict):
+        return schema
+    closed = {"additionalProperties": False} if "properties" in schema else {}
+    return {**closed, **{key: strict(value) for key, value in schema.items()}}

@@ -6,15 +6,14 @@ Where `CHARTS` names a folder with the charts (`<name>/Chart.yaml`), and helm is
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 import pytest
 
-from tests.chart_facts import helm
 from tests.chart_facts.__main__ import component_facts
 from tests.chart_facts.cluster import Running
 from tests.chart_facts.committed import committed, environments, releases
+from tests.chart_facts.helm import with_charts
 from tests.chart_facts.rules import RULES, accepted, problems
 from tests.chart_facts.values import silent
 from tests.constructs_lib.platform.collected import COMPONENTS
@@ -22,12 +21,6 @@ from tests.support import everything
 
 RELEASES = {item.name: item for component in COMPONENTS for item in releases(component, everything())}
 SILENT = "silent_value"
-
-
-def with_charts(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a test only where there are helm and the charts."""
-    missing = helm.charts_path() is None or helm.helm_path() is None
-    return pytest.mark.e2e(pytest.mark.skipif(missing, reason="no charts or no helm; set CHARTS and HELM")(test))
 
 
 @cache
