@@ -120,6 +120,11 @@ class Environment(Settings):
         return f"{self.cluster.name}-{purpose}"
 
     @property
+    def vault_policy(self) -> str:
+        """The name of the policy in Vault by which the cluster reads its entries; Vault's owner writes it."""
+        return f"{self.cluster.name}-external-secrets"
+
+    @property
     def stacks(self) -> tuple[StackKind, ...]:
         """The stacks that this environment has, each after those it needs."""
         return tuple(kind for kind in StackKind if kind is not StackKind.PLATFORM or self.mode == "apply")

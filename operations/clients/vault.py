@@ -54,7 +54,7 @@ class Secrets:
         return self._write(path, {**entry, **values}, version) or self.put(path, values)
 
     def _versioned(self, path: str) -> tuple[dict[str, str], int]:
-        with _explained(self._server, f"{self.mount}/{path}"):
+        with explained(self._server, f"{self.mount}/{path}"):
             try:
                 answer = self._kv.read_secret_version(path, mount_point=self.mount, raise_on_deleted_version=False)
             except InvalidPath:
@@ -68,7 +68,7 @@ class Secrets:
     def _write(self, path: str, data: dict[str, str], version: int) -> bool:
         for value in data.values():
             mask(value)
-        with _explained(self._server, f"{self.mount}/{path}"):
+        with explained(self._server, f"{self.mount}/{path}"):
             try:
                 self._kv.create_or_update_secret(path, data, cas=version, mount_point=self.mount)
             except InvalidRequest as error:
@@ -84,17 +84,22 @@ _tokens: dict[tuple[str, str, str], str] = {}
 
 def open_vault(server: VaultServer, mount: str) -> Secrets:
     """Log in and return the entries of a mount. Raises `ConfigError` with what has to be fixed."""
+    return Secrets(log_in(server), server, mount)
+
+
+def log_in(server: VaultServer) -> hvac.Client:
+    """Return a client that is logged in. Raises `ConfigError` with what has to be fixed."""
     verify = True if server.ca_bundle is None else ca_file(server.ca_bundle)
     http = session(repeated=(429, 500, 502, 504))  # 503 says that Vault is sealed
     http.verify = verify
     client = hvac.Client(url=server.address, session=http, verify=verify, timeout=TIMEOUT_SECONDS)
     key = (server.address, server.ci.mount, server.ci.role)
     if key not in _tokens:
-        with _explained(server, f"auth/{server.ci.mount}/login"):
+        with explained(server, f"auth/{server.ci.mount}/login"):
             _tokens[key] = _login(client, server)
         mask(_tokens[key])
     client.token = _tokens[key]
-    return Secrets(client, server, mount)
+    return client
 
 
 def _login(client: hvac.Client, server: VaultServer) -> str:
@@ -119,7 +124,7 @@ def _id_token(audience: str) -> str:
 
 
 @contextmanager
-def _explained(server: VaultServer, what: str) -> Generator[None]:
+def explained(server: VaultServer, what: str) -> Generator[None]:
     """Turn what Vault answers into a sentence. None of them holds a value."""
     try:
         yield

@@ -17,6 +17,7 @@ def plans_markdown(plans: Plans, readings: Sequence[Reading]) -> str:
     """Return what a stage's plans change."""
     what = "Destroying" if plans.destroy else "Provisioning"
     lines = [f"## {what} {plans.environment}: {plans.stage}", "", *readings_markdown(readings)]
+    lines += [f"- {bold(entry.stack)} writes into Vault too." for entry in plans.stacks if entry.publishes]
     lines += [f"- {bold(name)} is planned once the cluster is there." for name in plans.waiting]
     return "\n".join(lines)
 

@@ -22,6 +22,7 @@ from operations.clients.spaces import Spaces
 from operations.clients.tofu import Json, Stack
 from operations.clients.vault import Secrets
 from operations.console import say, step
+from operations.provisioning import vault_login
 from operations.provisioning.adoption import in_digitalocean, remove_lost_keys
 from operations.provisioning.planning import Planner, Reading
 from operations.provisioning.stage import Stage
@@ -41,7 +42,7 @@ STAGES = {
 
 
 class PlannedStack(BaseModel):
-    """A plan file's stack, how many resources it changes, and whether keys have to be put into Vault afterwards."""
+    """A plan file's stack, how many resources it changes, and whether Vault has to be told something afterwards."""
 
     stack: str
     changes: int
@@ -90,7 +91,7 @@ class Provisioner:
             stack = self._stack(name)
             with step(f"{name}: plan"):
                 reading = self._plan(stack, folder, destroy=destroy, prepare=prepare)
-            publishes = prepare and name == self.env.stack(StackKind.STATE) and self._publishes(stack, reading)
+            publishes = prepare and not destroy and self._publishes(stack, reading)
             plans.stacks.append(PlannedStack(stack=name, changes=len(reading.changes), publishes=publishes))
             readings.append(reading)
         (folder / LIST).write_text(plans.model_dump_json(indent=2) + "\n")
@@ -107,8 +108,7 @@ class Provisioner:
                     remove_lost_keys(stack, self._api)
                     stack.apply(stack.plan_file(folder))
             if entry.publishes:
-                stack.init()
-                self._publish_keys(stack)
+                self._publish(stack)
 
     def drift(self, folder: Path) -> list[Reading]:
         """Plan every stack without a lock and without writing anything, and return those that would change."""
@@ -149,7 +149,17 @@ class Provisioner:
         return reading
 
     def _publishes(self, stack: Stack, reading: Reading) -> bool:
-        return bool(reading.changes or self._unpublished(stack, secrets_of(self.env)))
+        """Return whether Vault lacks keys of buckets, or how the cluster logs in."""
+        if stack.name == self.env.stack(StackKind.STATE):
+            return bool(reading.changes or self._unpublished(stack, secrets_of(self.env)))
+        return stack.name == self.env.stack(StackKind.FLUX) and vault_login.has_to_be_told(self.env, self._api)
+
+    def _publish(self, stack: Stack) -> None:
+        if stack.name == self.env.stack(StackKind.FLUX):
+            vault_login.tell(self.env, self._api)
+        else:
+            stack.init()
+            self._publish_keys(stack)
 
     def _publish_keys(self, stack: Stack) -> None:
         secrets = secrets_of(self.env)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -17,6 +18,14 @@ from tests.support import ROOT
 
 BINARY = ROOT / "tools/bin/vault-server"
 MOUNT = "episodic"
+
+GUIDE = ROOT / "docs/how-to/bootstrap.md"
+POLICY = re.compile(r"vault policy write (\S+) - <<'EOF'\n(.*?)^EOF$", re.DOTALL | re.MULTILINE)
+
+
+def documented_policies(environment: str = "sandbox") -> dict[str, str]:
+    """Return the policies of an environment that the guide asks Vault's owner to write, by name."""
+    return dict(POLICY.findall(GUIDE.read_text().replace("sandbox", environment)))
 
 
 class Vault:

@@ -1,6 +1,6 @@
 """Vault's KV engine (version 2) and JWT login as hvac 2 calls them (docs: KV v2 and JWT/OIDC, HTTP API), without TLS.
 
-It keeps what it is given; rules and policies are for the real Vault of `tests/e2e/vault.py`.
+It keeps what it is given, below `auth` too; rules and policies are for the real Vault of `tests/e2e/vault.py`.
 """
 
 from __future__ import annotations
@@ -35,15 +35,30 @@ class Login(Body):
     jwt: str
 
 
+class Mount(Body):
+    """POST /v1/sys/auth/{mount}."""
+
+    type: str
+
+
 class FakeVault(FakeServer):
-    """A Vault to use as a context manager. `entries` holds every version of each entry, by `mount/path`."""
+    """A Vault to use as a context manager. `entries` holds every version of each entry, by `mount/path`.
+
+    `auth` holds what was written to auth methods, by `mount/path`, and `mounts` the kind of each.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: dict[str, list[dict[str, str]]] = {}
+        self.mounts: dict[str, str] = {}
+        self.auth: dict[str, dict[str, Any]] = {}
         self.logins: list[tuple[str, str, str]] = []
         self.app.before_request(self._authorise)
         self.app.add_url_rule("/v1/auth/<path:mount>/login", view_func=self._login, methods=["POST"])
+        self.app.add_url_rule("/v1/sys/auth/<mount>", view_func=self._mount, methods=["POST"])
+        method = "/v1/auth/<mount>/<path:path>"
+        self.app.add_url_rule(method, "read_method", self._read_method, methods=["GET"])
+        self.app.add_url_rule(method, "write_method", self._write_method, methods=["POST"])
         path = "/v1/<path:mount>/data/<path:path>"
         self.app.add_url_rule(path, "read", self._read, methods=["GET"])
         self.app.add_url_rule(path, "write", self._write, methods=["POST"])
@@ -83,3 +98,19 @@ class FakeVault(FakeServer):
             return self.error(400, "check-and-set parameter did not match the current version")
         versions.append(body.data)
         return {"data": {"version": len(versions)}}
+
+    def _mount(self, mount: str) -> Any:
+        if mount in self.mounts:
+            return self.error(400, f"path is already in use at {mount}/")
+        self.mounts[mount] = Mount.model_validate(request.get_json()).type
+        return Response(status=204)
+
+    def _read_method(self, mount: str, path: str) -> Any:
+        found = self.auth.get(f"{mount}/{path}")
+        return self.error(404, "") if found is None else {"data": {"token_type": "default", **found}}
+
+    def _write_method(self, mount: str, path: str) -> Any:
+        if mount not in self.mounts:
+            return self.error(404, f'no handler for route "auth/{mount}/{path}". route entry not found.')
+        self.auth[f"{mount}/{path}"] = request.get_json()
+        return Response(status=204)

@@ -19,7 +19,7 @@ from constructs_lib.cloud.fluxcd import OPERATOR_CHART
 from operations.secrets.credentials import Credentials
 from operations.secrets.entries import brought
 from tests.e2e.cluster import Cluster
-from tests.e2e.vault import MOUNT, Vault
+from tests.e2e.vault import MOUNT, Vault, documented_policies
 from tests.fakes.actions import FakeActions
 from tests.fakes.charts import FakeCharts
 from tests.fakes.digitalocean import FakeDigitalOcean
@@ -32,6 +32,8 @@ ENVIRONMENTS = ("sandbox", "staging", "production")
 REPOSITORY = "episodic-gitops"
 INFRASTRUCTURE = "infrastructure"
 MADE = ("rulesets", "keys", "environments")
+
+GITOPS_POLICY = f'path "{MOUNT}/data/gitops/*" {{ capabilities = ["create", "read", "update"] }}'
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 
@@ -228,9 +230,10 @@ class World:
             for path, properties in brought(environment(name)):
                 self.vault.write(path, **{key: secrets.token_hex(20) for key in properties})
             self.vault.write(f"{name}/provisioning", **account)
-            self.vault.add_role("github", f"episodic-{name}", _policy(name), **claims)
+            policies = documented_policies(name)
+            self.vault.add_role("github", f"episodic-{name}", policies[f"episodic-{name}"], **claims)
         self.vault.write("gitops/provisioning", github_token=self.github.token, **account)
-        self.vault.add_role("github", "episodic-gitops", _policy("gitops"), **claims)
+        self.vault.add_role("github", "episodic-gitops", GITOPS_POLICY, **claims)
 
     def _environment(self, name: str) -> dict[str, Any]:
         server = {"address": self.vault.address, "ca_bundle": self.vault.ca}
@@ -256,8 +259,3 @@ def _spaces_key() -> dict[str, str]:
         "spaces_access_key_id": f"DO{secrets.token_hex(9).upper()}",
         "spaces_secret_access_key": secrets.token_urlsafe(32),
     }
-
-
-def _policy(path: str) -> str:
-    """Return the policy of docs/how-to/bootstrap.md."""
-    return f'path "{MOUNT}/data/{path}/*" {{ capabilities = ["create", "read", "update"] }}'

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from kubernetes import client as kubernetes
 
 from constructs_lib.base.errors import ConfigError
 from operations.clients.digitalocean import DigitalOcean
-from operations.clients.kubernetes import cluster_client
+from operations.clients.kubernetes import cluster_client, issuer
 from tests.fakes.digitalocean import FakeDigitalOcean
+from tests.fakes.kubernetes import ISSUER, FakeKubernetes
 from tests.support import environment
 
 
@@ -28,3 +30,12 @@ def test_it_has_credentials_of_its_own_that_expire(monkeypatch: pytest.MonkeyPat
     assert settings.host == "https://cluster.example"
     assert settings.get_api_key_with_prefix("authorization") == "Bearer do-cluster-token"
     assert Path(str(settings.ssl_ca_cert)).read_text() == "certificate"
+
+
+def test_a_key_that_is_not_rsa_is_told() -> None:
+    with FakeKubernetes() as server:
+        client = kubernetes.ApiClient(kubernetes.Configuration(host=server.url))
+        assert issuer(client) == (ISSUER, [server.pem])
+        server.key_type = "EC"
+        with pytest.raises(ConfigError, match="signs its tokens with a key of type EC; only RSA is known here"):
+            issuer(client)

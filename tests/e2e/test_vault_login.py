@@ -1,0 +1,115 @@
+"""A cluster logs in to a real Vault as provisioning set it up, with the rights that the guide asks for and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hvac
+import pytest
+from hvac.exceptions import Forbidden, InvalidRequest
+
+from constructs_lib.environment import Environment
+from operations.clients import vault as client
+from operations.clients.digitalocean import DigitalOcean
+from operations.provisioning import vault_login
+from tests.e2e.cluster import TOOLS, Cluster
+from tests.e2e.conftest import require
+from tests.e2e.vault import MOUNT, Vault, documented_policies
+from tests.fakes.digitalocean import FakeDigitalOcean
+from tests.support import environment
+
+WORKFLOW, CLUSTER = "episodic-sandbox", "episodic-sandbox-external-secrets"
+ROLE = "auth/jwt-sandbox/role/external-secrets"
+OTHERS = ("auth/jwt-sandbox/role/mine", "auth/jwt-staging/config", f"sys/policies/acl/{CLUSTER}")
+
+
+class Place:
+    """A Vault with the documented policies, a cluster, and what a workflow has of both."""
+
+    def __init__(self, vault: Vault, cluster: Cluster, api: DigitalOcean) -> None:
+        self.vault, self.cluster, self.api = vault, cluster, api
+        for name, text in documented_policies().items():
+            vault.client().sys.create_or_update_policy(name, text)
+        made: Any = vault.client().auth.token.create(policies=[WORKFLOW])
+        self.workflow = vault.client(made["auth"]["client_token"])
+        for entry in ("flux", "platform/backups", "provisioning"):
+            vault.write(f"sandbox/{entry}", key=entry)
+
+    def environment(self, **auth: Any) -> Environment:
+        """Return the sandbox with this Vault."""
+        env = environment(**({"vault__auth": auth} if auth else {}))
+        here = {"address": self.vault.address, "ca_bundle": self.vault.ca}
+        return env.model_copy(update={"vault": env.vault.model_copy(update=here)})
+
+    def log_in(self, account: str = "vault", audience: str = "vault") -> hvac.Client:
+        """Log in with a token that the API server signs for an account."""
+        token = self.cluster.kubectl("create", "token", account, "-n", "external-secrets", f"--audience={audience}")
+        answer: Any = self.vault.client("").auth.jwt.jwt_login("external-secrets", token.strip(), path="jwt-sandbox")
+        return self.vault.client(answer["auth"]["client_token"])
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    require("vault-server", *TOOLS)
+    with Cluster(tmp_path / "cluster") as cluster, Vault(tmp_path / "vault") as vault:
+        cluster.kubectl("create", "namespace", "external-secrets")
+        for account in ("vault", "other"):
+            cluster.kubectl("create", "serviceaccount", account, "-n", "external-secrets")
+        with FakeDigitalOcean(server=cluster.url, ca=cluster.ca) as fake:
+            fake.cluster_token = cluster.token
+            fake.add_cluster("episodic-sandbox")
+            monkeypatch.setenv("DIGITALOCEAN_API_URL", fake.url)
+            here = Place(vault, cluster, DigitalOcean(fake.token))
+            monkeypatch.setattr(client, "_tokens", {})
+            monkeypatch.delenv(client.REQUEST_URL, raising=False)
+            monkeypatch.setenv("VAULT_TOKEN", here.workflow.token)
+            yield here
+
+
+def read(vault: hvac.Client, path: str) -> dict[str, str]:
+    found: Any = vault.secrets.kv.v2.read_secret_version(path, mount_point=MOUNT, raise_on_deleted_version=True)
+    return found["data"]["data"]
+
+
+def test_a_cluster_reads_what_is_its_own_and_the_workflow_can_give_it_no_more(place: Place) -> None:
+    env = place.environment()
+    assert vault_login.has_to_be_told(env, place.api)
+    vault_login.tell(env, place.api)
+    assert not vault_login.has_to_be_told(env, place.api)
+    vault_login.tell(env, place.api)
+
+    logged_in = place.log_in()
+    assert read(logged_in, "sandbox/flux") == {"key": "flux"}
+    assert read(logged_in, "sandbox/platform/backups") == {"key": "platform/backups"}
+    with pytest.raises(Forbidden):
+        read(logged_in, "sandbox/provisioning")
+    with pytest.raises(Forbidden):
+        logged_in.secrets.kv.v2.create_or_update_secret("sandbox/flux", {"key": "other"}, mount_point=MOUNT)
+    with pytest.raises(InvalidRequest, match="sub"):
+        place.log_in(account="other")
+    with pytest.raises(InvalidRequest, match="audience"):
+        place.log_in(audience="other")
+
+    known: Any = place.vault.client().read(ROLE)
+    for more in ({"token_policies": [CLUSTER, "root"]}, {"policies": [WORKFLOW]}, {"groups_claim": "groups"}):
+        with pytest.raises(Forbidden):
+            place.workflow.write_data(ROLE, data={"role_type": "jwt", "user_claim": "sub", **more})
+    for path in OTHERS:
+        with pytest.raises(Forbidden):
+            place.workflow.write_data(path, data={"policy": "", "role_type": "jwt"})
+    with pytest.raises(Forbidden):
+        place.workflow.write_data("sys/auth/jwt-sandbox", data={"type": "approle"})
+    after: Any = place.vault.client().read(ROLE)
+    assert after["data"] == known["data"]
+
+
+def test_a_method_that_asks_the_api_server_is_set_up_once_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    env = place.environment(method="kubernetes", mount="k8s", role="external-secrets")
+    monkeypatch.setenv("VAULT_TOKEN", place.vault.token)
+    vault_login.tell(env, place.api)
+    assert not vault_login.has_to_be_told(env, place.api)
+    config: Any = place.vault.client().read("auth/k8s/config")
+    assert json.dumps(config["data"]).count(place.cluster.url) == 1

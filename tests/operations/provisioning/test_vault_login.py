@@ -1,0 +1,113 @@
+"""The cluster's login in Vault: written once the cluster is there, and again only when something differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from constructs_lib.environment import Environment
+from operations.provisioning.plan_report import plans_markdown
+from operations.provisioning.provision import Plans, Provisioner
+from operations.provisioning.stage import Stage
+from operations.secrets.entries import ensure_entries
+from tests.fakes.kubernetes import ISSUER, FakeKubernetes, new_key
+from tests.operations.conftest import PASSPHRASE, Outside
+
+PLANS = Path("plans.out")
+WRITES = ["/v1/auth/jwt-sandbox/config", "/v1/auth/jwt-sandbox/role/external-secrets"]
+
+
+@pytest.fixture
+def cluster(outside: Outside) -> Iterator[FakeKubernetes]:
+    """The cluster that the environment has."""
+    with FakeKubernetes() as server:
+        outside.digitalocean.server = server.url
+        outside.digitalocean.add_cluster("episodic-sandbox")
+        yield server
+        assert server.refused == []
+
+
+def planned(outside: Outside, env: Environment, *, prepare: bool = True, destroy: bool = False) -> Plans:
+    ensure_entries(env)
+    outside.synthesise(env)
+    return Provisioner(env).plan(Stage.SERVICES, PLANS, destroy=destroy, prepare=prepare)[0]
+
+
+def provisioned(outside: Outside, env: Environment) -> list[str]:
+    """Plan and apply the services, and return the paths of auth methods that were written."""
+    before = len(outside.vault.writes)
+    Provisioner(env).apply(planned(outside, env), PLANS)
+    return [write.path for write in outside.vault.writes[before:] if "/auth/" in write.path]
+
+
+def test_a_new_cluster_can_log_in_once_its_services_are_applied(outside: Outside, cluster: FakeKubernetes) -> None:
+    env = outside.environment()
+    plans = planned(outside, env)
+    assert [(item.stack, item.changes, item.publishes) for item in plans.stacks] == [("sandbox-flux", 0, True)]
+    assert plans_markdown(plans, []).splitlines()[-1] == "- <b>sandbox-flux</b> writes into Vault too."
+    assert outside.vault.mounts == {}, "a plan writes nothing"
+    assert provisioned(outside, env) == [WRITES[0], "/v1/sys/auth/jwt-sandbox", *WRITES]
+    assert outside.vault.mounts == {"jwt-sandbox": "jwt"}
+    assert outside.vault.auth == {
+        "jwt-sandbox/config": {"jwt_validation_pubkeys": [cluster.pem], "bound_issuer": ISSUER},
+        "jwt-sandbox/role/external-secrets": {
+            "role_type": "jwt",
+            "user_claim": "sub",
+            "bound_audiences": ["vault"],
+            "bound_subject": "system:serviceaccount:external-secrets:vault",
+            "token_policies": ["episodic-sandbox-external-secrets"],
+            "token_ttl": 1200,
+        },
+    }
+
+
+def test_a_second_run_writes_only_what_is_another(outside: Outside, cluster: FakeKubernetes) -> None:
+    env = outside.environment()
+    provisioned(outside, env)
+    assert planned(outside, env).changes == 0
+    assert provisioned(outside, env) == []
+    cluster.key = new_key()
+    assert planned(outside, env).changes == 1
+    assert provisioned(outside, env) == WRITES[:1]
+    outside.vault.auth["jwt-sandbox/role/external-secrets"]["token_policies"] = ["root"]
+    assert provisioned(outside, env) == WRITES[1:]
+
+
+def test_a_cluster_whose_api_server_vault_asks_is_known_by_its_address(
+    outside: Outside, cluster: FakeKubernetes
+) -> None:
+    auth = {"method": "kubernetes", "mount": "k8s", "role": "r", "audiences": ["one", "two"]}
+    provisioned(outside, outside.environment(vault__auth=auth))
+    assert outside.vault.mounts == {"k8s": "kubernetes"}
+    assert outside.vault.auth == {
+        "k8s/config": {
+            "kubernetes_host": cluster.url,
+            "kubernetes_ca_cert": outside.digitalocean.ca.decode().strip(),
+            "disable_local_ca_jwt": True,
+        },
+        "k8s/role/r": {
+            "bound_service_account_names": ["vault"],
+            "bound_service_account_namespaces": ["external-secrets"],
+            "audience": "one",
+            "token_policies": ["episodic-sandbox-external-secrets"],
+            "token_ttl": 1200,
+        },
+    }
+
+
+@pytest.mark.usefixtures("cluster")
+def test_an_approle_is_its_owners_matter(outside: Outside) -> None:
+    secret_id = {"vault_secret_id": "sid", "state_passphrase": PASSPHRASE, **outside.account}
+    outside.vault.put("episodic/sandbox/provisioning", **secret_id)
+    approle = {"method": "approle", "mount": "approle", "role_id": "role"}
+    assert provisioned(outside, outside.environment(vault__auth=approle)) == []
+    assert outside.vault.auth == {}
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(("prepare", "destroy"), [(False, False), (True, True)])
+def test_a_look_and_an_end_tell_vault_nothing(outside: Outside, prepare: bool, destroy: bool) -> None:
+    plans = planned(outside, outside.environment(), prepare=prepare, destroy=destroy)
+    assert [item.publishes for item in plans.stacks] == [False]
