@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from constructs_lib.environment import Environment, StackKind
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import Cloud, OpenStack, write_stack
+from tests.e2e.jobs import jobs_completed
 from tests.e2e.tofu import Tofu
 from tests.fakes.charts import FakeCharts
 from tests.support import Synthesised, environment
@@ -116,30 +114,3 @@ def test_it_is_applied_changed_and_destroyed(
         assert cluster.get(kind, name, namespace) is not None, f"{kind} {name} was destroyed"
     for kind, name, namespace in OTHERS:
         assert cluster.get(kind, name, namespace) is None, f"{kind} {name} is still there"
-
-
-@contextmanager
-def jobs_completed(cluster: Cluster) -> Generator[None]:
-    """Complete every job meanwhile, for there is no node to run it."""
-    done = threading.Event()
-    worker = threading.Thread(target=_complete_jobs, args=(cluster, done))
-    worker.start()
-    try:
-        yield
-    finally:
-        done.set()
-        worker.join()
-
-
-def _complete_jobs(cluster: Cluster, done: threading.Event) -> None:
-    now = "2026-01-01T00:00:00Z"
-    conditions: list[dict[str, Any]] = [
-        {"type": kind, "status": "True", "lastTransitionTime": now} for kind in ("SuccessCriteriaMet", "Complete")
-    ]
-    status = {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": conditions}
-    while not done.wait(1):
-        running = json.loads(cluster.kubectl("get", "jobs", "--all-namespaces", "--output=json"))["items"]
-        for job in (item for item in running if not item.get("status", {}).get("conditions")):
-            named = (job["metadata"]["name"], "--namespace", job["metadata"]["namespace"])
-            patch = json.dumps({"status": status})
-            cluster.kubectl("patch", "job", *named, "--subresource=status", "--type=merge", "--patch", patch, code=None)

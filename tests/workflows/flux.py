@@ -12,6 +12,7 @@ KINDS = (
     ("kustomize.toolkit.fluxcd.io", "v1", "Kustomization"),
     ("helm.toolkit.fluxcd.io", "v2", "HelmRelease"),
     ("source.toolkit.fluxcd.io", "v1", "GitRepository"),
+    ("fluxcd.controlplane.io", "v1", "FluxInstance"),
 )
 NAMESPACE = "flux-system"
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.cluster import Cluster
+from tests.e2e.jobs import jobs_completed
 from tests.workflows.act import Project, Run, run_workflow
 from tests.workflows.conftest import project_in
 from tests.workflows.flux import BecomesReady
@@ -42,7 +44,7 @@ def provisioned(make_world: Callable[..., World], flux_cluster: Cluster) -> Iter
     world = make_world("world", flux_cluster)
     if not world.providers:
         flux_cluster.kubectl("create", "namespace", "flux-system")
-    with BecomesReady(flux_cluster):
+    with BecomesReady(flux_cluster), jobs_completed(flux_cluster):
         yield world
 
 
@@ -70,6 +72,8 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
         published = {"access_key_id": backups["access_key"], "secret_access_key": backups["secret_key"]}
         assert world.vault.read("sandbox/platform/backups") == published
         assert "| sandbox-cluster | 6 | 0 | 0 | 0 | 0 |" in applied.summary
+    config: Any = world.vault.client().read("auth/jwt-sandbox/config")
+    assert config["data"]["bound_issuer"] == "https://kubernetes.default.svc.cluster.local"
 
     writes, versions = world.writes(), world.vault.versions()
     again = run(project, world, "apply")
