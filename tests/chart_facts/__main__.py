@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.environment import Environment
-from constructs_lib.kit import Manifest, Release
+from constructs_lib.kit import Manifest, Release, group
 from tests.chart_facts import helm
 from tests.chart_facts.committed import differences, environments, file_of, releases, text
+from tests.chart_facts.defaults import resource
 from tests.chart_facts.facts import release_facts
 from tests.constructs_lib.platform.collected import COMPONENTS
+from tests.support import everything
 
 
 def facts_of(release: Release) -> Manifest:
     """Return what the chart makes of a release, with the version of the chart."""
     made = helm.objects(helm.template(release))
     chart = f"{release.chart.name} {release.chart.version}"
-    return {"chart": chart, **release_facts(made, helm.crds_in_folder(release), release.namespace)}
+    return {"chart": chart, **release_facts(made, helm.crds_in_folder(release), release.namespace, waited_for())}
+
+
+@cache
+def waited_for() -> frozenset[str]:
+    """Return the kinds for which a layer says when they are ready."""
+    ready = (one for layer in everything().layers for one in layer.ready)
+    return frozenset(resource(f"{group(one.api_version)}/{one.kind}") for one in ready)
 
 
 def component_facts(component: str, envs: tuple[Environment, ...]) -> Manifest:

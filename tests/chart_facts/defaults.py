@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from constructs_lib.kit import SYSTEM_NODE_SELECTOR, Manifest
+from constructs_lib.kit import SYSTEM_NODE_SELECTOR, Layer, Manifest
 from tests.chart_facts.cluster import Pod, Running
 from tests.chart_facts.facts import nulls
 
@@ -53,7 +53,7 @@ def null_field(running: Running) -> Iterator[str]:
 def release_guards_itself(running: Running) -> Iterator[str]:
     """Yield the kinds that a release makes while its own webhook, which does not answer yet, refuses them."""
     for release, facts in running.facts:
-        made = {_resource(kind) for kind in facts.get("makes", ())} | ({"pods"} if facts.get("pods") else set())
+        made = {resource(kind) for kind in facts.get("makes", ())} | ({"pods"} if facts.get("pods") else set())
         for webhooks in facts.get("webhooks", {}).values():
             refused = {kind for item in webhooks if item["failure"] == "Fail" for kind in item["guards"]}
             yield from (f"{release}: {kind}" for kind in made & refused)
@@ -61,7 +61,7 @@ def release_guards_itself(running: Running) -> Iterator[str]:
 
 def secret_is_missing(running: Running) -> Iterator[str]:
     """Yield the Secrets, or keys of theirs, that a release needs and that the environment does not make."""
-    made = dict(_secrets(running))
+    made = {name: keys for layer in running.env.layers for _, name, keys in secrets_of(layer)}
     for release, facts in running.facts:
         for name, keys in facts.get("needs_secrets", {}).items():
             if not set(keys) <= made.get(name, set()) or name not in made:
@@ -83,18 +83,20 @@ def _containers(running: Running) -> Iterator[tuple[str, Manifest]]:
             yield f"{_where(pod)} {name}", container
 
 
-def _resource(kind: str) -> str:
+def resource(kind: str) -> str:
     """Return the name by which rules know a kind: `PrometheusRule` is `prometheusrules`."""
     group, _, name = kind.rpartition("/")
-    plural = f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+    plural = f"{name[:-1]}ies" if name.endswith("y") and name[-2] not in "aeiou" else f"{name}s"
     return f"{group}/{plural}".lower().lstrip("/")
 
 
-def _secrets(running: Running) -> Iterator[tuple[str, set[str]]]:
-    """Yield each Secret that our objects make, with its keys."""
-    for item in (item for layer in running.env.layers for item in layer.manifests):
+def secrets_of(layer: Layer) -> Iterator[tuple[str, str, set[str]]]:
+    """Yield the namespace and name of each Secret that the objects of a layer make, with its keys."""
+    for item in layer.manifests:
+        namespace = item["metadata"].get("namespace", "")
         if item["kind"] == "ExternalSecret":
             template = item["spec"]["target"].get("template", {}).get("data", {})
-            yield item["spec"]["target"]["name"], {one["secretKey"] for one in item["spec"]["data"]} | set(template)
+            keys = {one["secretKey"] for one in item["spec"]["data"]} | set(template)
+            yield namespace, item["spec"]["target"]["name"], keys
         if item["kind"] == "Certificate":
-            yield item["spec"]["secretName"], {"ca.crt", "tls.crt", "tls.key"}
+            yield namespace, item["spec"]["secretName"], {"ca.crt", "tls.crt", "tls.key"}

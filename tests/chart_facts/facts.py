@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from constructs_lib.kit import Manifest, group
 from tests.chart_facts.pods import lasting, pods, secrets
@@ -19,8 +19,10 @@ OWN_GROUPS = re.compile(r"(apps|autoscaling|batch|policy|.*\.k8s\.io)?")
 KEEP = "helm.sh/resource-policy"
 
 
-def release_facts(objects: list[Manifest], crds_in_folder: Iterable[str], namespace: str) -> Manifest:
-    """Return the facts of a release. What is empty is left out."""
+def release_facts(
+    objects: list[Manifest], crds_in_folder: Iterable[str], namespace: str, waited_for: Container[str] = ()
+) -> Manifest:
+    """Return the facts of a release; those of a status for kinds that are `waited_for`. What is empty is left out."""
     facts = {
         "pods": pods(objects, namespace),
         "services": {_name(item): _service(item, namespace) for item in _of(objects, "Service")},
@@ -30,6 +32,7 @@ def release_facts(objects: list[Manifest], crds_in_folder: Iterable[str], namesp
         "webhooks": {f"{item['kind']}/{_name(item)}": _webhooks(item) for item in _of(objects, *WEBHOOKS)},
         "needs_secrets": secrets(objects),
         "crds": _crds(objects, set(crds_in_folder)),
+        "status": {name: fields for name, fields in _statuses(objects) if name in waited_for},
         "hooks": {f"{item['kind']}/{_name(item)}": hook for item in objects if (hook := _annotation(item, HOOK))},
         "nulls": sorted({line for item in objects for line in nulls(item)}),
         "makes": sorted({_kind(item) for item in objects if not _annotation(item, HOOK)}),
@@ -149,3 +152,12 @@ def _crds(objects: list[Manifest], in_folder: set[str]) -> dict[str, list[str]]:
         how = "in folder" if name in in_folder else "kept" if _annotation(item, KEEP) == "keep" else "deleted"
         fate.setdefault(how, []).append(name)
     return {how: sorted(names) for how, names in fate.items()}
+
+
+def _statuses(objects: list[Manifest]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the fields of the status of each kind that a CRD brings, in the version that is stored."""
+    for item in _of(objects, "CustomResourceDefinition"):
+        spec = item["spec"]
+        (stored,) = (version for version in spec["versions"] if version["storage"])
+        status = stored["schema"]["openAPIV3Schema"].get("properties", {}).get("status", {})
+        yield f"{spec['group']}/{spec['names']['plural']}", sorted(status.get("properties", ()))

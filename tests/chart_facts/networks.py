@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from constructs_lib.kit import Manifest, Outside, Pods
 from constructs_lib.platform.scrape import PROMETHEUS
 from tests.chart_facts.cluster import Pod, Running, matches
-from tests.chart_facts.policies import FOR_ALL, Policies
+from tests.chart_facts.policies import FOR_ALL, Policies, has_port
 
 
 def pod_without_policy(running: Running) -> Iterator[str]:
@@ -53,6 +53,17 @@ def open_to_prometheus_for_nothing(running: Running) -> Iterator[str]:
         if source == PROMETHEUS and isinstance(target, Pods) and target not in apps:
             read = {number for pod in _pods(running, target) for name, number in known if name == pod.name}
             yield from (f"{_end(target)}: {port}" for port in ports if port not in read)
+
+
+def port_for_nobody(running: Running) -> Iterator[str]:
+    """Yield the ports that pods announce and that no policy opens: what a chart lets listen, and nobody asked for."""
+    policies = Policies(running.env)
+    for pod in running.pods:
+        closed = [item["spec"] for item in policies.of(pod) if "Ingress" in item["spec"]["policyTypes"]]
+        rules = [rule for spec in closed for rule in spec.get("ingress", ())]
+        for name, number in pod.ports.items():
+            if closed and not any(has_port(rule, number) for rule in rules):
+                yield f"{pod.namespace}/{pod.name}: {name} {number}"
 
 
 def webhook_closed(running: Running) -> Iterator[str]:

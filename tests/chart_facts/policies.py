@@ -32,7 +32,7 @@ class Policies:
         closing = [item["spec"] for item in self.of(pod) if direction in item["spec"]["policyTypes"]]
         rules = [rule for spec in closing for rule in spec.get(direction.lower(), ())]
         side = "to" if direction == "Egress" else "from"
-        return not closing or any(_has_port(rule, port) and _has_peer(rule.get(side), pod, other) for rule in rules)
+        return not closing or any(has_port(rule, port) and _has_peer(rule.get(side), pod, other) for rule in rules)
 
 
 def _is_for(policy: Manifest, pod: Pod) -> bool:
@@ -40,7 +40,8 @@ def _is_for(policy: Manifest, pod: Pod) -> bool:
     return here and matches(policy["spec"]["podSelector"], pod.labels)
 
 
-def _has_port(rule: Manifest, port: int) -> bool:
+def has_port(rule: Manifest, port: int) -> bool:
+    """Return whether a rule of a policy is for a TCP port."""
     return "ports" not in rule or any(
         item["protocol"] == "TCP" and item["port"] <= port <= item.get("endPort", item["port"])
         for item in rule["ports"]

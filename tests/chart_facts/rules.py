@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.chart_facts import defaults, networks
+from tests.chart_facts import defaults, networks, waits
 from tests.chart_facts.cluster import Running
 from tests.constructs_lib.platform.collected import FOLDER
 from tests.support import parsed
@@ -26,7 +26,12 @@ RULES: dict[str, Callable[[Running], Iterator[str]]] = {
         networks.monitor_without_answer,
         networks.open_to_prometheus_for_nothing,
         networks.pod_without_policy,
+        networks.port_for_nobody,
         networks.webhook_closed,
+        waits.kind_not_there_yet,
+        waits.secret_comes_later,
+        waits.wait_for_no_field,
+        waits.wait_for_no_object,
     )
 }
 

@@ -48,6 +48,17 @@ def own(kind: str, name: str, **changes: Any) -> Callable[[Running], None]:
     return change
 
 
+def layer(name: str, **fields: Any) -> Callable[[Running], None]:
+    """Return a change of the fields of a layer."""
+
+    def change(running: Running) -> None:
+        found = next(item for item in running.env.layers if str(item.id) == name)
+        for key, value in fields.items():
+            object.__setattr__(found, key, value)
+
+    return change
+
+
 OTHER = {"podSelector": {"matchLabels": {"app": "other"}}}
 TRAEFIK, OPERATOR = ("pods", "Deployment/traefik"), ("pods", "Deployment/cloudnative-pg", "containers", "manager")
 FAULTS: list[tuple[str, str, Callable[[Running], None]]] = [
@@ -133,6 +144,17 @@ FAULTS: list[tuple[str, str, Callable[[Running], None]]] = [
         "cloudnative-pg: pods",
         fact("cloudnative-pg", "webhooks", "x", value=[{"service": "a/b:1", "failure": "Fail", "guards": ["pods"]}]),
     ),
+    ("port_for_nobody", "traefik/Deployment/traefik: websecure 8443", policy("traefik", "traefik", ingress=[])),
+    ("kind_not_there_yet", "cache-configs: hyperspike.io/valkeys", fact("valkey-operator", "crds", value={})),
+    ("kind_not_there_yet", "messaging-configs: rabbitmq.com/rabbitmqclusters", layer("messaging-configs", after=())),
+    ("secret_comes_later", "kube-prometheus-stack grafana-admin", layer("observability-controllers", after=())),
+    (
+        "wait_for_no_field",
+        "cache-configs: Valkey ready",
+        fact("valkey-operator", "status", value={"hyperspike.io/valkeys": ["conditions"]}),
+    ),
+    ("wait_for_no_field", "cache-configs: Valkey ready", fact("valkey-operator", "status", value={})),
+    ("wait_for_no_object", "cache-configs: Valkey", layer("cache-configs", objects=())),
     ("secret_is_missing", "traefik: nowhere", fact("traefik", "needs_secrets", value={"nowhere": []})),
     (
         "secret_is_missing",
