@@ -54,7 +54,7 @@ def test_an_unknown_argument_is_refused_in_a_sentence(project: Project) -> None:
 
 def test_the_output_is_the_same_from_run_to_run_and_from_folder_to_folder(first: Path, tmp_path: Path) -> None:
     before = output(first)
-    assert len(before) == 11
+    assert len(before) == 17, "ten stacks and their list, and the two files of each Flux stack's embedded chart"
     assert run_python(MAIN, folder=first, PYTHONHASHSEED="7").returncode == 0
     assert output(first) == before
     elsewhere = tmp_path / "else where"

@@ -91,7 +91,8 @@ def test_a_path_of_flux_is_read_back() -> None:
 def test_the_flux_stack_follows_the_root_of_its_environment(stacks: dict[str, Synthesised]) -> None:
     for env in ENVIRONMENTS[:-1]:
         (text,) = stacks[f"{env.name}-flux"].only("helm_release", name="flux")["values"]
-        sync = json.loads(text)["instance"]["sync"]
+        (instance,) = (item for item in json.loads(text)["objects"] if item["kind"] == "FluxInstance")
+        sync = instance["spec"]["sync"]
         assert sync["path"] == str(paths.root_file(env.name).parent)
         assert sync["pullSecret"] == DEPLOY_KEY_SECRET
         assert f"name: {DEPLOY_KEY_SECRET}\n" in render(env).seeds[paths.source_file(env.name)].decode()
