@@ -1,4 +1,4 @@
-"""Helm, for charts that ship in the Go modules of their projects (tools/operators), with the values of a release."""
+"""Helm, with the values of a release, for charts from the Go modules of their projects (tools/operators), or others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from tests.chart_facts.helm import objects
 from tests.e2e.cluster import BIN
 
 CHARTS = BIN / "charts"
@@ -17,12 +18,12 @@ COMPONENT = "app.kubernetes.io/component"
 TOOL = "helm"
 
 
-def render(release: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield what a HelmRelease installs, from the chart of its name in `CHARTS`."""
+def render(release: dict[str, Any], charts: Path, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield what a HelmRelease installs, from the chart of its name in `charts`; `folder` is for files of ours."""
     spec = release["spec"]
     chart = folder / spec["chart"]["spec"]["chart"]
     if not chart.exists():
-        shutil.copytree(CHARTS / chart.name, chart)
+        shutil.copytree(charts / chart.name, chart)
         _without_dependencies(chart / "Chart.yaml")
     values = folder / f"{spec['releaseName']}.yaml"
     values.write_text(yaml.safe_dump(spec.get("values", {})))
@@ -31,7 +32,7 @@ def render(release: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     apis = ("--api-versions", "monitoring.coreos.com/v1")
     made = subprocess.run([*command, *options, *apis], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    yield from filter(None, yaml.safe_load_all(made.stdout))
+    yield from objects(made.stdout)
 
 
 def images(items: list[dict[str, Any]]) -> set[str]:

@@ -14,7 +14,7 @@ from tests.e2e.cluster import BIN, Cluster
 from tests.e2e.node import dns, machine, network, volumes
 from tests.e2e.node.daemons import Daemons
 from tests.e2e.node.groups import Group, end_left, own_name
-from tests.e2e.node.images import COREDNS, PROBE, Image
+from tests.e2e.node.images import COREDNS, PROBE, Image, write
 from tests.e2e.node.machine import SYSTEM, WORKLOAD, Machine, Pool
 from tests.e2e.node.namespaces import Namespaces
 from tests.e2e.node.pki import Authority
@@ -94,14 +94,11 @@ class NodeCluster(Cluster):
 
     def add_images(self, *images: Image) -> None:
         """Put images into the store of every machine."""
-        archives = [self.folder / f"image-{number}.tar" for number, _ in enumerate(images)]
-        for image, archive in zip(images, archives, strict=True):
-            image.write(archive, self.public.certificate.read_bytes())
+        archive = self.folder / "images.tar"
+        write(archive, images, self.public.certificate.read_bytes())
         for item in self.machines.values():
-            for archive in archives:
-                item.add_image(archive)
-        for archive in archives:
-            archive.unlink()
+            item.add_images(archive)
+        archive.unlink()
 
     def is_ready(self, name: str) -> bool:
         """Whether the API server calls a machine Ready."""

@@ -1,4 +1,4 @@
-"""The cluster that the tests of this folder share: it skips with a reason, or fails where `TOOLS_REQUIRED=1`."""
+"""The clusters that the tests of this folder share: they skip with a reason, or fail where `TOOLS_REQUIRED=1`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from constructs_lib.kit import namespace
+from tests.e2e.cluster import CRDS
 from tests.e2e.conftest import require
-from tests.e2e.node import requirements
+from tests.e2e.node import requirements, sandbox
 from tests.e2e.node.cluster import TOOLS, NodeCluster
+from tests.e2e.node.sandbox import Sandbox
+from tests.support import environment
 
 REPORT: list[str] = []
 """What the summary of a run says."""
@@ -26,13 +29,27 @@ def require_node(*tools: str) -> None:
         stop(why_not)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeCluster]:
     """A cluster with two machines, one of each pool."""
     require_node(*TOOLS)
     with NodeCluster(tmp_path_factory.mktemp("node")) as running:
         REPORT.extend(f"{what} after {seconds:.1f} s" for what, seconds in running.took.items())
         yield running
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A cluster that follows the sandbox, with all layers Ready."""
+    require_node(*sandbox.TOOLS)
+    if not CRDS.is_dir():
+        pytest.skip(f"no CRDs in {CRDS}; set CRDS")
+    folder = tmp_path_factory.mktemp("platform")
+    with sandbox.sandbox(environment("sandbox"), folder) as made:
+        REPORT.append(f"sandbox: every layer Ready after {sandbox.await_layers(made, folder):.0f} s")
+        REPORT.append(f"sandbox, real: {', '.join(sandbox.REAL)}; {sandbox.charts_used()}")
+        REPORT.append(f"sandbox, stand-ins: {', '.join(made.stand_ins)}")
+        yield made
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

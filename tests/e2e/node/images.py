@@ -1,4 +1,4 @@
-"""Images of one layer, made of static programs, so that nothing is pulled."""
+"""Images of built tools, alone or on top of Debian's packages, so that nothing is pulled."""
 
 from __future__ import annotations
 
@@ -6,74 +6,123 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.e2e.cluster import BIN
 
 FOLDERS = {"tmp": 0o1777, "etc": 0o755, "etc/ssl": 0o755, "etc/ssl/certs": 0o755, "data": 0o777}
 FILES = {
-    "etc/passwd": b"root:x:0:0::/:/none\nnonroot:x:65532:65532::/:/none\n",
-    "etc/group": b"root:x:0:\nnonroot:x:65532:\n",
+    "etc/passwd": b"root:x:0:0::/:/none\npostgres:x:26:26::/:/none\nnonroot:x:65532:65532::/:/none\n",
+    "etc/group": b"root:x:0:\npostgres:x:26:\nnonroot:x:65532:\n",
     "etc/nsswitch.conf": b"hosts: files dns\n",
 }
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+LINKS = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "sbin": "usr/sbin"}
+"""Where Debian has its folders; a package that is only unpacked does not make them."""
+
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 class Image(NamedTuple):
-    """An image that holds one of the built tools, which it starts. Without `file` that is at `/<tool>`."""
+    """An image that holds one of the built tools, as each of `files`, and starts the first; `/<tool>` without any.
+
+    `base` is a built archive of files below, and `path` where their programs are.
+    """
 
     name: str
-    tool: str
-    arguments: Sequence[str] = ()
-    file: str = ""
+    tool: str = ""
+    arguments: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    user: int = 65532
+    base: str = ""
+    path: str = "/"
 
-    def write(self, path: Path, trusted: bytes) -> None:
-        """Write the image, which trusts a CA, as an archive for `ctr images import` (OCI image layout 1.0)."""
-        layer = self._layer(trusted)
-        config = _json(
-            {
-                "architecture": "amd64",
-                "os": "linux",
-                "config": {"Entrypoint": [f"/{self._file}"], "Cmd": list(self.arguments), "User": "65532"},
-                "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
-            }
-        )
-        manifest = _json(
-            {
-                "schemaVersion": 2,
-                "mediaType": MANIFEST,
-                "config": _descriptor(CONFIG, config),
-                "layers": [_descriptor(LAYER, layer)],
-            }
-        )
+    def add(self, archive: Archive, trusted: bytes) -> dict[str, Any]:
+        """Add what it is made of to an archive, and return its entry in the index."""
+        below = [archive.add_file(BIN / self.base)] if self.base else []
+        layers = [*below, archive.add(LAYER, self._layer(trusted))]
+        started = [f"/{file}" for file in self._files[:1]]
+        config = {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {
+                "Entrypoint": started,
+                "Cmd": list(self.arguments),
+                "User": str(self.user),
+                "Env": [f"PATH={self.path}"],
+            },
+            "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
+        }
+        body = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": archive.add(CONFIG, _json(config)),
+            "layers": layers,
+        }
         named = {"annotations": {"io.containerd.image.name": self.name}}
-        index = _json({"schemaVersion": 2, "manifests": [_descriptor(MANIFEST, manifest) | named]})
-        with tarfile.open(path, "w") as archive:
-            _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-            _add(archive, "index.json", index)
-            for blob in (layer, config, manifest):
-                _add(archive, f"blobs/sha256/{hashlib.sha256(blob).hexdigest()}", blob)
+        return archive.add(MANIFEST, _json(body)) | named
 
     @property
-    def _file(self) -> str:
-        return self.file or self.tool
+    def _files(self) -> tuple[str, ...]:
+        return self.files or tuple(filter(None, (self.tool,)))
 
     def _layer(self, trusted: bytes) -> bytes:
         packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as archive:
+        with tarfile.open(fileobj=packed, mode="w") as layer:
             for folder, mode in FOLDERS.items():
                 entry = tarfile.TarInfo(folder)
                 entry.type, entry.mode = tarfile.DIRTYPE, mode
-                archive.addfile(entry)
+                layer.addfile(entry)
+            for name, target in LINKS.items() if self.base else ():
+                entry = tarfile.TarInfo(name)
+                entry.type, entry.linkname = tarfile.SYMTYPE, target
+                layer.addfile(entry)
             for file, content in {**FILES, CERTIFICATES: trusted}.items():
-                _add(archive, file, content)
-            _add(archive, self._file, (BIN / self.tool).read_bytes(), mode=0o755)
+                _add(layer, file, content)
+            for file in self._files:
+                _add(layer, file, (BIN / self.tool).read_bytes(), mode=0o755)
         return packed.getvalue()
+
+
+class Archive:
+    """What `ctr images import` reads (OCI image layout 1.0); what images share is in it once."""
+
+    def __init__(self, packed: tarfile.TarFile) -> None:
+        self._packed = packed
+        self._known: set[str] = set()
+
+    def add(self, kind: str, blob: bytes) -> dict[str, Any]:
+        """Add a blob, and return its descriptor."""
+        digest = hashlib.sha256(blob).hexdigest()
+        if self._is_new(digest):
+            _add(self._packed, f"blobs/sha256/{digest}", blob)
+        return {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(blob)}
+
+    def add_file(self, path: Path) -> dict[str, Any]:
+        """Add a file as a layer, and return its descriptor."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if self._is_new(digest):
+            self._packed.add(path, f"blobs/sha256/{digest}")
+        return {"mediaType": LAYER, "digest": f"sha256:{digest}", "size": path.stat().st_size}
+
+    def _is_new(self, digest: str) -> bool:
+        known = digest in self._known
+        self._known.add(digest)
+        return not known
+
+
+def write(path: Path, images: Iterable[Image], trusted: bytes) -> None:
+    """Write images, which trust a CA, as one archive."""
+    with tarfile.open(path, "w") as packed:
+        archive = Archive(packed)
+        entries = [image.add(archive, trusted) for image in images]
+        _add(packed, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        _add(packed, "index.json", _json({"schemaVersion": 2, "manifests": entries}))
 
 
 PROBE = Image("node.test/probe:1", "probe", ("pause",))
@@ -86,14 +135,6 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644)
     entry = tarfile.TarInfo(name)
     entry.size, entry.mode = len(content), mode
     archive.addfile(entry, io.BytesIO(content))
-
-
-def _digest(blob: bytes) -> str:
-    return f"sha256:{hashlib.sha256(blob).hexdigest()}"
-
-
-def _descriptor(kind: str, blob: bytes) -> dict[str, object]:
-    return {"mediaType": kind, "digest": _digest(blob), "size": len(blob)}
 
 
 def _json(value: object) -> bytes:

@@ -130,8 +130,8 @@ class Machine:
             *("--service-cluster-ip-range", network.SERVICES, "--iptables-sync-period", "1m"),
         )
 
-    def add_image(self, archive: Path) -> None:
-        """Put an image into containerd's store."""
+    def add_images(self, archive: Path) -> None:
+        """Put the images of an archive into containerd's store."""
         self.place.run(str(BIN / "ctr"), "--namespace", "k8s.io", "images", "import", str(archive))
 
     def _write(self, name: str, settings: dict[str, Any]) -> Path:

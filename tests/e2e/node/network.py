@@ -17,6 +17,7 @@ INTERNET = "198.51.100.10"
 """Where the rest of the world answers."""
 
 VAULT = "198.51.100.20"
+SPACES = "198.51.100.30"
 
 PODS = "10.244.0.0/16"
 SERVICES = "10.245.0.0/16"
@@ -39,7 +40,7 @@ def pods(number: int) -> str:
 def switch(middle: Namespaces) -> None:
     """Make the switch, with the addresses of the control plane, the metadata service and the world."""
     middle.ip("link add lan0 type bridge")
-    for own in (f"{CONTROL_PLANE}/24", *(f"{other}/32" for other in (METADATA, INTERNET, VAULT))):
+    for own in (f"{CONTROL_PLANE}/24", *(f"{other}/32" for other in (METADATA, INTERNET, VAULT, SPACES))):
         middle.ip(f"address add {own} dev lan0")
     middle.ip("link set lan0 up")
 

@@ -43,7 +43,8 @@ path "{mount}/data/{platform}/*" { capabilities = ["read"] }
 def hosts(env: Environment) -> dict[str, str]:
     """Return the names of the world that the cluster looks up."""
     servers = (*(str(urlsplit(url).hostname) for url in ACME.values()), "api.digitalocean.com")
-    return {str(urlsplit(env.vault.address).hostname): network.VAULT, **dict.fromkeys(servers, network.INTERNET)}
+    own = {str(urlsplit(env.vault.address).hostname): network.VAULT, env.backups.host: network.SPACES}
+    return own | dict.fromkeys(servers, network.INTERNET)
 
 
 class World:

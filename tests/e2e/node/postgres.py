@@ -1,0 +1,29 @@
+"""The images with which CloudNativePG and its Barman plugin really run."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterator
+
+from constructs_lib.kit import Manifest
+from constructs_lib.platform.cloudnative_pg.cluster import IMAGE
+from tests.e2e.node.images import Image
+
+POSTGRES_FILES, BARMAN_FILES = "postgres.tar", "barman.tar"
+PATH = "/usr/lib/postgresql/18/bin:/usr/bin:/usr/sbin"
+USER = 26
+"""As whom CloudNativePG starts Postgres (v1.30.0 `pkg/specs/pods.go`)."""
+
+POSTGRES = Image(IMAGE, base=POSTGRES_FILES, path=PATH, user=USER)
+SIDECAR = "SIDECAR_IMAGE"
+MANAGER = ("manager", "operator/manager_amd64")
+"""Where the operator's program is, and where it looks for those that it hands to instances (v1.30.0 `Dockerfile`)."""
+
+
+def sidecars(items: list[Manifest]) -> Iterator[Image]:
+    """Yield the image of the plugin's part beside Postgres, which a ConfigMap or a Secret of the plugin names."""
+    for item in items:
+        named = (item.get("data") or {}).get(SIDECAR)
+        if named:
+            name = b64decode(named).decode() if item["kind"] == "Secret" else named
+            yield Image(name, "plugin-barman-cloud", files=("manager",), base=BARMAN_FILES, path=PATH, user=USER)

@@ -1,0 +1,87 @@
+"""The sandbox on real machines: a cluster that follows it, in a world of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from constructs_lib.environment import Environment
+from tests.chart_facts.helm import charts_path
+from tests.e2e.node import charts, postgres, releases, world
+from tests.e2e.node.cluster import TOOLS as CLUSTER_TOOLS
+from tests.e2e.node.cluster import NodeCluster
+from tests.e2e.node.flux import Follower, follow
+from tests.e2e.node.spaces import Spaces
+
+TOOLS = (
+    *(*CLUSTER_TOOLS, *world.TOOLS, *releases.PROGRAMS),
+    *(charts.TOOL, postgres.POSTGRES_FILES, postgres.BARMAN_FILES, "kustomize-controller"),
+)
+SECRETS = {
+    "digitalocean-dns": {"token": "dop_v1_test"},
+    "backups": {"access_key_id": "key", "secret_access_key": "secret"},
+    "postgres/main/episodic": {"password": "postgres-0123456789"},
+    "rabbitmq/main/episodic": {"password": "rabbitmq-0123456789"},
+    "valkey/main": {"password": "valkey-0123456789"},
+    "grafana": {"username": "admin", "password": "grafana-0123456789"},
+}
+"""What the documentation says that Vault has to hold for the sandbox."""
+
+REAL = ("kustomize-controller", "Vault", "Pebble", "Postgres", *releases.PROGRAMS)
+STAND_INS = frozenset({"source-controller", "helm-controller", "RabbitMQ's operators", "Spaces (moto)"})
+"""What stands beside the releases and is not real either."""
+
+NOT_AWAITED = {"cert-manager-certificates"}
+"""The layer for which nothing waits."""
+
+
+class Sandbox(NamedTuple):
+    """A cluster with the sandbox on it."""
+
+    env: Environment
+    cluster: NodeCluster
+    spaces: Spaces
+    follower: Follower
+
+    @property
+    def stand_ins(self) -> list[str]:
+        """What is not real in it."""
+        return sorted(STAND_INS | self.follower.releases.stand_ins)
+
+
+@contextmanager
+def sandbox(env: Environment, folder: Path) -> Generator[Sandbox]:
+    """Start a cluster and all that it needs, and let it follow the environment."""
+    with NodeCluster(folder / "cluster", hosts=world.hosts(env), zone=env.domain) as cluster:
+        vault, spaces = world.World(cluster, env), Spaces(cluster, env)
+        vault.start()
+        vault.trust()
+        for path, values in SECRETS.items():
+            vault.write(path, **values)
+        spaces.start()
+        cluster.add_images(postgres.POSTGRES)
+        with follow(cluster, env, folder) as follower:
+            yield Sandbox(env, cluster, spaces, follower)
+
+
+def await_layers(made: Sandbox, folder: Path) -> float:
+    """Wait until every layer is Ready that others wait for, and return the seconds that it took."""
+    waiting: dict[str, str] = {}
+
+    def is_up() -> bool:
+        waiting.clear()
+        waiting.update(made.follower.waiting())
+        return len(made.follower.layers()) > 20 and set(waiting) <= NOT_AWAITED
+
+    try:
+        return made.cluster.eventually(is_up, "every layer is Ready", within=300)
+    finally:
+        (folder / "waiting").write_text("\n".join(f"{name}: {said}" for name, said in waiting.items()))
+
+
+def charts_used() -> str:
+    """Return where the charts come from whose programs have the charts' version."""
+    folder = charts_path()
+    return f"charts of {folder}" if folder else "manifests of their projects in place of charts"
