@@ -20,7 +20,7 @@ MANAGER = ("manager", "operator/manager_amd64")
 """Where the operator's program is, and where it looks for those that it hands to instances (v1.30.0 `Dockerfile`)."""
 
 
-def sidecars(items: list[Manifest]) -> Iterator[Image]:
+def operands(items: list[Manifest]) -> Iterator[Image]:
     """Yield the image of the plugin's part beside Postgres, which a ConfigMap or a Secret of the plugin names."""
     for item in items:
         named = (item.get("data") or {}).get(SIDECAR)

@@ -1,7 +1,7 @@
-"""Stand-ins for charts: the manifests with which a project releases its operator, as the chart's facts say.
+"""Stand-ins for charts whose program is built in their version: they make what the committed facts say of the chart.
 
-The facts are those that are committed beside the tests of a component. What a manifest has beside them, such as its
-roles, probes and webhooks, is upstream's own.
+Each is a small chart of our own in `standins/`, or the manifest with which a project releases its operator; what that
+has beside the facts, such as roles, probes and webhooks, is upstream's own.
 """
 
 from __future__ import annotations
@@ -14,20 +14,32 @@ from constructs_lib.kit import Manifest
 from tests.chart_facts.committed import committed, differences
 from tests.chart_facts.facts import release_facts
 from tests.chart_facts.helm import objects
+from tests.e2e.node import charts
 
-COMPONENT = {"cloudnative-pg": "cloudnative_pg", "plugin-barman-cloud": "cloudnative_pg"}
+OURS = Path(__file__).parent / "standins"
+COMPONENT = {
+    "cloudnative-pg": "cloudnative_pg",
+    "kube-prometheus-stack": "observability",
+    "plugin-barman-cloud": "cloudnative_pg",
+}
 """The component whose tests have the facts of a chart."""
 
-COMPARED = ("pods", "webhooks")
+COMPARED = ("monitors", "pods", "webhooks")
 
 
-def items(chart: str, manifest: Path, namespace: str) -> list[Manifest]:
-    """Return the objects of a release. Fails where the manifest differs from the facts in what they say of it."""
+def items(release: dict[str, Any], folder: Path) -> list[Manifest]:
+    """Return the objects of a release. Fails where one differs from what the facts say of it."""
+    chart = release["spec"]["chart"]["spec"]["chart"]
     facts = committed(COMPONENT[chart])["releases"][chart]
-    made = list(_adapted(objects(manifest.read_text()), facts))
-    found = release_facts(made, (), namespace)
-    wrong = [differences(facts.get(part, {}), found.get(part, {})) for part in COMPARED]
-    assert not any(wrong), f"{manifest}: {wrong}"
+    manifest = charts.CHARTS / f"{chart}.yaml"
+    if manifest.exists():
+        made = list(_adapted(objects(manifest.read_text()), facts))
+    else:
+        made = list(charts.render(release, OURS, folder))
+    found = release_facts(made, (), release["spec"]["targetNamespace"])
+    for part in COMPARED:
+        wrong = differences({name: facts[part].get(name) for name in found.get(part, ())}, found.get(part, {}))
+        assert not wrong, f"{chart}: {part} differ from the facts of the chart: {wrong}"
     return made
 
 

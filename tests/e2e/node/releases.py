@@ -1,7 +1,7 @@
 """The part of helm-controller, which no registry serves, and of the operators that cannot be built here.
 
-For a chart whose program is built, Helm renders it with exactly the release's values, or its project's own manifest
-stands in for it, and the release is Ready when its pods are. Every other release, and every object whose operator is
+For a chart whose program is built, Helm renders it with exactly the release's values, or something stands in for it
+(`released`), and the release is Ready when its pods are. Every other release, and every object whose operator is
 missing, is called Ready at once; `stand_ins` names them.
 """
 
@@ -12,28 +12,35 @@ from typing import Any, NamedTuple
 
 from tests.chart_facts import helm
 from tests.e2e.cluster import CRDS
-from tests.e2e.node import charts, released
+from tests.e2e.node import charts, postgres, prometheus, released
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
-from tests.e2e.node.postgres import MANAGER, sidecars
+from tests.e2e.node.postgres import MANAGER
 from tests.e2e.reconciler import awaited, call_ready, unready
 
 
 class Program(NamedTuple):
-    """What is built of a chart's: the files at which its image has it, and components that are missing."""
+    """What is built of a chart's: the tool, the files at which its image has it, and parts that are missing."""
 
+    tool: str
     files: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
 
 
 PROGRAMS = {
     # What is missing are cert-manager's checks of its objects.
-    "cert-manager": Program(missing=frozenset({"webhook", "cainjector", "startupapicheck"})),
-    "external-secrets": Program(),
-    "cloudnative-pg": Program(MANAGER),
-    "plugin-barman-cloud": Program(("manager",)),
+    "cert-manager": Program("cert-manager", missing=frozenset({"webhook", "cainjector", "startupapicheck"})),
+    "external-secrets": Program("external-secrets"),
+    "cloudnative-pg": Program("cloudnative-pg", MANAGER),
+    "plugin-barman-cloud": Program("plugin-barman-cloud"),
+    "kube-prometheus-stack": Program(
+        "prometheus-operator", missing=frozenset({"alertmanager", "grafana", "kube-state-metrics", "node-exporter"})
+    ),
 }
-"""The built program of each chart, by the name of both."""
+"""The built program of each chart."""
+
+FILLED_IN = "cert-manager.io/inject-ca-from"
+"""By this a webhook waits for cert-manager's cainjector, which is missing: nobody would ever trust its answers."""
 
 CRDS_OF = {
     "prometheus-operator-crds": "prometheus-operator",
@@ -82,25 +89,23 @@ class Releases:
         if program is None:
             self.stand_ins.add(chart)
             return []
-        self.stand_ins.update(f"{chart} ({component})" for component in program.missing)
-        made = self._made(release, chart)
-        items = [item for item in made if _component(item) not in program.missing]
+        self.stand_ins.update(f"{chart} ({part})" for part in program.missing)
+        items = [item for item in self._made(release, chart) if not _lacks(item, program.missing)]
         items.sort(key=lambda item: item["kind"] != "CustomResourceDefinition")
-        own = (Image(name, chart, files=program.files) for name in charts.images(items))
-        self._cluster.add_images(*own, *sidecars(items))
+        own = (Image(name, program.tool, files=program.files) for name in charts.images(items))
+        self._cluster.add_images(*own, *postgres.operands(items), *prometheus.operands(items))
         self._cluster.apply(*items)
         return [item for item in items if item["kind"] == "Deployment"]
 
     def _made(self, release: dict[str, Any], chart: str) -> list[dict[str, Any]]:
-        """Return what a release makes: by the chart in `CHARTS`, the one of its module, or a manifest in its place."""
-        manifest = charts.CHARTS / f"{chart}.yaml"
-        if not manifest.exists():
+        """Return what a release makes: by the chart of its module, by the one in `CHARTS`, or by a stand-in."""
+        if chart not in released.COMPONENT:
             return list(charts.render(release, charts.CHARTS, self._folder))
         folder = helm.charts_path()
         if folder is not None:
             return list(charts.render(release, folder, self._folder))
         self.stand_ins.add(f"{chart} (chart)")
-        return released.items(chart, manifest, release["spec"]["targetNamespace"])
+        return released.items(release, self._folder)
 
     def _runs(self, deployments: list[dict[str, Any]]) -> bool:
         for item in deployments:
@@ -111,5 +116,7 @@ class Releases:
         return True
 
 
-def _component(item: dict[str, Any]) -> str | None:
-    return item["metadata"].get("labels", {}).get(charts.COMPONENT)
+def _lacks(item: dict[str, Any], missing: frozenset[str]) -> bool:
+    """Return whether an object belongs to something that is missing."""
+    metadata = item["metadata"]
+    return FILLED_IN in (metadata.get("annotations") or {}) or any(part in metadata["name"] for part in missing)

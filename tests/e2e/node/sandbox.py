@@ -16,8 +16,9 @@ from tests.e2e.node.flux import Follower, follow
 from tests.e2e.node.spaces import Spaces
 
 TOOLS = (
-    *(*CLUSTER_TOOLS, *world.TOOLS, *releases.PROGRAMS),
+    *(*CLUSTER_TOOLS, *world.TOOLS, *(program.tool for program in releases.PROGRAMS.values())),
     *(charts.TOOL, postgres.POSTGRES_FILES, postgres.BARMAN_FILES, "kustomize-controller"),
+    *("prometheus", "prometheus-config-reloader"),
 )
 SECRETS = {
     "digitalocean-dns": {"token": "dop_v1_test"},
@@ -84,4 +85,4 @@ def await_layers(made: Sandbox, folder: Path) -> float:
 def charts_used() -> str:
     """Return where the charts come from whose programs have the charts' version."""
     folder = charts_path()
-    return f"charts of {folder}" if folder else "manifests of their projects in place of charts"
+    return f"charts of {folder}" if folder else "stand-ins for charts"

@@ -53,9 +53,12 @@ def psql(sandbox: Sandbox, command: str, *, code: int | None = 0) -> str:
 
 @pytest.fixture(scope="module")
 def app(platform: Sandbox) -> Sandbox:
-    """The sandbox with an application's pod."""
+    """The sandbox with an application's pod; network policies know a new pod a moment after it is Ready."""
     platform.cluster.apply(client())
     platform.cluster.await_pods(APP)
+    platform.cluster.eventually(
+        lambda: psql(platform, "select 1", code=None) == "1", "the application reaches Postgres"
+    )
     return platform
 
 
