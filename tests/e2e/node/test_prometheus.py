@@ -33,7 +33,9 @@ Asks = Callable[[str], Any]
 def prometheus(platform: Sandbox) -> Asks:
     """Return a function that asks Prometheus' API for a path, as an administrator would, through its kubelet."""
     cluster = platform.cluster
-    cluster.kubectl("wait", "pod", POD, "-n", NAMESPACE, "--for=condition=Ready", "--timeout=120s")
+    ready = ("wait", "pod", POD, "-n", NAMESPACE, "--for=condition=Ready", "--timeout=10s")
+    # Its layer is Ready before: the release waits for the operator alone.
+    cluster.eventually(lambda: "condition met" in cluster.kubectl(*ready, code=None), "Prometheus is Ready", within=150)
     login = ("--kubeconfig", str(cluster.kubeconfig))
     forward = ("port-forward", POD, "-n", NAMESPACE, str(PORT))
     daemon = cluster.daemons.start("port-forward", *login, *forward, program=BIN / "kubectl")
