@@ -24,7 +24,8 @@ def render(release: dict[str, Any], charts: Path, folder: Path) -> Iterator[dict
     chart = folder / spec["chart"]["spec"]["chart"]
     if not chart.exists():
         shutil.copytree(charts / chart.name, chart)
-        _without_dependencies(chart / "Chart.yaml")
+        if not (chart / "charts").exists():
+            _without_dependencies(chart / "Chart.yaml")
     values = folder / f"{spec['releaseName']}.yaml"
     values.write_text(yaml.safe_dump(spec.get("values", {})))
     command = [BIN / TOOL, "template", spec["releaseName"], chart, "--namespace", spec["targetNamespace"]]

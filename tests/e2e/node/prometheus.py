@@ -15,7 +15,8 @@ def operands(items: list[Manifest]) -> Iterator[Image]:
     """Yield the images of what the operator makes."""
     for item in items:
         if item["kind"] == "Prometheus":
-            yield Image(item["spec"]["image"], "prometheus")
+            # Its data is at /prometheus.
+            yield Image(item["spec"]["image"], "prometheus", files=("bin/prometheus",))
         elif item["kind"] == "Deployment":
             containers = item["spec"]["template"]["spec"]["containers"]
             arguments = [argument for container in containers for argument in container.get("args", ())]

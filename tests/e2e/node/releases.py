@@ -119,4 +119,5 @@ class Releases:
 def _lacks(item: dict[str, Any], missing: frozenset[str]) -> bool:
     """Return whether an object belongs to something that is missing."""
     metadata = item["metadata"]
-    return FILLED_IN in (metadata.get("annotations") or {}) or any(part in metadata["name"] for part in missing)
+    named = f"{item['kind'].lower()} {metadata['name']}"
+    return FILLED_IN in (metadata.get("annotations") or {}) or any(part in named for part in missing)
