@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from constructs_lib.kit import Manifest
+from constructs_lib.kit import Manifest, manifest
 from tests.chart_facts.committed import committed, differences
-from tests.chart_facts.facts import release_facts
+from tests.chart_facts.facts import MONITORS, release_facts
 from tests.chart_facts.helm import objects
 from tests.e2e.node import charts
 
@@ -31,9 +31,9 @@ def items(release: dict[str, Any], folder: Path) -> list[Manifest]:
     """Return the objects of a release. Fails where one differs from what the facts say of it."""
     chart = release["spec"]["chart"]["spec"]["chart"]
     facts = committed(COMPONENT[chart])["releases"][chart]
-    manifest = charts.CHARTS / f"{chart}.yaml"
-    if manifest.exists():
-        made = list(_adapted(objects(manifest.read_text()), facts))
+    file = charts.CHARTS / f"{chart}.yaml"
+    if file.exists():
+        made = [*_adapted(objects(file.read_text()), facts), *_monitors(release, facts)]
     else:
         made = list(charts.render(release, OURS, folder))
     found = release_facts(made, (), release["spec"]["targetNamespace"])
@@ -52,6 +52,15 @@ def _adapted(made: list[Manifest], facts: Manifest) -> Iterator[Manifest]:
             _adapt(item, name.partition("/")[2], pod)
         if item["kind"] != "Namespace":
             yield item
+
+
+def _monitors(release: dict[str, Any], facts: Manifest) -> Iterator[Manifest]:
+    """Yield what the facts say of monitors, which manifests do not have."""
+    for kind_and_name, monitor in facts.get("monitors", {}).items():
+        kind, _, name = kind_and_name.partition("/")
+        watched = {"selector": monitor["selector"], "namespaceSelector": {"matchNames": monitor["namespaces"]}}
+        spec = {**watched, MONITORS[kind]: monitor["endpoints"]}
+        yield manifest("monitoring.coreos.com/v1", kind, name, release["spec"]["targetNamespace"], spec=spec)
 
 
 def _adapt(deployment: Manifest, name: str, facts: Manifest) -> None:

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -34,7 +35,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const health = ":9403"
+const (
+	health  = ":9403"
+	metrics = ":9402"
+)
 
 // What the settings are called in cert-manager's own command. The chart passes others as well, that are its defaults.
 var (
@@ -86,16 +90,23 @@ func run(ctx context.Context) error {
 		log.Println("starting", name)
 		group.Go(func() error { return made.Run(5, ctx) })
 	}
+	shared.Metrics.SetupCertificateCollector(shared.SharedInformerFactory.Certmanager().V1().Certificates().Lister())
 	shared.SharedInformerFactory.Start(ctx.Done())
 	shared.KubeSharedInformerFactory.Start(ctx.Done())
 	shared.HTTP01ResourceMetadataInformersFactory.Start(ctx.Done())
 	mux := http.NewServeMux()
 	mux.HandleFunc("/livez", func(answer http.ResponseWriter, _ *http.Request) { answer.WriteHeader(http.StatusOK) })
+	listener, err := net.Listen("tcp", metrics)
+	if err != nil {
+		return err
+	}
 	server := &http.Server{Addr: health, Handler: mux, ReadHeaderTimeout: time.Minute}
+	measured := shared.Metrics.NewServer(listener)
 	group.Go(server.ListenAndServe)
+	group.Go(func() error { return measured.Serve(listener) })
 	go func() {
 		<-ctx.Done()
-		_ = server.Close()
+		_, _ = server.Close(), measured.Close()
 	}()
 	return group.Wait()
 }
