@@ -72,10 +72,11 @@ def test_every_rule_is_taken_and_evaluated_without_an_error(platform: Sandbox, p
     def groups() -> list[dict[str, Any]]:
         return prometheus("rules")["groups"]
 
-    def evaluated() -> bool:
-        rules = [rule for group in groups() for rule in group["rules"]]
-        return bool(rules) and all(rule["health"] == "ok" for rule in rules)
+    def health(longest: float) -> set[str]:
+        """Return the health of the rules that are evaluated that often, in seconds; others have it later."""
+        return {rule["health"] for group in groups() if group["interval"] <= longest for rule in group["rules"]}
 
     platform.cluster.eventually(lambda: {group["name"] for group in groups()} == wanted, "every group is there")
-    platform.cluster.eventually(evaluated, "every rule is evaluated without an error", within=120)
+    platform.cluster.eventually(lambda: health(60) == {"ok"}, "every rule is evaluated without an error", within=120)
+    assert "err" not in health(float("inf"))
     REPORT.append(f"sandbox: {sum(len(group['rules']) for group in groups())} rules")
