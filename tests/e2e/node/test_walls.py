@@ -1,0 +1,171 @@
+"""Every link of an environment with everything on gets through on real machines, and nothing else does.
+
+Each set of pods that a link names is one pod with its labels, which serves the ports that links name and one more. The
+policies are those that are rendered; what they should let through is read from the links alone.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from ipaddress import ip_address, ip_network
+from typing import NamedTuple
+
+import pytest
+
+from constructs_lib.kit import Link, Outside, Pods, Udp
+from constructs_lib.kit.network import Port
+from tests.e2e.node import network, pods
+from tests.e2e.node.cluster import NodeCluster
+from tests.e2e.node.conftest import REPORT
+from tests.support import everything
+
+UNUSED = 4242
+"""The port of each pod that no link names alone."""
+
+SETTLED = 90
+"""Seconds within which the machines enforce new policies."""
+
+
+class Peer(NamedTuple):
+    """Somebody to talk to: a pod that stands for `pods`, or an address outside."""
+
+    address: str
+    ports: frozenset[int | Udp]
+    pods: Pods | None = None
+
+    @property
+    def targets(self) -> dict[str, int | Udp]:
+        """Each of its ports, by what the probe calls it."""
+        return {
+            f"udp:{self.address}:{port.number}" if isinstance(port, Udp) else f"tcp:{self.address}:{port}": port
+            for port in self.ports
+        }
+
+    def is_meant_by(self, end: Pods | Outside) -> bool:
+        """Whether this is an end of a link."""
+        if isinstance(end, Outside):
+            return not end.ranges or any(ip_address(self.address) in ip_network(cidr) for cidr in end.ranges)
+        own = self.pods
+        return own is not None and own.namespace == end.namespace and end.labels.items() <= own.labels.items()
+
+
+OUTSIDE = (
+    Peer(network.CONTROL_PLANE, frozenset({6443})),
+    Peer(network.METADATA, frozenset({80})),
+)
+
+
+class Walls(NamedTuple):
+    """A cluster with a pod for each end of a link, and the links between them."""
+
+    cluster: NodeCluster
+    links: list[Link]
+    peers: list[Peer]
+
+    def is_open(self, source: Peer, target: Peer, port: int | Udp) -> bool:
+        """Whether links let it out of the source and into the target; outside, nobody closes anything."""
+        meant = [
+            link
+            for link in self.links
+            if source.is_meant_by(link.source)
+            and target.is_meant_by(link.target)
+            and any(_is_in(port, ports) for ports in link.ports)
+        ]
+        let_out = source.pods is None or any(isinstance(link.source, Pods) for link in meant)
+        let_in = target.pods is None or any(isinstance(link.target, Pods) for link in meant)
+        return let_out and let_in
+
+
+@pytest.fixture(scope="module")
+def walls(node: NodeCluster) -> Walls:
+    """Return a cluster behind the walls of an environment with everything on."""
+    env = everything()
+    items = [item for layer in env.layers for item in layer.objects if isinstance(item, dict)]
+    policies = [item for item in items if item["kind"] == "NetworkPolicy"]
+    closed = sorted({item["metadata"]["namespace"] for item in policies})
+    links = list(env.platform.links(env))
+    ends = {
+        (end.namespace, end.name): end
+        for link in links
+        for end in (link.source, link.target)
+        if isinstance(end, Pods) and end.namespace in closed
+    }
+    served = {key: frozenset(_served(links, end)) for key, end in ends.items()}
+    node.apply(*env.platform.namespaces(env))
+    node.apply(*policies, *(_pod(end, served[key]) for key, end in ends.items()))
+    for namespace in closed:
+        node.await_pods(namespace, within=180)
+    found = {key: node.get("pod", key[1], key[0]) or {} for key in ends}
+    inside = [Peer(found[key]["status"]["podIP"], served[key], end) for key, end in ends.items()]
+    return Walls(node, links, [*inside, *OUTSIDE])
+
+
+def test_what_links_allow_gets_through_and_nothing_else(walls: Walls) -> None:
+    sources = [peer for peer in walls.peers if peer.pods is not None]
+    expected = {source.address: _expected(walls, source) for source in sources}
+    deadline = time.monotonic() + SETTLED
+    while (wrong := _wrong(walls, sources, expected)) and time.monotonic() < deadline:
+        pass
+    assert wrong == []
+    said = [is_open for targets in expected.values() for is_open in targets.values()]
+    REPORT.append(f"walls: {said.count(True)} ways are open, {said.count(False)} closed")
+
+
+def test_the_api_server_reaches_webhooks_and_nothing_else(walls: Walls) -> None:
+    api_server = OUTSIDE[0]
+    for target in walls.peers:
+        for name, port in target.targets.items():
+            if target.pods is not None and isinstance(port, int):
+                expected = walls.is_open(api_server, target, port)
+                assert walls.cluster.middle.call(partial(_connects, target.address, port)) == expected, name
+
+
+def _expected(walls: Walls, source: Peer) -> dict[str, bool]:
+    """Return for each port of everybody else whether the source should reach it."""
+    others = (target for target in walls.peers if target is not source)
+    return {name: walls.is_open(source, target, port) for target in others for name, port in target.targets.items()}
+
+
+def _wrong(walls: Walls, sources: list[Peer], expected: dict[str, dict[str, bool]]) -> list[str]:
+    """Return what is open or closed though it should not be, a line for each."""
+
+    def of(source: Peer) -> list[str]:
+        assert source.pods is not None
+        wanted = expected[source.address]
+        found = walls.cluster.reaches(source.pods.namespace, source.pods.name, *wanted)
+        return [f"{source.pods}: {name}: {found[name]}" for name in wanted if found[name] != wanted[name]]
+
+    with ThreadPoolExecutor(4) as threads:
+        return [line for lines in threads.map(of, sources) for line in lines]
+
+
+def _served(links: Iterable[Link], end: Pods) -> Iterable[int | Udp]:
+    yield UNUSED
+    for link in links:
+        if link.target == end:
+            yield from (ports[0] if isinstance(ports, tuple) else ports for ports in link.ports)
+
+
+def _is_in(port: int | Udp, ports: Port) -> bool:
+    if isinstance(port, int) and isinstance(ports, tuple):
+        return ports[0] <= port <= ports[1]
+    return port == ports
+
+
+def _pod(end: Pods, served: Iterable[int | Udp]) -> dict[str, object]:
+    listening = (f"udp:{port.number}" if isinstance(port, Udp) else f"tcp:{port}" for port in served)
+    made = pods.pod(end.namespace, end.name, "serve", *sorted(listening))
+    made["metadata"]["labels"] = dict(end.labels)
+    return made
+
+
+def _connects(address: str, port: int) -> bool:
+    try:
+        socket.create_connection((address, port), timeout=2).close()
+    except OSError:
+        return False
+    return True
