@@ -88,6 +88,7 @@ def test_the_log_is_archived_to_the_bucket_without_checksums_that_spaces_refuses
     assert store["retentionPolicy"] == "14d"
     assert store["configuration"]["destinationPath"] == "s3://episodic-sandbox-backups/postgres"
     assert store["configuration"]["endpointURL"] == "https://lon1.digitaloceanspaces.com"
+    assert store["instanceSidecarConfiguration"]["resources"]["limits"] == {"memory": "512Mi"}
     sidecar = {item["name"]: item["value"] for item in store["instanceSidecarConfiguration"]["env"]}
     assert set(sidecar.values()) == {"when_required"}
     assert "serverName" not in store["configuration"], "the plugin wants it empty here"
