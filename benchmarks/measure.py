@@ -70,9 +70,9 @@ def ratio(measured: Sequence[float], reference: Sequence[float]) -> float:
 
 
 def mebibytes(program: Program) -> float:
-    """Return the most memory that a program held at one time, with all of its processes; what they share counts once.
+    """Return the most memory that a program held at one time, with all of its processes.
 
-    Linux counts it as each process' proportional set size (kernel documentation, `filesystems/proc.rst`).
+    What several share is divided among them: proportional set sizes (kernel documentation, `filesystems/proc.rst`).
     """
     most = 0.0
     with _start(program, apart=True) as process:

@@ -127,8 +127,12 @@ class _Loader(yaml.CSafeLoader):
 
 @cache
 def _parsed(data: bytes) -> tuple[Any, ...]:
-    """Parse a file. Most are equal in every environment, and on both sides of a comparison."""
-    return tuple(item for item in yaml.load_all(data, _Loader) if item is not None)
+    """Parse a file. Most are equal in every environment, and on both sides of a comparison.
+
+    What an anchor names is made once by PyYAML's own way alone, however often it is used.
+    """
+    loader = yaml.CSafeLoader if b"&" in data else _Loader
+    return tuple(item for item in yaml.load_all(data, loader) if item is not None)
 
 
 def _is_object(item: object) -> bool:

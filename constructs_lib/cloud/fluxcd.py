@@ -92,7 +92,9 @@ class Flux(Construct):
         if isinstance(env.vault.auth, AppRoleAuth):
             needed.append(self._vault_secret(namespace))
         operator = Release("flux-operator", FLUX_NAMESPACE, env.mirrored(OPERATOR_CHART), _operator_values())
-        instance = Release("flux", FLUX_NAMESPACE, objects_chart(self), {"objects": [_instance(env), _waiting_job()]})
+        # The instance is ready when the root that it reads is: a bad commit must not undo, or uninstall, all of Flux.
+        objects = {"objects": [_instance(env), _waiting_job()]}
+        instance = Release("flux", FLUX_NAMESPACE, objects_chart(self), objects, stateful=True)
         installed = helm_release(self, "operator", operator, depends_on=[namespace])
         helm_release(self, "instance", instance, depends_on=[*needed, installed])
 

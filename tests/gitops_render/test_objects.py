@@ -77,13 +77,20 @@ def test_an_object_is_what_yaml_says_it_is(tmp_path: Path, text: str) -> None:
     assert item.data == yaml.safe_load(text)
 
 
+def test_what_an_anchor_names_is_made_once(tmp_path: Path) -> None:
+    lines = ("a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20)))
+    put(tmp_path, "apps/x/a.yaml", "\n".join(("apiVersion: v1", "kind: A", *lines)))
+    ((_, (item,)),) = read_tree(tmp_path)
+    assert item.data["a19"][0] is item.data["a18"]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("a: [", "cannot be read as YAML"),
         ("a: 2026-99-99", "cannot be read as YAML"),
         ("{a: 1}: b", "cannot be read as YAML"),
-        ("&a [*a]", "cannot be read as YAML"),
+        ("&a [*a]", "holds no Kubernetes object"),
         ("", "holds no Kubernetes object"),
         ("- 1", "holds no Kubernetes object"),
         ("kind: A", "holds no Kubernetes object"),

@@ -137,10 +137,10 @@ def test_the_instance_comes_after_what_it_needs() -> None:
     assert last.startswith("helm_release.flux_instance")
 
 
-@pytest.mark.parametrize("release", ["flux", "flux-operator"])
-def test_releases_wait_and_undo_a_failed_upgrade(release: str) -> None:
+@pytest.mark.parametrize(("release", "is_undone"), [("flux-operator", True), ("flux", False)])
+def test_releases_wait_and_a_root_that_fails_does_not_undo_flux(release: str, is_undone: bool) -> None:
     found = flux().only("helm_release", name=release)
-    assert (found["wait"], found["atomic"], found["cleanup_on_fail"]) == (True, True, True)
+    assert (found["wait"], found["atomic"], found["cleanup_on_fail"]) == (True, is_undone, is_undone)
     assert found["max_history"] == 5
     assert (found["timeout"], found["namespace"], found["create_namespace"]) == (600, "flux-system", False)
 
