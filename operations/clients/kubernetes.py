@@ -9,13 +9,18 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from kubernetes import client as kubernetes
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from operations.clients.digitalocean import DigitalOcean
-from operations.clients.http import ca_file
+from operations.clients.http import TIMEOUT_SECONDS, ca_file
 
 CREDENTIALS_SECONDS = 3600
+
+OTHERWISE = "set vault.auth to method kubernetes or approle"
+"""What needs no keys of the cluster."""
 
 
 def cluster_client(api: DigitalOcean, env: Environment) -> kubernetes.CustomObjectsApi:
@@ -39,24 +44,35 @@ class Issuer(NamedTuple):
     keys: list[str]
 
 
-def issuer(client: kubernetes.ApiClient) -> Issuer:
-    """Return who signs a cluster's tokens (kubernetes.io, "Service account issuer discovery").
+def issuer(client: kubernetes.ApiClient, cluster: str) -> Issuer:
+    """Return who signs the tokens of a cluster of this name (kubernetes.io, "Service account issuer discovery").
 
-    Raises `ConfigError` if a key is not RSA, the only kind that is known of DOKS.
+    Raises `ConfigError` if it does not say so, or if a key is not RSA, the only kind that is known of DOKS.
     """
-    name = _fetched(kubernetes.WellKnownApi(client).get_service_account_issuer_open_id_configuration)["issuer"]
-    keys = _fetched(kubernetes.OpenidApi(client).get_service_account_issuer_open_id_keyset)["keys"]
+    name = _fetched(kubernetes.WellKnownApi(client).get_service_account_issuer_open_id_configuration, cluster)["issuer"]
+    keys = _fetched(kubernetes.OpenidApi(client).get_service_account_issuer_open_id_keyset, cluster)["keys"]
+    for key in keys:
+        if key["kty"] != "RSA":
+            found = f"signs its tokens with a key of type {key['kty']}, and only RSA is known here"
+            raise ConfigError(f"cluster {cluster}: {found}; {OTHERWISE}")
     return Issuer(name, [_pem(key) for key in keys])
 
 
-def _fetched(call: Any) -> Any:
+def _fetched(call: Any, cluster: str) -> Any:
     """Return the JSON that the client would take for a text."""
-    return json.loads(call(_preload_content=False).data)
+    try:
+        return json.loads(call(_preload_content=False, _request_timeout=TIMEOUT_SECONDS).data)
+    except ApiException as error:
+        if error.status in {401, 403}:
+            why = f"refuses its credentials ({error.reason}); run this again"
+        else:
+            why = f"does not say who signs its tokens (it answers {error.status}); run this again, or {OTHERWISE}"
+    except HTTPError as error:
+        why = f"no answer ({type(error).__name__}); is this address among those that may reach it?"
+    raise ConfigError(f"cluster {cluster}: {why}")
 
 
 def _pem(key: dict[str, str]) -> str:
-    if key["kty"] != "RSA":
-        raise ConfigError(f"the cluster signs its tokens with a key of type {key['kty']}; only RSA is known here")
     numbers = RSAPublicNumbers(_number(key["e"]), _number(key["n"]))
     return numbers.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode().strip()
 

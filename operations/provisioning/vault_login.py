@@ -50,13 +50,14 @@ def _method(env: Environment, auth: ServiceAccountAuth) -> LoginMethod:
 def _wanted(env: Environment, auth: ServiceAccountAuth, api: DigitalOcean) -> dict[str, dict[str, Any]]:
     cluster = cluster_client(api, env).api_client
     role = {"token_policies": [env.vault_policy], "token_ttl": LASTS.seconds}
-    make = _jwt if auth.method == "jwt" else _kubernetes
-    config, bound = make(auth, cluster)
+    config, bound = _jwt(auth, cluster, env) if auth.method == "jwt" else _kubernetes(auth, cluster)
     return {"config": config, f"role/{auth.role}": bound | role}
 
 
-def _jwt(auth: ServiceAccountAuth, cluster: kubernetes.ApiClient) -> tuple[dict[str, Any], dict[str, Any]]:
-    found = issuer(cluster)
+def _jwt(
+    auth: ServiceAccountAuth, cluster: kubernetes.ApiClient, env: Environment
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    found = issuer(cluster, env.cluster.name)
     role = {
         "role_type": "jwt",
         "user_claim": "sub",

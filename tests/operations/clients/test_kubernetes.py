@@ -8,10 +8,12 @@ import pytest
 from kubernetes import client as kubernetes
 
 from constructs_lib.base.errors import ConfigError
+from operations.clients import kubernetes as clients
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.kubernetes import cluster_client, issuer
 from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.fakes.kubernetes import ISSUER, FakeKubernetes
+from tests.fakes.server import Fault
 from tests.support import environment
 
 
@@ -35,7 +37,33 @@ def test_it_has_credentials_of_its_own_that_expire(monkeypatch: pytest.MonkeyPat
 def test_a_key_that_is_not_rsa_is_told() -> None:
     with FakeKubernetes() as server:
         client = kubernetes.ApiClient(kubernetes.Configuration(host=server.url))
-        assert issuer(client) == (ISSUER, [server.pem])
+        assert issuer(client, "mine") == (ISSUER, [server.pem])
         server.key_type = "EC"
-        with pytest.raises(ConfigError, match="signs its tokens with a key of type EC; only RSA is known here"):
-            issuer(client)
+        sentence = "cluster mine: signs its tokens with a key of type EC, and only RSA is known here; set vault.auth to"
+        with pytest.raises(ConfigError, match=sentence):
+            issuer(client, "mine")
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (401, r"cluster mine: refuses its credentials \(UNAUTHORIZED\); run this again"),
+        (403, r"cluster mine: refuses its credentials \(FORBIDDEN\); run this again"),
+        (404, r"cluster mine: does not say who signs its tokens \(it answers 404\); run this again"),
+    ],
+)
+def test_an_api_server_that_refuses_is_told(status: int, sentence: str) -> None:
+    with FakeKubernetes() as server:
+        server.faults.append(Fault("GET", "/openid/v1/jwks/", status=status))
+        client = kubernetes.ApiClient(kubernetes.Configuration(host=server.url))
+        with pytest.raises(ConfigError, match=sentence):
+            issuer(client, "mine")
+
+
+def test_an_api_server_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "TIMEOUT_SECONDS", 0.2)
+    with FakeKubernetes() as server:
+        server.faults.append(Fault("GET", "/openid/v1/jwks/", times=9, delay_seconds=0.5))
+        client = kubernetes.ApiClient(kubernetes.Configuration(host=server.url))
+        with pytest.raises(ConfigError, match=r"cluster mine: no answer \(MaxRetryError\); is this address among"):
+            issuer(client, "mine")
