@@ -24,7 +24,7 @@ class LoginMethod:
 
     def lacking(self, wanted: Entries) -> list[str]:
         """Return the paths at which Vault does not hold what is wanted."""
-        return [path for path, data in wanted.items() if not data.items() <= self._read(path).items()]
+        return [path for path, data in wanted.items() if not _texts(data).items() <= _texts(self._read(path)).items()]
 
     def write(self, wanted: Entries) -> list[str]:
         """Write what Vault does not hold as wanted, and return the paths."""
@@ -46,3 +46,8 @@ class LoginMethod:
             except InvalidPath:  # nothing is mounted there yet
                 self._client.write_data(f"sys/auth/{self._mount}", data={"type": self._kind})
                 self._client.write_data(where, data=dict(data))
+
+
+def _texts(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return the values as texts: Vault answers a number to what a policy can only name as a text (`vault/acl.go`)."""
+    return {name: str(value) for name, value in data.items()}

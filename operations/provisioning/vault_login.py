@@ -49,7 +49,7 @@ def _method(env: Environment, auth: ServiceAccountAuth) -> LoginMethod:
 
 def _wanted(env: Environment, auth: ServiceAccountAuth, api: DigitalOcean) -> dict[str, dict[str, Any]]:
     cluster = cluster_client(api, env).api_client
-    role = {"token_policies": [env.vault_policy], "token_ttl": LASTS.seconds}
+    role = {"token_policies": [env.vault_policy], "token_ttl": str(LASTS.seconds)}
     config, bound = _jwt(auth, cluster, env) if auth.method == "jwt" else _kubernetes(auth, cluster)
     return {"config": config, f"role/{auth.role}": bound | role}
 

@@ -23,6 +23,28 @@ from tests.support import environment
 
 WORKFLOW, CLUSTER = "episodic-sandbox", "episodic-sandbox-external-secrets"
 ROLE = "auth/jwt-sandbox/role/external-secrets"
+WRITTEN: dict[str, Any] = {
+    "role_type": "jwt",
+    "user_claim": "sub",
+    "bound_audiences": ["vault"],
+    "bound_subject": "system:serviceaccount:external-secrets:vault",
+    "token_policies": [CLUSTER],
+    "token_ttl": "1200",
+}
+WIDER: tuple[dict[str, Any], ...] = (
+    {"token_policies": [CLUSTER, "root"]},
+    {"policies": [WORKFLOW]},
+    {"groups_claim": "groups"},
+    {"role_type": "oidc"},
+    {"user_claim": "iss"},
+    {"bound_audiences": ["vault", "other"]},
+    {"bound_subject": "system:serviceaccount:external-secrets:other"},
+    *({name: ""} for name in ("bound_audiences", "bound_subject", "token_ttl")),
+    {"bound_audiences": []},
+    {"token_ttl": "720h"},
+    {"token_ttl": 2592000},
+    {"token_max_ttl": "720h"},
+)
 OTHERS = ("auth/jwt-sandbox/role/mine", "auth/jwt-staging/config", f"sys/policies/acl/{CLUSTER}")
 
 
@@ -94,9 +116,12 @@ def test_a_cluster_reads_what_is_its_own_and_the_workflow_can_give_it_no_more(pl
         place.log_in(audience="other")
 
     known: Any = place.vault.client().read(ROLE)
-    for more in ({"token_policies": [CLUSTER, "root"]}, {"policies": [WORKFLOW]}, {"groups_claim": "groups"}):
+    place.workflow.write_data(ROLE, data=WRITTEN)
+    for more in WIDER:
         with pytest.raises(Forbidden):
-            place.workflow.write_data(ROLE, data={"role_type": "jwt", "user_claim": "sub", **more})
+            place.workflow.write_data(ROLE, data={**WRITTEN, **more})
+    for name in WRITTEN.keys() - {"role_type", "user_claim"}:
+        place.workflow.write_data(ROLE, data={key: value for key, value in WRITTEN.items() if key != name})
     for path in OTHERS:
         with pytest.raises(Forbidden):
             place.workflow.write_data(path, data={"policy": "", "role_type": "jwt"})

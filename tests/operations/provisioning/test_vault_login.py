@@ -58,7 +58,7 @@ def test_a_new_cluster_can_log_in_once_its_services_are_applied(outside: Outside
             "bound_audiences": ["vault"],
             "bound_subject": "system:serviceaccount:external-secrets:vault",
             "token_policies": ["episodic-sandbox-external-secrets"],
-            "token_ttl": 1200,
+            "token_ttl": "1200",
         },
     }
 
@@ -92,7 +92,7 @@ def test_a_cluster_whose_api_server_vault_asks_is_known_by_its_address(
             "bound_service_account_namespaces": ["external-secrets"],
             "audience": "one",
             "token_policies": ["episodic-sandbox-external-secrets"],
-            "token_ttl": 1200,
+            "token_ttl": "1200",
         },
     }
 
