@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import hvac
-from hvac.exceptions import InvalidPath
+from hvac.exceptions import InvalidPath, InvalidRequest
 
 from constructs_lib.environment.vault import VaultServer
 from operations.clients.vault import explained, log_in
@@ -44,8 +44,17 @@ class LoginMethod:
             try:
                 self._client.write_data(where, data=dict(data))
             except InvalidPath:  # nothing is mounted there yet
-                self._client.write_data(f"sys/auth/{self._mount}", data={"type": self._kind})
+                self._mount_it()
                 self._client.write_data(where, data=dict(data))
+
+    def _mount_it(self) -> None:
+        where = f"sys/auth/{self._mount}"
+        with explained(self._server, where):
+            try:
+                self._client.write_data(where, data={"type": self._kind})
+            except InvalidRequest as error:
+                if "path is already in use" not in str(error):  # another run was faster
+                    raise
 
 
 def _texts(data: Mapping[str, Any]) -> dict[str, str]:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from operations.provisioning.plan_report import plans_markdown
 from operations.provisioning.provision import Plans, Provisioner
 from operations.provisioning.stage import Stage
 from operations.secrets.entries import ensure_entries
 from tests.fakes.kubernetes import ISSUER, FakeKubernetes, new_key
+from tests.fakes.server import Fault
 from tests.operations.conftest import PASSPHRASE, Outside
 
 PLANS = Path("plans.out")
@@ -73,6 +75,20 @@ def test_a_second_run_writes_only_what_is_another(outside: Outside, cluster: Fak
     assert provisioned(outside, env) == WRITES[:1]
     outside.vault.auth["jwt-sandbox/role/external-secrets"]["token_policies"] = ["root"]
     assert provisioned(outside, env) == WRITES[1:]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_mount_that_vault_forbids_is_named(outside: Outside) -> None:
+    outside.vault.faults.append(Fault("POST", "/v1/sys/auth/jwt-sandbox", status=403))
+    with pytest.raises(ConfigError, match=r"forbids sys/auth/jwt-sandbox to VAULT_TOKEN; correct its policy$"):
+        provisioned(outside, outside.environment())
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_mount_that_another_run_made_meanwhile_is_used(outside: Outside) -> None:
+    outside.vault.mounts["jwt-sandbox"] = "jwt"
+    outside.vault.faults.append(Fault("POST", "/v1/auth/jwt-sandbox/config", status=404))
+    assert provisioned(outside, outside.environment()) == [WRITES[0], "/v1/sys/auth/jwt-sandbox", *WRITES]
 
 
 def test_a_cluster_whose_api_server_vault_asks_is_known_by_its_address(
