@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from constructs_lib.base.fields import Certificate, HttpsUrl, KeyPath, VaultName
 from constructs_lib.base.settings import Settings
@@ -40,7 +40,22 @@ class ServiceAccountAuth(Settings):
     method: Literal["jwt", "kubernetes"]
     mount: KeyPath = Field(description="Where the auth method is mounted; one mount for each cluster.")
     role: VaultName
-    audiences: tuple[VaultName, ...] = Field(default=("vault",), min_length=1, description="Audiences of the token.")
+    audiences: tuple[VaultName, ...] = Field(
+        default=("vault",),
+        min_length=1,
+        validate_default=True,
+        description="Audiences of the token, Vault's first; with `kubernetes` also the issuer of the cluster's tokens.",
+    )
+
+    @field_validator("audiences")
+    @classmethod
+    def _are_for_the_api_server_too(cls, audiences: tuple[str, ...], others: ValidationInfo) -> tuple[str, ...]:
+        if others.data.get("method") == "kubernetes" and len(audiences) == 1:
+            raise ValueError(
+                f"must be two or more with method kubernetes, found '{audiences[0]}' alone; add the issuer of the "
+                "cluster's tokens, for the API server reviews none that is not meant for itself too"
+            )
+        return audiences
 
 
 class AppRoleAuth(Settings):

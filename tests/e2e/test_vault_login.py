@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hvac
 import pytest
-from hvac.exceptions import Forbidden, InvalidRequest
+from hvac.exceptions import Forbidden, InvalidRequest, VaultError
 
 from constructs_lib.environment import Environment
 from operations.clients import vault as client
@@ -17,7 +16,7 @@ from operations.clients.digitalocean import DigitalOcean
 from operations.provisioning import vault_login
 from tests.e2e.cluster import TOOLS, Cluster
 from tests.e2e.conftest import require
-from tests.e2e.vault import MOUNT, Vault, documented_policies
+from tests.e2e.vault import MOUNT, Vault, documented_policies, documented_review
 from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.support import environment
 
@@ -45,6 +44,15 @@ WIDER: tuple[dict[str, Any], ...] = (
     {"token_ttl": 2592000},
     {"token_max_ttl": "720h"},
 )
+WIDER_REVIEWED: tuple[dict[str, Any], ...] = (
+    *({"bound_service_account_names": names} for names in (["*"], ["vault", "other"], [], "")),
+    *({"bound_service_account_namespaces": names} for names in (["*"], [], "")),
+    {"audience": ""},
+    {"audience": "other"},
+    {"token_ttl": ""},
+    {"token_ttl": "720h"},
+    {"token_policies": [CLUSTER, "root"]},
+)
 OTHERS = ("auth/jwt-sandbox/role/mine", "auth/jwt-staging/config", f"sys/policies/acl/{CLUSTER}")
 
 
@@ -70,6 +78,14 @@ class Place:
         """Log in with a token that the API server signs for an account."""
         token = self.cluster.kubectl("create", "token", account, "-n", "external-secrets", f"--audience={audience}")
         answer: Any = self.vault.client("").auth.jwt.jwt_login("external-secrets", token.strip(), path="jwt-sandbox")
+        return self.vault.client(answer["auth"]["client_token"])
+
+    def log_in_reviewed(self, account: str, *audiences: str) -> hvac.Client:
+        """Log in with a token of an account that Vault shows to the API server."""
+        named = [f"--audience={audience}" for audience in audiences]
+        token = self.cluster.kubectl("create", "token", account, "-n", "external-secrets", *named)
+        data = {"role": "external-secrets", "jwt": token.strip()}
+        answer: Any = self.vault.client("").write_data("auth/k8s-sandbox/login", data=data)
         return self.vault.client(answer["auth"]["client_token"])
 
 
@@ -131,10 +147,28 @@ def test_a_cluster_reads_what_is_its_own_and_the_workflow_can_give_it_no_more(pl
     assert after["data"] == known["data"]
 
 
-def test_a_method_that_asks_the_api_server_is_set_up_once_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    env = place.environment(method="kubernetes", mount="k8s", role="external-secrets")
-    monkeypatch.setenv("VAULT_TOKEN", place.vault.token)
+def test_a_cluster_logs_in_by_its_api_server_too(place: Place) -> None:
+    issuer = "https://kubernetes.default.svc.cluster.local"
+    auth = {"method": "kubernetes", "mount": "k8s-sandbox", "role": "external-secrets", "audiences": ["vault", issuer]}
+    env = place.environment(**auth)
+    place.vault.client().sys.create_or_update_policy(WORKFLOW, documented_review())
     vault_login.tell(env, place.api)
     assert not vault_login.has_to_be_told(env, place.api)
-    config: Any = place.vault.client().read("auth/k8s/config")
-    assert json.dumps(config["data"]).count(place.cluster.url) == 1
+    review = ("--clusterrole=system:auth-delegator", "--serviceaccount=external-secrets:vault")
+    place.cluster.kubectl("create", "clusterrolebinding", "vault-token-review", *review)
+
+    logged_in = place.log_in_reviewed("vault", "vault", issuer)
+    assert read(logged_in, "sandbox/platform/backups") == {"key": "platform/backups"}
+    with pytest.raises(Forbidden):
+        read(logged_in, "sandbox/provisioning")
+    for account, audiences in (("vault", ["vault"]), ("vault", [issuer]), ("other", ["vault", issuer])):
+        with pytest.raises(VaultError):
+            place.log_in_reviewed(account, *audiences)
+
+    role = f"auth/{auth['mount']}/role/external-secrets"
+    known: Any = place.vault.client().read(role)
+    for more in WIDER_REVIEWED:
+        with pytest.raises((Forbidden, InvalidRequest)):
+            place.workflow.write_data(role, data=more)
+    after: Any = place.vault.client().read(role)
+    assert after["data"] == known["data"]

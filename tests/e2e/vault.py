@@ -28,6 +28,12 @@ def documented_policies(environment: str = "sandbox") -> dict[str, str]:
     return dict(POLICY.findall(GUIDE.read_text().replace("sandbox", environment)))
 
 
+def documented_review() -> str:
+    """Return what a workflow may do if the API server is to review the sandbox's tokens, from the guide."""
+    (text,) = re.findall(r"^```hcl\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    return text
+
+
 class Vault:
     """A Vault to use as a context manager, unsealed unless told otherwise, with a KV engine (version 2) at `MOUNT`."""
 
