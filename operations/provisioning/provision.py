@@ -42,7 +42,7 @@ STAGES = {
 
 
 class PlannedStack(BaseModel):
-    """A plan file's stack, how many resources it changes, and whether Vault has to be told something afterwards."""
+    """A plan file's stack, how many resources it changes, and whether Vault has to be told something."""
 
     stack: str
     changes: int
@@ -101,14 +101,17 @@ class Provisioner:
         """Apply the plans in `folder`, exactly as they are."""
         for entry in plans.stacks:
             stack = self._stack(entry.stack)
+            if entry.publishes and self._logs_in(stack):  # first, or External Secrets finds Vault closed
+                vault_login.tell(self.env, self._api)
             if entry.changes:
                 with step(f"{stack.name}: apply"):
                     stack.init()
                     shutil.copy(_lock_file(folder, stack), stack.lock_file)
                     remove_lost_keys(stack, self._api)
                     stack.apply(stack.plan_file(folder))
-            if entry.publishes:
-                self._publish(stack)
+            if entry.publishes and not self._logs_in(stack):
+                stack.init()
+                self._publish_keys(stack)
 
     def drift(self, folder: Path) -> list[Reading]:
         """Plan every stack without a lock and without writing anything, and return those that would change."""
@@ -152,14 +155,11 @@ class Provisioner:
         """Return whether Vault lacks keys of buckets, or how the cluster logs in."""
         if stack.name == self.env.stack(StackKind.STATE):
             return bool(reading.changes or self._unpublished(stack, secrets_of(self.env)))
-        return stack.name == self.env.stack(StackKind.FLUX) and vault_login.has_to_be_told(self.env, self._api)
+        return self._logs_in(stack) and vault_login.has_to_be_told(self.env, self._api)
 
-    def _publish(self, stack: Stack) -> None:
-        if stack.name == self.env.stack(StackKind.FLUX):
-            vault_login.tell(self.env, self._api)
-        else:
-            stack.init()
-            self._publish_keys(stack)
+    def _logs_in(self, stack: Stack) -> bool:
+        """Return whether what the stack makes needs the cluster's login in Vault."""
+        return stack.name == self.env.stack(StackKind.FLUX)
 
     def _publish_keys(self, stack: Stack) -> None:
         secrets = secrets_of(self.env)

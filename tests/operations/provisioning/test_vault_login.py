@@ -15,6 +15,7 @@ from operations.provisioning.stage import Stage
 from operations.secrets.entries import ensure_entries
 from tests.fakes.kubernetes import ISSUER, FakeKubernetes, new_key
 from tests.fakes.server import Fault
+from tests.fakes.tofu import change
 from tests.operations.conftest import PASSPHRASE, Outside
 
 PLANS = Path("plans.out")
@@ -75,6 +76,18 @@ def test_a_second_run_writes_only_what_is_another(outside: Outside, cluster: Fak
     assert provisioned(outside, env) == WRITES[:1]
     outside.vault.auth["jwt-sandbox/role/external-secrets"]["token_policies"] = ["root"]
     assert provisioned(outside, env) == WRITES[1:]
+
+
+@pytest.mark.usefixtures("cluster")
+def test_vault_is_told_before_flux_comes_that_needs_it(outside: Outside) -> None:
+    env = outside.environment()
+    outside.tofu.changes["sandbox-flux"] = [change("kubernetes_namespace_v1.flux")]
+    outside.vault.faults.append(Fault("POST", "/v1/auth/jwt-sandbox/config", status=403))
+    with pytest.raises(ConfigError, match="forbids auth/jwt-sandbox/config"):
+        provisioned(outside, env)
+    assert outside.tofu.calls("apply") == []
+    assert provisioned(outside, env)
+    assert len(outside.tofu.calls("apply")) == 1
 
 
 @pytest.mark.usefixtures("cluster")
