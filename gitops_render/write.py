@@ -45,7 +45,8 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
         wanted = wanted_files(output, environment, rendered)
         found = {path: _bytes_in(output / path) for path in (*wanted, *stale)}
         if not overwrite:
-            _refuse_foreign(output, index, _foreign(index, rendered.owned, found))
+            ours = {path: found[path] for path in (*rendered.owned, *stale)}
+            _refuse(output, index, _foreign(index, rendered.owned, ours))
         changed = tuple(path for path, data in wanted.items() if found[path] != data)
         removed = tuple(stale)
         if changed or removed:
@@ -93,9 +94,8 @@ def edited(output: Path, environment: str, rendered: Rendered) -> list[PurePosix
 
 
 def _foreign(index: dict[str, str], owned: Files, found: dict[PurePosixPath, bytes | None]) -> list[PurePosixPath]:
-    """Return the files of `owned` and `index` that hold neither what was written before nor what is to be written."""
-    paths = (*owned, *_stale(index, owned))
-    return sorted(path for path in paths if _is_foreign(path, found[path], index, owned))
+    """Return the files that were found with neither what was written before nor what is to be written."""
+    return sorted(path for path, data in found.items() if _is_foreign(path, data, index, owned))
 
 
 def _is_foreign(path: PurePosixPath, data: bytes | None, index: dict[str, str], owned: Files) -> bool:
@@ -103,15 +103,15 @@ def _is_foreign(path: PurePosixPath, data: bytes | None, index: dict[str, str], 
     return data is not None and data != owned.get(path) and _digest(data) != index.get(str(path))
 
 
-def _refuse_foreign(output: Path, index: dict[str, str], foreign: list[PurePosixPath]) -> None:
-    if foreign:
-        raise ConfigError(
-            *(
-                f"{output / path}: was {'edited by hand' if str(path) in index else 'not written by this tool'}; move "
-                "the change to environments/, or render with --overwrite to lose it"
-                for path in foreign
-            )
+def _refuse(output: Path, index: dict[str, str], foreign: list[PurePosixPath]) -> None:
+    problems: list[str] = []
+    for path in foreign:
+        why = "was edited by hand" if str(path) in index else "was not written by this tool"
+        problems.append(
+            f"{output / path}: {why}; move the change to environments/, or render with --overwrite to lose it"
         )
+    if problems:
+        raise ConfigError(*problems)
 
 
 def difference(output: Path, environment: str, rendered: Rendered) -> list[str]:

@@ -152,11 +152,11 @@ def at(item: Item, message: str) -> Found:
     return Found(item.path, str(item.identity), message)
 
 
-def fields(value: Any, keys: Container[str], path: str = "") -> Iterator[tuple[str, str, Any]]:
+def fields_named(value: Any, keys: Container[str], path: str = "") -> Iterator[tuple[str, str, Any]]:
     """Yield path, key and value of every field inside `value` that has one of these keys, parents first."""
     inside = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in inside:
         if isinstance(key, str) and key in keys:
             yield f"{path}.{key}".removeprefix("."), key, inner
         if isinstance(inner, dict | list):
-            yield from fields(inner, keys, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key}]")
+            yield from fields_named(inner, keys, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key}]")

@@ -17,7 +17,7 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform import OPERATORS, cert_manager
 from constructs_lib.platform.observability import logs
-from gitops_render.check.model import Found, Tree, at, fields, tree_policy
+from gitops_render.check.model import Found, Tree, at, fields_named, tree_policy
 from gitops_render.objects import Item
 
 NOT_OURS = {FLUX_NAMESPACE, DNS.namespace}
@@ -100,7 +100,7 @@ TAG_KEYS = {"newTag", "tag"}
 @tree_policy("SEC006", "a moving tag changes what runs without a commit", "give the image an exact tag or digest")
 def _pinned_images(tree: Tree) -> Iterator[Found]:
     for item in tree.items:
-        for path, key, value in fields(item.data, IMAGE_KEYS | TAG_KEYS):
+        for path, key, value in fields_named(item.data, IMAGE_KEYS | TAG_KEYS):
             if key in TAG_KEYS and value == "latest":
                 yield at(item, f"runs the tag latest ({path})")
             if key in IMAGE_KEYS and isinstance(value, str):
@@ -177,7 +177,7 @@ def _secrets_made(tree: Tree) -> Iterator[tuple[str, str]]:
 def _secrets_named(item: Item) -> Iterator[str]:
     if item.kind in ("Certificate", "ClusterSecretStore"):
         return
-    for _, key, value in fields(item.spec, SECRET_KEYS | SECRET_NAMES):
+    for _, key, value in fields_named(item.spec, SECRET_KEYS | SECRET_NAMES):
         if key in SECRET_KEYS and isinstance(value, dict) and "name" in value:
             yield value["name"]
         if key in SECRET_NAMES and isinstance(value, str):

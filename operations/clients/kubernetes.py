@@ -37,6 +37,16 @@ def cluster_client(api: DigitalOcean, env: Environment) -> kubernetes.CustomObje
     return kubernetes.CustomObjectsApi(kubernetes.ApiClient(settings))
 
 
+def refusal(error: ApiException) -> str | None:
+    """Return what to do where a cluster takes no credentials of ours; nothing if it answers something else."""
+    return f"refuses its credentials ({error.reason}); run this again" if error.status in {401, 403} else None
+
+
+def no_answer(error: HTTPError) -> str:
+    """Return what to do where an API server does not answer."""
+    return f"no answer ({type(error).__name__}); is this address among those that may reach it?"
+
+
 class Issuer(NamedTuple):
     """Who signs the tokens of a cluster's service accounts: its name, and its public keys in PEM."""
 
@@ -63,12 +73,10 @@ def _fetched(call: Any, cluster: str) -> Any:
     try:
         return json.loads(call(_preload_content=False, _request_timeout=TIMEOUT_SECONDS).data)
     except ApiException as error:
-        if error.status in {401, 403}:
-            why = f"refuses its credentials ({error.reason}); run this again"
-        else:
-            why = f"does not say who signs its tokens (it answers {error.status}); run this again, or {OTHERWISE}"
+        other = f"does not say who signs its tokens (it answers {error.status}); run this again, or {OTHERWISE}"
+        why = refusal(error) or other
     except HTTPError as error:
-        why = f"no answer ({type(error).__name__}); is this address among those that may reach it?"
+        why = no_answer(error)
     raise ConfigError(f"cluster {cluster}: {why}")
 
 

@@ -15,7 +15,7 @@ from constructs_lib.environment import Environment
 from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_NAMESPACE, FLUX_RELEASE, FLUX_ROOT, FLUX_SOURCE
 from gitops_render.paths import APPS
 from operations.clients.digitalocean import DigitalOcean
-from operations.clients.kubernetes import cluster_client
+from operations.clients.kubernetes import cluster_client, no_answer, refusal
 from operations.console import say, step
 from operations.secrets.credentials import credentials_of
 
@@ -64,11 +64,11 @@ def _not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:
     try:
         return sorted(_lines(api))
     except ApiException as error:
-        if error.status in {401, 403}:
-            raise ConfigError(f"the cluster refuses its credentials ({error.reason}); run this again") from None
+        if why := refusal(error):
+            raise ConfigError(f"the cluster {why}") from None
         return [f"API server: answers {error.status}"]
     except HTTPError as error:
-        return [f"API server: no answer ({type(error).__name__}); is this address among those that may reach it?"]
+        return [f"API server: {no_answer(error)}"]
 
 
 def _lines(api: kubernetes.CustomObjectsApi) -> Iterator[str]:

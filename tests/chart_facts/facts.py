@@ -35,7 +35,7 @@ def release_facts(
         "status": {name: fields for name, fields in _statuses(objects) if name in waited_for},
         "hooks": {f"{item['kind']}/{_name(item)}": hook for item in objects if (hook := _annotation(item, HOOK))},
         "nulls": sorted({line for item in objects for line in nulls(item)}),
-        "makes": sorted({_kind(item) for item in objects if not _annotation(item, HOOK)}),
+        "makes": sorted({kind_of(item) for item in objects if not _annotation(item, HOOK)}),
     }
     return {key: value for key, value in facts.items() if value}
 
@@ -62,7 +62,8 @@ def _name(item: Manifest) -> str:
     return item["metadata"]["name"]
 
 
-def _kind(item: Manifest) -> str:
+def kind_of(item: Manifest) -> str:
+    """Return the group and kind of an object, or those that are named as in one; without a group for the core's."""
     return f"{group(item['apiVersion'])}/{item['kind']}".lstrip("/")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from constructs_lib.kit import Layer, LayerId, Manifest, group
 from tests.chart_facts.cluster import Running
 from tests.chart_facts.defaults import resource, secrets_of
-from tests.chart_facts.facts import OWN_GROUPS
+from tests.chart_facts.facts import OWN_GROUPS, kind_of
 
 FIELD = re.compile(r"\bstatus\.(\w+)")
 """A field of the status in a CEL expression."""
@@ -58,16 +58,13 @@ def secret_comes_later(running: Running) -> Iterator[str]:
 
 def _with_those_before(running: Running) -> Iterator[tuple[Layer, tuple[Layer, ...]]]:
     """Yield each layer with all that are ready before it is applied."""
+    before: dict[LayerId, dict[LayerId, Layer]] = {}
     by_id = {layer.id: layer for layer in running.env.layers}
-    for layer in running.env.layers:
-        names: set[LayerId] = set()
-        left = [*layer.after]
-        while left:
-            name = left.pop()
-            if name not in names:
-                names.add(name)
-                left += by_id[name].after
-        yield layer, tuple(by_id[name] for name in sorted(names))
+    for layer in running.env.layers:  # each comes after those it needs
+        before[layer.id] = {}
+        for name in layer.after:
+            before[layer.id] |= before[name] | {name: by_id[name]}
+        yield layer, tuple(before[layer.id].values())
 
 
 def _crds(running: Running, layer: Layer) -> Iterator[str]:
@@ -85,4 +82,4 @@ def _groups_without_chart(running: Running, layer: Layer) -> Iterator[str]:
 
 
 def _kind(item: Manifest) -> str:
-    return resource(f"{group(item['apiVersion'])}/{item['kind']}")
+    return resource(kind_of(item))

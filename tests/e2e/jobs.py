@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Any
+from functools import partial
 
 from tests.e2e.cluster import Cluster
+from tests.e2e.reconciler import NOW, Background, patch_status
+
+ENDED = ("SuccessCriteriaMet", "Complete")
+"""What a job says once it is done (k8s.io/api v1.36 `batch/v1` `JobStatus`)."""
 
 
-@contextmanager
-def jobs_completed(cluster: Cluster) -> Generator[None]:
+def jobs_completed(cluster: Cluster) -> Background:
     """Complete every job meanwhile, for there is no node to run it."""
-    done = threading.Event()
-    worker = threading.Thread(target=_complete_jobs, args=(cluster, done))
-    worker.start()
-    try:
-        yield
-    finally:
-        done.set()
-        worker.join()
+    return Background(partial(_complete_jobs, cluster))
 
 
-def _complete_jobs(cluster: Cluster, done: threading.Event) -> None:
-    now = "2026-01-01T00:00:00Z"
-    conditions: list[dict[str, Any]] = [
-        {"type": kind, "status": "True", "lastTransitionTime": now} for kind in ("SuccessCriteriaMet", "Complete")
-    ]
-    status = {"startTime": now, "completionTime": now, "succeeded": 1, "conditions": conditions}
-    while not done.wait(1):
-        running = json.loads(cluster.kubectl("get", "jobs", "--all-namespaces", "--output=json"))["items"]
-        for job in (item for item in running if not item.get("status", {}).get("conditions")):
-            named = (job["metadata"]["name"], "--namespace", job["metadata"]["namespace"])
-            patch = json.dumps({"status": status})
-            cluster.kubectl("patch", "job", *named, "--subresource=status", "--type=merge", "--patch", patch, code=None)
+def _complete_jobs(cluster: Cluster) -> None:
+    conditions = [{"type": kind, "status": "True", "lastTransitionTime": NOW} for kind in ENDED]
+    running = json.loads(cluster.kubectl("get", "jobs", "--all-namespaces", "--output=json"))["items"]
+    for job in (item for item in running if not item.get("status", {}).get("conditions")):
+        patch_status(cluster, job, startTime=NOW, completionTime=NOW, succeeded=1, conditions=conditions)

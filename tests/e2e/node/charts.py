@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from constructs_lib.platform.scrape import MONITORING
 from tests.chart_facts.helm import objects
 from tests.e2e.cluster import BIN
 
@@ -30,7 +31,7 @@ def render(release: dict[str, Any], charts: Path, folder: Path) -> Iterator[dict
     values.write_text(yaml.safe_dump(spec.get("values", {})))
     command = [BIN / TOOL, "template", spec["releaseName"], chart, "--namespace", spec["targetNamespace"]]
     options = ("--values", values, "--no-hooks", "--include-crds", "--skip-schema-validation")
-    apis = ("--api-versions", "monitoring.coreos.com/v1")
+    apis = ("--api-versions", MONITORING)
     made = subprocess.run([*command, *options, *apis], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     yield from objects(made.stdout)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from constructs_lib.kit import Manifest, manifest
+from constructs_lib.platform.scrape import MONITORING
 from tests.chart_facts.committed import committed, differences
 from tests.chart_facts.facts import MONITORS, release_facts
 from tests.chart_facts.helm import objects
@@ -60,7 +61,7 @@ def _monitors(release: dict[str, Any], facts: Manifest) -> Iterator[Manifest]:
         kind, _, name = kind_and_name.partition("/")
         watched = {"selector": monitor["selector"], "namespaceSelector": {"matchNames": monitor["namespaces"]}}
         spec = {**watched, MONITORS[kind]: monitor["endpoints"]}
-        yield manifest("monitoring.coreos.com/v1", kind, name, release["spec"]["targetNamespace"], spec=spec)
+        yield manifest(MONITORING, kind, name, release["spec"]["targetNamespace"], spec=spec)
 
 
 def _adapt(deployment: Manifest, name: str, facts: Manifest) -> None:

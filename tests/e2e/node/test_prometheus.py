@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import requests
 
+from constructs_lib.platform.observability.names import NAMESPACE
 from tests.e2e.cluster import BIN
 from tests.e2e.node.conftest import REPORT
 from tests.e2e.node.sandbox import Sandbox
 
-NAMESPACE, POD, PORT = "observability", "prometheus-kube-prometheus-stack-0", 9090
+POD, PORT = "prometheus-kube-prometheus-stack-0", 9090
 SCRAPED = {
     "podMonitor/cnpg-system/cloudnative-pg",
     "podMonitor/databases/main",

@@ -22,6 +22,7 @@ from constructs_lib.platform.cert_manager import ACME
 from tests.e2e.cluster import BIN
 from tests.e2e.node import network
 from tests.e2e.node.cluster import ISSUER, NodeCluster
+from tests.e2e.vault import documented_policies
 from tests.support import ROOT
 
 TOOLS = ("age-keygen", "pebble", "vault-server")
@@ -33,10 +34,6 @@ COREFILE = """
     reload 1s
   }}
 }}
-"""
-POLICY = """
-path "{mount}/data/{flux}" { capabilities = ["read"] }
-path "{mount}/data/{platform}/*" { capabilities = ["read"] }
 """
 
 
@@ -71,13 +68,13 @@ class World:
         kv, auth = self._env.vault.kv, self._env.vault.auth
         assert auth.method == "jwt"
         key = (self._cluster.authority.folder / "sa.pub").read_text()
-        policy = POLICY.replace("{mount}", kv.mount).replace("{flux}", kv.flux).replace("{platform}", kv.platform)
+        policy = self._env.vault_policy
         role = {
             "role_type": "jwt",
             "user_claim": "sub",
             "bound_audiences": list(auth.audiences),
             "bound_subject": ACCOUNT,
-            "token_policies": [auth.role],
+            "token_policies": [policy],
             "token_ttl": "20m",
         }
         config = {"jwt_validation_pubkeys": [key], "bound_issuer": ISSUER}
@@ -86,7 +83,7 @@ class World:
             client.sys.enable_secrets_engine("kv", path=kv.mount, options={"version": "2"})
             client.sys.enable_auth_method("jwt", path=auth.mount)
             client.write_data(f"auth/{auth.mount}/config", data=config)
-            client.sys.create_or_update_policy(auth.role, policy)
+            client.sys.create_or_update_policy(policy, documented_policies(self._env.name)[policy])
             client.write_data(f"auth/{auth.mount}/role/{auth.role}", data=role)
 
         self._vault(set_up)
