@@ -5,7 +5,7 @@ Intervals, timeouts and strategies of Flux objects: Flux 2.9 API reference and d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -110,12 +110,14 @@ def _details(layer: FluxLayer) -> Iterator[tuple[str, object]]:
     if layer.after:
         yield "dependsOn", [{"name": needed} for needed in layer.after]
     if layer.ready:
-        yield (
-            "healthCheckExprs",
-            [{"apiVersion": ready.api_version, "kind": ready.kind, "current": ready.current} for ready in layer.ready],
-        )
+        yield "healthCheckExprs", health_check_exprs(layer.ready)
     if layer.sealed:
         yield "decryption", {"provider": "sops", "secretRef": {"name": vault_eso.AGE_KEY_SECRET}}
+
+
+def health_check_exprs(conditions: Iterable[Ready]) -> list[Manifest]:
+    """Return when Flux counts objects as ready: of a layer, or of a release (helm-controller v1.6 `waitStrategy`)."""
+    return [{"apiVersion": one.api_version, "kind": one.kind, "current": one.current} for one in conditions]
 
 
 def _kustomization(name: str, spec: Manifest) -> Manifest:

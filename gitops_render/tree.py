@@ -28,7 +28,7 @@ from constructs_lib.kit import (
     Release,
     manifest,
 )
-from gitops_render.layers import flux_kustomization, flux_layers, layers_kustomization
+from gitops_render.layers import flux_kustomization, flux_layers, health_check_exprs, layers_kustomization
 from gitops_render.objects import Identity, Item
 from gitops_render.paths import (
     APPS,
@@ -88,13 +88,13 @@ def _root(env: Environment) -> Iterator[tuple[PurePosixPath, Manifest]]:
 
 def _flux_objects(layer: Layer) -> Iterator[Manifest]:
     for item in layer.objects:
-        yield helm_release(item, layer.release_timeout) if isinstance(item, Release) else item
+        yield helm_release(item, layer) if isinstance(item, Release) else item
 
 
-def helm_release(release: Release, timeout: Minutes) -> Manifest:
-    """Return the HelmRelease of `release`.
+def helm_release(release: Release, layer: Layer) -> Manifest:
+    """Return the HelmRelease of `release`, which waits for its objects as long and as far as its layer says.
 
-    It lives beside its source, in Flux's own namespace, as lock-down needs, and may take as long as `timeout` says.
+    It lives beside its source, in Flux's own namespace, as lock-down needs.
     """
     undone = {"retries": RETRIES.undone, "remediateLastFailure": True, "strategy": "rollback"}
     upgrade: Manifest = (
@@ -102,7 +102,7 @@ def helm_release(release: Release, timeout: Minutes) -> Manifest:
     )
     spec: Manifest = {
         "interval": FLUX_INTERVAL,
-        "timeout": timeout,
+        "timeout": layer.release_timeout,
         "releaseName": release.name,
         "targetNamespace": release.namespace,
         "storageNamespace": release.namespace,
@@ -114,6 +114,8 @@ def helm_release(release: Release, timeout: Minutes) -> Manifest:
         "driftDetection": {"mode": "enabled", "ignore": DRIFT_IGNORED},
         "values": release.values,
     }
+    if layer.ready:
+        spec["healthCheckExprs"] = health_check_exprs(layer.ready)
     item = manifest(FLUX_RELEASE, "HelmRelease", release.name, FLUX_NAMESPACE, spec=spec)
     if release.stateful:
         item["metadata"]["annotations"] = KEEP_IN_FLUX

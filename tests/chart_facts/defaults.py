@@ -86,8 +86,11 @@ def _containers(running: Running) -> Iterator[tuple[str, Manifest]]:
 def resource(kind: str) -> str:
     """Return the name by which rules know a kind: `PrometheusRule` is `prometheusrules`."""
     group, _, name = kind.rpartition("/")
-    plural = f"{name[:-1]}ies" if name.endswith("y") and name[-2] not in "aeiou" else f"{name}s"
-    return f"{group}/{plural}".lower().lstrip("/")
+    if name.endswith("y") and name[-2] not in "aeiou":
+        name = f"{name[:-1]}ie"
+    elif name.endswith("s"):
+        name += "e"
+    return f"{group}/{name}s".lower().lstrip("/")
 
 
 def secrets_of(layer: Layer) -> Iterator[tuple[str, str, set[str]]]:

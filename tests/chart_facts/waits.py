@@ -28,9 +28,13 @@ def kind_not_there_yet(running: Running) -> Iterator[str]:
 
 def wait_for_no_object(running: Running) -> Iterator[str]:
     """Yield the kinds that a layer says it waits for, and has none of."""
+    facts = dict(running.facts)
     for layer in running.env.layers:
-        kinds = {(item["apiVersion"], item["kind"]) for item in layer.manifests}
-        yield from (f"{layer.id}: {one.kind}" for one in layer.ready if (one.api_version, one.kind) not in kinds)
+        kinds = {kind_of(item) for item in layer.manifests}
+        kinds |= {kind for release in layer.releases for kind in facts[release.name].get("makes", ())}
+        yield from (
+            f"{layer.id}: {one.kind}" for one in layer.ready if f"{group(one.api_version)}/{one.kind}" not in kinds
+        )
 
 
 def wait_for_no_field(running: Running) -> Iterator[str]:

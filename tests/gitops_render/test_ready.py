@@ -10,11 +10,10 @@ from collections.abc import Iterator
 import pytest
 
 from constructs_lib.environment import Environment, load_all
-from constructs_lib.kit import Layer, group
+from constructs_lib.kit import Layer
+from tests.chart_facts.cluster import Running
+from tests.chart_facts.facts import OWN_GROUPS, kind_of
 from tests.support import ROOT, everything
-
-KUBERNETES = ("", "apps", "batch", "policy")
-"""API groups beside *.k8s.io whose kinds Flux itself knows."""
 
 NO_STATUS = "its CRD has no status that says anything"
 IN_USE = "read by Traefik when a request comes; no status"
@@ -28,7 +27,9 @@ WITHOUT = {
     "Middleware": IN_USE,
     "TLSOption": IN_USE,
     "TLSStore": IN_USE,
+    "Issuer": "a chart's own, of which it makes certificates at once; those are waited for",
     "PodMonitor": MONITOR,
+    "ServiceMonitor": MONITOR,
     "PrometheusRule": MONITOR,
     "Instrumentation": NO_STATUS,
     "OpenTelemetryCollector": OBSERVABILITY,
@@ -47,23 +48,27 @@ WITHOUT = {
 ENVIRONMENTS = (*load_all(ROOT / "environments"), everything())
 
 
-def custom_kinds(layer: Layer) -> Iterator[str]:
-    for item in layer.manifests:
-        name = group(item["apiVersion"])
-        if name not in KUBERNETES and not name.endswith(".k8s.io"):
-            yield item["kind"]
+def custom_kinds(running: Running, layer: Layer) -> Iterator[str]:
+    facts = dict(running.facts)
+    made = (name for release in layer.releases for name in facts[release.name].get("makes", ()))
+    for name in (*map(kind_of, layer.manifests), *made):
+        group, _, kind = name.rpartition("/")
+        if not OWN_GROUPS.fullmatch(group):
+            yield kind
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env: env.name)
 def test_every_custom_kind_of_a_layer_has_a_ready_or_a_reason(env: Environment) -> None:
+    running = Running(env)
     for layer in env.layers:
-        missing = set(custom_kinds(layer)) - {ready.kind for ready in layer.ready} - set(WITHOUT)
+        missing = set(custom_kinds(running, layer)) - {ready.kind for ready in layer.ready} - set(WITHOUT)
         assert not missing, f"layer {layer.id}: {sorted(missing)} count as ready at once; add a Ready, or a reason here"
 
 
 def test_no_reason_is_left_of_a_kind_that_is_gone_or_has_a_ready() -> None:
-    layers = [layer for env in ENVIRONMENTS for layer in env.layers]
-    assert set(WITHOUT) <= {kind for layer in layers for kind in custom_kinds(layer)}
+    running = Running(everything())
+    layers = running.env.layers
+    assert set(WITHOUT) <= {kind for layer in layers for kind in custom_kinds(running, layer)}
     assert not set(WITHOUT) & {ready.kind for layer in layers for ready in layer.ready}
 
 

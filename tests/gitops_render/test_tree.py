@@ -208,12 +208,14 @@ def test_how_long_flux_waits_where_no_layer_of_the_platform_says_so() -> None:
 
 
 @every_environment
-def test_a_layer_says_when_its_objects_are_ready(env: Environment) -> None:
+def test_a_layer_and_its_releases_say_when_their_objects_are_ready(env: Environment) -> None:
     found = layers(env)
+    releases = {item["metadata"]["name"]: item["spec"] for item in of_kind(env, "HelmRelease")}
     for layer in env.layers:
-        assert found[str(layer.id)].get("healthCheckExprs", []) == [
-            {"apiVersion": version, "kind": kind, "current": current} for version, kind, current in layer.ready
-        ]
+        for spec in (found[str(layer.id)], *(releases[release.name] for release in layer.releases)):
+            assert spec.get("healthCheckExprs", []) == [
+                {"apiVersion": version, "kind": kind, "current": current} for version, kind, current in layer.ready
+            ]
     assert any(layer.ready for layer in env.layers)
 
 

@@ -138,7 +138,12 @@ class CloudnativePg(Component):
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operators, the credentials from Vault, then the clusters with what belongs to them."""
-        yield Layer(CONTROLLERS, tuple(self._operators(env)), after=(*BASELINE, cert_manager.CONTROLLERS))
+        yield Layer(
+            CONTROLLERS,
+            tuple(self._operators(env)),
+            after=(*BASELINE, cert_manager.CONTROLLERS),
+            ready=cert_manager.CERTIFICATES_READY,
+        )
         if not self.clusters:
             return
         yield Layer(

@@ -97,7 +97,14 @@ class Observability(Component):
                 CREDENTIALS, credentials, after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY, blocks_apps=False
             )
             after = (*after, CREDENTIALS)
-        yield Layer(CONTROLLERS, controllers, after=after, timeout=Minutes("15m"), blocks_apps=False)
+        yield Layer(
+            CONTROLLERS,
+            controllers,
+            after=after,
+            timeout=Minutes("15m"),
+            ready=(*cert_manager.CERTIFICATES_READY, *(condition for part in parts for condition in part.ready)),
+            blocks_apps=False,
+        )
         ready = (CONTROLLERS, cert_manager.ISSUERS)
         if backends:
             yield Layer(

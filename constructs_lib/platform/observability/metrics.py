@@ -27,9 +27,11 @@ from constructs_lib.kit import (
     Manifest,
     Operator,
     Pods,
+    Ready,
     Release,
     Udp,
     Values,
+    is_true,
     resources,
     to_api_server,
     webhook,
@@ -45,7 +47,7 @@ from constructs_lib.platform.observability.names import (
     RELEASE,
 )
 from constructs_lib.platform.observability.part import Part
-from constructs_lib.platform.scrape import PROMETHEUS, PROMETHEUS_PORT
+from constructs_lib.platform.scrape import MONITORING, PROMETHEUS, PROMETHEUS_PORT
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
 if TYPE_CHECKING:
@@ -104,6 +106,11 @@ class Metrics(Part):
         """Yield the stack, whose custom resources need only the CRDs of the baseline, and Grafana's rights."""
         yield grafana.role()
         yield Release(RELEASE, NAMESPACE, CHART, _values(env, self))
+
+    @property
+    def ready(self) -> tuple[Ready, ...]:
+        """When its pods serve: without it, Flux counts both as ready before their operator has seen them."""
+        return tuple(Ready(MONITORING, kind, is_true("Available")) for kind in ("Alertmanager", "Prometheus"))
 
     def credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield Grafana's administrator, and the credentials of who hears of alerts."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from constructs_lib.base.settings import Settings
-from constructs_lib.kit import Link, Manifest, Operator, Release, StatefulSet
+from constructs_lib.kit import Link, Manifest, Operator, Ready, Release, StatefulSet
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -30,6 +30,11 @@ class Part(Settings, ABC):
 
     def controllers(self, env: Environment) -> Iterable[Release | Manifest]:
         """Return its operators."""
+        return ()
+
+    @property
+    def ready(self) -> tuple[Ready, ...]:
+        """When what its operators' charts make counts as ready."""
         return ()
 
     def credentials(self, env: Environment) -> Iterable[Manifest]:

@@ -1,12 +1,14 @@
 """The part of helm-controller, which no registry serves, and of the operators that cannot be built here.
 
 For a chart whose program is built, Helm renders it with exactly the release's values, or something stands in for it
-(`released`), and the release is Ready when its pods are. Every other release, and every object whose operator is
-missing, is called Ready at once; `stand_ins` names them.
+(`released`), and the release is Ready when its pods are, and what its health checks name. Every other release, and
+every object whose operator is missing, is called Ready at once; `stand_ins` names them.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +44,9 @@ PROGRAMS = {
 FILLED_IN = "cert-manager.io/inject-ca-from"
 """By this a webhook waits for cert-manager's cainjector, which is missing: nobody would ever trust its answers."""
 
+CONDITION = re.compile(r"e\.type == '(\w+)'")
+"""The condition for which a health check asks."""
+
 CRDS_OF = {
     "prometheus-operator-crds": "prometheus-operator",
     "opentelemetry-operator": "opentelemetry-operator",
@@ -71,7 +76,7 @@ class Releases:
             chart = item["spec"]["chart"]["spec"]["chart"]
             if chart not in self._installed:
                 self._installed[chart] = self._install(item, chart)
-            if self._runs(self._installed[chart]):
+            if self._runs(self._installed[chart], item["spec"].get("healthCheckExprs", ())):
                 call_ready(self._cluster, item)
         for kind in awaited(self._cluster):
             if kind.partition(".")[2] not in REAL:
@@ -95,7 +100,7 @@ class Releases:
         own = (Image(name, program.tool, files=program.files) for name in charts.images(items))
         self._cluster.add_images(*own, *postgres.operands(items), *prometheus.operands(items))
         self._cluster.apply(*items)
-        return [item for item in items if item["kind"] == "Deployment"]
+        return items
 
     def _made(self, release: dict[str, Any], chart: str) -> list[dict[str, Any]]:
         """Return what a release makes: by the chart of its module, by the one in `CHARTS`, or by a stand-in."""
@@ -107,11 +112,13 @@ class Releases:
         self.stand_ins.add(f"{chart} (chart)")
         return released.items(release, self._folder)
 
-    def _runs(self, deployments: list[dict[str, Any]]) -> bool:
-        for item in deployments:
+    def _runs(self, items: list[dict[str, Any]], health_checks: Iterable[dict[str, str]]) -> bool:
+        wanted = {check["kind"]: CONDITION.findall(check["current"])[0] for check in health_checks}
+        wanted["Deployment"] = "Available"
+        for item in (item for item in items if item["kind"] in wanted):
             found = self._cluster.find(item) or {}
             conditions = {entry["type"]: entry["status"] for entry in found.get("status", {}).get("conditions", [])}
-            if conditions.get("Available") != "True":
+            if conditions.get(wanted[item["kind"]]) != "True":
                 return False
         return True
 
