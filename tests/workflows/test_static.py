@@ -85,7 +85,7 @@ def test_no_job_may_more_than_it_needs() -> None:
     }
     assert writes == {("drift.yml", "drift", "issues"), ("pull-request.yml", "comment", "pull-requests")}
     without_vault = {(file, name) for file, name, job in jobs() if "id-token" not in job["permissions"]}
-    pulls = {("pull-request.yml", name) for name in ("test", "e2e", "synth-and-diff", "comment")}
+    pulls = {("pull-request.yml", name) for name in ("test", "e2e", "node", "synth-and-diff", "comment")}
     assert without_vault == {*pulls, ("integration.yml", "bench"), ("validate.yml", "validate")}
 
 

@@ -1,4 +1,4 @@
-"""What a machine needs to hold a cluster of its own."""
+"""What a machine needs to hold a cluster of its own; run as a program it says what is missing, and fails then."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.e2e.node.groups import Group, own_name
 from tests.e2e.node.network import PLUGINS
 
-PROGRAMS = ("conntrack", "ip", "ipset", "iptables", "nsenter", "runc", "unshare")
+PROGRAMS = ("conntrack", "ip", "ipset", "iptables", "mmdebstrap", "nsenter", "runc", "unshare")
 PACKAGES = "tools/packages installs it"
 TRIAL = """
 mount --make-rshared /
@@ -52,3 +52,7 @@ def _why_no_group() -> str | None:
     except OSError as error:
         return f"a real node needs control groups of its own: {error}"
     return None
+
+
+if __name__ == "__main__":
+    sys.exit(why_not())
