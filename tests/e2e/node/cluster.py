@@ -27,6 +27,8 @@ TOOLS = (
 )
 NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 ISSUER = "https://kubernetes.default.svc.cluster.local"
+PATIENCE = 600.0
+"""How many seconds a test waits for what has to come: no machine is that slow."""
 
 
 class NodeCluster(Cluster):
@@ -83,7 +85,7 @@ class NodeCluster(Cluster):
         # Each cluster has this address, so that none may believe what another served.
         own = ("--kubeconfig", str(self.kubeconfig), "--cache-dir", str(self.folder / "kubectl"))
         command = self.middle.inside(str(BIN / "kubectl"), *own, *arguments)
-        result = subprocess.run(command, input=text, capture_output=True, text=True, timeout=300, check=False)
+        result = subprocess.run(command, input=text, capture_output=True, text=True, timeout=PATIENCE + 60, check=False)
         printed = result.stdout + result.stderr
         assert code is None or result.returncode == code, printed
         return printed
@@ -120,11 +122,11 @@ class NodeCluster(Cluster):
         assert set(said) == set(targets), lines
         return said
 
-    def await_pods(self, namespace: str, within: float = 60) -> None:
+    def await_pods(self, namespace: str, within: float = PATIENCE) -> None:
         """Wait until every pod of a namespace is Ready."""
         self.kubectl("wait", "pod", "--all", "-n", namespace, "--for=condition=Ready", f"--timeout={within:.0f}s")
 
-    def eventually(self, holds: Callable[[], bool], what: str, within: float = 60) -> float:
+    def eventually(self, holds: Callable[[], bool], what: str, within: float = PATIENCE) -> float:
         """Wait until `holds`, and return the seconds that it took; the test fails if a daemon stops meanwhile."""
         start = time.monotonic()
         while not holds():
@@ -222,7 +224,7 @@ class NodeCluster(Cluster):
         )
         self.daemons.start("digitalocean", *module, program=sys.executable, PYTHONPATH=str(ROOT))
         self.daemons.start("metadata", "serve", "tcp:80", program=BIN / "probe")
-        ready = ("wait", "deployment/coredns", "-n", "kube-system", "--for=condition=Available", "--timeout=60s")
+        ready = ("wait", "deployment/coredns", "-n", "kube-system", "--for=condition=Available", f"--timeout={PATIENCE:.0f}s")
         self._say("DNS answers", lambda: "condition met" in self.kubectl(*ready, code=None))
 
     def _say(self, what: str, holds: Callable[[], bool]) -> None:

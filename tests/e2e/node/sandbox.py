@@ -77,7 +77,7 @@ def await_layers(made: Sandbox, folder: Path) -> float:
         return len(made.follower.layers()) > 20 and set(waiting) <= NOT_AWAITED
 
     try:
-        return made.cluster.eventually(is_up, "every layer is Ready", within=300)
+        return made.cluster.eventually(is_up, "every layer is Ready")
     finally:
         (folder / "waiting").write_text("\n".join(f"{name}: {said}" for name, said in waiting.items()))
 

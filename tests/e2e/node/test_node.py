@@ -118,7 +118,7 @@ def test_a_claim_is_bound_and_its_data_outlives_the_pod(node: NodeCluster, rooms
         written.append(name)
         said = partial(node.said, room, name)
         node.eventually(partial(_returns, said, written), f"{name} finds what was written before")
-        node.kubectl("delete", "pod", name, "--namespace", room, "--timeout=60s")
+        node.kubectl("delete", "pod", name, "--namespace", room)
 
     bound = node.get("pvc", "data", room)
     assert bound is not None
@@ -147,7 +147,7 @@ def test_pods_run_on_their_pool_and_replicas_apart(node: NodeCluster, rooms: Roo
         pods.pod(room, "system", "pause", **ON_SYSTEM_POOL),
         _apart(room, replicas=2),
     )
-    node.kubectl("rollout", "status", "deployment/apart", "--namespace", room, "--timeout=60s")
+    node.kubectl("rollout", "status", "deployment/apart", "--namespace", room)
     node.await_pods(room)
     found = json.loads(node.kubectl("get", "pods", "--namespace", room, "--output=json"))["items"]
     places = [(item["metadata"]["labels"]["app"], _pool(node, item)) for item in found]

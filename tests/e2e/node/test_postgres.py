@@ -68,7 +68,7 @@ def test_the_operator_calls_the_cluster_healthy_and_its_log_archived(platform: S
         return {item["type"]: item["status"] for item in found["status"].get("conditions", [])}
 
     wanted = {"Ready": "True", "ContinuousArchiving": "True"}
-    platform.cluster.eventually(lambda: conditions().items() >= wanted.items(), "the log is archived", within=120)
+    platform.cluster.eventually(lambda: conditions().items() >= wanted.items(), "the log is archived")
 
 
 def test_an_application_writes_by_tls_with_the_password_from_vault(app: Sandbox) -> None:
@@ -87,13 +87,13 @@ def test_a_base_backup_and_the_log_reach_the_bucket(app: Sandbox) -> None:
         printed = app.cluster.kubectl("get", "backups.postgresql.cnpg.io", "-n", NAMESPACE, "--output=json")
         return [item["status"].get("phase") for item in json.loads(printed)["items"] if "status" in item]
 
-    app.cluster.eventually(lambda: "completed" in backups(), "a backup is completed", within=180)
+    app.cluster.eventually(lambda: "completed" in backups(), "a backup is completed")
     assert any(key.startswith(f"{ARCHIVE}/base/") and key.endswith("/data.tar.gz") for key in app.spaces.stored())
 
     superuser = ("exec", PRIMARY, "-n", NAMESPACE, "-c", "postgres", "--", "psql", "-XAtqc")
     written = app.cluster.kubectl(*superuser, "select pg_walfile_name(pg_switch_wal())").strip()
     key = f"{ARCHIVE}/wals/{written[:16]}/{written}.gz"
-    app.cluster.eventually(lambda: key in app.spaces.stored(), f"{key} is in the bucket", within=60)
+    app.cluster.eventually(lambda: key in app.spaces.stored(), f"{key} is in the bucket")
 
 
 def test_what_was_written_outlives_the_primary(app: Sandbox) -> None:

@@ -36,7 +36,7 @@ def prometheus(platform: Sandbox) -> Asks:
     cluster = platform.cluster
     ready = ("wait", "pod", POD, "-n", NAMESPACE, "--for=condition=Ready", "--timeout=10s")
     # Its layer is Ready before: the release waits for the operator alone.
-    cluster.eventually(lambda: "condition met" in cluster.kubectl(*ready, code=None), "Prometheus is Ready", within=150)
+    cluster.eventually(lambda: "condition met" in cluster.kubectl(*ready, code=None), "Prometheus is Ready")
     login = ("--kubeconfig", str(cluster.kubeconfig))
     forward = ("port-forward", POD, "-n", NAMESPACE, str(PORT))
     daemon = cluster.daemons.start("port-forward", *login, *forward, program=BIN / "kubectl")
@@ -61,7 +61,7 @@ def test_no_target_is_down(platform: Sandbox, prometheus: Asks) -> None:
         return {item["scrapePool"].rpartition("/")[0] for item in found}
 
     try:
-        platform.cluster.eventually(lambda: not down() and pools() >= SCRAPED, "every target is up", within=150)
+        platform.cluster.eventually(lambda: not down() and pools() >= SCRAPED, "every target is up")
     finally:
         REPORT.append(f"sandbox: {len(found)} targets of {len(pools())} monitors; down: {down() or 'none'}")
 
@@ -78,6 +78,6 @@ def test_every_rule_is_taken_and_evaluated_without_an_error(platform: Sandbox, p
         return {rule["health"] for group in groups() if group["interval"] <= longest for rule in group["rules"]}
 
     platform.cluster.eventually(lambda: {group["name"] for group in groups()} == wanted, "every group is there")
-    platform.cluster.eventually(lambda: health(60) == {"ok"}, "every rule is evaluated without an error", within=120)
+    platform.cluster.eventually(lambda: health(60) == {"ok"}, "every rule is evaluated without an error")
     assert "err" not in health(float("inf"))
     REPORT.append(f"sandbox: {sum(len(group['rules']) for group in groups())} rules")

@@ -98,7 +98,7 @@ def walls(node: NodeCluster) -> Walls:
     node.apply(*env.platform.namespaces(env))
     node.apply(*policies, *(_pod(end, served[key]) for key, end in ends.items()))
     for namespace in closed:
-        node.await_pods(namespace, within=180)
+        node.await_pods(namespace)
     found = {key: node.get("pod", key[1], key[0]) or {} for key in ends}
     inside = [Peer(found[key]["status"]["podIP"], served[key], end) for key, end in ends.items()]
     return Walls(node, links, [*inside, *OUTSIDE])
