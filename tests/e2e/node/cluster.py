@@ -224,7 +224,7 @@ class NodeCluster(Cluster):
         )
         self.daemons.start("digitalocean", *module, program=sys.executable, PYTHONPATH=str(ROOT))
         self.daemons.start("metadata", "serve", "tcp:80", program=BIN / "probe")
-        ready = ("wait", "deployment/coredns", "-n", "kube-system", "--for=condition=Available", f"--timeout={PATIENCE:.0f}s")
+        ready = ("wait", "deployment/coredns", "-n", "kube-system", "--for=condition=Available", "--timeout=60s")
         self._say("DNS answers", lambda: "condition met" in self.kubectl(*ready, code=None))
 
     def _say(self, what: str, holds: Callable[[], bool]) -> None:
