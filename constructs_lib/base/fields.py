@@ -105,9 +105,24 @@ SecretName = Annotated[str, *_matching(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", "upper-ca
 Cpu = Annotated[str, *_matching(r"[1-9]\d{0,3}m?", "an amount of CPU such as '500m' (half a core) or '2'")]
 
 SqlName = Annotated[
-    str, *_matching(r"(?!pg_)(?!postgres$)[a-z_][a-z0-9_]{0,62}", "a PostgreSQL name that the system does not keep")
+    str,
+    *_matching(
+        r"(?!pg_)(?!postgres$)[a-z_]([a-z0-9_]{0,61}[a-z0-9])?",
+        "a PostgreSQL name that the system does not keep and that ends with a letter or digit",
+    ),
 ]
-"""A database or role: lower-case, so that it needs no quotes; `postgres` and `pg_…` belong to the system."""
+"""A database, role or library: lower-case, so that it needs no quotes; `postgres` and `pg_…` belong to the system."""
+
+ExtensionName = Annotated[str, *_matching(r"[a-z_]([a-z0-9_-]{0,61}[a-z0-9])?", "an extension such as 'pg_trgm'")]
+
+Image = Annotated[
+    str,
+    *_matching(
+        r"[a-z0-9][a-z0-9.:/_-]*:(1[4-9]|[2-9]\d)([.-][\w.-]+)?(@sha256:[0-9a-f]{64})?",
+        "an image whose tag starts with the version of Postgres, such as 'registry.example/postgresql:18.4'",
+    ),
+]
+"""CloudNativePG reads the major version from the tag (v1.30.0 `pkg/postgres/version`)."""
 
 SixFieldSchedule = Annotated[
     str,

@@ -30,6 +30,11 @@ class Component(Settings, ABC):
         description="Helm values by release name, merged last: maps key by key, everything else is replaced.",
     )
 
+    extra_spec: dict[str, Values] = Field(
+        default_factory=dict,
+        description="Fields of the spec of objects, by <kind>/<name>, merged last as extra_values are.",
+    )
+
     @abstractmethod
     def build(self, env: Environment) -> Iterable[Layer]:
         """Return the layers of this component. Pure: the same environment gives equal layers."""
@@ -48,19 +53,27 @@ class Component(Settings, ABC):
 
     @final
     def layers(self, env: Environment) -> Iterator[Layer]:
-        """Yield the layers with `extra_values` merged and the environment's chart mirror in place.
+        """Yield the layers with `extra_values` and `extra_spec` merged and the environment's chart mirror in place.
 
-        Raises `ConfigError` if `extra_values` names a release that the component does not have.
+        Raises `ConfigError` if one of them names a release or an object that the component does not have.
         """
         layers = tuple(self.build(env))
         releases = [release.name for layer in layers for release in layer.releases]
-        for name in self.extra_values:
-            if name not in releases:
-                raise ConfigError(f"extra_values: {unknown('release', name, releases)}")
+        objects = [_address(item) for layer in layers for item in layer.manifests if "spec" in item]
+        for key, what, there in (("extra_values", "release", releases), ("extra_spec", "object", objects)):
+            for name in getattr(self, key):
+                if name not in there:
+                    raise ConfigError(f"{key}: {unknown(what, name, there)}")
         for layer in layers:
-            objects = (self._final(item, env) if isinstance(item, Release) else item for item in layer.objects)
-            yield replace(layer, objects=tuple(objects))
+            yield replace(layer, objects=tuple(self._final(item, env) for item in layer.objects))
 
-    def _final(self, release: Release, env: Environment) -> Release:
-        values = merged(release.values, self.extra_values.get(release.name, {}))
-        return replace(release, chart=env.mirrored(release.chart), values=values)
+    def _final(self, item: Release | Manifest, env: Environment) -> Release | Manifest:
+        if isinstance(item, Release):
+            values = merged(item.values, self.extra_values.get(item.name, {}))
+            return replace(item, chart=env.mirrored(item.chart), values=values)
+        extra = self.extra_spec.get(_address(item))
+        return item if extra is None else {**item, "spec": merged(item["spec"], extra)}
+
+
+def _address(item: Manifest) -> str:
+    return f"{item['kind']}/{item['metadata']['name']}"

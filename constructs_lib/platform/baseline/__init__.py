@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from constructs_lib.base.fields import Name, unique
 from constructs_lib.base.quantities import Minutes
@@ -29,6 +29,7 @@ from constructs_lib.kit import (
     Manifest,
     Operator,
     Pods,
+    PodSecurity,
     Release,
     default_policies,
     group,
@@ -52,11 +53,33 @@ BASELINE = (NETWORK_POLICIES, CRDS)
 """What every other component comes after."""
 
 
+def _not_of_the_cluster(name: str) -> str:
+    if name in ("default", FLUX_NAMESPACE) or name.startswith("kube-"):
+        raise ValueError(
+            f"'{name}' belongs to Kubernetes or Flux, which default-deny would cut off; choose another name"
+        )
+    return name
+
+
+AppName = Annotated[Name, AfterValidator(_not_of_the_cluster)]
+"""A namespace that is not Kubernetes' own; one of the platform's is refused where both are made."""
+
+
 class AppNamespace(Settings):
     """A namespace for applications, closed but for the platform's services and HTTPS to the outside."""
 
-    name: Name
+    name: AppName
+    pod_security: PodSecurity = Field(default="restricted", description="The standard that its pods have to meet.")
+    why_privileged: str | None = Field(default=None, description="The reason for privileged pods, which they ask for.")
     http_port: int = Field(default=8080, ge=1, le=65535, description="Port on which Traefik reaches the pods.")
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if (self.pod_security == "privileged") != bool(self.why_privileged):
+            raise ValueError(
+                f"why_privileged belongs to pod_security privileged, found {self.pod_security}; set both or neither"
+            )
+        return self
 
     @property
     def pods(self) -> Pods:
@@ -88,7 +111,8 @@ class Baseline(Component):
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the applications."""
-        return (namespace(app.name, part_of="apps") for app in self.apps)
+        for app in self.apps:
+            yield namespace(app.name, app.pod_security, why=app.why_privileged or "", part_of="apps")
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield what applications may reach outside of the cluster."""

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import Cpu, Instant, Name, ServiceName, SixFieldSchedule, SqlName, unique
+from constructs_lib.base.fields import (
+    Cpu,
+    ExtensionName,
+    Image,
+    Instant,
+    Name,
+    ServiceName,
+    SixFieldSchedule,
+    SqlName,
+    unique,
+)
 from constructs_lib.base.quantities import Days, Hours, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
@@ -25,6 +35,7 @@ from constructs_lib.kit import (
     manifest,
     resources,
 )
+from constructs_lib.platform.cloudnative_pg.parameters import Parameters
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -52,6 +63,7 @@ class Database(Settings):
 
     name: SqlName
     owner: SqlName = Field(description="One of the cluster's roles.")
+    extensions: tuple[ExtensionName, ...] = Field(default=(), description="Extensions of the image that it has.")
 
 
 class Pooler(Settings):
@@ -78,7 +90,9 @@ class PostgresCluster(Settings):
     wal_storage: Storage = Storage("5Gi")
     cpu: Cpu = Field(default="250m", description="CPU that each instance requests.")
     memory: Memory = Field(default=Memory("512Mi"), description="Memory that each instance requests, and its limit.")
-    parameters: dict[str, str] = Field(default_factory=dict, description="PostgreSQL parameters.")
+    image: Image = Field(default=IMAGE, description="Image of Postgres, whose tag starts with the version.")
+    parameters: Parameters = Field(default_factory=dict, description="PostgreSQL parameters.")
+    preload_libraries: tuple[SqlName, ...] = Field(default=(), description="Libraries that each server loads at start.")
     roles: Annotated[tuple[Role, ...], unique("name")] = Field(min_length=1, description="Roles with a password.")
     databases: Annotated[tuple[Database, ...], unique("name")] = Field(min_length=1, description="Databases.")
     backup_schedule: SixFieldSchedule = Field(default="0 0 2 * * *", description="Base backups, in UTC.")
@@ -142,11 +156,11 @@ class PostgresCluster(Settings):
 
 
 def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Manifest]:
-    """Yield the cluster, its store of backups and their schedule, further databases and the pooler."""
+    """Yield the cluster, its store of backups and their schedule, its databases and the pooler."""
     yield kept(_object_store(env, cluster))
     yield kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(cluster)))
     yield _scheduled_backup(cluster)
-    for database in cluster.databases[1:]:
+    for database in cluster.databases:
         yield kept(_database(cluster, database))
     if cluster.pooler is not None:
         yield _pooler(cluster, cluster.pooler)
@@ -155,7 +169,7 @@ def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Mani
 def _spec(cluster: PostgresCluster) -> Manifest:
     spec: Manifest = {
         "instances": cluster.instances,
-        "imageName": IMAGE,
+        "imageName": cluster.image,
         "primaryUpdateStrategy": "unsupervised",
         "primaryUpdateMethod": "switchover",
         "enableSuperuserAccess": False,
@@ -205,6 +219,8 @@ def _role(cluster: PostgresCluster, role: Role) -> Manifest:
 
 def _postgresql(cluster: PostgresCluster) -> Manifest:
     body: Manifest = {"parameters": cluster.parameters} if cluster.parameters else {}
+    if cluster.preload_libraries:
+        body["shared_preload_libraries"] = list(cluster.preload_libraries)
     if cluster.synchronous:
         body["synchronous"] = {"method": "any", "number": 1, "dataDurability": "required"}
     return body
@@ -254,13 +270,15 @@ def _scheduled_backup(cluster: PostgresCluster) -> Manifest:
 
 def _database(cluster: PostgresCluster, database: Database) -> Manifest:
     name = f"{cluster.name}-{database.name.replace('_', '-')}"
-    spec = {
+    spec: Manifest = {
         "name": database.name,
         "owner": database.owner,
         "cluster": {"name": cluster.name},
         "ensure": "present",
         "databaseReclaimPolicy": "retain",
     }
+    if database.extensions:
+        spec["extensions"] = [{"name": extension, "ensure": "present"} for extension in database.extensions]
     return manifest(API, "Database", name, NAMESPACE, spec=spec)
 
 

@@ -9,7 +9,7 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from constructs_lib.health import Health
-from constructs_lib.kit import Chart, Layer, LayerId, Release
+from constructs_lib.kit import Chart, Layer, LayerId, Release, manifest
 from constructs_lib.platform.component import Component
 from tests.support import environment
 
@@ -22,7 +22,8 @@ class Example(Component):
 
     def build(self, env: Environment) -> Iterator[Layer]:
         chart = Chart("https://charts.example.org", "example", "1.2.3")
-        yield Layer(LayerId("a", "x"), (Release("example", "a", chart, {"x": {"y": 1}}),))
+        broker = manifest("example.org/v1", "Broker", "main", "a", spec={"size": {"cpu": 1}})
+        yield Layer(LayerId("a", "x"), (Release("example", "a", chart, {"x": {"y": 1}}), broker))
 
 
 def test_extra_values_are_merged_last() -> None:
@@ -35,9 +36,19 @@ def test_extra_values_of_an_unknown_release() -> None:
         list(Example(extra_values={"exmple": {}}).layers(environment()))
 
 
+def test_fields_of_an_object_are_merged_last() -> None:
+    (built,) = Example(extra_spec={"Broker/main": {"size": {"memory": 2}}}).layers(environment())
+    assert built.manifests[0]["spec"] == {"size": {"cpu": 1, "memory": 2}}
+
+
+def test_fields_of_an_unknown_object() -> None:
+    with pytest.raises(ConfigError, match="extra_spec: unknown object 'Broker/mian', known are Broker/main; did you"):
+        list(Example(extra_spec={"Broker/mian": {}}).layers(environment()))
+
+
 def test_a_component_is_on_and_says_nothing_more_than_it_must() -> None:
     example, env = Example(), environment()
-    assert (example.enabled, example.extra_values) == (True, {})
+    assert (example.enabled, example.extra_values, example.extra_spec) == (True, {}, {})
     assert (list(example.namespaces(env)), list(example.links(env)), example.operators) == ([], [], ())
 
 

@@ -37,10 +37,7 @@ def test_what_holds_data_is_what_is_kept() -> None:
     }
     said = {(name, kind) for operator in OPERATORS for name in operator.groups for kind in operator.data}
     # The age key is a copy of what Vault has; but without it Flux reads nothing.
-    assert kept - {("", "Namespace"), ("external-secrets.io", "ExternalSecret")} == said - {
-        ("postgresql.cnpg.io", "Database")
-    }
-    assert ("postgresql.cnpg.io", "Database") in said, "only a second database of a cluster is an object"
+    assert kept - {("", "Namespace"), ("external-secrets.io", "ExternalSecret")} == said
 
 
 def test_every_webhook_is_said_and_can_be_called() -> None:

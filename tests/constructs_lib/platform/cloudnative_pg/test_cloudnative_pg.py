@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from constructs_lib.environment import Environment
@@ -112,13 +113,51 @@ def test_a_role_and_its_password_from_vault() -> None:
     assert secret["target"]["template"]["data"] == {"username": "shop", "password": "{{ .password }}"}
 
 
-def test_further_databases_are_objects_of_their_own_and_are_retained() -> None:
-    databases = [*CLUSTER["databases"], {"name": "shop_reports", "owner": "shop"}]
+def test_databases_are_objects_of_their_own_and_are_retained() -> None:
+    databases = [
+        {"name": "shop", "owner": "shop", "extensions": ["pg_trgm"]},
+        {"name": "shop_reports", "owner": "shop"},
+    ]
     found = objects(with_clusters(CLUSTER | {"databases": databases}))
-    (database,) = [item for (kind, _), item in found.items() if kind == "Database"]
-    assert database["metadata"]["name"] == "orders-shop-reports"
-    assert database["spec"]["name"] == "shop_reports"
-    assert database["spec"]["databaseReclaimPolicy"] == "retain"
+    assert {name: item["spec"]["name"] for (kind, name), item in found.items() if kind == "Database"} == {
+        "orders-shop": "shop",
+        "orders-shop-reports": "shop_reports",
+    }
+    assert found["Database", "orders-shop"]["spec"]["extensions"] == [{"name": "pg_trgm", "ensure": "present"}]
+    assert "extensions" not in found["Database", "orders-shop-reports"]["spec"]
+    assert found["Database", "orders-shop"]["spec"]["databaseReclaimPolicy"] == "retain"
+
+
+def test_an_image_of_ones_own_and_libraries_that_load_at_start() -> None:
+    image = "registry.example.org/postgres:17.2-bookworm"
+    spec = cluster(image=image, preload_libraries=["timescaledb"], parameters={"auto_explain.log_analyze": "on"})
+    assert spec["imageName"] == image
+    assert spec["postgresql"] == {
+        "parameters": {"auto_explain.log_analyze": "on"},
+        "shared_preload_libraries": ["timescaledb"],
+    }
+    assert cluster()["imageName"] == "ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "sentence"),
+    [
+        ("ssl", "off", "ssl may not be set, since CloudNativePG sets it"),
+        ("archive_mode", "off", "archive_mode may not be set"),
+        ("log_directory", "logs", "log_directory may not be set"),
+        ("shared_preload_libraries", "x", "list the libraries in preload_libraries"),
+        ("wal_level", "minimal", "wal_level must be logical or replica, which backups need, found 'minimal'"),
+        ("a.b.c", "1", "'a.b.c' is no name of a PostgreSQL parameter"),
+    ],
+)
+def test_what_the_operator_would_refuse_is_refused_at_once(parameter: str, value: str, sentence: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(sentence)):
+        cluster(parameters={parameter: value})
+
+
+def test_parameters_of_one_s_own_are_taken() -> None:
+    parameters = {"wal_level": "logical", "work_mem": "64MB"}
+    assert cluster(parameters=parameters)["postgresql"]["parameters"] == parameters
 
 
 def test_what_holds_data_is_never_pruned_or_replaced() -> None:
@@ -236,7 +275,9 @@ def test_settings() -> None:
         "PostgresCluster.wal_storage": "'5Gi'",
         "PostgresCluster.cpu": "'250m'",
         "PostgresCluster.memory": "'512Mi'",
+        "PostgresCluster.image": "'ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie'",
         "PostgresCluster.parameters": "{}",
+        "PostgresCluster.preload_libraries": "()",
         "PostgresCluster.roles": "required MinLen(min_length=1)",
         "PostgresCluster.databases": "required MinLen(min_length=1)",
         "PostgresCluster.backup_schedule": "'0 0 2 * * *'",
@@ -249,6 +290,7 @@ def test_settings() -> None:
         "Role.connection_limit": "-1 Ge(ge=-1)",
         "Database.name": "required",
         "Database.owner": "required",
+        "Database.extensions": "()",
         "Pooler.instances": "2 Ge(ge=1) Le(le=20)",
         "Pooler.mode": "'transaction'",
         "Pooler.max_client_connections": "1000 Ge(ge=10)",
