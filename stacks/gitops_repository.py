@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cdktf import TerraformStack
 from constructs import Construct
 
+from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.cloud.gitops_repository import GitOpsRepository
 from constructs_lib.cloud.providers import digitalocean, github
 from constructs_lib.cloud.spaces import PrivateBucket
@@ -23,5 +24,5 @@ class GitOpsRepositoryStack(TerraformStack):
         keep_state(self, id_, gitops.state)
         digitalocean.provider.DigitaloceanProvider(self, "digitalocean")
         github.provider.GithubProvider(self, "github", owner=gitops.organisation)
-        PrivateBucket(self, "state", settings=gitops.state, key_name=f"{gitops.repository}-state")
+        PrivateBucket(self, BucketPurpose.STATE, settings=gitops.state, key_name=f"{gitops.repository}-state")
         GitOpsRepository(self, "gitops", gitops=gitops, environments=environments)

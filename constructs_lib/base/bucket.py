@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from constructs_lib.base.fields import BucketName, Region
+from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
 
 
@@ -16,6 +17,14 @@ class BucketPurpose(StrEnum):
     STATE = "state"
     BACKUPS = "backups"
     TRACES = "traces"
+
+    @property
+    def undo(self) -> Days:
+        """For how long what was overwritten or deleted can be brought back.
+
+        Who writes backups and traces deletes them after a retention of their own, which this adds to.
+        """
+        return Days({"state": "90d", "backups": "7d", "traces": "1d"}[self])
 
 
 class Bucket(Settings):

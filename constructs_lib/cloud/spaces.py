@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.bucket import Bucket, BucketPurpose
 from constructs_lib.cloud.providers import digitalocean
-
-OLD_VERSIONS_DAYS = 90
 
 
 class PrivateBucket(Construct):
-    """A private, versioned bucket and the only limited key that may read and write it.
+    """A private bucket, versioned as its purpose asks for, and the only limited key that may read and write it.
 
     Spaces admits no bucket policy beside limited keys, so the key's grant is the access policy (docs/decisions/0003).
     OpenTofu refuses to destroy the bucket unless it is `disposable`; then it is destroyed with all that is in it.
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, settings: Bucket, key_name: str, disposable: bool = False
+        self,
+        scope: Construct,
+        purpose: BucketPurpose,
+        *,
+        settings: Bucket,
+        key_name: str,
+        disposable: bool = False,
     ) -> None:
-        super().__init__(scope, id_)
+        super().__init__(scope, purpose)
         bucket = digitalocean.spaces_bucket.SpacesBucket(
             self,
             "bucket",
@@ -34,7 +38,8 @@ class PrivateBucket(Construct):
                 digitalocean.spaces_bucket.SpacesBucketLifecycleRule(
                     enabled=True,
                     abort_incomplete_multipart_upload_days=7,
-                    noncurrent_version_expiration={"days": OLD_VERSIONS_DAYS},
+                    noncurrent_version_expiration={"days": purpose.undo.number},
+                    expiration={"expired_object_delete_marker": True},
                 )
             ],
             lifecycle={"prevent_destroy": not disposable},

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.bucket import Bucket, BucketPurpose
 from constructs_lib.cloud.spaces import PrivateBucket
 from tests.support import Synthesised, synthesised
 
 SETTINGS = Bucket(bucket="example-state", region="ams3")
 
 
-def bucket(**changes: bool) -> Synthesised:
-    return synthesised(lambda stack: PrivateBucket(stack, "b", settings=SETTINGS, key_name="example-key", **changes))
+def bucket(purpose: BucketPurpose = BucketPurpose.STATE, **changes: bool) -> Synthesised:
+    return synthesised(
+        lambda stack: PrivateBucket(stack, purpose, settings=SETTINGS, key_name="example-key", **changes)
+    )
 
 
-def test_the_bucket_is_private_and_keeps_old_versions_for_a_while() -> None:
-    found = bucket().only("digitalocean_spaces_bucket")
+@pytest.mark.parametrize(("purpose", "days"), [("state", 90), ("backups", 7), ("traces", 1)])
+def test_the_bucket_is_private_and_keeps_old_versions_for_a_while(purpose: str, days: int) -> None:
+    found = bucket(BucketPurpose(purpose)).only("digitalocean_spaces_bucket")
     assert (found["name"], found["region"], found["acl"]) == ("example-state", "ams3", "private")
     assert found["versioning"] == {"enabled": True}
     assert found["lifecycle_rule"] == [
         {
             "enabled": True,
             "abort_incomplete_multipart_upload_days": 7,
-            "noncurrent_version_expiration": {"days": 90},
+            "noncurrent_version_expiration": {"days": days},
+            "expiration": {"expired_object_delete_marker": True},
         }
     ]
 
