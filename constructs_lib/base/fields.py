@@ -136,6 +136,8 @@ Instant = Annotated[
 
 AgeRecipient = Annotated[str, *_matching(r"age1[02-9ac-hj-np-z]{58}", "an age public key, which starts with 'age1'")]
 
+HeaderName = Annotated[str, *_matching(r"[A-Za-z][A-Za-z0-9-]{0,62}", "the name of an HTTP header such as 'x-api-key'")]
+
 MetricName = Annotated[str, *_matching(r"[a-zA-Z_:][a-zA-Z0-9_:]*", "the name of a metric of Prometheus")]
 
 ServiceKey = Annotated[str, *_matching(r"[a-z][a-z0-9_-]{0,62}", "the key of a component or the name of an app")]

@@ -28,6 +28,8 @@ ENVIRONMENT = {
     "KUBERNETES_SERVICE_PORT": "9",
     "NODE_NAME": "node-1",
     "OPENSEARCH_PASSWORD": "opensearch-password",
+    "OTLP_LOGS_X_API_KEY": "key of logs",
+    "OTLP_TRACES_X_API_KEY": "key of traces",
     "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
 }
 PORTS: tuple[int, ...] = (4317, 4318, 4319, 8888, 13133)

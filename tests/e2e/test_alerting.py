@@ -24,10 +24,12 @@ EVERY_KIND = Alerting.model_validate_json(
                 {"name": "chat", "type": "slack", "channel": "#alerts"},
                 {"name": "post", "type": "email", "to": "a@example.org", "sender": "b@example.org"}
                 | {"smarthost": "smtp.example.org:2525", "username": "alerts"},
+                {"name": "team", "type": "teams"},
+                {"name": "european", "type": "opsgenie", "api_url": "https://api.eu.opsgenie.com/"},
                 {"name": "heartbeat", "type": "webhook"},
             ],
-            "critical": ["on-call", "chat"],
-            "warning": ["chat", "post"],
+            "critical": ["on-call", "chat", "european"],
+            "warning": ["chat", "post", "team"],
             "heartbeat": ["heartbeat"],
         }
     )

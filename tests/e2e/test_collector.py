@@ -32,9 +32,13 @@ def otelcol() -> None:
 def telemetry(**traces: Any) -> Environment:
     """Return an environment whose every backend speaks OTLP over HTTP, so that one server can be all of them."""
     return environment(
-        platform__observability__traces={"backend": "otlp", "endpoint": "https://traces.example.org", **traces},
-        platform__observability__logs={"backend": "otlp", "endpoint": "https://logs.example.org"},
+        platform__observability__traces={"backend": "otlp", "otlp": _at("traces"), **traces},
+        platform__observability__logs={"backend": "otlp", "otlp": _at("logs")},
     )
+
+
+def _at(host: str) -> dict[str, Any]:
+    return {"endpoint": f"https://{host}.example.org", "headers": ["x-api-key"]}
 
 
 ENVIRONMENTS = [*load_all(ROOT / "environments"), everything(), telemetry()]
@@ -115,6 +119,7 @@ def test_an_outage_and_a_crash_lose_nothing(tmp_path: Path) -> None:
         with collector:
             eventually(lambda: len(names(backend, "traces")) == len(names(backend, "logs")) == 20)
             eventually(lambda: {f"metric_{number}" for number in range(20)} <= names(backend, "metrics"))
+        assert backend.keys == {"logs": {"key of logs"}, "traces": {"key of traces"}, "metrics": {None}}
 
 
 def names(backend: FakeBackend, signal: str) -> set[str]:

@@ -17,14 +17,16 @@ PARTS = {
 
 
 class FakeBackend(FakeServer):
-    """Keeps every span, metric and log record that arrives at `/v1/<signal>` below any path."""
+    """Keeps every span, metric and log record that arrives at `/v1/<signal>` below any path, and each signal's keys."""
 
     def __init__(self) -> None:
         super().__init__()
         self.taken: list[tuple[str, dict[str, Any]]] = []
+        self.keys: dict[str, set[str | None]] = {}
         self.app.add_url_rule("/<path:prefix>/<signal>", view_func=self._take, methods=["POST"])
 
     def _take(self, prefix: str, signal: str) -> dict[str, Any]:
+        self.keys.setdefault(signal, set()).add(request.headers.get("x-api-key"))
         self.taken.append((signal, request.get_json()))
         return {}
 

@@ -35,6 +35,7 @@ WITHOUT = {
     "OpenTelemetryCollector": OBSERVABILITY,
     "OpenSearchCluster": OBSERVABILITY,
     "OpenSearchISMPolicy": OBSERVABILITY,
+    "OpensearchIndexTemplate": OBSERVABILITY,
     "OpensearchRole": OBSERVABILITY,
     "OpensearchUser": OBSERVABILITY,
     "OpensearchUserRoleBinding": OBSERVABILITY,

@@ -82,6 +82,34 @@ class PagerDuty(_Receiver):
         return "pagerduty_configs", settings
 
 
+class Teams(_Receiver):
+    """A channel of Microsoft Teams; Vault holds the address of its Workflows webhook as `url`."""
+
+    type: Literal["teams"]
+    credential: ClassVar[str] = "url"
+
+    def config(self) -> tuple[str, Values]:
+        """Return the receiver's key in Alertmanager's configuration, and its settings."""
+        return "msteamsv2_configs", {"webhook_url_file": self.file, "text": TEXT, "send_resolved": True}
+
+
+class Opsgenie(_Receiver):
+    """A team of Opsgenie; Vault holds the key of its API integration as `api_key`."""
+
+    type: Literal["opsgenie"]
+    credential: ClassVar[str] = "api_key"
+    api_url: HttpsUrl = Field(
+        default="https://api.opsgenie.com/", description="Of the EU: https://api.eu.opsgenie.com/."
+    )
+
+    def config(self) -> tuple[str, Values]:
+        """Return the receiver's key in Alertmanager's configuration, and its settings."""
+        settings = {"api_key_file": self.file, "api_url": self.api_url, "description": TEXT}
+        return "opsgenie_configs", settings | {
+            "priority": '{{ if eq .CommonLabels.severity "critical" }}P1{{ else }}P3{{ end }}'
+        }
+
+
 class Mail(_Receiver):
     """An e-mail address; Vault holds the password at the mail server as `smtp_password`."""
 
@@ -116,7 +144,7 @@ class Webhook(_Receiver):
         return "webhook_configs", {"url_file": self.file}
 
 
-Receiver = Annotated[Slack | PagerDuty | Mail | Webhook, Field(discriminator="type")]
+Receiver = Annotated[Slack | Teams | PagerDuty | Opsgenie | Mail | Webhook, Field(discriminator="type")]
 
 
 class Alerting(Settings):

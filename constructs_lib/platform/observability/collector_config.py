@@ -174,7 +174,7 @@ def _traces(env: Environment) -> Manifest:
     settings = env.platform.observability.traces
     if settings.is_on:
         return {"otlp_grpc/tempo": {"endpoint": traces.ENDPOINT, "tls": CA}}
-    return {} if settings.endpoint is None else {"otlp_http/traces": {"endpoint": settings.endpoint}}
+    return {} if settings.otlp is None else {"otlp_http/traces": settings.otlp.exporter("traces")}
 
 
 def _metrics(env: Environment) -> Manifest:
@@ -191,8 +191,8 @@ def _metrics(env: Environment) -> Manifest:
 def _logs(env: Environment) -> Manifest:
     if env.platform.observability.logs.is_on:
         return {"opensearch": _opensearch(env)}
-    endpoint = env.platform.observability.logs.endpoint
-    return {} if endpoint is None else {"otlp_http/logs": {"endpoint": endpoint}}
+    otlp = env.platform.observability.logs.otlp
+    return {} if otlp is None else {"otlp_http/logs": otlp.exporter("logs")}
 
 
 def _influxdb() -> Manifest:

@@ -55,6 +55,7 @@ from constructs_lib.platform.observability.names import (
     TLS_MOUNT,
     go_memory_limit,
 )
+from constructs_lib.platform.observability.otlp import Otlp
 from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.scrape import PROMETHEUS, PROMETHEUS_PORT, scraped
 
@@ -105,12 +106,23 @@ class Collectors(Part):
         settings = env.platform.observability
         if settings.has_metrics:
             yield Link(GATEWAY, PROMETHEUS, (PROMETHEUS_PORT,))
-        if "otlp" in (settings.traces.backend, settings.logs.backend):
+        if _outside(env):
             yield Link(GATEWAY, ANYWHERE, HTTPS)
 
     def controllers(self, env: Environment) -> Iterator[Release]:
         """Yield the operator."""
         yield Release("opentelemetry-operator", NAMESPACE, CHART, _values())
+
+    def credentials(self, env: Environment) -> Iterator[Manifest]:
+        """Yield by what backends outside of the cluster know the gateway."""
+        return (item for signal, otlp in _outside(env).items() for item in otlp.credentials(env, signal))
+
+
+def _outside(env: Environment) -> dict[str, Otlp]:
+    """Return the backends outside of the cluster, by their signal."""
+    settings = env.platform.observability
+    backends = {"traces": settings.traces.otlp, "logs": settings.logs.otlp}
+    return {signal: otlp for signal, otlp in backends.items() if otlp is not None}
 
 
 def _values() -> Values:
@@ -222,6 +234,8 @@ def _credentials(env: Environment) -> list[Manifest]:
         wanted["OPENSEARCH_PASSWORD"] = (logs.WRITER_SECRET, "password")
     if env.platform.observability.influxdb.is_on:
         wanted["INFLUXDB_TOKEN"] = (influxdb.SECRET, "admin-token")
+    for signal, otlp in _outside(env).items():
+        wanted |= otlp.variables(signal)
     return [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
         for name, (secret, key) in wanted.items()

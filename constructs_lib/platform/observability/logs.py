@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.fields import HttpsUrl
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
     KEPT_STORAGE_CLASS,
@@ -36,6 +35,7 @@ from constructs_lib.kit import (
     webhook,
 )
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
+from constructs_lib.platform.observability.otlp import Otlp
 from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
@@ -94,7 +94,7 @@ class Logs(Part):
     )
 
     backend: Literal["none", "opensearch", "otlp"] = "none"
-    endpoint: HttpsUrl | None = Field(default=None, description="Where otlp sends to (OTLP over HTTP).")
+    otlp: Otlp | None = Field(default=None, description="Where, and only where, backend otlp sends to.")
     nodes: Literal[1, 3, 5] = Field(default=1, description="Nodes of OpenSearch.")
     retention: Days = Days("7d")
     storage: Storage = Field(default=Storage("20Gi"), description="Volume of each node.")
@@ -102,8 +102,8 @@ class Logs(Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if (self.endpoint is not None) != (self.backend == "otlp"):
-            raise ValueError(f"endpoint belongs to backend otlp, found backend {self.backend}; set both or neither")
+        if (self.otlp is not None) != (self.backend == "otlp"):
+            raise ValueError(f"otlp belongs to backend otlp, found backend {self.backend}; set both or neither")
         return self
 
     @property
@@ -142,7 +142,13 @@ class Logs(Part):
         yield _role(READER, index, ("cluster_composite_ops_ro",), ("read",))
         # OpenSearch's own role, with which people use Dashboards.
         yield from _user(READER, READER_SECRET, (READER, "kibana_user"))
+        yield _template(index, self)
         yield _lifecycle(index, self)
+
+    @property
+    def replicas(self) -> int:
+        """How many copies an index has beside the first: one where there is a node for it, or it is never whole."""
+        return min(1, self.nodes - 1)
 
     @property
     def watched(self) -> StatefulSet:
@@ -211,7 +217,12 @@ def _cluster(settings: Logs) -> Manifest:
             "drainDataNodes": settings.nodes > 1,
             # Memory maps need a setting of the node that only a privileged container could raise.
             "setVMMaxMapCount": False,
-            "additionalConfig": {"node.store.allow_mmap": "false"},
+            "additionalConfig": {
+                "node.store.allow_mmap": "false",
+                # Of indices that no template of ours knows, such as that of the security plugin's audit.
+                "cluster.default_number_of_replicas": str(settings.replicas),
+                "plugins.index_state_management.history.number_of_replicas": str(settings.replicas),
+            },
         },
         "bootstrap": {**ON_SYSTEM_POOL, "resources": resources("100m", "1Gi")},
         "security": {
@@ -241,6 +252,12 @@ def _dashboards() -> Manifest:
         },
         "resources": resources("100m", "512Mi", "1Gi"),
     }
+
+
+def _template(index: str, settings: Logs) -> Manifest:
+    own = {"index": {"number_of_shards": 1, "number_of_replicas": settings.replicas}}
+    spec = {**IN_CLUSTER, "name": "logs", "indexPatterns": [index], "priority": 100, "template": {"settings": own}}
+    return manifest(API, "OpensearchIndexTemplate", "logs", NAMESPACE, spec=spec)
 
 
 def _lifecycle(index: str, settings: Logs) -> Manifest:

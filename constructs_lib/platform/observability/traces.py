@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.bucket import Bucket, BucketPurpose
-from constructs_lib.base.fields import HttpsUrl
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
@@ -40,6 +39,7 @@ from constructs_lib.platform.observability.names import (
     go_memory_limit,
     otlp_server,
 )
+from constructs_lib.platform.observability.otlp import Otlp
 from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.vault_eso import InVault, external_secret
@@ -73,7 +73,7 @@ class Traces(Part):
     bucket: Bucket | None = Field(
         default=None, description="The bucket of, and only of, tempo; the state stack makes it."
     )
-    endpoint: HttpsUrl | None = Field(default=None, description="Where otlp sends to (OTLP over HTTP).")
+    otlp: Otlp | None = Field(default=None, description="Where, and only where, backend otlp sends to.")
     retention: Days = Days("3d")
     storage: Storage = Field(default=Storage("5Gi"), description="Volume for traces that are not in the bucket yet.")
     memory: Memory = Memory("1Gi")
@@ -81,7 +81,7 @@ class Traces(Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        for key, backend in (("bucket", "tempo"), ("endpoint", "otlp")):
+        for key, backend in (("bucket", "tempo"), ("otlp", "otlp")):
             if (getattr(self, key) is not None) != (self.backend == backend):
                 raise ValueError(
                     f"{key} belongs to backend {backend}, found backend {self.backend}; set both or neither"

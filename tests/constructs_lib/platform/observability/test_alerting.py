@@ -36,6 +36,24 @@ def test_a_credential_comes_from_vault_as_a_file() -> None:
     assert data == {"secretKey": "url", "remoteRef": {"key": "sandbox/platform/alerting/pulse", "property": "url"}}
 
 
+@pytest.mark.parametrize(
+    ("receiver", "kind", "key", "file"),
+    [
+        ({"type": "teams"}, "msteamsv2_configs", "webhook_url_file", "url"),
+        ({"type": "opsgenie"}, "opsgenie_configs", "api_key_file", "api_key"),
+        ({"type": "slack", "channel": "#a"}, "slack_configs", "api_url_file", "url"),
+        ({"type": "pagerduty"}, "pagerduty_configs", "routing_key_file", "routing_key"),
+    ],
+)
+def test_every_receiver_reads_its_credential_from_a_file(
+    receiver: dict[str, str], kind: str, key: str, file: str
+) -> None:
+    env = alerting(receivers=[{"name": "them", **receiver}], warning=["them"])
+    (found,) = [item for item in release(env)["config"]["receivers"] if item["name"] == "warning"]
+    (config,) = found[kind]
+    assert config[key] == f"/etc/alertmanager/secrets/alert-them/{file}"
+
+
 def test_mail_may_leave_by_its_servers_port() -> None:
     env = alerting(receivers=[MAIL | {"smarthost": "smtp.example.org:2525"}], warning=["post"])
     policy = objects(env, "NetworkPolicy")["alertmanager"]

@@ -45,6 +45,46 @@ def test_a_user_may_do_its_work_on_the_indices_of_its_environment_alone(user: st
     assert user in found["OpensearchUserRoleBinding", user]["spec"]["roles"]
 
 
+@pytest.mark.parametrize(("nodes", "replicas"), [(1, 0), (3, 1), (5, 1)])
+def test_every_index_has_as_many_copies_as_there_are_nodes_for(nodes: int, replicas: int) -> None:
+    found = objects(with_logs(nodes=nodes))
+    template = found["OpensearchIndexTemplate", "logs"]["spec"]
+    assert template["indexPatterns"] == ["logs-sandbox-*"]
+    assert template["template"]["settings"]["index"] == {"number_of_shards": 1, "number_of_replicas": replicas}
+    config = found["OpenSearchCluster", "logs"]["spec"]["general"]["additionalConfig"]
+    assert config["cluster.default_number_of_replicas"] == str(replicas), "or the audit's index keeps one node yellow"
+    assert config["plugins.index_state_management.history.number_of_replicas"] == str(replicas)
+
+
+@pytest.mark.parametrize("signal", ["traces", "logs"])
+def test_a_vendor_knows_the_gateway_by_headers_from_vault(signal: str) -> None:
+    otlp = {"endpoint": "https://otlp.example.org", "headers": ["x-api-key"]}
+    settings: dict[str, Any] = {f"platform__observability__{signal}": {"backend": "otlp", "otlp": otlp}}
+    env = environment(**settings)
+    variable = f"OTLP_{signal.upper()}_X_API_KEY"
+    exporter = gateway_config(env)["exporters"][f"otlp_http/{signal}"]
+    assert exporter["headers"] == {"x-api-key": f"${{env:{variable}}}"}
+    found = objects(env)
+    (given,) = [item for item in found["OpenTelemetryCollector", "gateway"]["spec"]["env"] if item["name"] == variable]
+    assert given["valueFrom"] == {"secretKeyRef": {"name": f"otlp-{signal}", "key": "x-api-key"}}
+    (data,) = found["ExternalSecret", f"otlp-{signal}"]["spec"]["data"]
+    assert data["remoteRef"] == {"key": f"sandbox/platform/otlp/{signal}", "property": "x-api-key"}
+
+
+def test_without_headers_nothing_is_asked_of_vault() -> None:
+    traces = {"backend": "otlp", "otlp": {"endpoint": "https://otlp.example.org"}}
+    env = environment(platform__observability__traces=traces)
+    assert "headers" not in gateway_config(env)["exporters"]["otlp_http/traces"]
+    assert ("ExternalSecret", "otlp-traces") not in objects(env)
+
+
+@pytest.mark.parametrize("signal", ["traces", "logs"])
+def test_an_address_outside_and_its_backend_go_together(signal: str) -> None:
+    settings: dict[str, Any] = {f"platform__observability__{signal}": {"backend": "otlp"}}
+    with pytest.raises(ValueError, match="otlp belongs to backend otlp, found backend otlp; set both or neither"):
+        environment(**settings)
+
+
 def test_the_gateway_writes_where_its_role_allows() -> None:
     index = gateway_config(with_logs())["exporters"]["opensearch"]["logs_index"]
     assert index.startswith("logs-sandbox")
@@ -177,10 +217,9 @@ def test_settings() -> None:
     assert said.settings("observability") == {
         "Observability.enabled": "True",
         "Observability.metrics": "Metrics(enabled=True, replicas=1, retention='7d', storage='20Gi', memory='1Gi')",
-        "Observability.traces": "Traces(backend='none', bucket=None, endpoint=None, retention='3d', "
+        "Observability.traces": "Traces(backend='none', bucket=None, otlp=None, retention='3d', "
         "storage='5Gi', memory='1Gi', sampling=None)",
-        "Observability.logs": "Logs(backend='none', endpoint=None, nodes=1, retention='7d', "
-        "storage='20Gi', memory='2Gi')",
+        "Observability.logs": "Logs(backend='none', otlp=None, nodes=1, retention='7d', storage='20Gi', memory='2Gi')",
         "Observability.influxdb": "Influxdb(enabled=False, retention='365d', storage='50Gi', memory='1Gi')",
         "Observability.collectors": "Collectors(queue='5Gi')",
         "Observability.alerting": "Alerting(receivers=(), critical=(), warning=(), heartbeat=(), runbooks=None)",
@@ -192,7 +231,7 @@ def test_settings() -> None:
         "Metrics.memory": "'1Gi'",
         "Traces.backend": "'none'",
         "Traces.bucket": "None",
-        "Traces.endpoint": "None",
+        "Traces.otlp": "None",
         "Traces.retention": "'3d'",
         "Traces.storage": "'5Gi'",
         "Traces.memory": "'1Gi'",
@@ -202,7 +241,9 @@ def test_settings() -> None:
         "Sampling.percent": "required Gt(gt=0) Lt(lt=100)",
         "Sampling.slower_than_ms": "1000 Ge(ge=1)",
         "Logs.backend": "'none'",
-        "Logs.endpoint": "None",
+        "Logs.otlp": "None",
+        "Otlp.endpoint": "required",
+        "Otlp.headers": "()",
         "Logs.nodes": "1",
         "Logs.retention": "'7d'",
         "Logs.storage": "'20Gi'",
@@ -220,8 +261,13 @@ def test_settings() -> None:
         "Slack.name": "required",
         "Slack.type": "required",
         "Slack.channel": "required",
+        "Teams.name": "required",
+        "Teams.type": "required",
         "PagerDuty.name": "required",
         "PagerDuty.type": "required",
+        "Opsgenie.name": "required",
+        "Opsgenie.type": "required",
+        "Opsgenie.api_url": "'https://api.opsgenie.com/'",
         "Mail.name": "required",
         "Mail.type": "required",
         "Mail.to": "required",
