@@ -142,6 +142,18 @@ MetricName = Annotated[str, *_matching(r"[a-zA-Z_:][a-zA-Z0-9_:]*", "the name of
 
 ServiceKey = Annotated[str, *_matching(r"[a-z][a-z0-9_-]{0,62}", "the key of a component or the name of an app")]
 
+RabbitmqName = Annotated[
+    str, *_matching(r"[A-Za-z0-9][\w.-]{0,98}[A-Za-z0-9]|[A-Za-z0-9]", "1 to 100 letters, digits, '_', '.' and '-'")
+]
+"""A user or a policy of RabbitMQ."""
+
+VhostName = Annotated[
+    str,
+    *_matching(r"/|/?[A-Za-z0-9]([\w./-]{0,98}[A-Za-z0-9])?", "'/' or 1 to 100 letters, digits, '_', '.', '-' and '/'"),
+]
+
+PluginName = Annotated[str, *_matching(r"\w{1,100}", "a plugin such as 'rabbitmq_shovel'")]
+
 Runbook = Annotated[str, *_matching(r"https://\S+|[a-z0-9-]+", "a page of docs/runbooks without .md, or an address")]
 """Where the runbook of an alert is."""
 

@@ -51,6 +51,7 @@ from constructs_lib.kit.objects import (
     kept,
     manifest,
     namespace,
+    object_name,
     pod_security_labels,
 )
 from constructs_lib.kit.operator import Operator
@@ -139,6 +140,7 @@ __all__ = [
     "manifest",
     "merged",
     "namespace",
+    "object_name",
     "pod_security_labels",
     "resources",
     "spread",

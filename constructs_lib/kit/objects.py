@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
@@ -51,6 +52,11 @@ def namespace(
 def pod_security_labels(standard: PodSecurity) -> dict[str, str]:
     """Return the labels of a namespace that enforces a pod security standard, and says so early."""
     return dict.fromkeys((ENFORCED, "pod-security.kubernetes.io/audit", "pod-security.kubernetes.io/warn"), standard)
+
+
+def object_name(name: str) -> str:
+    """Return the name of the object for what a service calls `name`: `app_one` is `app-one`, and `/` is `default`."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "default"
 
 
 def kept(item: Manifest) -> Manifest:

@@ -33,6 +33,7 @@ from constructs_lib.kit import (
     Pods,
     kept,
     manifest,
+    object_name,
     resources,
 )
 from constructs_lib.platform.cloudnative_pg.parameters import Parameters
@@ -152,7 +153,7 @@ class PostgresCluster(Settings):
 
     def secret_of(self, role: str) -> str:
         """Return the name of the Secret with a role's password."""
-        return f"{self.name}-{role.replace('_', '-')}"
+        return f"{self.name}-{object_name(role)}"
 
 
 def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Manifest]:
@@ -269,7 +270,7 @@ def _scheduled_backup(cluster: PostgresCluster) -> Manifest:
 
 
 def _database(cluster: PostgresCluster, database: Database) -> Manifest:
-    name = f"{cluster.name}-{database.name.replace('_', '-')}"
+    name = f"{cluster.name}-{object_name(database.name)}"
     spec: Manifest = {
         "name": database.name,
         "owner": database.owner,

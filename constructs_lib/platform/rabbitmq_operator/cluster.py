@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import Cpu, Name, ServiceName, unique
+from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, ServiceName, VhostName, unique
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
@@ -22,6 +22,7 @@ from constructs_lib.kit import (
     Pods,
     kept,
     manifest,
+    object_name,
     resources,
     spread,
 )
@@ -39,7 +40,7 @@ COMPONENT = {"app.kubernetes.io/component": "rabbitmq"}
 class Permission(Settings):
     """What a user may do in a vhost, as regular expressions on names."""
 
-    vhost: Name = Field(description="One of the broker's vhosts.")
+    vhost: VhostName = Field(description="One of the broker's vhosts.")
     configure: str = Field(default=".*", description="Queues and exchanges that the user may declare.")
     write: str = ".*"
     read: str = ".*"
@@ -48,7 +49,7 @@ class Permission(Settings):
 class User(Settings):
     """A user with credentials from Vault."""
 
-    name: Name
+    name: RabbitmqName
     tags: tuple[Literal["management", "policymaker", "monitoring", "administrator"], ...] = ()
     permissions: Annotated[tuple[Permission, ...], unique("vhost")] = ()
 
@@ -56,8 +57,8 @@ class User(Settings):
 class QueuePolicy(Settings):
     """A policy on the queues of a vhost."""
 
-    name: Name
-    vhost: Name = Field(description="One of the broker's vhosts.")
+    name: RabbitmqName
+    vhost: VhostName = Field(description="One of the broker's vhosts.")
     pattern: str = Field(default=".*", description="Regular expression on the names of queues.")
     apply_to: Literal["queues", "quorum_queues", "classic_queues", "streams", "exchanges", "all"] = "quorum_queues"
     definition: dict[str, Any] = Field(min_length=1, description="Keys of the policy, such as delivery-limit.")
@@ -72,7 +73,8 @@ class RabbitmqCluster(Settings):
     storage: Storage = Storage("10Gi")
     cpu: Cpu = "250m"
     memory: Memory = Field(default=Memory("1Gi"), description="Memory of each node, requested and limit.")
-    vhosts: tuple[Name, ...] = ()
+    plugins: tuple[PluginName, ...] = Field(default=(), description="Plugins beside those that the operator turns on.")
+    vhosts: tuple[VhostName, ...] = ()
     users: Annotated[tuple[User, ...], unique("name")] = ()
     policies: Annotated[tuple[QueuePolicy, ...], unique("name")] = ()
 
@@ -104,7 +106,7 @@ class RabbitmqCluster(Settings):
 
     def secret_of(self, user: str) -> str:
         """Return the name of the Secret with a user's credentials."""
-        return f"{self.name}-{user}"
+        return f"{self.name}-{object_name(user)}"
 
 
 def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Manifest]:
@@ -113,6 +115,7 @@ def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Mani
     yield certificate(cluster.certificate, NAMESPACE, services)
     labels = {"app.kubernetes.io/name": cluster.name}
     pods = {"containers": [], "topologySpreadConstraints": spread(**labels)}  # the schema asks for `containers`
+    plugins = cluster.plugins
     config = "cluster_partition_handling = pause_minority\ndefault_queue_type = quorum\n"
     spec: Manifest = {
         "image": IMAGE,
@@ -124,7 +127,7 @@ def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Mani
             "caSecretName": cluster.certificate,
             "disableNonTLSListeners": True,
         },
-        "rabbitmq": {"additionalConfig": config},
+        "rabbitmq": {"additionalConfig": config} | ({"additionalPlugins": list(plugins)} if plugins else {}),
         "terminationGracePeriodSeconds": 600,
         "tolerations": SYSTEM_TOLERATIONS,
         "affinity": _affinity(labels, required=cluster.replicas > 1 and env.tier == "production"),
@@ -138,7 +141,7 @@ def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
     broker = {"rabbitmqClusterReference": {"name": cluster.name}}
     for vhost in cluster.vhosts:
         spec = {"name": vhost, "defaultQueueType": "quorum", "deletionPolicy": "retain", **broker}
-        yield manifest(API, "Vhost", f"{cluster.name}-{vhost}", NAMESPACE, spec=spec)
+        yield manifest(API, "Vhost", f"{cluster.name}-{object_name(vhost)}", NAMESPACE, spec=spec)
     for user in cluster.users:
         name = cluster.secret_of(user.name)
         spec = {"importCredentialsSecret": {"name": name}, "tags": list(user.tags), **broker}
@@ -146,11 +149,11 @@ def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
         for item in user.permissions:
             rights = {"configure": item.configure, "write": item.write, "read": item.read}
             spec = {"vhost": item.vhost, "userReference": {"name": name}, "permissions": rights, **broker}
-            yield manifest(API, "Permission", f"{name}-{item.vhost}", NAMESPACE, spec=spec)
+            yield manifest(API, "Permission", f"{name}-{object_name(item.vhost)}", NAMESPACE, spec=spec)
     for policy in cluster.policies:
         spec = {**policy.model_dump(include={"name", "vhost", "pattern", "definition", "priority"}), **broker}
         spec["applyTo"] = policy.apply_to
-        yield manifest(API, "Policy", f"{cluster.name}-{policy.name}", NAMESPACE, spec=spec)
+        yield manifest(API, "Policy", f"{cluster.name}-{object_name(policy.name)}", NAMESPACE, spec=spec)
 
 
 def _affinity(labels: dict[str, str], *, required: bool) -> Manifest:

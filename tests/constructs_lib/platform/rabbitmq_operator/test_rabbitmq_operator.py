@@ -165,6 +165,25 @@ def test_vhosts_permissions_and_policies() -> None:
         assert all(spec["rabbitmqClusterReference"] == {"name": "events"} for spec in specs)
 
 
+def test_names_of_rabbitmq_are_taken_as_it_has_them() -> None:
+    users = [{"name": "Shop.App_1", "permissions": [{"vhost": "/"}]}]
+    policies = [{"name": "ttl_short", "vhost": "events.eu", "definition": {"message-ttl": 1}}]
+    found = objects(with_broker(vhosts=["/", "events.eu"], users=users, policies=policies))
+    assert found["Vhost", "events-default"]["spec"]["name"] == "/"
+    assert found["Vhost", "events-events-eu"]["spec"]["name"] == "events.eu"
+    assert found["Permission", "events-shop-app-1-default"]["spec"]["vhost"] == "/"
+    assert found["Policy", "events-ttl-short"]["spec"]["name"] == "ttl_short"
+    secret = found["ExternalSecret", "events-shop-app-1"]["spec"]
+    assert secret["target"]["template"]["data"]["username"] == "Shop.App_1"
+    assert secret["data"][0]["remoteRef"]["key"] == "sandbox/platform/rabbitmq/events/Shop.App_1"
+
+
+def test_further_plugins_are_turned_on() -> None:
+    spec = objects(with_broker(plugins=["rabbitmq_shovel"]))["RabbitmqCluster", "events"]["spec"]
+    assert spec["rabbitmq"]["additionalPlugins"] == ["rabbitmq_shovel"]
+    assert "additionalPlugins" not in objects(with_broker())["RabbitmqCluster", "events"]["spec"]["rabbitmq"]
+
+
 def test_a_user_comes_after_its_secret_and_its_broker() -> None:
     found = layers(environment())
     needed = ("configs", "credentials", "topology-controllers")
@@ -212,6 +231,7 @@ def test_settings() -> None:
         "RabbitmqCluster.storage": "'10Gi'",
         "RabbitmqCluster.cpu": "'250m'",
         "RabbitmqCluster.memory": "'1Gi'",
+        "RabbitmqCluster.plugins": "()",
         "RabbitmqCluster.vhosts": "()",
         "RabbitmqCluster.users": "()",
         "RabbitmqCluster.policies": "()",
