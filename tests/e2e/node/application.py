@@ -7,8 +7,8 @@ from typing import NamedTuple
 from constructs_lib.kit import Manifest, manifest
 from constructs_lib.platform.cert_manager import TRUSTED_CA
 from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE
+from tests.e2e.node.images import APPLICATION
 from tests.e2e.node.pods import RESTRICTED
-from tests.e2e.node.postgres import POSTGRES, USER
 from tests.e2e.node.sandbox import SECRETS, Sandbox
 
 APP = "episodic"
@@ -47,14 +47,18 @@ class Application(NamedTuple):
         named = ("env", f"PGHOST={host}") if host else ()
         return self.run(*named, "psql", "-XAtqc", command, code=code)
 
+    def python(self, code: str, *, code_of_exit: int | None = 0) -> str:
+        """Run a program and return what it printed."""
+        return self.run("python3", "-c", code, code=code_of_exit)
+
 
 def _pod() -> Manifest:
     container: Manifest = {
         "name": "client",
-        "image": POSTGRES.name,
+        "image": APPLICATION.name,
         "command": ["sleep", "infinity"],
         "env": [{"name": name, "value": value} for name, value in CONNECTION.items()],
-        "securityContext": {**RESTRICTED, "runAsUser": USER},
+        "securityContext": RESTRICTED,
         "volumeMounts": [{"name": "ca", "mountPath": "/ca"}],
     }
     volumes = [{"name": "ca", "secret": {"secretName": TRUSTED_CA, "items": [{"key": "ca.crt", "path": "ca.crt"}]}}]

@@ -67,7 +67,7 @@ def follow(cluster: NodeCluster, env: Environment, folder: Path) -> Generator[Fo
     cluster.kubectl("create", "serviceaccount", "kustomize-controller", "--namespace", "flux-system")
     subject = ("--clusterrole=cluster-admin", "--serviceaccount=flux-system:kustomize-controller")
     cluster.kubectl("create", "clusterrolebinding", "kustomize-controller", *subject)
-    releases = Releases(cluster, folder / "releases")
+    releases = Releases(cluster, env, folder / "releases")
     with ExitStack() as stack:
         # The archives are served where kustomize-controller is.
         sources = stack.enter_context(cluster.middle.call(lambda: Sources(cluster, repository, env.gitops.ssh_url)))

@@ -132,6 +132,9 @@ PROBE = Image("node.test/probe:1", "probe", ("pause",))
 
 COREDNS = Image("node.test/coredns:1", "coredns")
 
+APPLICATION = Image("node.test/application:1", base="clients.tar", path="/usr/lib/postgresql/17/bin:/usr/bin")
+"""What stands for an application: clients of Postgres, and Python with those of Valkey and RabbitMQ."""
+
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
     entry = tarfile.TarInfo(name)

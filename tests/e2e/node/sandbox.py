@@ -10,16 +10,18 @@ from typing import NamedTuple
 
 from constructs_lib.environment import Environment
 from tests.chart_facts.helm import charts_path
-from tests.e2e.node import charts, postgres, releases, world
+from tests.e2e.node import charts, postgres, rabbitmq, releases, valkey, world
 from tests.e2e.node.cluster import TOOLS as CLUSTER_TOOLS
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.flux import Follower, follow
+from tests.e2e.node.images import APPLICATION
 from tests.e2e.node.spaces import Spaces
 from tests.support import environment_data
 
 TOOLS = (
     *(*CLUSTER_TOOLS, *world.TOOLS, *(program.tool for program in releases.PROGRAMS.values())),
     *(charts.TOOL, postgres.POSTGRES_FILES, postgres.BARMAN_FILES, postgres.POOLER_FILES),
+    *(rabbitmq.RABBITMQ_FILES, valkey.VALKEY_FILES, APPLICATION.base),
     *("kustomize-controller", "prometheus", "prometheus-config-reloader"),
 )
 SECRETS = {
@@ -32,7 +34,7 @@ SECRETS = {
 }
 """What the documentation says that Vault has to hold for the sandbox."""
 
-REAL = ("kustomize-controller", "Vault", "Pebble", "Postgres", "PgBouncer", *releases.PROGRAMS)
+REAL = ("kustomize-controller", "Vault", "Pebble", "Postgres", "PgBouncer", "RabbitMQ", "Valkey", *releases.PROGRAMS)
 STAND_INS = frozenset({"source-controller", "helm-controller", "RabbitMQ's operators", "Spaces (moto)"})
 """What stands beside the releases and is not real either."""
 
@@ -73,7 +75,7 @@ def sandbox(env: Environment, folder: Path) -> Generator[Sandbox]:
         for path, values in SECRETS.items():
             around.write(path, **values)
         spaces.start()
-        cluster.add_images(postgres.POSTGRES, postgres.POOLER)
+        cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, rabbitmq.RABBITMQ, valkey.VALKEY)
         with follow(cluster, env, folder) as follower:
             yield Sandbox(env, cluster, around, spaces, follower)
 
