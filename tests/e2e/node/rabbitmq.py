@@ -6,15 +6,19 @@ rabbitmq/messaging-topology-operator v1.20.1 asks of the broker's management API
 
 from __future__ import annotations
 
+import ssl
 from base64 import b64decode
 from typing import Any
 from urllib.parse import quote
 
-import requests
+from urllib3 import HTTPSConnectionPool
+from urllib3.util import make_headers
 
 from constructs_lib.environment import Environment
 from constructs_lib.kit import Manifest, manifest
+from constructs_lib.platform.cert_manager import TRUSTED_CA
 from constructs_lib.platform.rabbitmq_operator.cluster import COMPONENT, IMAGE
+from constructs_lib.platform.rabbitmq_operator.operators import NAMESPACE as OPERATORS
 from tests.e2e.node import operands
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
@@ -68,16 +72,17 @@ def is_declared(cluster: NodeCluster, env: Environment, item: Manifest) -> bool:
     else:
         user, _ = _credentials(cluster, namespace, spec["userReference"]["name"])
         path, body = f"permissions/{quote(spec['vhost'])}/{user}", spec["permissions"]
-    broker = f"{spec['rabbitmqClusterReference']['name']}-server-0"
+    name = spec["rabbitmqClusterReference"]["name"]
+    ca = cluster.get("secret", TRUSTED_CA, OPERATORS) or {}
+    context = ssl.create_default_context(cadata=b64decode(ca["data"]["ca.crt"]).decode())
 
     def declare(address: str) -> int:
-        with requests.Session() as session:
-            session.trust_env = False
-            url = f"https://{address}:{MANAGEMENT}/api/{path}"
-            # The broker is known by its address alone here.
-            return session.put(url, json=body, auth=ADMIN, verify=False, timeout=10).status_code
+        host = f"{name}.{namespace}.svc"
+        with HTTPSConnectionPool(address, MANAGEMENT, ssl_context=context, assert_hostname=host, timeout=10) as pool:
+            headers = make_headers(basic_auth=":".join(ADMIN))
+            return pool.request("PUT", f"/api/{path}", json=body, headers=headers, retries=False).status
 
-    return cluster.from_machine(namespace, broker, declare) in {201, 204}
+    return cluster.from_machine(namespace, f"{name}-server-0", declare) in {201, 204}
 
 
 def _credentials(cluster: NodeCluster, namespace: str, secret: str) -> tuple[str, str]:
