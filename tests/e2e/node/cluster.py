@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from tests.e2e.cluster import BIN, Cluster
 from tests.e2e.node import dns, machine, network, volumes
@@ -20,6 +21,7 @@ from tests.e2e.node.namespaces import Namespaces
 from tests.e2e.node.pki import Authority
 from tests.support import ROOT
 
+T = TypeVar("T")
 TOOLS = (
     *("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"),
     *machine.TOOLS,
@@ -121,6 +123,13 @@ class NodeCluster(Cluster):
         said = {line.split()[1]: line.startswith("open ") for line in lines if line.startswith(("open ", "closed "))}
         assert set(said) == set(targets), lines
         return said
+
+    def from_machine(self, namespace: str, pod: str, use: Callable[[str], T]) -> T:
+        """Call a function with a pod's address from its machine, to which it answers whatever policies say."""
+        found = self.get("pod", pod, namespace)
+        assert found is not None, f"no pod {pod} in {namespace}"
+        place = self.machines[found["spec"]["nodeName"]].place
+        return place.call(partial(use, found["status"]["podIP"]))
 
     def await_pods(self, namespace: str, within: float = PATIENCE) -> None:
         """Wait until every pod of a namespace is Ready."""

@@ -12,9 +12,10 @@ from constructs_lib.kit import namespace
 from tests.e2e.cluster import CRDS
 from tests.e2e.conftest import require
 from tests.e2e.node import requirements, sandbox
+from tests.e2e.node.application import Application
 from tests.e2e.node.cluster import TOOLS, NodeCluster
+from tests.e2e.node.prometheus import Prometheus
 from tests.e2e.node.sandbox import Sandbox
-from tests.support import environment
 
 REPORT: list[str] = []
 """What the summary of a run says."""
@@ -45,11 +46,33 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     if not CRDS.is_dir():
         pytest.skip(f"no CRDs in {CRDS}; set CRDS")
     folder = tmp_path_factory.mktemp("platform")
-    with sandbox.sandbox(environment("sandbox"), folder) as made:
+    with sandbox.sandbox(sandbox.environment(), folder) as made:
         REPORT.append(f"sandbox: every layer Ready after {sandbox.await_layers(made, folder):.0f} s")
         REPORT.append(f"sandbox, real: {', '.join(sandbox.REAL)}; {sandbox.charts_used()}")
         REPORT.append(f"sandbox, stand-ins: {', '.join(made.stand_ins)}")
         yield made
+
+
+@pytest.fixture(scope="session")
+def application(platform: Sandbox) -> Application:
+    """The application's pod; network policies know a new pod a moment after it is Ready."""
+    made = Application(platform)
+    made.start()
+    platform.cluster.eventually(lambda: made.psql("select 1", code=None) == "1", "the application reaches Postgres")
+    return made
+
+
+@pytest.fixture(scope="session")
+def prometheus(platform: Sandbox) -> Prometheus:
+    """The sandbox's Prometheus, once it answers."""
+    made = Prometheus(platform.cluster)
+    made.await_ready()
+    return made
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put faults last: what other tests say is about a platform to which nothing has happened yet."""
+    items.sort(key=lambda item: item.path.name == "test_faults.py")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from tests.e2e.reconciler import Background, Repository, Sources, is_ready, star
 FIRST_CRDS = ("flux", "flux-operator", "rabbitmq-cluster-operator", "rabbitmq-topology-operator")
 """CRDs that come with Flux itself, or with releases of operators that are no charts."""
 
+KUSTOMIZATIONS = "kustomizations.kustomize.toolkit.fluxcd.io"
+ASKED = "reconcile.fluxcd.io/requestedAt"
+"""The annotation by which Flux' command asks for a layer (fluxcd/pkg `apis/meta/annotations.go`)."""
+
 
 class Follower:
     """A cluster that follows one environment of a repository."""
@@ -29,8 +34,20 @@ class Follower:
 
     def layers(self) -> dict[str, dict[str, Any]]:
         """Return the Kustomizations by name."""
-        printed = self.cluster.kubectl("get", "kustomizations.kustomize.toolkit.fluxcd.io", "-A", "--output=json")
+        printed = self.cluster.kubectl("get", KUSTOMIZATIONS, "-A", "--output=json")
         return {item["metadata"]["name"]: item for item in json.loads(printed)["items"]}
+
+    def apply_again(self) -> None:
+        """Have every layer applied and looked at again, and wait until each is Ready (`flux reconcile`)."""
+        now = datetime.now(UTC).isoformat()
+        asked = f"{ASKED}={now}"
+        self.cluster.kubectl("annotate", KUSTOMIZATIONS, "--all", "-n", "flux-system", asked, "--overwrite")
+
+        def is_done() -> bool:
+            layers = self.layers().values()
+            return all(is_ready(item) and item["status"].get("lastHandledReconcileAt") == now for item in layers)
+
+        self.cluster.eventually(is_done, "every layer is Ready again")
 
     def waiting(self) -> dict[str, str]:
         """Return what each layer says that is not Ready."""
@@ -50,7 +67,7 @@ def follow(cluster: NodeCluster, env: Environment, folder: Path) -> Generator[Fo
     cluster.kubectl("create", "serviceaccount", "kustomize-controller", "--namespace", "flux-system")
     subject = ("--clusterrole=cluster-admin", "--serviceaccount=flux-system:kustomize-controller")
     cluster.kubectl("create", "clusterrolebinding", "kustomize-controller", *subject)
-    releases = Releases(cluster, folder / "releases")
+    releases = Releases(cluster, env, folder / "releases")
     with ExitStack() as stack:
         # The archives are served where kustomize-controller is.
         sources = stack.enter_context(cluster.middle.call(lambda: Sources(cluster, repository, env.gitops.ssh_url)))

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from tests.e2e.cluster import BIN
 
 FOLDERS = {"tmp": 0o1777, "etc": 0o755, "etc/ssl": 0o755, "etc/ssl/certs": 0o755, "data": 0o777}
+USERS = {b"root": 0, b"postgres": 26, b"pgbouncer": 998, b"nonroot": 65532}
 FILES = {
-    "etc/passwd": b"root:x:0:0::/:/none\npostgres:x:26:26::/:/none\nnonroot:x:65532:65532::/:/none\n",
-    "etc/group": b"root:x:0:\npostgres:x:26:\nnonroot:x:65532:\n",
+    "etc/passwd": b"".join(b"%s:x:%d:%d::/:/none\n" % (name, number, number) for name, number in USERS.items()),
+    "etc/group": b"".join(b"%s:x:%d:\n" % (name, number) for name, number in USERS.items()),
     "etc/nsswitch.conf": b"hosts: files dns\n",
 }
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
@@ -30,7 +31,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 class Image(NamedTuple):
     """An image that holds one of the built tools, as each of `files`, and starts the first; `/<tool>` without any.
 
-    `base` is a built archive of files below, and `path` where their programs are.
+    `base` is a built archive of files below, `path` where their programs are, and `links` where else some of them are.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Image(NamedTuple):
     user: int = 65532
     base: str = ""
     path: str = "/"
+    links: tuple[tuple[str, str], ...] = ()
 
     def add(self, archive: Archive, trusted: bytes) -> dict[str, Any]:
         """Add what it is made of to an archive, and return its entry in the index."""
@@ -77,7 +79,7 @@ class Image(NamedTuple):
                 entry = tarfile.TarInfo(folder)
                 entry.type, entry.mode = tarfile.DIRTYPE, mode
                 layer.addfile(entry)
-            for name, target in LINKS.items() if self.base else ():
+            for name, target in (*LINKS.items(), *self.links) if self.base else ():
                 entry = tarfile.TarInfo(name)
                 entry.type, entry.linkname = tarfile.SYMTYPE, target
                 layer.addfile(entry)
@@ -129,6 +131,9 @@ PROBE = Image("node.test/probe:1", "probe", ("pause",))
 """What the pods of tests run; started without arguments it is the container that holds a pod's namespaces."""
 
 COREDNS = Image("node.test/coredns:1", "coredns")
+
+APPLICATION = Image("node.test/application:1", base="clients.tar", path="/usr/lib/postgresql/17/bin:/usr/bin")
+"""What stands for an application: clients of Postgres, and Python with those of Valkey and RabbitMQ."""
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:

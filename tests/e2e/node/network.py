@@ -6,6 +6,8 @@ The ranges of pods and Services are those of DigitalOcean's clusters; the machin
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from tests.e2e.node.namespaces import Namespaces
 
@@ -59,6 +61,17 @@ def connect(middle: Namespaces, machine: Namespaces, number: int, count: int) ->
     # Beyond the pods, the world sees the machine's address.
     masquerade = f"iptables -w -t nat -A POSTROUTING -s {pods(number)} ! -d {PODS} -j MASQUERADE"
     machine.run(*masquerade.split())
+
+
+@contextmanager
+def away(middle: Namespaces, address: str) -> Generator[None]:
+    """Let no machine reach an address of the world; the control plane, where tests are, still does."""
+    rule = ("INPUT", "-i", "lan0", "-p", "tcp", "-d", address, "-j", "REJECT", "--reject-with", "tcp-reset")
+    middle.run("iptables", "-w", "-I", *rule)
+    try:
+        yield
+    finally:
+        middle.run("iptables", "-w", "-D", *rule)
 
 
 def plugins(number: int) -> str:

@@ -9,12 +9,21 @@ from constructs_lib.kit import Manifest
 from constructs_lib.platform.cloudnative_pg.cluster import IMAGE
 from tests.e2e.node.images import Image
 
-POSTGRES_FILES, BARMAN_FILES = "postgres.tar", "barman.tar"
+POSTGRES_FILES, BARMAN_FILES, POOLER_FILES = "postgres.tar", "barman.tar", "pgbouncer.tar"
 PATH = "/usr/lib/postgresql/18/bin:/usr/bin:/usr/sbin"
 USER = 26
 """As whom CloudNativePG starts Postgres (v1.30.0 `pkg/specs/pods.go`)."""
 
 POSTGRES = Image(IMAGE, base=POSTGRES_FILES, path=PATH, user=USER)
+POOLER = Image(
+    "ghcr.io/cloudnative-pg/pgbouncer:1.25.1",
+    base=POOLER_FILES,
+    user=998,
+    links=(("usr/bin/pgbouncer", "../sbin/pgbouncer"),),
+)
+"""The operator names it, runs it as this user and starts the program there (v1.30.0 `pkg/versions/versions.go`,
+`pkg/specs/pgbouncer/deployments.go`, `internal/cmd/manager/pgbouncer/run/cmd.go`)."""
+
 SIDECAR = "SIDECAR_IMAGE"
 MANAGER = ("manager", "operator/manager_amd64")
 """Where the operator's program is, and where it looks for those that it hands to instances (v1.30.0 `Dockerfile`)."""

@@ -1,11 +1,18 @@
-"""The images with which Prometheus really runs."""
+"""The images with which Prometheus really runs, and what it says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+import requests
 
 from constructs_lib.kit import Manifest
+from constructs_lib.platform.observability.names import NAMESPACE
+from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
+
+POD, PORT = "prometheus-kube-prometheus-stack-0", 9090
 
 RELOADER = "--prometheus-config-reloader="
 """The argument by which the operator is told of the image beside Prometheus."""
@@ -23,3 +30,33 @@ def operands(items: list[Manifest]) -> Iterator[Image]:
             named = (argument.removeprefix(RELOADER) for argument in arguments if argument.startswith(RELOADER))
             for name in named:
                 yield Image(name, "prometheus-config-reloader", files=("bin/prometheus-config-reloader",))
+
+
+class Prometheus:
+    """The API of the cluster's Prometheus, asked from its machine."""
+
+    def __init__(self, cluster: NodeCluster) -> None:
+        self._cluster = cluster
+
+    def await_ready(self) -> None:
+        """Wait until it answers."""
+        ready = ("wait", "pod", POD, "-n", NAMESPACE, "--for=condition=Ready", "--timeout=10s")
+        self._cluster.eventually(
+            lambda: "condition met" in self._cluster.kubectl(*ready, code=None), "Prometheus is Ready"
+        )
+
+    def ask(self, path: str) -> Any:
+        """Return what it answers on a path."""
+
+        def get(address: str) -> requests.Response:
+            with requests.Session() as session:
+                session.trust_env = False
+                return session.get(f"http://{address}:{PORT}/api/v1/{path}", timeout=10)
+
+        answer = self._cluster.from_machine(NAMESPACE, POD, get)
+        answer.raise_for_status()
+        return answer.json()["data"]
+
+    def alerts(self) -> set[str]:
+        """Return the name of each alert that fires, or will when its condition has held for long enough."""
+        return {item["labels"]["alertname"] for item in self.ask("alerts")["alerts"]}

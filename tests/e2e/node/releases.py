@@ -1,8 +1,9 @@
 """The part of helm-controller, which no registry serves, and of the operators that cannot be built here.
 
 For a chart whose program is built, Helm renders it with exactly the release's values, or something stands in for it
-(`released`), and the release is Ready when its pods are, and what its health checks name. Every other release, and
-every object whose operator is missing, is called Ready at once; `stand_ins` names them.
+(`released`), and the release is Ready when its pods are, and what its health checks name. Every other release is
+called Ready at once; `stand_ins` names them. So is every object whose operator is missing, unless something does the
+operator's part (`SERVED`).
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from constructs_lib.environment import Environment
 from tests.chart_facts import helm
 from tests.e2e.cluster import CRDS
-from tests.e2e.node import charts, postgres, prometheus, released
+from tests.e2e.node import charts, postgres, prometheus, rabbitmq, released, valkey
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
 from tests.e2e.node.postgres import MANAGER
@@ -58,13 +60,20 @@ CRDS_OF = {
 REAL = frozenset({"cert-manager.io", "external-secrets.io", "postgresql.cnpg.io", "barmancloud.cnpg.io"})
 """The groups of objects whose operator runs."""
 
+SERVED = {
+    "Valkey": valkey.is_served,
+    "RabbitmqCluster": rabbitmq.is_served,
+    **dict.fromkeys(("Vhost", "User", "Permission"), rabbitmq.is_declared),
+}
+"""What does the part of an operator around a real server, and says whether that serves."""
+
 
 class Releases:
     """Installs releases."""
 
-    def __init__(self, cluster: NodeCluster, folder: Path) -> None:
+    def __init__(self, cluster: NodeCluster, env: Environment, folder: Path) -> None:
         folder.mkdir()
-        self._cluster, self._folder = cluster, folder
+        self._cluster, self._env, self._folder = cluster, env, folder
         self._installed: dict[str, list[dict[str, Any]]] = {}
         self.stand_ins: set[str] = set()
 
@@ -84,8 +93,11 @@ class Releases:
 
     def _stand_in(self, kind: str) -> None:
         for item in unready(self._cluster, kind):
-            self.stand_ins.add(item["kind"])
-            call_ready(self._cluster, item)
+            is_served = SERVED.get(item["kind"])
+            if is_served is None:
+                self.stand_ins.add(item["kind"])
+            if is_served is None or is_served(self._cluster, self._env, item):
+                call_ready(self._cluster, item)
 
     def _install(self, release: dict[str, Any], chart: str) -> list[dict[str, Any]]:
         if chart in CRDS_OF:

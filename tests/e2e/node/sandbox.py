@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,16 +10,19 @@ from typing import NamedTuple
 
 from constructs_lib.environment import Environment
 from tests.chart_facts.helm import charts_path
-from tests.e2e.node import charts, postgres, releases, world
+from tests.e2e.node import charts, postgres, rabbitmq, releases, valkey, world
 from tests.e2e.node.cluster import TOOLS as CLUSTER_TOOLS
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.flux import Follower, follow
+from tests.e2e.node.images import APPLICATION
 from tests.e2e.node.spaces import Spaces
+from tests.support import environment_data
 
 TOOLS = (
     *(*CLUSTER_TOOLS, *world.TOOLS, *(program.tool for program in releases.PROGRAMS.values())),
-    *(charts.TOOL, postgres.POSTGRES_FILES, postgres.BARMAN_FILES, "kustomize-controller"),
-    *("prometheus", "prometheus-config-reloader"),
+    *(charts.TOOL, postgres.POSTGRES_FILES, postgres.BARMAN_FILES, postgres.POOLER_FILES),
+    *(rabbitmq.RABBITMQ_FILES, valkey.VALKEY_FILES, APPLICATION.base),
+    *("kustomize-controller", "prometheus", "prometheus-config-reloader"),
 )
 SECRETS = {
     "digitalocean-dns": {"token": "dop_v1_test"},
@@ -30,7 +34,7 @@ SECRETS = {
 }
 """What the documentation says that Vault has to hold for the sandbox."""
 
-REAL = ("kustomize-controller", "Vault", "Pebble", "Postgres", *releases.PROGRAMS)
+REAL = ("kustomize-controller", "Vault", "Pebble", "Postgres", "PgBouncer", "RabbitMQ", "Valkey", *releases.PROGRAMS)
 STAND_INS = frozenset({"source-controller", "helm-controller", "RabbitMQ's operators", "Spaces (moto)"})
 """What stands beside the releases and is not real either."""
 
@@ -43,6 +47,7 @@ class Sandbox(NamedTuple):
 
     env: Environment
     cluster: NodeCluster
+    world: world.World
     spaces: Spaces
     follower: Follower
 
@@ -52,19 +57,27 @@ class Sandbox(NamedTuple):
         return sorted(STAND_INS | self.follower.releases.stand_ins)
 
 
+def environment() -> Environment:
+    """Return the sandbox with a pooler before Postgres, which it leaves out."""
+    data = environment_data("sandbox")
+    (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
+    cluster["pooler"] = {"instances": 1}
+    return Environment.model_validate_json(json.dumps(data))
+
+
 @contextmanager
 def sandbox(env: Environment, folder: Path) -> Generator[Sandbox]:
     """Start a cluster and all that it needs, and let it follow the environment."""
     with NodeCluster(folder / "cluster", hosts=world.hosts(env), zone=env.domain) as cluster:
-        vault, spaces = world.World(cluster, env), Spaces(cluster, env)
-        vault.start()
-        vault.trust()
+        around, spaces = world.World(cluster, env), Spaces(cluster, env)
+        around.start()
+        around.trust()
         for path, values in SECRETS.items():
-            vault.write(path, **values)
+            around.write(path, **values)
         spaces.start()
-        cluster.add_images(postgres.POSTGRES)
+        cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, rabbitmq.RABBITMQ, valkey.VALKEY)
         with follow(cluster, env, folder) as follower:
-            yield Sandbox(env, cluster, spaces, follower)
+            yield Sandbox(env, cluster, around, spaces, follower)
 
 
 def await_layers(made: Sandbox, folder: Path) -> float:

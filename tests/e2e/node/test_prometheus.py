@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import pytest
-import requests
-
-from constructs_lib.platform.observability.names import NAMESPACE
-from tests.e2e.cluster import BIN
 from tests.e2e.node.conftest import REPORT
+from tests.e2e.node.prometheus import Prometheus
 from tests.e2e.node.sandbox import Sandbox
 
-POD, PORT = "prometheus-kube-prometheus-stack-0", 9090
 SCRAPED = {
     "podMonitor/cnpg-system/cloudnative-pg",
     "podMonitor/databases/main",
@@ -27,34 +20,12 @@ SCRAPED = {
 }
 """Monitors of which Prometheus finds targets, beside those of releases that come as they are."""
 
-Asks = Callable[[str], Any]
 
-
-@pytest.fixture(scope="module")
-def prometheus(platform: Sandbox) -> Asks:
-    """Return a function that asks Prometheus' API for a path, as an administrator would, through its kubelet."""
-    cluster = platform.cluster
-    ready = ("wait", "pod", POD, "-n", NAMESPACE, "--for=condition=Ready", "--timeout=10s")
-    # Its layer is Ready before: the release waits for the operator alone.
-    cluster.eventually(lambda: "condition met" in cluster.kubectl(*ready, code=None), "Prometheus is Ready")
-    login = ("--kubeconfig", str(cluster.kubeconfig))
-    forward = ("port-forward", POD, "-n", NAMESPACE, str(PORT))
-    daemon = cluster.daemons.start("port-forward", *login, *forward, program=BIN / "kubectl")
-    cluster.eventually(lambda: "Forwarding" in daemon.tail(), "the port is forwarded")
-
-    def ask(path: str) -> Any:
-        answer = cluster.middle.call(partial(requests.get, f"http://127.0.0.1:{PORT}/api/v1/{path}", timeout=10))
-        answer.raise_for_status()
-        return answer.json()["data"]
-
-    return ask
-
-
-def test_no_target_is_down(platform: Sandbox, prometheus: Asks) -> None:
+def test_no_target_is_down(platform: Sandbox, prometheus: Prometheus) -> None:
     found: list[dict[str, Any]] = []
 
     def down() -> dict[str, str]:
-        found[:] = prometheus("targets?state=active")["activeTargets"]
+        found[:] = prometheus.ask("targets?state=active")["activeTargets"]
         return {item["scrapeUrl"]: item["lastError"] for item in found if item["health"] != "up"}
 
     def pools() -> set[str]:
@@ -66,12 +37,12 @@ def test_no_target_is_down(platform: Sandbox, prometheus: Asks) -> None:
         REPORT.append(f"sandbox: {len(found)} targets of {len(pools())} monitors; down: {down() or 'none'}")
 
 
-def test_every_rule_is_taken_and_evaluated_without_an_error(platform: Sandbox, prometheus: Asks) -> None:
+def test_every_rule_is_taken_and_evaluated_without_an_error(platform: Sandbox, prometheus: Prometheus) -> None:
     printed = platform.cluster.kubectl("get", "prometheusrules", "-A", "--output=json")
     wanted = {group["name"] for item in json.loads(printed)["items"] for group in item["spec"]["groups"]}
 
     def groups() -> list[dict[str, Any]]:
-        return prometheus("rules")["groups"]
+        return prometheus.ask("rules")["groups"]
 
     def health(longest: float) -> set[str]:
         """Return the health of the rules that are evaluated that often, in seconds; others have it later."""

@@ -95,6 +95,7 @@ def test_a_broker_speaks_tls_alone_and_pauses_without_a_majority() -> None:
     }
     assert "cluster_partition_handling = pause_minority" in spec["rabbitmq"]["additionalConfig"]
     assert "default_queue_type = quorum" in spec["rabbitmq"]["additionalConfig"]
+    assert "ssl_options.fail_if_no_peer_cert = false" in spec["rabbitmq"]["additionalConfig"], "clients have passwords"
     certificate = found["Certificate", "events-rabbitmq-tls"]["spec"]
     assert "events.messaging.svc" in certificate["dnsNames"]
     assert "*.events-nodes.messaging.svc.cluster.local" in certificate["dnsNames"], "nodes are checked by name"

@@ -1,0 +1,56 @@
+"""The sandbox's RabbitMQ is real: an application publishes and consumes by TLS alone, and messages outlive the pod."""
+
+from __future__ import annotations
+
+from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE
+from tests.e2e.node.application import APP, CA, CLUSTER, Application
+from tests.e2e.node.conftest import REPORT
+from tests.e2e.node.sandbox import SECRETS, Sandbox
+
+HOST = f"{CLUSTER}.{NAMESPACE}.svc"
+POD = f"{CLUSTER}-server-0"
+PASSWORD = SECRETS[f"rabbitmq/{CLUSTER}/{APP}"]["password"]
+CLIENT = """
+import pika, ssl
+parameters = pika.ConnectionParameters(
+    {host!r}, 5671, {vhost!r}, pika.PlainCredentials({user!r}, {password!r}),
+    ssl_options=pika.SSLOptions(ssl.create_default_context(cafile={ca!r}), {host!r}),
+    connection_attempts=1, socket_timeout=5, blocked_connection_timeout=5,
+)
+connection = pika.BlockingConnection(parameters)
+channel = connection.channel()
+channel.confirm_delivery()
+channel.queue_declare("notes", durable=True)
+{body}
+connection.close()
+"""
+PUBLISH = "channel.basic_publish('', 'notes', b'{note}', pika.BasicProperties(delivery_mode=2), mandatory=True)"
+CONSUME = "print(channel.basic_get('notes', auto_ack=True)[2].decode())"
+
+
+def ask(application: Application, body: str, *, password: str = PASSWORD, vhost: str = APP) -> str:
+    """Let the application do something with its queue, and return what was printed: an answer or an error."""
+    code = CLIENT.format(host=HOST, vhost=vhost, user=APP, password=password, ca=CA, body=body)
+    return application.python(code, code_of_exit=None)
+
+
+def test_an_application_publishes_and_consumes_as_the_user_whose_password_vault_has(application: Application) -> None:
+    assert ask(application, PUBLISH.format(note="first")) == ""
+    assert ask(application, CONSUME) == "first"
+
+
+def test_queues_are_replicated_by_default(application: Application) -> None:
+    redeclare = "channel.queue_declare('notes', durable=True, arguments={'x-queue-type': 'classic'})"
+    assert "PRECONDITION_FAILED" in ask(application, redeclare)
+
+
+def test_a_wrong_password_and_another_vhost_are_refused(application: Application) -> None:
+    assert "ACCESS_REFUSED" in ask(application, "", password="wrong")
+    assert "access to vhost '/' refused" in ask(application, "", vhost="/")
+
+
+def test_a_message_outlives_the_broker(platform: Sandbox, application: Application) -> None:
+    assert ask(application, PUBLISH.format(note="kept")) == ""
+    platform.cluster.kubectl("delete", "pod", POD, "-n", NAMESPACE, "--grace-period=0", "--force")
+    took = platform.cluster.eventually(lambda: ask(application, CONSUME) == "kept", "the message is there again")
+    REPORT.append(f"sandbox: RabbitMQ answers {took:.0f} s after its pod was killed")
