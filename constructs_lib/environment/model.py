@@ -17,7 +17,7 @@ from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
 from constructs_lib.environment.vault import Vault
 from constructs_lib.kit import Chart, Layer
 from constructs_lib.platform import Platform
-from constructs_lib.platform.valkey_operator.hostnames import KUBERNETES
+from constructs_lib.platform.valkey_operator.admission import KUBERNETES
 
 PRIVATE_RANGES = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 RESERVED_RANGES = tuple(map(IPv4Network, ("10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", "10.246.0.0/24")))

@@ -36,9 +36,8 @@ from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
-from constructs_lib.platform.valkey_operator import health
+from constructs_lib.platform.valkey_operator import admission, health
 from constructs_lib.platform.valkey_operator.cluster import API, NAMESPACE, NODES, ValkeyCluster, cluster_object
-from constructs_lib.platform.valkey_operator.hostnames import announced_hostnames
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
@@ -99,8 +98,7 @@ class ValkeyOperator(Component):
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operator, the passwords, then the clusters."""
         release = Release("valkey-operator", OPERATOR_NAMESPACE, CHART, _values(), stateful=True)
-        policies = announced_hostnames() if self.clusters else ()
-        yield Layer(CONTROLLERS, (release, *policies), after=BASELINE)
+        yield Layer(CONTROLLERS, (release, *admission.policies(self.clusters)), after=BASELINE)
         if not self.clusters:
             return
         secrets = (

@@ -5,7 +5,7 @@ Upstream: hyperspike/valkey-operator v0.0.61 `api/v1/valkey_types.go`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -33,6 +33,18 @@ CONTAINER = "valkey"
 NODES = Pods(NAMESPACE, "valkey", {"app.kubernetes.io/component": "valkey"})
 
 
+MaxmemoryPolicy = Literal[
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+]
+
+
 class ValkeyCluster(Settings):
     """A Valkey cluster with TLS and a password from Vault.
 
@@ -40,11 +52,19 @@ class ValkeyCluster(Settings):
     """
 
     name: ServiceName
-    shards: int = Field(default=1, ge=1, le=100, description="Primaries among which the keys are divided.")
-    replicas: int = Field(default=0, ge=0, le=5, description="Replicas of each primary.")
+    shards: int = Field(default=1, ge=1, le=100, description="Primaries among which the keys are divided, for good.")
+    replicas: int = Field(default=0, ge=0, le=5, description="Replicas of each primary, for good.")
     storage: Storage = Storage("2Gi")
     cpu: Cpu = "100m"
     memory: Memory = Field(default=Memory("256Mi"), description="Memory of each pod, requested and limit.")
+    maxmemory_policy: MaxmemoryPolicy = Field(
+        default="noeviction", description="What a full node does: it refuses writes, or gives up keys."
+    )
+
+    @property
+    def max_memory_bytes(self) -> int:
+        """What a node may keep, in bytes: 60 % of its memory, since a snapshot and clients' buffers need some too."""
+        return self.memory.mebibytes * 1024**2 * 60 // 100
 
     @property
     def metrics_service(self) -> str:

@@ -32,7 +32,7 @@ ALL, CHOSEN = WATCHED.all, WATCHED.chosen
 def of(operator: Deployment, clusters: tuple[ValkeyCluster, ...]) -> Health:
     """Return what is known about the clusters."""
     slos = (operator_availability("valkey-operator", operator), *map(_availability, clusters))
-    return Health("valkey", "Valkey", slos, _alerts(), _now(), _rows(), (WATCHED.choice,))
+    return Health("valkey", "Valkey", slos, _alerts(clusters), _now(), _rows(), (WATCHED.choice,))
 
 
 def _availability(cluster: ValkeyCluster) -> Slo:
@@ -46,7 +46,24 @@ def _availability(cluster: ValkeyCluster) -> Slo:
     )
 
 
-def _alerts() -> tuple[Alert, ...]:
+def _alerts(clusters: tuple[ValkeyCluster, ...]) -> tuple[Alert, ...]:
+    refusing = "|".join(cluster.metrics_service for cluster in clusters if cluster.maxmemory_policy == "noeviction")
+    return (*_of_nodes(), _full(refusing)) if refusing else _of_nodes()
+
+
+def _full(services: str) -> Alert:
+    chosen = f'{ALL},service=~"{services}"'
+    used, limit = (f"max by (pod) (redis_memory_{what}_bytes{{{chosen}}})" for what in ("used", "max"))
+    return Alert(
+        name="ValkeyFull",
+        expr=f"{used} / {limit} > 0.9",
+        hold="15m",
+        summary=f"{POD} keeps {{{{ $value | humanizePercentage }}}} of what it may; when it is full it refuses writes.",
+        runbook="valkey-memory",
+    )
+
+
+def _of_nodes() -> tuple[Alert, ...]:
     used = f'container_memory_working_set_bytes{{{ALL},container="{CONTAINER}"}}'
     limit = f'kube_pod_container_resource_limits{{{ALL},container="{CONTAINER}",resource="memory"}}'
     return (

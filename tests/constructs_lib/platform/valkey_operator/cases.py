@@ -33,6 +33,15 @@ ALERTS = {
             LIMIT.format(POD, "exporter", "memory"): always(1e12),
         },
     ),
+    "ValkeyFull": warning(
+        "15m",
+        {
+            f'redis_memory_used_bytes{{{POD},service="main-metrics"}}': gauge(9e8, 9.01e8),
+            f'redis_memory_max_bytes{{{POD},service="main-metrics"}}': always(1e9),
+            f'redis_memory_used_bytes{{{SECOND},service="other-metrics"}}': always(1e9),
+            f'redis_memory_max_bytes{{{SECOND},service="other-metrics"}}': always(1e9),
+        },
+    ),
     "ValkeyRejectsConnections": warning(
         "10m",
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from typing import Any
 
@@ -39,17 +40,52 @@ def test_tls_and_password_are_always_on() -> None:
 def test_clients_are_told_names_that_are_in_the_certificate_not_addresses() -> None:
     assert valkey()["clusterPreferredEndpointType"] == "hostname"
     found = objects(environment())
-    policy = found["MutatingAdmissionPolicy", "valkey-hostnames"]["spec"]
-    ((mutation,)) = policy["mutations"]
-    first, second = mutation["jsonPatch"]["expression"].removeprefix("[").removesuffix("]").split(", JSONPatch")
-    assert "path: '/spec/containers/0/command/-', value: '--cluster-announce-hostname'" in first
-    assert "'$(POD_NAME).' + object.metadata.labels['app.kubernetes.io/instance'] + '-headless.cache.svc'" in second
+    policy = found["MutatingAdmissionPolicy", "valkey-main"]["spec"]
+    added = appended(policy)
+    assert added[:2] == ["--cluster-announce-hostname", "$(POD_NAME).main-headless.cache.svc"]
     chosen = policy["matchConstraints"]
     assert chosen["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "cache"}}
-    assert chosen["objectSelector"] == {"matchLabels": {"app.kubernetes.io/component": "valkey"}}
+    assert chosen["objectSelector"] == {
+        "matchLabels": {"app.kubernetes.io/component": "valkey", "app.kubernetes.io/instance": "main"}
+    }
     assert chosen["resourceRules"][0]["operations"] == ["CREATE"]
     assert policy["failurePolicy"] == "Fail", "a node without its name would tell its address"
-    assert found["MutatingAdmissionPolicyBinding", "valkey-hostnames"]["spec"] == {"policyName": "valkey-hostnames"}
+    assert found["MutatingAdmissionPolicyBinding", "valkey-main"]["spec"] == {"policyName": "valkey-main"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "bytes_", "policy"),
+    [
+        ({}, "161061273", "noeviction"),
+        ({"memory": "1Gi", "maxmemory_policy": "allkeys-lru"}, "644245094", "allkeys-lru"),
+    ],
+)
+def test_a_node_is_full_before_its_container_is(settings: dict[str, str], bytes_: str, policy: str) -> None:
+    env = environment(platform__valkey_operator={"clusters": [{"name": "sessions", **settings}]})
+    added = appended(objects(env)["MutatingAdmissionPolicy", "valkey-sessions"]["spec"])
+    assert added[2:] == ["--maxmemory", bytes_, "--maxmemory-policy", policy]
+
+
+@pytest.mark.parametrize(("policy", "told"), [("noeviction", True), ("volatile-ttl", False)])
+def test_a_full_node_is_told_of_where_it_refuses_writes(policy: str, told: bool) -> None:
+    env = environment(platform__valkey_operator={"clusters": [{"name": "a", "maxmemory_policy": policy}]})
+    alerts = {alert.name for alert in env.platform.valkey_operator.health(env).alerts}
+    assert ("ValkeyFull" in alerts) == told
+
+
+def test_what_the_operator_cannot_change_is_refused() -> None:
+    found = objects(environment())
+    (rule,) = found["ValidatingAdmissionPolicy", "valkey-fixed"]["spec"]["validations"]
+    assert "object.spec.nodes == oldObject.spec.nodes" in rule["expression"]
+    assert "object.spec.replicas == oldObject.spec.replicas" in rule["expression"]
+    assert found["ValidatingAdmissionPolicyBinding", "valkey-fixed"]["spec"]["validationActions"] == ["Deny"]
+
+
+def appended(policy: dict[str, Any]) -> list[str]:
+    """Return the arguments that a policy adds to the command."""
+    (mutation,) = policy["mutations"]
+    path = r"JSONPatch\{op: 'add', path: '/spec/containers/0/command/-', value: '([^']*)'\}"
+    return re.findall(path, mutation["jsonPatch"]["expression"])
 
 
 def test_the_names_are_there_before_the_first_pod() -> None:
@@ -123,6 +159,7 @@ def test_settings() -> None:
         "ValkeyCluster.storage": "'2Gi'",
         "ValkeyCluster.cpu": "'100m'",
         "ValkeyCluster.memory": "'256Mi'",
+        "ValkeyCluster.maxmemory_policy": "'noeviction'",
     }
 
 

@@ -1,16 +1,23 @@
-"""A real API server lets Valkey's nodes start with the name that clients are told."""
+"""A real API server lets Valkey's nodes start as the policies say, and refuses what their operator cannot change."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
+import pytest
+import yaml
+
 from constructs_lib.kit import namespace
-from constructs_lib.platform.valkey_operator.hostnames import announced_hostnames
-from tests.e2e.cluster import Cluster
+from constructs_lib.platform.valkey_operator.admission import policies
+from constructs_lib.platform.valkey_operator.cluster import ValkeyCluster, cluster_object
+from gitops_render.yaml_output import to_yaml
+from tests.e2e.cluster import CRDS, Cluster
+from tests.support import environment
 
 COMMAND = ["valkey-server", "/valkey/etc/valkey.conf", "--requirepass", "$(VALKEY_PASSWORD)"]
 
+MAIN = ValkeyCluster(name="main")
 SECURITY: dict[str, Any] = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -55,8 +62,32 @@ def started(cluster: Cluster, name: str) -> list[str]:
 
 
 def test_a_node_of_valkey_announces_its_name_in_dns_and_no_other_pod_is_touched(cluster: Cluster) -> None:
-    cluster.apply(namespace("cache"), namespace("elsewhere"), *announced_hostnames())
+    cluster.apply(namespace("cache"), namespace("elsewhere"), *policies((MAIN,)))
     host = "$(POD_NAME).main-headless.cache.svc"
-    assert started(cluster, "main") == [*COMMAND, "--cluster-announce-hostname", host]
+    limits = ["--maxmemory", "161061273", "--maxmemory-policy", "noeviction"]
+    assert started(cluster, "main") == [*COMMAND, "--cluster-announce-hostname", host, *limits]
     cluster.apply(pod("other", "web"), pod("elsewhere", "valkey", "elsewhere"))
     assert command(cluster, "other") == command(cluster, "elsewhere", "elsewhere") == COMMAND
+
+
+def test_memory_of_a_cluster_may_change_and_its_numbers_may_not(cluster: Cluster) -> None:
+    if not CRDS.is_dir():
+        pytest.skip(f"no CRDs in {CRDS}; set CRDS")
+    cluster.kubectl("apply", "--server-side", "-f", str(CRDS / "valkey-operator.yaml"))
+    cluster.apply(namespace("cache"), *policies((MAIN,)), valkey())
+    shards = until_refused(cluster)
+    assert "moves no keys" in cluster.apply(valkey(shards=shards, replicas=1), code=None)
+    cluster.apply(valkey(shards=shards, memory="512Mi"))
+
+
+def until_refused(cluster: Cluster) -> int:
+    """Raise the shards until that is refused, and return how many there are; the API server takes a moment."""
+    for shards in range(2, 100):
+        if "moves no keys" in cluster.apply(valkey(shards=shards), code=None):
+            return shards - 1
+        time.sleep(0.2)
+    raise TimeoutError("nothing was refused")
+
+
+def valkey(**settings: Any) -> dict[str, Any]:
+    return yaml.safe_load(to_yaml(cluster_object(environment(), ValkeyCluster(name="main", **settings))))
