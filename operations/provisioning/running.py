@@ -7,7 +7,7 @@ changes it. API: digitalocean/openapi `kubernetes_list_options`, `kubernetes_get
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import KUBERNETES_VERSION, POOL_NODES, given
@@ -57,8 +57,11 @@ def _version(env: Environment, api: DigitalOcean, cluster: Resource | None) -> s
     if wanted != (running[0], running[1] + 1):
         raise ConfigError(_out_of_reach(env, running, wanted))
     _refuse_upgrade(env)
-    upgrades = api.get(f"/v2/kubernetes/clusters/{cluster['id']}/upgrades")["available_upgrade_versions"] or ()
-    return _newest(env, [item["slug"] for item in upgrades])
+    found = api.get(f"/v2/kubernetes/clusters/{cluster['id']}/upgrades")["available_upgrade_versions"] or ()
+    offered = [item["slug"] for item in found if minor_of(item["slug"]) == wanted]
+    if not offered:
+        raise ConfigError(_not_yet(env, running, wanted))
+    return max(offered, key=_order)
 
 
 def _refuse_upgrade(env: Environment) -> None:
@@ -85,8 +88,13 @@ def _order(slug: str) -> list[int]:
 def _not_offered(env: Environment, offered: Sequence[Minor]) -> str:
     wanted = minor_of(env.cluster.kubernetes_minor)
     later = [minor for minor in offered if minor > wanted]
-    advice = f"raise it to '{_text(later[0])}'" if later else f"set it to '{_text(offered[-1])}'" if offered else "wait"
-    return f"{_key(env)}: DigitalOcean offers {_list(offered)}, found '{_text(wanted)}'; {advice}"
+    advice = f"raise it to '{_text(later[0])}'" if later else f"lower it to '{_text(offered[-1])}'"
+    return f"{_key(env)}: DigitalOcean offers {', '.join(map(_text, offered))}, found '{_text(wanted)}'; {advice}"
+
+
+def _not_yet(env: Environment, running: Minor, wanted: Minor) -> str:
+    until = f"set it back to '{_text(running)}' until it does"
+    return f"{_key(env)}: DigitalOcean offers this cluster no upgrade to {_text(wanted)} yet; {until}"
 
 
 def _out_of_reach(env: Environment, running: Minor, wanted: Minor) -> str:
@@ -98,10 +106,6 @@ def _out_of_reach(env: Environment, running: Minor, wanted: Minor) -> str:
 
 def _key(env: Environment) -> str:
     return f"environments/{env.name}.yaml: cluster.kubernetes_minor"
-
-
-def _list(minors: Iterable[Minor]) -> str:
-    return ", ".join(map(_text, minors)) or "nothing"
 
 
 def _text(minor: Minor) -> str:

@@ -132,7 +132,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"cluster__pools__system__labels": {"doks.digitalocean.com/node-pool": "x"}},
-        "must be a Kubernetes label key of your own, no doks.digitalocean.com or kubernetes.io, found 'doks.digitalocean.com/node-pool'",
+        "no doks.digitalocean.com or kubernetes.io, found 'doks.digitalocean.com/node-pool'",
     ),
     (
         {"cluster__pools__system__labels": {"a": "b c"}},
