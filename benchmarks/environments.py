@@ -43,7 +43,7 @@ def _environment(base: Data, position: int, growth: int) -> Data:
 
 def _cluster(base: Data, name: str, position: int) -> Data:
     pool = {"size": SIZES[position % len(SIZES)], "min_nodes": 3 + position % 4, "max_nodes": 8 + position % 16}
-    return base | {"name": name, "system_pool": pool, "workload_pool": pool}
+    return base | {"name": name, "pools": {role: {"role": role, **pool} for role in ("system", "workload")}}
 
 
 def _components(base: Data, name: str, position: int, growth: int) -> Iterator[tuple[str, Data]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -80,6 +80,11 @@ def read_tree(root: Path) -> Iterator[tuple[Place, list[Item]]]:
         place = Place.of(path)
         if place is not None:
             yield place, [Item(path, data) for data in _read(root, name)]
+
+
+def items_of(files: Mapping[PurePosixPath, bytes]) -> Iterator[Item]:
+    """Yield the objects of files that are not written yet."""
+    return (Item(path, data) for path, text in files.items() for data in _parsed(text) if _is_object(data))
 
 
 def _files(root: str, folders: tuple[str, ...]) -> Iterator[str]:

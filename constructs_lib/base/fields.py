@@ -35,6 +35,19 @@ ServiceName = Annotated[
 ]
 """The name of a cluster of Postgres, RabbitMQ or Valkey: their operators put suffixes to it, within 63 characters."""
 
+PoolName = Annotated[
+    str,
+    *_matching(
+        r"[a-z]([-a-z0-9]{0,18}[a-z0-9])?", "1 to 20 lower-case letters, digits and hyphens, starting with a letter"
+    ),
+]
+"""The name of a node pool: DigitalOcean's adds the Droplet size, and that of a node a suffix, within 63 characters."""
+
+VpcName = Annotated[str, *_matching(r"[A-Za-z0-9.-]{1,255}", "a name of letters, digits, '.' and '-'")]
+"""The name of a VPC (digitalocean/openapi `vpc_updatable`)."""
+
+Uuid = Annotated[str, *_matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower case")]
+
 BucketName = Annotated[
     str, *_matching(r"[a-z0-9][-a-z0-9]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and inner hyphens")
 ]
@@ -82,8 +95,8 @@ VaultName = Annotated[str, *_matching(r"[\w.:/-]{1,128}", "letters, digits, '_',
 LabelKey = Annotated[
     str,
     *_matching(
-        r"(?!doks\.digitalocean\.com/)([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?",
-        "a Kubernetes label key that DigitalOcean does not set itself",
+        r"(?!doks\.digitalocean\.com/)(?!([-a-z0-9.]+\.)?(kubernetes|k8s)\.io/)([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?",
+        "a Kubernetes label key of your own, no doks.digitalocean.com or kubernetes.io",
     ),
 ]
 

@@ -19,6 +19,8 @@ DEFINITION = "cdk.tf.json"
 
 STATE_PASSPHRASE = "state_passphrase"  # noqa: S105 - the name of a variable, and of its entry in Vault
 FLUX_DEPLOY_KEY = "flux_deploy_key"
+KUBERNETES_VERSION = "kubernetes_version"
+POOL_NODES = "pool_nodes"
 VAULT_SECRET_ID = "vault_secret_id"  # noqa: S105 - the name of a variable, and of its entry in Vault
 
 

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from ipaddress import IPv4Network
 
+from cdktf import Postcondition, Precondition, TerraformStack, TerraformVariable
 from constructs import Construct
 
+from constructs_lib.base.stacks import KUBERNETES_VERSION
+from constructs_lib.cloud.node_pools import NodePools, default_pool
 from constructs_lib.cloud.providers import digitalocean
 from constructs_lib.environment import Environment
-from constructs_lib.environment.cluster import NodePool
-from constructs_lib.kit import POOL_LABEL, SYSTEM_POOL, SYSTEM_TAINT, WORKLOAD_POOL
+from constructs_lib.environment.network import ExistingVpc
 
 PURPOSES = {"sandbox": "Development", "staging": "Staging", "production": "Production"}
 """Our tiers in the words of a DigitalOcean project (provider v2.71.0 `digitalocean/project/resource_project.go`)."""
 
 
 class DoksCluster(Construct):
-    """The cluster of an environment, in a VPC and a project of its own.
+    """The cluster of an environment, in a project and, unless one is named, a VPC of its own.
 
-    The default pool is the system pool: its taint admits platform services alone. The workload pool has a node at all
-    times and no taint of ours, since CoreDNS has to run somewhere (digitalocean/DOKS issue 31). A protected cluster
-    cannot be destroyed, and what its controllers made outside it is kept.
+    All that runs here and is not DigitalOcean's is on the named pools. A protected cluster cannot be destroyed, and
+    what its controllers made outside it is kept; its pools can be replaced.
     """
 
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
         tag = digitalocean.tag.Tag(self, "tag", name=f"environment:{env.name}").name
-        cluster = self._cluster(env, tag)
-        workload_pool = _pool(WORKLOAD_POOL, env.cluster.workload_pool, [tag, *env.cluster.tags], [])
-        digitalocean.kubernetes_node_pool.KubernetesNodePool(self, "workload", cluster_id=cluster.id, **workload_pool)
+        tags = [tag, *env.cluster.tags]
+        cluster = self._cluster(env, tags)
+        NodePools(self, "pool", cluster_id=cluster.id, pools=env.cluster.pools, tags=tags)
         project = digitalocean.project.Project(
             self,
             "project",
@@ -42,18 +43,15 @@ class DoksCluster(Construct):
             self, "project-resources", project=project.id, resources=[cluster.urn]
         )
 
-    def _cluster(self, env: Environment, tag: str) -> digitalocean.kubernetes_cluster.KubernetesCluster:
+    def _cluster(self, env: Environment, tags: list[str]) -> digitalocean.kubernetes_cluster.KubernetesCluster:
         settings = env.cluster
-        versions = digitalocean.data_digitalocean_kubernetes_versions.DataDigitaloceanKubernetesVersions(
-            self, "versions", version_prefix=f"{settings.kubernetes_minor}."
-        )
         return digitalocean.kubernetes_cluster.KubernetesCluster(
             self,
             "cluster",
             name=settings.name,
             region=env.region,
             vpc_uuid=self._network(env),
-            version=versions.latest_version,
+            version=self._version(),
             ha=settings.high_availability,
             auto_upgrade=True,
             surge_upgrade=True,
@@ -64,13 +62,31 @@ class DoksCluster(Construct):
             },
             kubeconfig_expire_seconds=settings.kubeconfig_expire_seconds,
             destroy_all_associated_resources=not settings.protected,
-            tags=[tag, *settings.tags],
-            node_pool=_pool(SYSTEM_POOL, settings.system_pool, [tag, *settings.tags], [SYSTEM_TAINT]),
-            lifecycle={"prevent_destroy": settings.protected},
+            tags=tags,
+            node_pool=default_pool(tags),
+            lifecycle={"prevent_destroy": settings.protected, "precondition": [_minor_is(settings.kubernetes_minor)]},
+            cluster_subnet=_range(settings.network.cluster_subnet),
+            service_subnet=_range(settings.network.service_subnet),
         )
 
+    def _version(self) -> str:
+        """Add the variable for the version, and return a reference to it.
+
+        It has no default: only what runs can say which patch DigitalOcean has installed meanwhile.
+        """
+        TerraformVariable(
+            TerraformStack.of(self),
+            KUBERNETES_VERSION,
+            type="string",
+            nullable=False,
+            description="The version that runs, or that of the next minor; `operations provision` finds it.",
+        )
+        return f"${{var.{KUBERNETES_VERSION}}}"
+
     def _network(self, env: Environment) -> str:
-        """Add the VPC and return its id."""
+        """Find or add the VPC and return its id."""
+        if env.cluster.network.vpc is not None:
+            return self._existing_vpc(env, env.cluster.network.vpc)
         return digitalocean.vpc.Vpc(
             self,
             "vpc",
@@ -81,21 +97,33 @@ class DoksCluster(Construct):
             lifecycle={"prevent_destroy": env.cluster.protected},
         ).id
 
+    def _existing_vpc(self, env: Environment, vpc: ExistingVpc) -> str:
+        """Find the VPC that the file names, and refuse another range or region than the file says."""
+        wanted = {"ip_range": str(env.vpc_range), "region": env.region}
+        conditions = [
+            Postcondition(
+                condition=f'${{self.{key} == "{value}"}}',
+                error_message=f"The VPC's {key} is ${{self.{key}}}, and environments/{env.name}.yaml says {value}.",
+            )
+            for key, value in wanted.items()
+        ]
+        return digitalocean.data_digitalocean_vpc.DataDigitaloceanVpc(
+            self, "vpc", **vpc.model_dump(exclude_none=True), lifecycle={"postcondition": conditions}
+        ).id
+
+
+def _minor_is(minor: str) -> Precondition:
+    """Return the condition by which a plan that was given the version of another minor fails."""
+    return Precondition(
+        condition=f'${{startswith(var.{KUBERNETES_VERSION}, "{minor}.")}}',
+        error_message=f"{KUBERNETES_VERSION} has to be a version of {minor}, as cluster.kubernetes_minor says.",
+    )
+
+
+def _range(subnet: IPv4Network | None) -> str | None:
+    return None if subnet is None else str(subnet)
+
 
 def _described(text: str, env: Environment) -> str:
     """Return a description with the environment's tags, for what DigitalOcean cannot tag."""
     return " ".join([text, *env.cluster.tags])
-
-
-def _pool(name: str, pool: NodePool, tags: list[str], taints: list[dict[str, str]]) -> dict[str, Any]:
-    """Return the arguments that a cluster's default pool and a further pool have in common."""
-    return {
-        "name": name,
-        "size": pool.size,
-        "auto_scale": True,
-        "min_nodes": pool.min_nodes,
-        "max_nodes": pool.max_nodes,
-        "labels": {**pool.labels, POOL_LABEL: name},
-        "taint": [*taints, *(taint.model_dump() for taint in pool.taints)],
-        "tags": tags,
-    }

@@ -1,4 +1,4 @@
-"""The cluster of an environment: node pools, versions, who may reach it."""
+"""The cluster of an environment: its node pools, its network, its version, who may reach it."""
 
 from __future__ import annotations
 
@@ -7,32 +7,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.fields import DropletSize, KubernetesMinor, LabelKey, LabelValue, Name, Tag, TimeOfDay
+from constructs_lib.base.fields import KubernetesMinor, Name, PoolName, Tag, TimeOfDay
 from constructs_lib.base.settings import Settings
+from constructs_lib.environment.network import Network
+from constructs_lib.environment.pools import DEFAULT_POOL, NodePool, Role
+from constructs_lib.kit import SYSTEM_ROLE, WORKLOAD_ROLE
 
-
-class Taint(Settings):
-    """A taint of every node in a pool."""
-
-    key: LabelKey
-    value: LabelValue
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
-
-
-class NodePool(Settings):
-    """An autoscaled node pool."""
-
-    size: DropletSize = Field(description="Droplet size, such as s-4vcpu-8gb.")
-    min_nodes: int = Field(ge=1, description="Nodes that always run.")
-    max_nodes: int = Field(ge=1, le=512, description="Nodes at full load.")
-    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Further node labels.")
-    taints: tuple[Taint, ...] = Field(default=(), description="Further node taints.")
-
-    @model_validator(mode="after")
-    def _in_bounds(self) -> Self:
-        if self.min_nodes > self.max_nodes:
-            raise ValueError(f"min_nodes must be at most max_nodes, found {self.min_nodes} and {self.max_nodes}")
-        return self
+ROLES: dict[Role, str] = {SYSTEM_ROLE: "platform services", WORKLOAD_ROLE: "applications"}
+"""What runs on the pools of a role."""
 
 
 class MaintenanceWindow(Settings):
@@ -47,7 +29,7 @@ class Cluster(Settings):
 
     name: Name = Field(description="Cluster name; the VPC, the project and the keys are named after it.")
     kubernetes_minor: KubernetesMinor = Field(
-        description="Minor version; DigitalOcean keeps the patch version current."
+        description="Minor version, raised by one at a time; DigitalOcean keeps the patch version current."
     )
     high_availability: bool = Field(default=True, description="Replicated control plane; cannot be switched off later.")
     maintenance_window: MaintenanceWindow
@@ -62,19 +44,30 @@ class Cluster(Settings):
     )
     allow_single_point_of_failure: bool = Field(
         default=False,
-        description="Accept a production cluster without a replicated control plane or with one-node pools.",
+        description="Accept a production cluster without a replicated control plane or with roles on one node.",
     )
     tags: tuple[Tag, ...] = Field(default=(), description="Further DigitalOcean tags of the cluster and its nodes.")
-    system_pool: NodePool = Field(description="Nodes for platform services, tainted CriticalAddonsOnly.")
-    workload_pool: NodePool = Field(
-        description="Nodes for applications, and for CoreDNS: its taints may not repel pods."
+    network: Network = Network()
+    pools: dict[PoolName, NodePool] = Field(
+        description="Node pools by name, beside the small one of DigitalOcean's own services."
     )
 
     @model_validator(mode="after")
-    def _room_for_dns(self) -> Self:
-        if any(taint.effect != "PreferNoSchedule" for taint in self.workload_pool.taints):
-            raise ValueError(
-                "workload_pool.taints must all be PreferNoSchedule: the system pool is tainted too, "
-                "and CoreDNS does not start in a cluster where every pool repels it"
-            )
+    def _pools_for_everything(self) -> Self:
+        if DEFAULT_POOL.name in self.pools:
+            raise ValueError(f"pools may not hold '{DEFAULT_POOL.name}', which every cluster has already; rename it")
+        for role, what in ROLES.items():
+            if not self.with_role(role):
+                raise ValueError(f"pools must hold one with role '{role}', on which {what} run; add it")
+        if self.least_nodes(SYSTEM_ROLE) == 0:
+            raise ValueError("a pool with role 'system' needs min_nodes of 1 or more: Flux runs there; raise it")
+        self.network.check_nodes(DEFAULT_POOL.nodes + sum(pool.max_nodes for pool in self.pools.values()))
         return self
+
+    def with_role(self, role: Role) -> dict[str, NodePool]:
+        """Return the pools of a role by name."""
+        return {name: pool for name, pool in self.pools.items() if pool.role == role}
+
+    def least_nodes(self, role: Role) -> int:
+        """Return how many nodes of a role always run."""
+        return sum(pool.min_nodes for pool in self.with_role(role).values())

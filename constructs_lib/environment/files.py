@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -78,6 +78,16 @@ def _owned(env: Environment) -> dict[str, tuple[str, str]]:
     return {"cluster.name": ("cluster", env.cluster.name), **named}
 
 
+def _overlaps(env: Environment, other: Environment, taken: str) -> Iterator[str]:
+    """Yield the ranges that two clusters share, which may meet in one VPC or by peering."""
+    network = (env.cluster.network.vpc, env.vpc_range)
+    together = network[0] is not None and network == (other.cluster.network.vpc, other.vpc_range)
+    for key, own in env.ranges.items():
+        for their_key, theirs in other.ranges.items():
+            if own.overlaps(theirs) and not (together and key == their_key == "vpc_range"):
+                yield f"{key}: {own} overlaps {theirs} {taken}; choose another range"
+
+
 def _problems_between(folder: Path, environments: list[Environment]) -> list[str]:
     """Return what two environments may not share, and what all must share, a sentence for each."""
     problems: list[str] = []
@@ -91,9 +101,8 @@ def _problems_between(folder: Path, environments: list[Environment]) -> list[str
                 )
             owners.setdefault(owned, f"{file} ({key})")
         for other in environments[:position]:
-            if env.vpc_range.overlaps(other.vpc_range):
-                taken = f"{other.vpc_range} of {folder / other.name}.yaml"
-                problems.append(f"{file}: vpc_range: {env.vpc_range} overlaps {taken}; choose another range")
+            taken = f"of {folder / other.name}.yaml"
+            problems += [f"{file}: {problem}" for problem in _overlaps(env, other, taken)]
         if env.gitops != environments[0].gitops:
             first = folder / f"{environments[0].name}.yaml"
             problems.append(

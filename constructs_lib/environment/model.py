@@ -12,16 +12,13 @@ from constructs_lib.base.bucket import Bucket, BucketPurpose
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Region
 from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
-from constructs_lib.environment.cluster import Cluster
+from constructs_lib.environment.cluster import ROLES, Cluster
+from constructs_lib.environment.network import range_problems
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
 from constructs_lib.environment.vault import Vault
 from constructs_lib.kit import Chart, Layer
 from constructs_lib.platform import Platform
 from constructs_lib.platform.valkey_operator.admission import KUBERNETES
-
-PRIVATE_RANGES = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-RESERVED_RANGES = tuple(map(IPv4Network, ("10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", "10.246.0.0/24")))
-"""Ranges that DigitalOcean keeps for itself, see docs/decisions/0004-networks.md."""
 
 Tier = Literal["sandbox", "staging", "production"]
 TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
@@ -38,7 +35,7 @@ class Environment(Settings):
         default="render", description="Whether Flux or OpenTofu applies the platform."
     )
     domain: Domain
-    vpc_range: IPv4Network = Field(description="Private range of the VPC, /16 to /24; no two environments overlap.")
+    vpc_range: IPv4Network = Field(description="Private range of the VPC, /16 to /24; only one VPC has it.")
     cluster: Cluster
     gitops: GitOps
     reviewers: Reviewers = Reviewers()
@@ -55,7 +52,7 @@ class Environment(Settings):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        problems = [*self._network_problems(), *self._production_problems(), *self._alerting_problems()]
+        problems = [*range_problems(self.ranges), *self._production_problems(), *self._alerting_problems()]
         problems += self._version_problems()
         if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
             problems.append(f"reviewers must name a team or a user in tier {self.tier}")
@@ -63,21 +60,15 @@ class Environment(Settings):
             raise ValueError("; ".join(problems))
         return self
 
-    def _network_problems(self) -> list[str]:
-        if not any(self.vpc_range.subnet_of(private) for private in PRIVATE_RANGES):
-            return [f"vpc_range must be private (RFC 1918), found {self.vpc_range}"]
-        if not 16 <= self.vpc_range.prefixlen <= 24:
-            return [f"vpc_range must be a /16 to /24, found {self.vpc_range}"]
-        reserved = [str(taken) for taken in RESERVED_RANGES if self.vpc_range.overlaps(taken)]
-        return [f"vpc_range {self.vpc_range} overlaps {reserved[0]}, which DigitalOcean reserves"] if reserved else []
-
     def _production_problems(self) -> list[str]:
         cluster = self.cluster
         if self.tier != "production" or cluster.allow_single_point_of_failure:
             return []
         weak = [] if cluster.high_availability else ["cluster.high_availability is false"]
-        pools = {"system_pool": cluster.system_pool, "workload_pool": cluster.workload_pool}
-        weak += [f"cluster.{name}.min_nodes is 1" for name, pool in pools.items() if pool.min_nodes == 1]
+        least = {role: cluster.least_nodes(role) for role in ROLES}
+        weak += [
+            f"cluster.pools of role '{role}' have min_nodes of {nodes}" for role, nodes in least.items() if nodes < 2
+        ]
         advice = "raise it or set cluster.allow_single_point_of_failure: true"
         return [f"{problem} in production; {advice}" for problem in weak]
 
@@ -99,6 +90,11 @@ class Environment(Settings):
             f"platform.valkey_operator.clusters needs cluster.kubernetes_minor '{KUBERNETES}' or later, found '{found}'"
         )
         return [f"{needs}: before, no cluster client can connect; raise it or remove the clusters"]
+
+    @property
+    def ranges(self) -> dict[str, IPv4Network]:
+        """The address ranges of the cluster that the file names, by their key in it."""
+        return {"vpc_range": self.vpc_range, **self.cluster.network.subnets()}
 
     def mirrored(self, chart: Chart) -> Chart:
         """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""

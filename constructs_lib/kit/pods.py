@@ -1,4 +1,4 @@
-"""Where platform services run: on the system pool, whose taint keeps everything else away."""
+"""Where platform services run: on pools with the role `system`, whose taint keeps everything else away."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from constructs_lib.kit.chart import Values
 from constructs_lib.kit.objects import Manifest
 
 POOL_LABEL = "pool"
-SYSTEM_POOL = "system"
-WORKLOAD_POOL = "workload"
+"""The label of a node with the name of its pool; DigitalOcean's own label changes with the size."""
+ROLE_LABEL = "pool-role"
+"""The label of a node with the role of its pool."""
+SYSTEM_ROLE = "system"
+WORKLOAD_ROLE = "workload"
 
 SYSTEM_TAINT = {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}
 """The taint that CoreDNS and other add-ons of Kubernetes already tolerate (kubernetes v1.35 `cluster/addons/dns`)."""
 
-SYSTEM_NODE_SELECTOR = {POOL_LABEL: SYSTEM_POOL}
+SYSTEM_NODE_SELECTOR = {ROLE_LABEL: SYSTEM_ROLE}
 SYSTEM_TOLERATIONS: list[Manifest] = [{"key": SYSTEM_TAINT["key"], "operator": "Exists"}]
 
 ON_SYSTEM_POOL: Values = {"nodeSelector": SYSTEM_NODE_SELECTOR, "tolerations": SYSTEM_TOLERATIONS}

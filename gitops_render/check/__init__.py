@@ -8,11 +8,13 @@ from pathlib import Path, PurePosixPath
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import definitions
-from gitops_render.check import flux, safety, stacks
+from constructs_lib.environment import Environment
+from gitops_render.check import flux, safety, stacks, upgrade
 from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Checked, Finding, Policy, StackFile, Tree
-from gitops_render.objects import Item, read_tree
+from gitops_render.objects import Item, items_of, read_tree
+from gitops_render.tree import render
 
-REGISTERED = (flux, safety, stacks)
+REGISTERED = (flux, safety, stacks, upgrade)
 """The modules of policies: importing one registers what is in it."""
 
 POLICIES = (*TREE_POLICIES, *STACK_POLICIES)
@@ -21,6 +23,13 @@ POLICIES = (*TREE_POLICIES, *STACK_POLICIES)
 def check_trees(trees: Iterable[Tree]) -> list[Finding]:
     """Return what breaks a policy in these trees."""
     return _findings(TREE_POLICIES, trees)
+
+
+def upgrade_findings(env: Environment) -> list[Finding]:
+    """Return what in the rendered tree of an environment stands in the way of an upgrade of Kubernetes."""
+    items = tuple(items_of(render(env).owned))
+    policies = [policy for policy in TREE_POLICIES if policy.id.startswith("UPG")]
+    return _findings(policies, [Tree(env.name, items)])
 
 
 def check_stacks(stacks_: Iterable[StackFile]) -> list[Finding]:

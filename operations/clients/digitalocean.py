@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from constructs_lib.base.errors import ConfigError
 from operations.clients.http import TIMEOUT_SECONDS, session
 
 PAGE_SIZE = 200
+LOOKS, LOOK_SECONDS = 180, 10
+"""How often and when it is looked whether something is gone: half an hour, as the provider waits."""
 
 Resource = dict[str, Any]
 
@@ -40,6 +43,17 @@ class DigitalOcean:
     def delete(self, path: str) -> None:
         """Delete what is at `path`; what is gone already is no error."""
         self._answer("DELETE", path, gone=True)
+
+    def delete_and_wait(self, path: str) -> None:
+        """Delete what is at `path`, and return once it is gone. Raises `ConfigError` if it stays."""
+        self.delete(path)
+        for _ in range(LOOKS):
+            if self._answer("GET", path, gone=True).status_code == 404:
+                return
+            time.sleep(LOOK_SECONDS)
+        raise ConfigError(
+            f"DigitalOcean has not deleted {path} after {LOOKS * LOOK_SECONDS // 60} min; try again later"
+        )
 
     def cluster(self, name: str) -> Resource | None:
         """Return the Kubernetes cluster of this name, if there is one."""

@@ -39,6 +39,7 @@ class Change(NamedTuple):
     actions: tuple[str, ...]
     after: Json
     imported: bool
+    before: Json
 
     @property
     def changes(self) -> bool:
@@ -214,5 +215,10 @@ def _relay(name: str, line: str) -> list[Diagnostic]:
 def _change(item: Json) -> Change:
     change = item["change"]
     return Change(
-        item["address"], item["type"], tuple(change["actions"]), change.get("after") or {}, "importing" in change
+        item["address"],
+        item["type"],
+        tuple(change["actions"]),
+        change.get("after") or {},
+        "importing" in change,
+        change.get("before") or {},
     )

@@ -32,6 +32,10 @@ EXPLAINED = (
         r"Resource not accessible by|\b403\b.*(not accessible|permission|scope)",
         "a token lacks a permission; give it those of docs/how-to/bootstrap.md",
     ),
+    (
+        r"Can not delete VPC with members",
+        "something else is still in its VPC (/v2/vpcs/<id>/members of the API lists it); remove that and destroy again",
+    ),
     (r"Instance cannot be destroyed|Resource instance cannot be destroyed", "what it would destroy is protected"),
 )
 """Patterns, and what to say instead of OpenTofu's own words."""

@@ -12,6 +12,8 @@ from itertools import chain
 from pathlib import Path
 
 from constructs_lib.base.bucket import Bucket
+from constructs_lib.environment.pools import pool_name
+from constructs_lib.kit import POOL_LABEL
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
 from operations.clients.spaces import Spaces
@@ -20,6 +22,8 @@ from operations.console import say
 
 Lookup = Callable[[Json], str | None]
 """Returns the import id of what a resource would make, if that is there."""
+
+NODE_POOL = "digitalocean_kubernetes_node_pool"
 
 ROUNDS = 3
 """Some names are only known once another resource was found: a node pool needs its cluster."""
@@ -60,6 +64,23 @@ def remove_lost_keys(stack: Stack, api: DigitalOcean) -> None:
             api.delete(f"/v2/spaces/keys/{key['access_key']}")
 
 
+def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> None:
+    """Remove node pools that a killed run made to replace others: their names are taken, and no state knows them.
+
+    They are told by our label of a pool that the state has under another id, and by the name that such a pool gets.
+    """
+    known = [item["values"] for item in stack.resources() if item["type"] == NODE_POOL]
+    cluster = api.cluster(cluster_name) if known else None
+    if cluster is None:
+        return
+    ids, names = {pool["id"] for pool in known}, {pool["labels"][POOL_LABEL] for pool in known}
+    for pool in cluster["node_pools"]:
+        name = (pool["labels"] or {}).get(POOL_LABEL, "")
+        if name in names and pool["id"] not in ids and pool["name"] == pool_name(name, pool["size"]):
+            say(f"node pool {pool['name']}: removing one that a killed run left")
+            api.delete_and_wait(f"/v2/kubernetes/clusters/{cluster['id']}/node_pools/{pool['id']}")
+
+
 def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:
     """Return how the resources of the state and cluster stacks are found."""
 
@@ -81,7 +102,7 @@ def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:
         "digitalocean_vpc": named("/v2/vpcs", "vpcs"),
         "digitalocean_project": named("/v2/projects", "projects"),
         "digitalocean_kubernetes_cluster": named("/v2/kubernetes/clusters", "kubernetes_clusters"),
-        "digitalocean_kubernetes_node_pool": node_pool,
+        NODE_POOL: node_pool,
     }
 
 

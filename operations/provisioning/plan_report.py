@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from gitops_render.markdown import block, bold, details, table
 from operations.clients.tofu import Change
+from operations.provisioning.moves import moves
 from operations.provisioning.planning import Reading
 from operations.provisioning.provision import Plans
 
@@ -23,9 +24,12 @@ def plans_markdown(plans: Plans, readings: Sequence[Reading]) -> str:
 
 
 def readings_markdown(readings: Sequence[Reading]) -> Iterator[str]:
-    """Yield a table of counts, and each plan as OpenTofu prints it, folded."""
+    """Yield a table of counts, what happens to nodes in words, and each plan as OpenTofu prints it, folded."""
     header = ("stack", "add", "change", "replace", "destroy", "take over")
     yield from table(header, [(reading.stack, *_counts(reading.changes)) for reading in readings])
+    words = [f"- {move}" for reading in readings for move in moves(reading.changes)]
+    if words:
+        yield from ("", *words)
     for reading in readings:
         if reading.changes:
             yield from details(bold(reading.stack), block(reading.text.strip()[:LONGEST]))

@@ -7,7 +7,7 @@ made before anything is applied, and what is applied is the plan that was read.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -19,12 +19,14 @@ from constructs_lib.environment import Environment, StackKind
 from constructs_lib.environment.vault import AppRoleAuth
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.spaces import Spaces
-from operations.clients.tofu import Json, Stack
+from operations.clients.tofu import Change, Json, Stack
 from operations.clients.vault import Secrets
 from operations.console import say, step
 from operations.provisioning import vault_login
-from operations.provisioning.adoption import in_digitalocean, remove_lost_keys
+from operations.provisioning.adoption import in_digitalocean, remove_lost_keys, remove_lost_pools
+from operations.provisioning.moves import CLUSTER
 from operations.provisioning.planning import Planner, Reading
+from operations.provisioning.running import cluster_variables
 from operations.provisioning.stage import Stage
 from operations.secrets.credentials import Credentials, credentials_of, secrets_of
 from operations.secrets.entries import private_deploy_key
@@ -88,7 +90,7 @@ class Provisioner:
             if stage is Stage.SERVICES and self._api.cluster(self.env.cluster.name) is None:
                 plans.waiting.append(name)
                 continue
-            stack = self._stack(name)
+            stack = self._stack(name, **self._running(name, destroy=destroy))
             with step(f"{name}: plan"):
                 reading = self._plan(stack, folder, destroy=destroy, prepare=prepare)
             publishes = prepare and not destroy and self._publishes(stack, reading)
@@ -108,6 +110,7 @@ class Provisioner:
                     stack.init()
                     shutil.copy(_lock_file(folder, stack), stack.lock_file)
                     remove_lost_keys(stack, self._api)
+                    remove_lost_pools(stack, self._api, self.env.cluster.name)
                     stack.apply(stack.plan_file(folder))
             if entry.publishes and not self._logs_in(stack):
                 stack.init()
@@ -137,8 +140,14 @@ class Provisioner:
             )
         stack.migrate()
 
-    def _stack(self, name: str) -> Stack:
-        variables = self._credentials.variables()
+    def _running(self, name: str, *, destroy: bool) -> dict[str, str]:
+        """Return what the plan of a stack has to know of what runs."""
+        if name == self.env.stack(StackKind.CLUSTER):
+            return cluster_variables(self.env, self._api, destroy=destroy)
+        return {}
+
+    def _stack(self, name: str, **more: str) -> Stack:
+        variables = {**self._credentials.variables(), **more}
         if name == self.env.stack(StackKind.FLUX):
             variables[given(FLUX_DEPLOY_KEY)] = private_deploy_key(self.env)
             if isinstance(self.env.vault.auth, AppRoleAuth):
@@ -149,6 +158,8 @@ class Provisioner:
     def _plan(self, stack: Stack, folder: Path, *, destroy: bool, prepare: bool) -> Reading:
         reading = self._planner.plan(stack, stack.plan_file(folder), prepare=prepare, destroy=destroy)
         shutil.copy(stack.lock_file, _lock_file(folder, stack))
+        if prepare:
+            refuse_replacement(self.env, reading.changes)
         return reading
 
     def _publishes(self, stack: Stack, reading: Reading) -> bool:
@@ -213,6 +224,15 @@ def refuse_destruction(env: Environment, confirmed: str | None) -> None:
         )
     if env.tier != "sandbox" and not env.name.startswith(EPHEMERAL) and confirmed != env.name:
         raise ConfigError(f"destroying {env.name}: has to be confirmed by its name, found '{confirmed or ''}'")
+
+
+def refuse_replacement(env: Environment, changes: Sequence[Change]) -> None:
+    """Raise `ConfigError` if a plan replaces the cluster, which no two of one name let happen one after the other."""
+    if any(change.kind == CLUSTER and len(change.actions) > 1 for change in changes):
+        raise ConfigError(
+            f"environments/{env.name}.yaml: region, vpc_range and cluster.network of a cluster cannot change; "
+            "change them back, or destroy the environment and provision it anew"
+        )
 
 
 def _lock_file(folder: Path, stack: Stack) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cdktf import App
 
+from constructs_lib.base.stacks import KUBERNETES_VERSION, given
 from constructs_lib.environment import Environment, StackKind
 from stacks.synthesis import STACKS
 from tests.e2e.certificate import make_certificate
@@ -35,6 +36,7 @@ class Cloud:
             "DIGITALOCEAN_API_URL": self.api.url,
             "DIGITALOCEAN_TOKEN": self.api.token,
             "DIGITALOCEAN_HTTP_RETRY_MAX": "0",
+            given(KUBERNETES_VERSION): "1.36.2-do.0",
             **self.spaces.environment(),
         }
 

@@ -50,12 +50,15 @@ def test_a_cluster_lives_and_dies(cloud: Cloud, stacks: Stacks, open_stack: Open
     (cluster,) = cloud.api.clusters.values()
     assert (cluster["name"], cluster["region"], cluster["version"]) == ("episodic-sandbox", "lon1", "1.36.2-do.0")
     assert (cluster["ha"], cluster["auto_upgrade"], cluster["surge_upgrade"]) == (False, True, True)
-    pools = {pool["name"]: pool for pool in cluster["node_pools"]}
-    assert {name: (pool["auto_scale"], pool["min_nodes"], pool["max_nodes"]) for name, pool in pools.items()} == {
-        "system": (True, 2, 3),
-        "workload": (True, 1, 3),
+    pools = {pool["labels"]["pool"]: pool for pool in cluster["node_pools"]}
+    assert {name: (pool["name"], pool["count"], "auto_scale" in pool) for name, pool in pools.items()} == {
+        "default": ("default", 2, False),
+        "system": ("system-s-4vcpu-8gb", 2, True),
+        "workload": ("workload-s-2vcpu-4gb", 1, True),
     }
+    assert [(pools[name]["min_nodes"], pools[name]["max_nodes"]) for name in ("system", "workload")] == [(2, 3), (1, 3)]
     assert pools["system"]["taints"] == [{"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}]
+    assert pools["default"]["taints"] == [{"key": "only", "value": "default", "effect": "PreferNoSchedule"}]
     assert [vpc["ip_range"] for vpc in cloud.api.vpcs.values()] == ["10.20.0.0/20"]
     (project,) = (key for key, item in cloud.api.projects.items() if item["name"] == "episodic-sandbox")
     assert cloud.api.urns[project] == {f"do:kubernetes:{cluster['id']}"}
@@ -72,6 +75,7 @@ def test_a_cluster_lives_and_dies(cloud: Cloud, stacks: Stacks, open_stack: Open
     tofu.plan(changes=False)
 
     pools["workload"]["count"] = 2  # what the autoscaler does is no drift
+    cluster["node_pools"].reverse()  # nor is their order
     cloud.api.urns[project].add("do:loadbalancer:made-by-the-cluster")
     tofu.plan(changes=False)
     cloud.api.urns[project].discard("do:loadbalancer:made-by-the-cluster")

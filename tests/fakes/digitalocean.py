@@ -34,9 +34,11 @@ Answer = State | tuple[State, int] | tuple[str, int]
 
 NOW = "2026-11-23T00:00:00Z"
 REGIONS = ("ams3", "fra1", "lon1", "nyc3", "sfo3")
-SIZES = {"s-2vcpu-4gb": 0.03571, "s-4vcpu-8gb": 0.07143, "s-8vcpu-16gb": 0.14286}
+SIZES = {"s-2vcpu-4gb": 0.03571, "s-4vcpu-8gb": 0.07143, "s-8vcpu-16gb": 0.14286, "gpu-l40sx1-48gb": 1.57}
 """Droplet sizes with their price (USD an hour)."""
-VERSIONS = ("1.36.2-do.0", "1.36.1-do.1", "1.35.6-do.0", "1.34.9-do.0")
+VERSIONS = ("1.37.1-do.0", "1.36.2-do.0", "1.35.6-do.0", "1.34.9-do.0")
+DEFAULT_POOL_TAG = "terraform:default-node-pool"
+"""The tag by which the provider knows the pool that is part of the cluster."""
 NO_CONTENT = ("", 204)
 TOKEN = "do-token"
 
@@ -52,6 +54,11 @@ class FakeDigitalOcean(FakeServer):
         super().__init__()
         self.token, self.server, self.ca = token, server, ca
         self.cluster_token = "do-cluster-token"
+        self.versions: list[str] = [*VERSIONS]
+        self.looks_until_pools_run = 0
+        """How often a new pool is shown before its nodes run."""
+        self.history: list[str] = []
+        """What became of the node pools, in the order in which it could be seen."""
         self.tags: dict[str, State] = {}
         self.vpcs: dict[str, State] = {}
         self.clusters: dict[str, State] = {}
@@ -61,13 +68,13 @@ class FakeDigitalOcean(FakeServer):
         self.app.before_request(self._authorise)
         self._routes()
 
-    def add_cluster(self, name: str) -> State:
+    def add_cluster(self, name: str, version: str = "1.36.2-do.0") -> State:
         """Add a running cluster as if somebody had made it before, and return it."""
-        pool = _new_pool(PoolBody(name="system", size=next(iter(SIZES)), count=1))
+        pool = _new_pool(PoolBody(name="default", size=next(iter(SIZES)), count=2, tags=[DEFAULT_POOL_TAG]))
         cluster = {
             "name": name,
             "region": "lon1",
-            "version": VERSIONS[0],
+            "version": version,
             "vpc_uuid": "vpc",
             "ha": True,
             "tags": [],
@@ -94,6 +101,7 @@ class FakeDigitalOcean(FakeServer):
         add("/kubernetes/clusters/<key>", GET=self._show_cluster, PUT=self._update_cluster, DELETE=self._drop_cluster)
         add("/kubernetes/clusters/<key>/credentials", GET=self._credentials)
         add("/kubernetes/clusters/<key>/upgrade", POST=self._upgrade)
+        add("/kubernetes/clusters/<key>/upgrades", GET=self._upgrades)
         add("/kubernetes/clusters/<key>/destroy_with_associated_resources", GET=self._associated)
         add("/kubernetes/clusters/<key>/destroy_with_associated_resources/dangerous", DELETE=self._drop_cluster)
         add("/kubernetes/clusters/<key>/node_pools", POST=self._create_pool)
@@ -161,13 +169,13 @@ class FakeDigitalOcean(FakeServer):
 
     def _drop_vpc(self, key: str) -> Answer:
         if any(cluster["vpc_uuid"] == key for cluster in self.clusters.values()):
-            abort(403, "Can not delete VPC with members")
+            abort(409, "Can not delete VPC with members")
         return self._remover(self.vpcs)(key)
 
     # Kubernetes
 
     def _options(self) -> Answer:
-        versions = [{"slug": slug, "kubernetes_version": slug.split("-")[0]} for slug in VERSIONS]
+        versions = [{"slug": slug, "kubernetes_version": slug.split("-")[0]} for slug in self.versions]
         return {"options": {"versions": versions, "regions": [], "sizes": []}}
 
     def _list_clusters(self) -> Answer:
@@ -176,21 +184,24 @@ class FakeDigitalOcean(FakeServer):
     def _create_cluster(self) -> Answer:
         body = _body(ClusterBody)
         _known("region", body.region, REGIONS)
-        _known("version", body.version, VERSIONS)
+        _known("version", body.version, tuple(self.versions))
         _free("cluster", body.name, self.clusters)
         if body.vpc_uuid not in self.vpcs:
             abort(422, "vpc_uuid does not exist")
+        for subnet in (body.cluster_subnet, body.service_subnet):
+            if subnet is not None and IPv4Network(subnet).overlaps(IPv4Network(self.vpcs[body.vpc_uuid]["ip_range"])):
+                abort(422, f"{subnet} overlaps the VPC")
         cluster = body.model_dump(exclude_none=True)
         return {"kubernetes_cluster": self._store_cluster(cluster, [_new_pool(pool) for pool in body.node_pools])}, 201
 
     def _store_cluster(self, cluster: State, pools: list[State]) -> State:
         key = str(uuid4())
         self.clusters[key] = {
+            "cluster_subnet": "10.244.0.0/16",
+            "service_subnet": "10.245.0.0/16",
             **cluster,
             "id": key,
             "node_pools": pools,
-            "cluster_subnet": "10.244.0.0/16",
-            "service_subnet": "10.245.0.0/16",
             "ipv4": "",
             "endpoint": self.server,
             "registry_enabled": False,
@@ -212,8 +223,20 @@ class FakeDigitalOcean(FakeServer):
         cluster.update({name: value for name, value in body.model_dump(exclude_none=True).items() if value != {}})
         return self._show_cluster(key), 202
 
+    def _upgrades(self, key: str) -> Answer:
+        possible = self._possible(_found(self.clusters, key)["version"])
+        return {"available_upgrade_versions": [{"slug": slug, "supported_features": []} for slug in possible] or None}
+
+    def _possible(self, running: str) -> list[str]:
+        """Return the versions of this minor and the next that come after the one that runs."""
+        minor = int(running.split(".")[1])
+        return [slug for slug in self.versions if slug > running and int(slug.split(".")[1]) - minor in {0, 1}]
+
     def _upgrade(self, key: str) -> Answer:
-        _found(self.clusters, key)["version"] = request.get_json()["version"]
+        cluster, version = _found(self.clusters, key), request.get_json()["version"]
+        if version not in self._possible(cluster["version"]):
+            abort(422, f"cannot upgrade from {cluster['version']} to {version}")
+        cluster["version"] = version
         return {}, 202
 
     def _associated(self, key: str) -> Answer:
@@ -241,13 +264,20 @@ class FakeDigitalOcean(FakeServer):
         return _found(pools, pool)
 
     def _show_pool(self, key: str, pool: str) -> Answer:
-        return {"node_pool": self._pool(key, pool)}
+        found = self._pool(key, pool)
+        if found["coming"] == 0:
+            self.history.append(f"{found['name']} runs")
+        state = "provisioning" if found["coming"] > 0 else "running"
+        found["nodes"] = [{**node, "status": {"state": state}} for node in found["nodes"]]
+        found["coming"] -= 1
+        return {"node_pool": found}
 
     def _create_pool(self, key: str) -> Answer:
-        pool = _new_pool(_body(PoolBody))
+        pool = {**_new_pool(_body(PoolBody)), "coming": self.looks_until_pools_run}
         pools = _found(self.clusters, key)["node_pools"]
         _free("node pool", pool["name"], {item["id"]: item for item in pools})
         pools.append(pool)
+        self.history.append(f"{pool['name']} comes")
         return {"node_pool": pool}, 201
 
     def _update_pool(self, key: str, pool: str) -> Answer:
@@ -256,7 +286,9 @@ class FakeDigitalOcean(FakeServer):
         return {"node_pool": found}, 202
 
     def _drop_pool(self, key: str, pool: str) -> Answer:
-        _found(self.clusters, key)["node_pools"].remove(self._pool(key, pool))
+        found = self._pool(key, pool)
+        _found(self.clusters, key)["node_pools"].remove(found)
+        self.history.append(f"{found['name']} goes")
         return NO_CONTENT
 
     # Projects
@@ -363,11 +395,11 @@ def _new_pool(body: PoolBody) -> State:
     _known("size", body.size, tuple(SIZES))
     least, most = body.min_nodes or 0, body.max_nodes or 0
     count = max(body.count or 0, least)
-    if count < 1 or (body.auto_scale and least > most):
-        abort(422, "a node pool needs at least one node, and min_nodes at most max_nodes")
+    if (count < 1 and not body.auto_scale) or (body.auto_scale and not least <= count <= most):
+        abort(422, "a node pool needs a node or the autoscaler, and a count from min_nodes to max_nodes")
     nodes = [
         {"id": str(uuid4()), "name": f"{body.name}-{number}", "status": {"state": "running"}, "droplet_id": str(number)}
         for number in range(count)
     ]
     pool = {"id": str(uuid4()), **body.model_dump(exclude_none=True), "count": count, "nodes": nodes}
-    return {"tags": [], "labels": {}, "taints": [], **pool}
+    return {"tags": [], "labels": {}, "taints": [], "coming": 0, **pool}

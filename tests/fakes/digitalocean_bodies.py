@@ -122,6 +122,8 @@ class ClusterBody(ClusterSettings):
     region: str
     version: str
     vpc_uuid: str
+    cluster_subnet: str | None = None
+    service_subnet: str | None = None
     node_pools: list[PoolBody]
 
 

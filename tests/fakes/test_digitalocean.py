@@ -89,7 +89,7 @@ def test_what_is_in_use_stays_and_what_is_gone_is_gone(api: FakeDigitalOcean, ca
     key = call("POST", "/kubernetes/clusters", cluster(vpc)).json()["kubernetes_cluster"]["id"]
     assert call("POST", "/kubernetes/clusters", cluster(vpc)).status_code == 422, "the name is taken"
     assert call("PUT", f"/kubernetes/clusters/{key}", {"ha": False}).status_code == 422
-    assert call("DELETE", f"/vpcs/{vpc}").status_code == 403
+    assert call("DELETE", f"/vpcs/{vpc}").status_code == 409
     assert call("DELETE", f"/kubernetes/clusters/{key}").status_code == 204
     assert call("GET", f"/kubernetes/clusters/{key}").status_code == 404
     assert call("DELETE", f"/vpcs/{vpc}").status_code == 204

@@ -84,6 +84,13 @@ def webhook_closed(tree: Broken) -> None:
     tree.remove("NetworkPolicy", "webhook")
 
 
+def budget_of_the_only_pod(tree: Broken) -> None:
+    pods = {"metadata": {"labels": {"app": "x", "tier": "web"}}}
+    tree.add("Deployment", api="apps/v1", spec={"template": pods})
+    selector = {"matchLabels": {"app": "x"}}
+    tree.add("PodDisruptionBudget", api="policy/v1", spec={"minAvailable": 1, "selector": selector})
+
+
 SEALED = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "added"}, "data": {"a": "ENC[]"}, "sops": {}}
 
 BREAKS: dict[str, list[Callable[[Broken], None]]] = {
@@ -131,6 +138,17 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "HELM006": [
         lambda t: pop(t.one("HelmRepository", "quay-io-jetstack-charts")["spec"], "type"),
         lambda t: t.one("HelmRepository", "traefik-github-io-charts")["spec"].update(type="oci"),
+    ],
+    "UPG001": [
+        lambda t: t.add("CronJob", api="batch/v1beta1"),
+        lambda t: t.add("FlowSchema", api="flowcontrol.apiserver.k8s.io/v1beta3"),
+    ],
+    "UPG002": [
+        lambda t: t.add("PodDisruptionBudget", api="policy/v1", spec={"maxUnavailable": 0}),
+        lambda t: t.add("PodDisruptionBudget", api="policy/v1", spec={"minAvailable": "100%"}),
+        budget_of_the_only_pod,
+        lambda t: t.release()["values"].update(podDisruptionBudget={"enabled": True, "minAvailable": 1}),
+        lambda t: pop(t.one("Cluster", "main", "postgresql.cnpg")["spec"], "enablePDB"),
     ],
     "SEC001": [
         lambda t: t.add("Secret", stringData={"a": "b"}),

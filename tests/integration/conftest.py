@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from constructs_lib.environment import Environment, load
+from constructs_lib.environment.pools import DEFAULT_POOL
 from constructs_lib.environment.repository import GitOps
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
@@ -89,7 +90,7 @@ def refuse_organisation(gitops: GitOps) -> None:
 def refuse_cost(api: DigitalOcean, env: Environment, hours: float) -> None:
     """Fail if the nodes of an environment could cost more than the guard allows."""
     prices = {size["slug"]: size["price_hourly"] for size in api.list("/v2/sizes", "sizes")}
-    pools = (env.cluster.system_pool, env.cluster.workload_pool)
-    cost = hours * sum(pool.max_nodes * prices[pool.size] for pool in pools)
+    nodes = [(pool.max_nodes, pool.size) for pool in env.cluster.pools.values()]
+    cost = hours * sum(count * prices[size] for count, size in [*nodes, (DEFAULT_POOL.nodes, DEFAULT_POOL.size)])
     if cost > MAX_USD:
         pytest.fail(f"would cost up to {cost:.2f} USD in {hours:.1f} h; INTEGRATION_MAX_USD allows {MAX_USD:.2f}")

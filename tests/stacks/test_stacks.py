@@ -19,7 +19,8 @@ STATEFUL = {
     },
     "cluster": {
         "digitalocean_kubernetes_cluster.doks_cluster_E4D6AF1C",
-        "digitalocean_kubernetes_node_pool.doks_workload_B5B83B3E",
+        "digitalocean_kubernetes_node_pool.doks_pool_system_EB8A5B00",
+        "digitalocean_kubernetes_node_pool.doks_pool_workload_F56003D5",
         "digitalocean_vpc.doks_vpc_6A005D0F",
     },
 }

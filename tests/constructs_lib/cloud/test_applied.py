@@ -48,7 +48,7 @@ def test_a_job_waits_for_what_flux_applies_and_gives_up_before_helm_does() -> No
         "serviceAccountName": "flux-platform",
         "restartPolicy": "OnFailure",
         "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
-        "nodeSelector": {"pool": "system"},
+        "nodeSelector": {"pool-role": "system"},
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
     }
     assert container["command"] == [

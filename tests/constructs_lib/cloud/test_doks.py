@@ -21,37 +21,71 @@ def the_cluster(file: str = "sandbox", /, **changes: Any) -> dict[str, Any]:
     return cluster_of(file, **changes).only("digitalocean_kubernetes_cluster")
 
 
-def test_the_system_pool_is_autoscaled_and_tainted_for_platform_services() -> None:
+def pool_of(stack: Synthesised, name: str) -> dict[str, Any]:
+    """Return the arguments of a named pool."""
+    pools = stack.all("digitalocean_kubernetes_node_pool").values()
+    (pool,) = (pool for pool in pools if pool["labels"]["pool"] == name)
+    return pool
+
+
+def test_the_pool_of_the_cluster_is_small_and_constant_and_repels_nobody_for_good() -> None:
     pool = the_cluster("production")["node_pool"]
-    assert (pool["name"], pool["size"]) == ("system", "s-4vcpu-8gb")
+    assert (pool["name"], pool["size"], pool["node_count"]) == ("default", "s-2vcpu-4gb", 2)
+    assert pool["labels"] == {"pool": "default"}
+    assert [taint["effect"] for taint in pool["taint"]] == ["PreferNoSchedule"]
+    assert not {"auto_scale", "min_nodes", "max_nodes"} & pool.keys()
+    assert pool == {**the_cluster()["node_pool"], "tags": pool["tags"]}
+
+
+def test_a_system_pool_is_autoscaled_and_tainted_for_platform_services() -> None:
+    pool = pool_of(cluster_of("production"), "system")
+    assert (pool["name"], pool["size"]) == ("system-s-4vcpu-8gb", "s-4vcpu-8gb")
     assert (pool["auto_scale"], pool["min_nodes"], pool["max_nodes"]) == (True, 3, 6)
-    assert pool["labels"] == {"pool": "system"}
+    assert pool["labels"] == {"pool": "system", "pool-role": "system"}
     assert pool["taint"] == [TAINT]
-    assert "node_count" not in pool
 
 
-def test_the_workload_pool_is_autoscaled_and_open() -> None:
+def test_a_workload_pool_is_autoscaled_and_open() -> None:
     stack = cluster_of("production")
-    pool = stack.only("digitalocean_kubernetes_node_pool")
-    assert pool["name"] == "workload"
+    pool = pool_of(stack, "workload")
+    assert pool["name"] == "workload-s-4vcpu-8gb"
     assert (pool["auto_scale"], pool["min_nodes"], pool["max_nodes"]) == (True, 3, 10)
-    assert pool["labels"] == {"pool": "workload"}
+    assert pool["labels"] == {"pool": "workload", "pool-role": "workload"}
     assert pool["taint"] == []
     (name,) = stack.all("digitalocean_kubernetes_cluster")
     assert pool["cluster_id"] == f"${{digitalocean_kubernetes_cluster.{name}.id}}"
 
 
+def test_a_pool_is_replaced_by_one_that_comes_first_with_as_many_nodes() -> None:
+    stack = cluster_of(cluster__protected=True)
+    for name in ("system", "workload"):
+        pool = pool_of(stack, name)
+        assert pool["lifecycle"] == {"create_before_destroy": True, "ignore_changes": ["node_count"]}
+        assert pool["node_count"] == f'${{lookup(var.pool_nodes, "{name}", null)}}'
+    assert stack.data["variable"]["pool_nodes"]["default"] == {}
+
+
+def test_a_pool_without_a_role_is_what_the_file_says() -> None:
+    taint = {"key": "batch", "value": "yes", "effect": "NoExecute"}
+    pool = {"size": "so1_5-2vcpu-16gb", "min_nodes": 0, "max_nodes": 5, "labels": {"disk": "ssd"}, "tags": ["batch"]}
+    made = pool_of(cluster_of(cluster__pools__nightly={**pool, "taints": [taint]}), "nightly")
+    assert (made["name"], made["size"]) == ("nightly-so1-5-2vcpu-16gb", "so1_5-2vcpu-16gb")
+    assert (made["min_nodes"], made["max_nodes"]) == (0, 5)
+    assert made["labels"] == {"disk": "ssd", "pool": "nightly"}
+    assert made["taint"] == [taint]
+    assert made["tags"][1:] == ["batch"]
+
+
 def test_labels_and_taints_of_the_file_come_on_top() -> None:
     soft = {"key": "spot", "value": "yes", "effect": "PreferNoSchedule"}
     stack = cluster_of(
-        cluster__system_pool__labels={"disk": "ssd", "pool": "mine"},
-        cluster__system_pool__taints=[soft],
-        cluster__workload_pool__taints=[soft],
+        cluster__pools__system__labels={"disk": "ssd"},
+        cluster__pools__system__taints=[soft],
+        cluster__pools__workload__taints=[soft],
     )
-    system = stack.only("digitalocean_kubernetes_cluster")["node_pool"]
-    assert system["labels"] == {"disk": "ssd", "pool": "system"}
-    assert system["taint"] == [TAINT, soft]
-    assert stack.only("digitalocean_kubernetes_node_pool")["taint"] == [soft]
+    assert pool_of(stack, "system")["labels"] == {"disk": "ssd", "pool": "system", "pool-role": "system"}
+    assert pool_of(stack, "system")["taint"] == [TAINT, soft]
+    assert pool_of(stack, "workload")["taint"] == [soft]
 
 
 def test_the_control_plane() -> None:
@@ -69,13 +103,28 @@ def test_without_addresses_the_firewall_is_off_and_says_so() -> None:
     assert the_cluster()["ha"] is False
 
 
-def test_the_version_follows_patches_of_one_minor() -> None:
+def test_the_version_is_given_and_has_to_be_of_the_minor_that_the_file_names() -> None:
     stack = cluster_of(cluster__kubernetes_minor="1.37")
-    versions = stack.only("digitalocean_kubernetes_versions", block="data")
-    (name,) = stack.all("digitalocean_kubernetes_versions", block="data")
-    assert versions["version_prefix"] == "1.37."
-    latest = f"${{data.digitalocean_kubernetes_versions.{name}.latest_version}}"
-    assert stack.only("digitalocean_kubernetes_cluster")["version"] == latest
+    cluster = stack.only("digitalocean_kubernetes_cluster")
+    assert cluster["version"] == "${var.kubernetes_version}"
+    assert "default" not in stack.data["variable"]["kubernetes_version"]
+    (condition,) = cluster["lifecycle"]["precondition"]
+    assert condition["condition"] == '${startswith(var.kubernetes_version, "1.37.")}'
+
+
+@pytest.mark.parametrize("named", [{"name": "shared"}, {"id": "5a4981aa-9653-4bd1-bef5-d6bff52042e4"}])
+def test_a_network_that_exists_is_found_and_has_to_be_as_the_file_says(named: dict[str, str]) -> None:
+    subnets = {"cluster_subnet": "10.100.0.0/16", "service_subnet": "10.101.0.0/20"}
+    stack = cluster_of(cluster__network={"vpc": named, **subnets})
+    assert stack.all("digitalocean_vpc") == {}
+    found = stack.only("digitalocean_vpc", block="data")
+    assert found.items() >= named.items()
+    conditions = [item["condition"] for item in found["lifecycle"]["postcondition"]]
+    assert conditions == ['${self.ip_range == "10.20.0.0/20"}', '${self.region == "lon1"}']
+    (name,) = stack.all("digitalocean_vpc", block="data")
+    cluster = stack.only("digitalocean_kubernetes_cluster")
+    assert cluster["vpc_uuid"] == f"${{data.digitalocean_vpc.{name}.id}}"
+    assert cluster.items() >= subnets.items()
 
 
 def test_the_network_is_the_environments_own() -> None:
@@ -110,14 +159,14 @@ def test_everything_carries_the_environments_tags(further: list[str]) -> None:
     cluster = stack.only("digitalocean_kubernetes_cluster")
     assert cluster["tags"] == tags
     assert cluster["node_pool"]["tags"] == tags
-    assert stack.only("digitalocean_kubernetes_node_pool")["tags"] == tags
+    assert [pool["tags"] for pool in stack.all("digitalocean_kubernetes_node_pool").values()] == [tags, tags]
 
 
 @pytest.mark.parametrize("protected", [True, False])
 def test_protection(protected: bool) -> None:
     stack = cluster_of(cluster__protected=protected)
     cluster = stack.only("digitalocean_kubernetes_cluster")
-    assert cluster["lifecycle"] == {"prevent_destroy": protected}
+    assert cluster["lifecycle"]["prevent_destroy"] is protected
     assert cluster["destroy_all_associated_resources"] is not protected
     assert stack.only("digitalocean_vpc")["lifecycle"] == {"prevent_destroy": protected}
 

@@ -16,7 +16,7 @@ from tests.support import Synthesised, environment, synthesised
 
 APPROLE = {"method": "approle", "mount": "approle", "role_id": "role-1"}
 ON_SYSTEM_POOL = {
-    "nodeSelector": {"pool": "system"},
+    "nodeSelector": {"pool-role": "system"},
     "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
 }
 

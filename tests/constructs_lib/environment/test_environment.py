@@ -27,7 +27,7 @@ def test_production_is_replicated_and_protected() -> None:
     cluster = load(ROOT / "environments/production.yaml").cluster
     assert cluster.high_availability
     assert cluster.protected
-    assert cluster.system_pool.min_nodes >= 3
+    assert cluster.least_nodes("system") >= 3
     assert cluster.control_plane_allowed_addresses
 
 
@@ -35,8 +35,27 @@ def test_sandbox_is_small_and_disposable() -> None:
     cluster = load(ROOT / "environments/sandbox.yaml").cluster
     assert not cluster.high_availability
     assert not cluster.protected
-    assert cluster.system_pool.min_nodes == 2
-    assert cluster.workload_pool.min_nodes == 1
+    assert cluster.least_nodes("system") == 2
+    assert cluster.least_nodes("workload") == 1
+
+
+def gpu(**changes: Any) -> dict[str, Any]:
+    """Return a pool of GPU nodes that may vanish."""
+    return {"size": "gpu-h100x1-80gb", "min_nodes": 0, "max_nodes": 2, **changes}
+
+
+def test_a_pool_of_gpu_nodes_may_vanish_and_needs_no_role() -> None:
+    pools = environment(cluster__pools__gpu=gpu()).cluster.pools
+    assert [(name, pool.role) for name, pool in pools.items()] == [
+        ("system", "system"),
+        ("workload", "workload"),
+        ("gpu", None),
+    ]
+
+
+def test_a_subnet_with_room_for_just_all_nodes_is_taken() -> None:
+    env = environment(cluster__network={"cluster_subnet": "10.100.0.0/20"}, cluster__pools__workload__max_nodes=27)
+    assert sum(pool.max_nodes for pool in env.cluster.pools.values()) + 2 == 32
 
 
 BAD_VALUES: list[tuple[dict[str, Any], str]] = [
@@ -44,12 +63,12 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"cluster__nmae": "x"}, "cluster.nmae: is not a known key; correct or remove it"),
     ({"region": "london"}, "region: must be a DigitalOcean region such as 'lon1', found 'london'"),
     (
-        {"cluster__system_pool__min_nodes": "three"},
-        "cluster.system_pool.min_nodes: input should be a valid integer, found 'three'",
+        {"cluster__pools__system__min_nodes": "three"},
+        "cluster.pools.system.min_nodes: input should be a valid integer, found 'three'",
     ),
     (
-        {"cluster__system_pool__min_nodes": True},
-        "cluster.system_pool.min_nodes: input should be a valid integer, found True",
+        {"cluster__pools__system__min_nodes": True},
+        "cluster.pools.system.min_nodes: input should be a valid integer, found True",
     ),
     ({"cluster__kubernetes_minor": 1.36}, "cluster.kubernetes_minor: must be text, found 1.36; put it in quotes"),
     (
@@ -57,12 +76,12 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
         "cluster.kubernetes_minor: must be a minor version from '1.33' on, such as '1.35', found '1.32'",
     ),
     (
-        {"cluster__system_pool": {"size": "s-2vcpu-4gb", "min_nodes": 5, "max_nodes": 3}},
-        "cluster.system_pool: min_nodes must be at most max_nodes, found 5 and 3",
+        {"cluster__pools__system": {"role": "system", "size": "s-2vcpu-4gb", "min_nodes": 5, "max_nodes": 3}},
+        "cluster.pools.system: min_nodes must be at most max_nodes, found 5 and 3",
     ),
     (
-        {"cluster__workload_pool": {"size": "s-2vcpu-4gb", "min_nodes": 0, "max_nodes": 3}},
-        "cluster.workload_pool.min_nodes: input should be greater than or equal to 1, found 0",
+        {"cluster__pools__workload__min_nodes": -1},
+        "cluster.pools.workload.min_nodes: input should be greater than or equal to 0, found -1",
     ),
     (
         {"cluster__name": "Episodic_1"},
@@ -112,12 +131,12 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
         "gitops.required_checks[1]: must be the name of a status check, found ''",
     ),
     (
-        {"cluster__system_pool__labels": {"doks.digitalocean.com/node-pool": "x"}},
-        "must be a Kubernetes label key that DigitalOcean does not set itself, found 'doks.digitalocean.com/node-pool'",
+        {"cluster__pools__system__labels": {"doks.digitalocean.com/node-pool": "x"}},
+        "no doks.digitalocean.com or kubernetes.io, found 'doks.digitalocean.com/node-pool'",
     ),
     (
-        {"cluster__system_pool__labels": {"a": "b c"}},
-        "cluster.system_pool.labels.a: must be a Kubernetes label value of at most 63 characters, found 'b c'",
+        {"cluster__pools__system__labels": {"a": "b c"}},
+        "cluster.pools.system.labels.a: must be a Kubernetes label value of at most 63 characters, found 'b c'",
     ),
     ({"mode": "aply"}, "mode: input should be 'render' or 'apply', found 'aply'"),
     (
@@ -136,8 +155,77 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
         "extra_values: unknown release 'treafik', known are traefik; did you mean 'traefik'?",
     ),
     (
-        {"cluster__workload_pool__taints": [{"key": "a", "value": "b", "effect": "NoSchedule"}]},
-        "cluster: workload_pool.taints must all be PreferNoSchedule",
+        {"cluster__pools__workload__taints": [{"key": "a", "value": "b", "effect": "NoSchedule"}]},
+        "cluster.pools.workload: taints must all be PreferNoSchedule with role 'workload'",
+    ),
+    (
+        {"cluster__pools__system__labels": {"node-role.kubernetes.io/system": ""}},
+        "must be a Kubernetes label key of your own, no doks.digitalocean.com or kubernetes.io, found 'node-role",
+    ),
+    (
+        {"cluster__pools__system__labels": {"pool": "mine"}},
+        "cluster.pools.system: labels may not hold 'pool': every node has it with the name of its pool; remove it",
+    ),
+    (
+        {"cluster__pools__system__labels": {"pool-role": "workload"}},
+        "cluster.pools.system: labels may not hold 'pool-role': role sets it; remove it",
+    ),
+    (
+        {
+            "cluster__pools__workload__taints": [
+                {"key": "CriticalAddonsOnly", "value": "", "effect": "PreferNoSchedule"}
+            ]
+        },
+        "cluster.pools.workload: taints may not hold 'CriticalAddonsOnly': role: system sets it; remove it",
+    ),
+    (
+        {"cluster__pools__gpu": gpu(taints=[{"key": "nvidia.com/gpu", "value": "", "effect": "NoSchedule"}])},
+        "cluster.pools.gpu: taints may not hold 'nvidia.com/gpu': DigitalOcean sets it on GPU nodes itself; remove it",
+    ),
+    (
+        {"cluster__pools__gpu": gpu(role="workload")},
+        "cluster.pools.gpu: role must be left out with the size 'gpu-h100x1-80gb': DigitalOcean taints GPU nodes",
+    ),
+    ({"cluster__pools__default": gpu()}, "cluster: pools may not hold 'default', which every cluster has already"),
+    ({"cluster__pools__a_b": gpu()}, "must be 1 to 20 lower-case letters, digits and hyphens, starting with a letter"),
+    (
+        {"cluster__pools": {"gpu": gpu()}},
+        "cluster: pools must hold one with role 'system', on which platform services run; add it",
+    ),
+    (
+        {"cluster__pools__workload__role": None},
+        "cluster: pools must hold one with role 'workload', on which applications run; add it",
+    ),
+    (
+        {"cluster__pools__system__min_nodes": 0},
+        "cluster: a pool with role 'system' needs min_nodes of 1 or more: Flux runs there; raise it",
+    ),
+    ({"cluster__network": {"vpc": {}}}, "cluster.network.vpc: needs either name or id"),
+    ({"cluster__network": {"vpc": {"name": "a b"}}}, "cluster.network.vpc.name: must be a name of letters, digits"),
+    ({"cluster__network": {"vpc": {"id": "1"}}}, "cluster.network.vpc.id: must be a UUID in lower case, found '1'"),
+    (
+        {"cluster__network": {"cluster_subnet": "10.20.0.0/18"}},
+        "cluster.network.cluster_subnet 10.20.0.0/18 overlaps vpc_range 10.20.0.0/20; choose another range",
+    ),
+    (
+        {"cluster__network": {"cluster_subnet": "10.100.0.0/16", "service_subnet": "10.100.0.0/20"}},
+        "cluster.network.service_subnet 10.100.0.0/20 overlaps cluster.network.cluster_subnet 10.100.0.0/16; choose",
+    ),
+    (
+        {"cluster__network": {"service_subnet": "8.8.0.0/20"}},
+        "cluster.network.service_subnet must be private (RFC 1918), found 8.8.0.0/20",
+    ),
+    (
+        {"cluster__network": {"service_subnet": "10.101.0.0/25"}},
+        "cluster.network.service_subnet must be a /12 to /24, found 10.101.0.0/25",
+    ),
+    (
+        {"cluster__network": {"cluster_subnet": "10.245.0.0/16"}},
+        "cluster.network.cluster_subnet 10.245.0.0/16 overlaps 10.245.0.0/16, which DigitalOcean reserves",
+    ),
+    (
+        {"cluster__network": {"cluster_subnet": "10.100.0.0/20"}, "cluster__pools__workload__max_nodes": 28},
+        "network.cluster_subnet 10.100.0.0/20 has room for 32 nodes, and pools may grow to 33; widen it or lower",
     ),
 ]
 
@@ -181,10 +269,10 @@ def test_every_problem_of_a_file_is_told_at_once(project: Project) -> None:
     ("changes", "sentence"),
     [
         ({"cluster__high_availability": False}, "cluster.high_availability is false in production; raise it or set"),
-        ({"cluster__system_pool__min_nodes": 1}, "cluster.system_pool.min_nodes is 1 in production; raise it or set"),
+        ({"cluster__pools__system__min_nodes": 1}, "cluster.pools of role 'system' have min_nodes of 1 in production;"),
         (
-            {"cluster__workload_pool__min_nodes": 1},
-            "cluster.workload_pool.min_nodes is 1 in production; raise it or set",
+            {"cluster__pools__workload__min_nodes": 0},
+            "cluster.pools of role 'workload' have min_nodes of 0 in production; raise it or set",
         ),
     ],
 )
@@ -260,6 +348,10 @@ def test_two_environments_that_share_nothing(project: Project) -> None:
         ({"backups__bucket": "episodic-sandbox-state"}, "backups.bucket: 'episodic-sandbox-state' is already used by"),
         ({"backups__bucket": "episodic-second-state"}, "backups.bucket: 'episodic-second-state' is already used by"),
         ({"vpc_range": "10.20.8.0/21"}, "vpc_range: 10.20.8.0/21 overlaps 10.20.0.0/20 of"),
+        (
+            {"cluster__network": {"cluster_subnet": "10.20.0.0/16"}},
+            "cluster.network.cluster_subnet: 10.20.0.0/16 overlaps 10.20.0.0/20 of",
+        ),
         ({"gitops__repository": "other"}, "gitops: differs from"),
         ({"state__bucket": "episodic-gitops-state"}, "gitops.state.bucket: 'episodic-gitops-state' is used twice"),
     ],
@@ -269,6 +361,26 @@ def test_two_environments_may_not_share(project: Project, changes: dict[str, Any
     with pytest.raises(ConfigError) as caught:
         load_all(folder)
     assert any(problem.startswith(f"{folder / 'second.yaml'}: {sentence}") for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(("subnet", "told"), [("10.102.0.0/16", 0), ("10.100.0.0/16", 1)])
+def test_two_environments_may_share_a_network_that_exists_but_not_a_subnet(
+    project: Project, subnet: str, told: int
+) -> None:
+    def network(pods: str) -> dict[str, Any]:
+        return {"vpc": {"name": "shared"}, "cluster_subnet": pods}
+
+    files = {
+        "sandbox": environment_data(cluster__network=network("10.100.0.0/16")),
+        "second": second(vpc_range="10.20.0.0/20", cluster__network=network(subnet)),
+    }
+    folder = project(**files) / "environments"
+    try:
+        load_all(folder)
+        problems: tuple[str, ...] = ()
+    except ConfigError as error:
+        problems = error.problems
+    assert sum("cluster.network.cluster_subnet: " in problem for problem in problems) == len(problems) == told
 
 
 def test_a_duplicate_environment(project: Project) -> None:

@@ -13,7 +13,7 @@ from constructs_lib.kit import (
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TAINT,
     SYSTEM_TOLERATIONS,
-    WORKLOAD_POOL,
+    WORKLOAD_ROLE,
     cpu_unlimited,
     resources,
     spread,
@@ -21,11 +21,11 @@ from constructs_lib.kit import (
 
 
 def test_pods_of_the_platform_run_on_the_system_pool_which_keeps_others_away() -> None:
-    assert SYSTEM_NODE_SELECTOR == {"pool": "system"}
+    assert SYSTEM_NODE_SELECTOR == {"pool-role": "system"}
     assert SYSTEM_TAINT == {"key": "CriticalAddonsOnly", "value": "true", "effect": "NoSchedule"}
     assert [{"key": SYSTEM_TAINT["key"], "operator": "Exists"}] == SYSTEM_TOLERATIONS
     assert ON_SYSTEM_POOL == {"nodeSelector": SYSTEM_NODE_SELECTOR, "tolerations": SYSTEM_TOLERATIONS}
-    assert WORKLOAD_POOL == "workload"
+    assert WORKLOAD_ROLE == "workload"
 
 
 def test_deployments_that_are_no_chart_are_placed_by_a_patch() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from constructs_lib.kit import POOL_LABEL, SYSTEM_POOL, SYSTEM_TAINT, WORKLOAD_POOL
+from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT, WORKLOAD_ROLE
 from tests.e2e.cluster import BIN
 from tests.e2e.node import network
 from tests.e2e.node.daemons import Daemons
@@ -64,6 +64,7 @@ class Pool:
         """The labels of this project, and those of DigitalOcean's own that people rely on."""
         return {
             POOL_LABEL: self.name,
+            ROLE_LABEL: self.name,
             "doks.digitalocean.com/node-pool": self.name,
             "node.kubernetes.io/instance-type": "s-2vcpu-4gb",
             "topology.kubernetes.io/region": "lon1",
@@ -71,8 +72,8 @@ class Pool:
         }
 
 
-SYSTEM = Pool(SYSTEM_POOL, (SYSTEM_TAINT,))
-WORKLOAD = Pool(WORKLOAD_POOL)
+SYSTEM = Pool(SYSTEM_ROLE, (SYSTEM_TAINT,))
+WORKLOAD = Pool(WORKLOAD_ROLE)
 
 
 class Machine:

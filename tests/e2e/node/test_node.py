@@ -15,9 +15,9 @@ from typing import Any
 from constructs_lib.kit import (
     ON_SYSTEM_POOL,
     POOL_LABEL,
-    SYSTEM_POOL,
+    SYSTEM_ROLE,
     SYSTEM_TOLERATIONS,
-    WORKLOAD_POOL,
+    WORKLOAD_ROLE,
     Link,
     Pods,
     default_policies,
@@ -152,15 +152,15 @@ def test_pods_run_on_their_pool_and_replicas_apart(node: NodeCluster, rooms: Roo
     found = json.loads(node.kubectl("get", "pods", "--namespace", room, "--output=json"))["items"]
     places = [(item["metadata"]["labels"]["app"], _pool(node, item)) for item in found]
     assert sorted(places) == [
-        ("apart", SYSTEM_POOL),
-        ("apart", WORKLOAD_POOL),
-        ("system", SYSTEM_POOL),
-        ("workload", WORKLOAD_POOL),
+        ("apart", SYSTEM_ROLE),
+        ("apart", WORKLOAD_ROLE),
+        ("system", SYSTEM_ROLE),
+        ("workload", WORKLOAD_ROLE),
     ]
 
 
 def test_a_machine_without_its_kubelet_is_lost_until_it_is_back(node: NodeCluster) -> None:
-    name, machine = next((name, item) for name, item in node.machines.items() if item.pool.name == WORKLOAD_POOL)
+    name, machine = next((name, item) for name, item in node.machines.items() if item.pool.name == WORKLOAD_ROLE)
     machine.daemons["kubelet"].kill()
     try:
         node.eventually(lambda: not node.is_ready(name), "the machine is not Ready", 60)
@@ -224,7 +224,7 @@ def _pool(node: NodeCluster, pod: dict[str, Any]) -> str:
 def _apart(room: str, replicas: int) -> dict[str, Any]:
     """Return replicas that would all rather be on the workload pool, and that nothing but their constraint parts."""
     labels = {"app": "apart"}
-    workload = {"matchExpressions": [{"key": POOL_LABEL, "operator": "In", "values": [WORKLOAD_POOL]}]}
+    workload = {"matchExpressions": [{"key": POOL_LABEL, "operator": "In", "values": [WORKLOAD_ROLE]}]}
     preferred = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "preference": workload}]}
     pod = pods.spec(
         "pause",

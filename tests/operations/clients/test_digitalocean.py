@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from flask import Response
 
 from constructs_lib.base.errors import ConfigError
+from operations.clients import digitalocean
 from operations.clients.digitalocean import DigitalOcean
 from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.fakes.server import Fault
@@ -36,6 +38,27 @@ def test_a_list_is_asked_for_in_large_pages_and_only_once_if_it_is_short(fake: F
 def test_what_is_gone_needs_no_deletion(fake: FakeDigitalOcean) -> None:
     DigitalOcean(fake.token).delete("/v2/vpcs/gone")
     assert [request.method for request in fake.requests] == ["DELETE"]
+
+
+def test_a_deletion_that_takes_its_time_is_waited_for_but_not_for_ever(
+    fake: FakeDigitalOcean, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    path = "/v2/vpcs/slow"
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            fake.vpcs.clear()
+
+    monkeypatch.setattr(digitalocean, "time", SimpleNamespace(sleep=wait))
+    fake.faults.append(Fault("DELETE", path, times=9, status=404))
+    fake.vpcs["slow"] = {"id": "slow"}
+    DigitalOcean(fake.token).delete_and_wait(path)
+    assert waits == [10, 10, 10]
+    fake.vpcs["slow"] = {"id": "slow"}
+    with pytest.raises(ConfigError, match=r"has not deleted /v2/vpcs/slow after 30 min; try again later"):
+        DigitalOcean(fake.token).delete_and_wait(path)
 
 
 def test_what_is_not_there_cannot_be_read(fake: FakeDigitalOcean) -> None:

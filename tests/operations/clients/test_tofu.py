@@ -80,9 +80,9 @@ def test_only_what_changes_in_managed_resources_is_a_change(fake: FakeTofu) -> N
     fake.changes[NAME].append(adopted)
     fake.save()
     assert stack().plan(Path("a")) == [
-        Change(VPC, "digitalocean_vpc", ("create",), {"name": "v"}, imported=False),
-        Change("digitalocean_tag.swapped", "digitalocean_tag", ("delete", "create"), {}, imported=False),
-        Change("digitalocean_tag.taken", "digitalocean_tag", ("no-op",), {}, imported=True),
+        Change(VPC, "digitalocean_vpc", ("create",), {"name": "v"}, imported=False, before={}),
+        Change("digitalocean_tag.swapped", "digitalocean_tag", ("delete", "create"), {}, imported=False, before={}),
+        Change("digitalocean_tag.taken", "digitalocean_tag", ("no-op",), {}, imported=True, before={}),
     ]
 
 

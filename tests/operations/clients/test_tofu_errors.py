@@ -42,3 +42,11 @@ def test_an_unknown_error_keeps_opentofus_words_on_one_line() -> None:
 )
 def test_only_what_may_pass_is_tried_again(text: str, passing: bool) -> None:
     assert is_transient(Diagnostic("Error", text)) is passing
+
+
+def test_a_network_that_is_still_in_use_is_told_with_what_to_do() -> None:
+    text = "DELETE https://api.digitalocean.com/v2/vpcs/v-1: 409 Can not delete VPC with members"
+    told = explained("sandbox-cluster", ".", Diagnostic("Error deleting VPC", text))
+    assert told.startswith(
+        "sandbox-cluster: something else is still in its VPC (/v2/vpcs/<id>/members of the API lists"
+    )

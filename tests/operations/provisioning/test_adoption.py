@@ -13,7 +13,13 @@ from constructs_lib.base.bucket import Bucket
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
 from operations.clients.tofu import Change, Json
-from operations.provisioning.adoption import in_digitalocean, in_github, plan_with_adoption, remove_lost_keys
+from operations.provisioning.adoption import (
+    in_digitalocean,
+    in_github,
+    plan_with_adoption,
+    remove_lost_keys,
+    remove_lost_pools,
+)
 from tests.operations.conftest import Outside
 
 CLUSTER, POOL = "digitalocean_kubernetes_cluster.c", "digitalocean_kubernetes_node_pool.p"
@@ -34,7 +40,7 @@ class FakeStack:
         pool = {"name": "p", **({"cluster_id": "c-1"} if CLUSTER in self.imported else {})}
         values = {CLUSTER: {"name": "c"}, POOL: pool}
         return [
-            Change(address, address.partition(".")[0], self.actions, after, address in self.imported)
+            Change(address, address.partition(".")[0], self.actions, after, address in self.imported, {})
             for address, after in values.items()
         ]
 
@@ -122,9 +128,9 @@ def test_things_are_found_by_their_names_in_digitalocean(outside: Outside) -> No
     assert find("vpc", name="w") is None
     assert find("project", name="default") == "default"
     assert find("kubernetes_cluster", name="c") == cluster["id"]
-    assert find("kubernetes_node_pool", name="system", cluster_id=cluster["id"]) == cluster["node_pools"][0]["id"]
+    assert find("kubernetes_node_pool", name="default", cluster_id=cluster["id"]) == cluster["node_pools"][0]["id"]
     assert find("kubernetes_node_pool", name="other", cluster_id=cluster["id"]) is None
-    assert find("kubernetes_node_pool", name="system") is None
+    assert find("kubernetes_node_pool", name="default") is None
 
 
 def test_things_are_found_by_their_names_in_github(outside: Outside) -> None:
@@ -167,3 +173,27 @@ def test_a_stack_without_keys_asks_for_none(outside: Outside) -> None:
     stack: Any = FakeStack()
     remove_lost_keys(stack, DigitalOcean(outside.digitalocean.token))
     assert outside.digitalocean.requests == []
+
+
+def pool(id_: str, name: str, size: str, **labels: str) -> dict[str, Any]:
+    return {"id": id_, "name": f"{name}-{size}", "size": size, "labels": {"pool": name, **labels}}
+
+
+def test_only_pools_that_a_killed_run_made_to_replace_others_are_removed(
+    outside: Outside, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = outside.digitalocean.add_cluster("c")
+    old, lost = pool("old", "system", "s-4vcpu-8gb"), pool("lost", "system", "s-8vcpu-16gb")
+    first = pool("first", "workload", "s-4vcpu-8gb")  # of a run that was killed before the state knew any: imported
+    mine = {**pool("mine", "system", "s-2vcpu-4gb"), "name": "made-by-hand"}
+    cluster["node_pools"] += [old, lost, first, mine, {**pool("none", "x", "y"), "labels": None}]
+    stack: Any = FakeStack()
+    api = DigitalOcean(outside.digitalocean.token)
+    remove_lost_pools(stack, api, "c")
+    assert outside.digitalocean.requests == []
+    stack.state = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
+    remove_lost_pools(stack, api, "elsewhere")
+    remove_lost_pools(stack, api, "c")
+    assert [item["id"] for item in cluster["node_pools"][1:]] == ["old", "first", "mine", "none"]
+    printed = "node pool system-s-8vcpu-16gb: removing one that a killed run left\n"
+    assert capsys.readouterr().out == printed

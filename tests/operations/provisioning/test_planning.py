@@ -12,7 +12,7 @@ from constructs_lib.environment.repository import StateBucket
 from operations.clients.tofu import Change
 from operations.provisioning.planning import Planner
 
-CHANGES = [Change("digitalocean_tag.x", "digitalocean_tag", ("create",), {"name": "x"}, imported=False)]
+CHANGES = [Change("digitalocean_tag.x", "digitalocean_tag", ("create",), {"name": "x"}, imported=False, before={})]
 FILE = Path("x.tfplan")
 
 

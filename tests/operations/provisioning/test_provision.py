@@ -273,6 +273,31 @@ def test_a_state_is_moved_into_its_bucket_unless_one_is_there(outside: Outside) 
     assert local.exists()
 
 
+def test_a_plan_that_would_replace_the_cluster_is_refused_unless_it_is_only_looked_at(outside: Outside) -> None:
+    env = outside.environment()
+    outside.tofu.changes["sandbox-cluster"] = [change("digitalocean_kubernetes_cluster.c", "create", "delete")]
+    outside.synthesise(env)
+    with pytest.raises(ConfigError) as told:
+        Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    assert str(told.value) == (
+        "environments/sandbox.yaml: region, vpc_range and cluster.network of a cluster cannot change; "
+        "change them back, or destroy the environment and provision it anew"
+    )
+    Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+
+
+def test_the_cluster_is_planned_with_what_runs_and_no_other_stack_is(outside: Outside) -> None:
+    env = outside.environment()
+    cluster = outside.digitalocean.add_cluster(env.cluster.name, "1.36.9-do.0")
+    cluster["node_pools"].append({"id": "p", "name": "p", "labels": {"pool": "system"}, "count": 3})
+    outside.synthesise(env)
+    Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    calls = {call.stack: call.environ for call in outside.tofu.calls("plan")}
+    assert calls["sandbox-cluster"]["TF_VAR_kubernetes_version"] == "1.36.9-do.0"
+    assert json.loads(calls["sandbox-cluster"]["TF_VAR_pool_nodes"]) == {"system": 3}
+    assert "TF_VAR_kubernetes_version" not in calls["sandbox-state"]
+
+
 def test_a_plan_is_read_as_counts_and_as_opentofu_prints_it(outside: Outside) -> None:
     env = outside.environment()
     adopted = change("digitalocean_vpc.v", name="v")

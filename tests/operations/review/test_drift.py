@@ -15,7 +15,7 @@ from tests.fakes.tofu import change
 from tests.operations.conftest import Outside
 from tests.support import environment
 
-READING = Reading("sandbox-cluster", [Change("a.b", "a", ("update",), {}, imported=False)], "~ a.b")
+READING = Reading("sandbox-cluster", [Change("a.b", "a", ("update",), {}, imported=False, before={})], "~ a.b")
 
 
 def test_each_environment_has_an_issue_of_its_own() -> None:

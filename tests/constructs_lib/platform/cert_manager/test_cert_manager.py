@@ -12,7 +12,7 @@ from tests.constructs_lib.platform import said
 from tests.support import environment, everything
 
 PLACEMENT = {
-    "nodeSelector": {"pool": "system"},
+    "nodeSelector": {"pool-role": "system"},
     "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
 }
 PODS = ("controller", "webhook", "cainjector")

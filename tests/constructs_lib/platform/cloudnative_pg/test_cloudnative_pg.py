@@ -185,7 +185,7 @@ def test_the_pooler_is_placed_and_sized() -> None:
     spec = found["Pooler", "orders-pooler"]["spec"]
     assert (spec["type"], spec["instances"]) == ("rw", 3)
     assert spec["pgbouncer"] == {"poolMode": "transaction", "parameters": {"max_client_conn": "500"}}
-    assert spec["template"]["spec"]["nodeSelector"] == {"pool": "system"}
+    assert spec["template"]["spec"]["nodeSelector"] == {"pool-role": "system"}
 
 
 def test_without_metrics_nobody_looks_for_them() -> None:

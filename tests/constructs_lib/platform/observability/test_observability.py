@@ -127,7 +127,7 @@ def test_pods_of_opensearch_are_known_by_the_labels_that_chart_and_operator_give
 def test_pods_that_opensearch_needs_for_a_while_run_on_the_system_pool_too() -> None:
     spec = logs(with_logs())
     parts = (spec["bootstrap"], spec["security"]["config"]["updateJob"], *spec["nodePools"], spec["dashboards"])
-    assert [part["nodeSelector"] for part in parts] == 4 * [{"pool": "system"}]
+    assert [part["nodeSelector"] for part in parts] == 4 * [{"pool-role": "system"}]
     assert [part["tolerations"] for part in parts] == 4 * [[{"key": "CriticalAddonsOnly", "operator": "Exists"}]]
     assert [set(part["resources"]) for part in parts] == 4 * [{"requests", "limits"}]
 

@@ -81,7 +81,7 @@ def test_the_operators_are_placed_and_leave_the_namespace_to_the_baseline() -> N
     namespace, placement, _ = patches("rabbitmq-cluster-operator")
     assert namespace["$patch"] == "delete"
     placed = {item["path"].rpartition("/")[2]: item["value"] for item in placement}
-    assert placed["nodeSelector"] == {"pool": "system"}
+    assert placed["nodeSelector"] == {"pool-role": "system"}
     assert placed["tolerations"] == [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
 
 
@@ -140,7 +140,7 @@ def test_brokers_are_kept_apart(file: str, rule: str) -> None:
     affinity = objects(with_broker(file))["RabbitmqCluster", "events"]["spec"]["affinity"]
     assert list(affinity["podAntiAffinity"]) == [f"{rule}DuringSchedulingIgnoredDuringExecution"]
     terms = affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
-    assert terms == [{"matchExpressions": [{"key": "pool", "operator": "In", "values": ["system"]}]}]
+    assert terms == [{"matchExpressions": [{"key": "pool-role", "operator": "In", "values": ["system"]}]}]
 
 
 def test_a_user_with_the_label_that_the_webhook_wants() -> None:

@@ -102,7 +102,7 @@ def test_a_pod_that_ends_serves_until_the_balancer_has_seen_it() -> None:
 
 def test_it_runs_on_the_system_pool_with_room_to_grow() -> None:
     found = values()
-    assert found["nodeSelector"] == {"pool": "system"}
+    assert found["nodeSelector"] == {"pool-role": "system"}
     assert found["tolerations"] == [{"key": "CriticalAddonsOnly", "operator": "Exists"}]
     assert found["resources"] == {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}}
 

@@ -1,0 +1,82 @@
+"""The network of a cluster: what exists already, and the ranges of its pods and Services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from constructs_lib.base.fields import Uuid, VpcName
+from constructs_lib.base.settings import Settings
+
+PRIVATE_RANGES = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+RESERVED_RANGES = tuple(map(IPv4Network, ("10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", "10.246.0.0/24")))
+"""Ranges that DigitalOcean keeps for itself, see docs/decisions/0004-networks.md."""
+
+ADDRESSES_PER_NODE = 128
+"""How much of `cluster_subnet` a node takes, see docs/decisions/0004-networks.md."""
+
+SIZES = {"vpc_range": (16, 24), "cluster.network.cluster_subnet": (10, 20), "cluster.network.service_subnet": (12, 24)}
+"""The largest and the smallest prefix of each range, see docs/decisions/0004-networks.md."""
+
+
+class ExistingVpc(Settings):
+    """A VPC that is there already, in the same region."""
+
+    name: VpcName | None = None
+    id: Uuid | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.name is None) == (self.id is None):
+            raise ValueError("needs either name or id")
+        return self
+
+
+class Network(Settings):
+    """What a cluster finds instead of making it, and its own ranges. None of it can be changed later."""
+
+    vpc: ExistingVpc | None = Field(
+        default=None, description="A VPC that exists, whose range is vpc_range; without it one is made."
+    )
+    cluster_subnet: IPv4Network | None = Field(
+        default=None, description="Range of the pods; DigitalOcean's if not set."
+    )
+    service_subnet: IPv4Network | None = Field(
+        default=None, description="Range of the Services; DigitalOcean's if not set."
+    )
+
+    def check_nodes(self, most: int) -> None:
+        """Raise `ValueError` unless the pods of `most` nodes find addresses."""
+        subnet = self.cluster_subnet
+        if subnet is not None and subnet.num_addresses // ADDRESSES_PER_NODE < most:
+            raise ValueError(
+                f"network.cluster_subnet {subnet} has room for {subnet.num_addresses // ADDRESSES_PER_NODE} nodes, "
+                f"and pools may grow to {most}; widen it or lower max_nodes"
+            )
+
+    def subnets(self) -> dict[str, IPv4Network]:
+        """Return the ranges that are named, by their key in the file."""
+        found = {"cluster_subnet": self.cluster_subnet, "service_subnet": self.service_subnet}
+        return {f"cluster.network.{key}": subnet for key, subnet in found.items() if subnet is not None}
+
+
+def range_problems(ranges: dict[str, IPv4Network]) -> list[str]:
+    """Return what is wrong with the ranges of a cluster, by their keys in the file."""
+    return [problem for key in ranges if (problem := next(_problems(key, ranges), None))]
+
+
+def _problems(key: str, ranges: dict[str, IPv4Network]) -> Iterator[str]:
+    found, (largest, smallest) = ranges[key], SIZES[key]
+    if not any(found.subnet_of(private) for private in PRIVATE_RANGES):
+        yield f"{key} must be private (RFC 1918), found {found}"
+    if not largest <= found.prefixlen <= smallest:
+        yield f"{key} must be a /{largest} to /{smallest}, found {found}"
+    for taken in RESERVED_RANGES:
+        if found.overlaps(taken):
+            yield f"{key} {found} overlaps {taken}, which DigitalOcean reserves"
+    for other in list(ranges)[: list(ranges).index(key)]:
+        if found.overlaps(ranges[other]):
+            yield f"{key} {found} overlaps {other} {ranges[other]}; choose another range"

@@ -1,0 +1,93 @@
+"""The node pools of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple, Self
+
+from pydantic import Field, model_validator
+
+from constructs_lib.base.fields import DropletSize, LabelKey, LabelValue, Tag
+from constructs_lib.base.settings import Settings
+from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_TAINT, WORKLOAD_ROLE
+
+Role = Literal["system", "workload"]
+
+GPU_TAINTS = ("nvidia.com/gpu", "amd.com/gpu")
+"""What DigitalOcean taints GPU nodes with itself (docs.digitalocean.com, Managed elements of Kubernetes)."""
+
+RESERVED_LABELS = {
+    POOL_LABEL: "every node has it with the name of its pool",
+    ROLE_LABEL: "role sets it",
+}
+RESERVED_TAINTS = {
+    SYSTEM_TAINT["key"]: "role: system sets it",
+    **dict.fromkeys(GPU_TAINTS, "DigitalOcean sets it on GPU nodes itself"),
+}
+
+
+class DefaultPool(NamedTuple):
+    """The pool that is part of the cluster."""
+
+    name: str
+    size: str
+    nodes: int
+
+
+DEFAULT_POOL = DefaultPool("default", "s-2vcpu-4gb", 2)
+"""Nodes for CoreDNS and DigitalOcean's other services, which is why it has no hard taint.
+
+Its size can never change: that would replace the cluster. See docs/decisions/0027-node-pools.md.
+"""
+
+
+class Taint(Settings):
+    """A taint of every node in a pool."""
+
+    key: LabelKey
+    value: LabelValue
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+
+
+class NodePool(Settings):
+    """An autoscaled node pool."""
+
+    role: Role | None = Field(
+        default=None,
+        description="What runs here: platform services (system) or applications that say nothing (workload).",
+    )
+    size: DropletSize = Field(description="Droplet size, such as s-4vcpu-8gb; can be changed.")
+    min_nodes: int = Field(ge=0, description="Nodes that always run; zero lets the pool vanish while nobody needs it.")
+    max_nodes: int = Field(ge=1, le=512, description="Nodes at full load.")
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Further node labels.")
+    taints: tuple[Taint, ...] = Field(default=(), description="Further node taints.")
+    tags: tuple[Tag, ...] = Field(default=(), description="Further DigitalOcean tags of the nodes.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.min_nodes > self.max_nodes:
+            raise ValueError(f"min_nodes must be at most max_nodes, found {self.min_nodes} and {self.max_nodes}")
+        _refuse("labels", self.labels, RESERVED_LABELS)
+        _refuse("taints", (taint.key for taint in self.taints), RESERVED_TAINTS)
+        if self.role is not None and self.size.startswith("gpu-"):
+            raise ValueError(
+                f"role must be left out with the size '{self.size}': "
+                "DigitalOcean taints GPU nodes, and what runs on a role's pools does not tolerate that"
+            )
+        if self.role == WORKLOAD_ROLE and any(taint.effect != "PreferNoSchedule" for taint in self.taints):
+            raise ValueError(
+                "taints must all be PreferNoSchedule with role 'workload', which any application may use; "
+                "leave the role out for a pool that repels"
+            )
+        return self
+
+
+def pool_name(name: str, size: str) -> str:
+    """Return a pool's name in DigitalOcean, where the old pool still has its own while the one of a new size comes."""
+    return f"{name}-{size.replace('_', '-').replace('.', '-')}"
+
+
+def _refuse(key: str, found: Iterable[str], reserved: Mapping[str, str]) -> None:
+    for name in found:
+        if name in reserved:
+            raise ValueError(f"{key} may not hold '{name}': {reserved[name]}; remove it")

@@ -1,0 +1,182 @@
+"""Node pools against a loopback DigitalOcean, with the real provider: made, resized, changed, removed, interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from constructs_lib.base.stacks import POOL_NODES, given
+from constructs_lib.environment import StackKind
+from operations.clients.digitalocean import DigitalOcean
+from operations.provisioning.adoption import remove_lost_pools
+from tests.e2e.conftest import Cloud, OpenStack, write_stack
+from tests.e2e.tofu import BINARY, Tofu
+from tests.fakes.server import Fault
+from tests.support import environment
+
+SYSTEM = {"role": "system", "size": "s-4vcpu-8gb", "min_nodes": 2, "max_nodes": 4}
+WORKLOAD = {"role": "workload", "size": "s-2vcpu-4gb", "min_nodes": 1, "max_nodes": 3}
+LARGER = {**SYSTEM, "size": "s-8vcpu-16gb"}
+MOVED = ["system-s-8vcpu-16gb comes", "system-s-8vcpu-16gb runs", "system-s-4vcpu-8gb goes"]
+
+GPU = {"size": "gpu-l40sx1-48gb", "min_nodes": 0, "max_nodes": 2, "labels": {"for": "models"}}
+NAME = "episodic-sandbox"
+
+Cluster = Callable[..., Tofu]
+
+
+@pytest.fixture
+def cluster(cloud: Cloud, open_stack: OpenStack, tmp_path: Path) -> Cluster:
+    """Return a function that writes the stack of a protected cluster with these pools."""
+    opened: list[Tofu] = []
+
+    def write(*, protected: bool = True, **pools: Any) -> Tofu:
+        env = environment(cluster__pools=pools, cluster__protected=protected)
+        stack = json.loads((write_stack(tmp_path / "out", StackKind.CLUSTER, env) / "cdk.tf.json").read_text())
+        if not opened:
+            opened.append(open_stack(stack, **cloud.environment()))
+            opened[0].init()
+        opened[0].write("cdk.tf.json", stack)
+        opened[0].write("state_override.tf.json", {"terraform": {"backend": {"local": {}}}})
+        return opened[0]
+
+    return write
+
+
+def pools(cloud: Cloud) -> dict[str, dict[str, Any]]:
+    """Return the named pools that DigitalOcean has, by the name that it knows them by."""
+    (found,) = cloud.api.clusters.values()
+    return {pool["name"]: pool for pool in found["node_pools"] if pool["name"] != "default"}
+
+
+def again(tofu: Tofu, cloud: Cloud) -> None:
+    """Apply a second time, and see that nothing is written."""
+    before = len(cloud.api.writes)
+    tofu.plan(changes=False)
+    tofu.apply()
+    assert cloud.api.writes[before:] == []
+
+
+def test_a_pool_moves_to_another_size_before_the_old_one_goes(cloud: Cloud, cluster: Cluster) -> None:
+    tofu = cluster(system=SYSTEM, workload=WORKLOAD)
+    tofu.apply()
+    again(tofu, cloud)
+    pools(cloud)["system-s-4vcpu-8gb"]["count"] = 3  # the autoscaler's doing
+    cloud.api.looks_until_pools_run = 2
+    cloud.api.history.clear()
+    tofu.environ[given(POOL_NODES)] = '{"system": 3, "workload": 1}'
+    cluster(system=LARGER, workload=WORKLOAD).apply()
+    assert cloud.api.history == MOVED
+    assert pools(cloud)["system-s-8vcpu-16gb"]["count"] == 3
+    again(tofu, cloud)
+    del tofu.environ[given(POOL_NODES)]
+    again(tofu, cloud)
+
+    cloud.api.history.clear()
+    cluster(system=LARGER, workload={**WORKLOAD, "size": "s-4vcpu-8gb"}).apply()
+    made, old = "workload-s-4vcpu-8gb", "workload-s-2vcpu-4gb"
+    assert cloud.api.history == [f"{made} comes", f"{made} runs", f"{old} goes"]
+    again(tofu, cloud)
+
+
+def test_pools_come_change_in_place_and_go_without_touching_the_others(cloud: Cloud, cluster: Cluster) -> None:
+    cluster(system=SYSTEM, workload=WORKLOAD).apply()
+    before, (key,) = pools(cloud), cloud.api.clusters
+    tofu = cluster(system=SYSTEM, workload=WORKLOAD, gpu=GPU)
+    tofu.apply()
+    gpu = pools(cloud)["gpu-gpu-l40sx1-48gb"]
+    assert (gpu["count"], gpu["max_nodes"], gpu["labels"], gpu["taints"]) == (
+        0,
+        2,
+        {"for": "models", "pool": "gpu"},
+        [],
+    )
+    again(tofu, cloud)
+
+    cloud.api.history.clear()
+    taint = {"key": "batch", "value": "yes", "effect": "PreferNoSchedule"}
+    wider = {**WORKLOAD, "max_nodes": 5, "labels": {"disk": "ssd"}, "taints": [taint], "tags": ["mine"]}
+    cluster(system=SYSTEM, workload=wider, gpu=GPU).apply()
+    workload = pools(cloud)["workload-s-2vcpu-4gb"]
+    assert (workload["id"], workload["max_nodes"]) == (before["workload-s-2vcpu-4gb"]["id"], 5)
+    assert workload["labels"] == {"disk": "ssd", "pool": "workload", "pool-role": "workload"}
+    assert (workload["taints"], workload["tags"][-1]) == ([taint], "mine")
+    assert not any(line.endswith(("comes", "goes")) for line in cloud.api.history)
+    again(tofu, cloud)
+
+    cluster(system=SYSTEM, workload=wider).apply()
+    assert pools(cloud).keys() == {"system-s-4vcpu-8gb", "workload-s-2vcpu-4gb"}
+    again(tofu, cloud)
+    assert "Instance cannot be destroyed" in tofu.run("plan", "-destroy", code=1)
+    assert cloud.api.clusters.keys() == {key}
+    cluster(protected=False, system=SYSTEM, workload=wider).destroy()
+    assert (cloud.api.clusters, cloud.api.vpcs, cloud.api.tags) == ({}, {}, {})
+    tofu.destroy()
+
+
+def kill_once(tofu: Tofu, seen: Callable[[], bool]) -> None:
+    """Apply, and kill OpenTofu and its provider without a word as soon as something is seen."""
+    arguments = [str(BINARY), "apply", "-auto-approve", "-no-color"]
+    run = subprocess.Popen(
+        arguments, cwd=tofu.folder, env=tofu.environ, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    for _ in range(1200):
+        if seen():
+            break
+        time.sleep(0.1)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert seen()
+
+
+class State:
+    """What `remove_lost_pools` asks of a stack."""
+
+    def __init__(self, tofu: Tofu) -> None:
+        self.tofu = tofu
+
+    def resources(self) -> list[dict[str, Any]]:
+        return json.loads(self.tofu.run("show", "-json"))["values"]["root_module"]["resources"]
+
+
+def test_a_resize_that_was_killed_at_any_point_ends_with_the_next_run(
+    cloud: Cloud, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITALOCEAN_API_URL", cloud.api.url)
+    api = DigitalOcean(cloud.api.token)
+
+    def next_run(tofu: Tofu) -> None:
+        """Apply as `operations provision` does."""
+        state: Any = State(tofu)
+        tofu.run("plan", "-out=planned")
+        remove_lost_pools(state, api, NAME)
+        tofu.run("apply", "planned")
+        again(tofu, cloud)
+
+    cluster(system=SYSTEM, workload=WORKLOAD).apply()
+    cloud.api.history.clear()
+    tofu = cluster(system=LARGER, workload=WORKLOAD)
+    kill_once(tofu, lambda: MOVED[0] in cloud.api.history)  # the new pool is there, and no state knows it
+    next_run(tofu)
+    assert [line for line in cloud.api.history if line.startswith("system")] == [
+        MOVED[0],
+        "system-s-8vcpu-16gb goes",
+        *MOVED,
+    ]
+
+    cloud.api.history.clear()
+    cloud.api.faults.append(Fault("DELETE", ".*/node_pools/.*", status=500, delay_seconds=3))
+    cluster(system=SYSTEM, workload=WORKLOAD)
+    kill_once(tofu, lambda: cloud.api.requests[-1].method == "DELETE")  # the old pool is still there, as the state says
+    assert pools(cloud).keys() == {"system-s-4vcpu-8gb", "system-s-8vcpu-16gb", "workload-s-2vcpu-4gb"}
+    next_run(tofu)
+    gone = ["system-s-4vcpu-8gb comes", "system-s-4vcpu-8gb runs", "system-s-8vcpu-16gb goes"]
+    assert [line for line in cloud.api.history if line.startswith("system")] == gone
