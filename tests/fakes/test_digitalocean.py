@@ -100,3 +100,34 @@ def test_a_keys_secret_is_shown_once(call: Call) -> None:
     made = call("POST", "/spaces/keys", {"name": "ci", "grants": [{"bucket": "b", "permission": "readwrite"}]}).json()
     assert made["key"]["secret_key"]
     assert "secret_key" not in call("GET", f"/spaces/keys/{made['key']['access_key']}").json()["key"]
+
+
+def test_a_pool_needs_a_name_of_its_own_and_a_count_within_its_bounds(api: FakeDigitalOcean, call: Call) -> None:
+    path = f"/kubernetes/clusters/{api.add_cluster('one')['id']}/node_pools"
+    scaled = {**POOL, "auto_scale": True, "min_nodes": 0, "max_nodes": 2}
+    assert call("POST", path, {**scaled, "count": 3}).status_code == 422
+    made = call("POST", path, {**scaled, "count": None})
+    assert (made.status_code, made.json()["node_pool"]["count"]) == (201, 0)
+    assert call("POST", path, scaled).status_code == 422, "the name is taken"
+    assert api.history == ["system comes"]
+
+
+def test_a_new_pool_runs_after_so_many_looks(api: FakeDigitalOcean, call: Call) -> None:
+    api.looks_until_pools_run = 2
+    path = f"/kubernetes/clusters/{api.add_cluster('one')['id']}/node_pools"
+    made = f"{path}/{call('POST', path, POOL).json()['node_pool']['id']}"
+    states = [call("GET", made).json()["node_pool"]["nodes"][0]["status"]["state"] for _ in range(4)]
+    assert states == ["provisioning", "provisioning", "running", "running"]
+    assert call("DELETE", made).status_code == 204
+    assert api.history == ["system comes", "system runs", "system goes"]
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("1.36.2-do.0", 422), ("1.37.1-do.0", 202), ("1.38.0-do.0", 422), ("1.35.6-do.0", 422)]
+)
+def test_a_cluster_goes_up_by_one_minor_at_most(api: FakeDigitalOcean, call: Call, version: str, status: int) -> None:
+    api.versions.insert(0, "1.38.0-do.0")
+    path = f"/kubernetes/clusters/{api.add_cluster('one')['id']}"
+    offered = call("GET", f"{path}/upgrades").json()["available_upgrade_versions"]
+    assert [item["slug"] for item in offered] == ["1.37.1-do.0"]
+    assert call("POST", f"{path}/upgrade", {"version": version}).status_code == status

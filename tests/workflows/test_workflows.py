@@ -88,7 +88,7 @@ def test_a_pull_request_has_one_comment_that_says_what_it_changes(world: World, 
     done = change.run()
     (comment,) = change.comments
     assert comment.startswith(MARKER)
-    assert "| sandbox-cluster | 0 | 0 | 3 | 0 |" in comment
+    assert "| sandbox-cluster | 0 | 0 | 4 | 0 |" in comment
     assert "<b>replaced</b> <code>digitalocean_vpc." in comment
     assert "<code>10.20.0.0/20</code> → <code>10.30.0.0/20</code>" in comment
     assert "HelmRelease flux-system traefik" in comment

@@ -112,7 +112,7 @@ class ValkeyOperator(Component):
 
 
 def _values() -> Values:
-    # The chart knows neither node selector nor tolerations, so the operator runs on the workload pool; and it runs
+    # The chart knows neither node selector nor tolerations, so the operator runs on any other pool; and it runs
     # without leader election: one pod, never two.
     security = {"readOnlyRootFilesystem": True, "seccompProfile": {"type": "RuntimeDefault"}}
     sizes = cpu_unlimited(resources("10m", "64Mi", "256Mi"))

@@ -27,5 +27,5 @@ def test_a_run_that_could_cost_too_much_is_refused(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("DIGITALOCEAN_API_URL", fake.url)
         api = DigitalOcean(fake.token)
         refuse_cost(api, environment(), hours=2)
-        with pytest.raises(REFUSED, match=r"would cost up to 3\.21 USD in 10\.0 h; INTEGRATION_MAX_USD allows 2\.00"):
+        with pytest.raises(REFUSED, match=r"would cost up to 3\.93 USD in 10\.0 h; INTEGRATION_MAX_USD allows 2\.00"):
             refuse_cost(api, environment(), hours=10)
