@@ -10,12 +10,13 @@ from functools import partial
 
 import pytest
 
-from constructs_lib.kit import SYSTEM_POOL, Deployment, Manifest
+from constructs_lib.kit import Deployment, Manifest
 from constructs_lib.platform import cert_manager, cloudnative_pg, vault_eso
 from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE
 from tests.e2e.node import certificates, network
 from tests.e2e.node.application import APP, CLUSTER, Application
 from tests.e2e.node.conftest import REPORT
+from tests.e2e.node.machine import SYSTEM
 from tests.e2e.node.prometheus import Prometheus
 from tests.e2e.node.sandbox import SECRETS, Sandbox
 
@@ -188,7 +189,7 @@ def test_pods_outlive_their_kubelet_and_every_layer_is_ready_after_all_this(
     platform: Sandbox, application: Application
 ) -> None:
     cluster = platform.cluster
-    machine = next(item for item in cluster.machines.values() if item.pool.name == SYSTEM_POOL)
+    machine = next(item for item in cluster.machines.values() if item.pool is SYSTEM)
 
     def uids() -> dict[str, str]:
         found = json.loads(cluster.kubectl("get", "pods", "-A", "--output=json"))["items"]
