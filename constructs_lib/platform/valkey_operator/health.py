@@ -32,7 +32,8 @@ ALL, CHOSEN = WATCHED.all, WATCHED.chosen
 def of(operator: Deployment, clusters: tuple[ValkeyCluster, ...]) -> Health:
     """Return what is known about the clusters."""
     slos = (operator_availability("valkey-operator", operator), *map(_availability, clusters))
-    return Health("valkey", "Valkey", slos, _alerts(clusters), _now(), _rows(), (WATCHED.choice,))
+    alerts = (*_alerts(clusters), *map(_old_certificate, clusters))
+    return Health("valkey", "Valkey", slos, alerts, _now(), _rows(), (WATCHED.choice,))
 
 
 def _availability(cluster: ValkeyCluster) -> Slo:
@@ -43,6 +44,19 @@ def _availability(cluster: ValkeyCluster) -> Slo:
         objective=99.9,
         ratio=while_true(f"{state} == bool 1"),
         runbook="valkey-availability",
+    )
+
+
+def _old_certificate(cluster: ValkeyCluster) -> Alert:
+    """A node reads its certificate when it starts, and the operator does not start it again (tests/e2e/node)."""
+    started = f'kube_pod_container_state_started{{{ALL},container="{CONTAINER}",pod=~"{cluster.name}-[0-9]+"}}'
+    issued = f'certmanager_certificate_not_before_timestamp_seconds{{exported_{ALL},name="{cluster.name}"}}'
+    return Alert(
+        name="ValkeyShowsOldCertificate",
+        expr=f"min({started}) < max({issued})",
+        hold="24h",
+        summary=f"Valkey {cluster.name} was started before its certificate was renewed. Restart it.",
+        runbook="certificate-expiry",
     )
 
 

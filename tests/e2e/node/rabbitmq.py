@@ -65,13 +65,13 @@ def is_declared(cluster: NodeCluster, env: Environment, item: Manifest) -> bool:
     """Declare a vhost, a user as its Secret says, or a permission, and return whether the broker took it."""
     spec, namespace = item["spec"], item["metadata"]["namespace"]
     if item["kind"] == "Vhost":
-        path, body = f"vhosts/{quote(spec['name'])}", {"default_queue_type": spec["defaultQueueType"]}
+        path, body = f"vhosts/{quote(spec['name'], safe='')}", {"default_queue_type": spec["defaultQueueType"]}
     elif item["kind"] == "User":
         user, password = _credentials(cluster, namespace, spec["importCredentialsSecret"]["name"])
         path, body = f"users/{user}", {"password": password, "tags": ",".join(spec.get("tags", ()))}
     else:
         user, _ = _credentials(cluster, namespace, spec["userReference"]["name"])
-        path, body = f"permissions/{quote(spec['vhost'])}/{user}", spec["permissions"]
+        path, body = f"permissions/{quote(spec['vhost'], safe='')}/{user}", spec["permissions"]
     name = spec["rabbitmqClusterReference"]["name"]
     ca = cluster.get("secret", TRUSTED_CA, OPERATORS) or {}
     context = ssl.create_default_context(cadata=b64decode(ca["data"]["ca.crt"]).decode())
@@ -103,6 +103,7 @@ def _objects(item: Manifest) -> list[Manifest]:
         for key, file in files.items()
     )
     settings = SETTINGS.format(name=name, user=ADMIN[0], password=ADMIN[1]) + certificates + "\n"
+    assert not spec["rabbitmq"].get("additionalPlugins"), "the stand-in has no further plugins"
     data = {"plugins": PLUGINS, "rabbitmq.conf": settings + spec["rabbitmq"]["additionalConfig"]}
     each: Manifest = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": labels}
     each["ports"] = [{"name": "epmd", "port": 4369}, {"name": "cluster-rpc", "port": 25672}]

@@ -9,6 +9,8 @@ OTHER = 'namespace="elsewhere",pod="main-0"'
 """Somebody else's Valkey, which is always bad."""
 USED = 'container_memory_working_set_bytes{{{},container="{}"}}'
 LIMIT = 'kube_pod_container_resource_limits{{{},container="{}",resource="{}"}}'
+STARTED = 'kube_pod_container_state_started{{{},container="{}"}}'
+ISSUED = 'certmanager_certificate_not_before_timestamp_seconds{{exported_namespace="cache",name="{}"}}'
 
 SLOS = {
     "valkey-operator": objective(99.0, deployment("valkey-operator-system", "valkey-operator-controller-manager")),
@@ -31,6 +33,16 @@ ALERTS = {
             LIMIT.format(POD, "valkey", "cpu"): always(2),
             USED.format(POD, "exporter"): always(2e9),
             LIMIT.format(POD, "exporter", "memory"): always(1e12),
+        },
+    ),
+    "ValkeyShowsOldCertificate": warning(
+        "24h",
+        {
+            STARTED.format(POD, "valkey"): gauge(1000, 999),
+            STARTED.format(SECOND, "valkey"): always(1001),
+            STARTED.format(SECOND, "metrics"): always(1),
+            ISSUED.format("main"): always(1000),
+            ISSUED.format("other"): always(2000),
         },
     ),
     "ValkeyFull": warning(
