@@ -275,7 +275,7 @@ class FakeDigitalOcean(FakeServer):
     def _create_pool(self, key: str) -> Answer:
         pool = {**_new_pool(_body(PoolBody)), "coming": self.looks_until_pools_run}
         pools = _found(self.clusters, key)["node_pools"]
-        _free("node pool", pool["name"], {item["id"]: item for item in pools})
+        _free("node pool", str(pool["name"]), {item["id"]: item for item in pools})
         pools.append(pool)
         self.history.append(f"{pool['name']} comes")
         return {"node_pool": pool}, 201

@@ -131,17 +131,17 @@ class NodeCluster(Cluster):
         place = self.machines[found["spec"]["nodeName"]].place
         return place.call(partial(use, found["status"]["podIP"]))
 
-    def await_pods(self, namespace: str, within: float = PATIENCE) -> None:
+    def await_pods(self, namespace: str) -> None:
         """Wait until every pod of a namespace is Ready."""
-        self.kubectl("wait", "pod", "--all", "-n", namespace, "--for=condition=Ready", f"--timeout={within:.0f}s")
+        self.kubectl("wait", "pod", "--all", "-n", namespace, "--for=condition=Ready", f"--timeout={PATIENCE:.0f}s")
 
-    def eventually(self, holds: Callable[[], bool], what: str, within: float = PATIENCE) -> float:
+    def eventually(self, holds: Callable[[], bool], what: str) -> float:
         """Wait until `holds`, and return the seconds that it took; the test fails if a daemon stops meanwhile."""
         start = time.monotonic()
         while not holds():
             failures = [line for item in (self, *self.machines.values()) for line in item.daemons.failures()]
             assert not failures, "\n".join(failures)
-            assert time.monotonic() - start < within, f"not after {within:.0f} s: {what}; logs in {self.folder}"
+            assert time.monotonic() - start < PATIENCE, f"not after {PATIENCE:.0f} s: {what}; logs in {self.folder}"
             time.sleep(0.2)
         return time.monotonic() - start
 
