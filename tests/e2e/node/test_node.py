@@ -63,9 +63,9 @@ def test_names_lead_to_services_and_to_the_pods_of_headless_ones(node: NodeClust
     addresses = sorted(_status(node, room, f"server-{n}")["podIP"] for n in (1, 2))
     for name, found in (("server", [service["spec"]["clusterIP"]]), ("each", addresses)):
         asked = partial(_names, node, room, f"{name}.{room}.svc.cluster.local")
-        node.eventually(partial(_returns, asked, found), f"{name} leads to {found}", 30)
+        node.eventually(partial(_returns, asked, found), f"{name} leads to {found}")
     served = {"tcp:server:8080": True, "tcp:server:8081": False}
-    node.eventually(lambda: node.reaches(room, "client", *served) == served, "the Service leads to its port", 30)
+    node.eventually(lambda: node.reaches(room, "client", *served) == served, "the Service leads to its port")
 
 
 def test_what_a_link_allows_gets_through_and_nothing_else(node: NodeCluster, rooms: Rooms) -> None:
@@ -84,7 +84,7 @@ def test_what_a_link_allows_gets_through_and_nothing_else(node: NodeCluster, roo
     outside = [f"tcp:{network.METADATA}:80", f"tcp:{network.CONTROL_PLANE}:6443"]
     everything = [by_name, *targets, *outside]
     opened, closed = dict.fromkeys(everything, True), dict.fromkeys(everything, False)
-    node.eventually(lambda: node.reaches(here, "client", *everything) == opened, "all is open without policies", 30)
+    node.eventually(lambda: node.reaches(here, "client", *everything) == opened, "all is open without policies")
 
     client = Pods(here, "client", {"app": "client"})
     link = Link(client, Pods(there, "server", {"app": "server"}), (8080, 8443))
@@ -92,8 +92,8 @@ def test_what_a_link_allows_gets_through_and_nothing_else(node: NodeCluster, roo
 
     allowed = {by_name, f"tcp:{server}:8080", f"tls:{server}:8443"}
     expected = {target: target in allowed for target in everything}
-    node.eventually(lambda: node.reaches(here, "client", *everything) == expected, f"only {allowed} is open", 30)
-    node.eventually(lambda: node.reaches(here, "other", *everything) == closed, "nothing is open to others", 30)
+    node.eventually(lambda: node.reaches(here, "client", *everything) == expected, f"only {allowed} is open")
+    node.eventually(lambda: node.reaches(here, "other", *everything) == closed, "nothing is open to others")
 
 
 def test_a_claim_is_bound_and_its_data_outlives_the_pod(node: NodeCluster, rooms: Rooms) -> None:
@@ -163,10 +163,10 @@ def test_a_machine_without_its_kubelet_is_lost_until_it_is_back(node: NodeCluste
     name, machine = next((name, item) for name, item in node.machines.items() if item.pool.name == WORKLOAD_ROLE)
     machine.daemons["kubelet"].kill()
     try:
-        node.eventually(lambda: not node.is_ready(name), "the machine is not Ready", 60)
+        node.eventually(lambda: not node.is_ready(name), "the machine is not Ready")
     finally:
         machine.daemons["kubelet"].start()
-    node.eventually(lambda: node.is_ready(name), "the machine is Ready again", 60)
+    node.eventually(lambda: node.is_ready(name), "the machine is Ready again")
 
 
 def test_what_a_killed_run_left_is_ended_by_the_next(node: NodeCluster, tmp_path: Path) -> None:
