@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.pools import pool_name
 from constructs_lib.kit import POOL_LABEL
 from operations.clients.digitalocean import DigitalOcean
@@ -68,17 +69,28 @@ def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> Non
     """Remove node pools that a killed run made to replace others: their names are taken, and no state knows them.
 
     They are told by our label of a pool that the state has under another id, and by the name that such a pool gets.
+    Raises `ConfigError` where the pool that the state has is going already: then the new one serves, and is to stay.
     """
     known = [item["values"] for item in stack.resources() if item["type"] == NODE_POOL]
     cluster = api.cluster(cluster_name) if known else None
     if cluster is None:
         return
     ids, names = {pool["id"] for pool in known}, {pool["labels"][POOL_LABEL] for pool in known}
+    going = {pool["labels"][POOL_LABEL] for pool in cluster["node_pools"] if pool["id"] in ids and _is_going(pool)}
     for pool in cluster["node_pools"]:
         name = (pool["labels"] or {}).get(POOL_LABEL, "")
         if name in names and pool["id"] not in ids and pool["name"] == pool_name(name, pool["size"]):
+            if name in going:
+                raise ConfigError(
+                    f"node pool {pool['name']}: replaced one that is still going; plan again once it is gone"
+                )
             say(f"node pool {pool['name']}: removing one that a killed run left")
             api.delete_and_wait(f"/v2/kubernetes/clusters/{cluster['id']}/node_pools/{pool['id']}")
+
+
+def _is_going(pool: Json) -> bool:
+    """Say whether a pool is being deleted (digitalocean/openapi, `node.status.state`)."""
+    return any(node["status"]["state"] in {"draining", "deleting"} for node in pool["nodes"])
 
 
 def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:

@@ -273,7 +273,7 @@ class FakeDigitalOcean(FakeServer):
         return {"node_pool": found}
 
     def _create_pool(self, key: str) -> Answer:
-        pool = {**_new_pool(_body(PoolBody)), "coming": self.looks_until_pools_run}
+        pool: State = {**_new_pool(_body(PoolBody)), "coming": self.looks_until_pools_run}
         pools = _found(self.clusters, key)["node_pools"]
         _free("node pool", str(pool["name"]), {item["id"]: item for item in pools})
         pools.append(pool)

@@ -139,17 +139,6 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: pop(t.one("HelmRepository", "quay-io-jetstack-charts")["spec"], "type"),
         lambda t: t.one("HelmRepository", "traefik-github-io-charts")["spec"].update(type="oci"),
     ],
-    "UPG001": [
-        lambda t: t.add("CronJob", api="batch/v1beta1"),
-        lambda t: t.add("FlowSchema", api="flowcontrol.apiserver.k8s.io/v1beta3"),
-    ],
-    "UPG002": [
-        lambda t: t.add("PodDisruptionBudget", api="policy/v1", spec={"maxUnavailable": 0}),
-        lambda t: t.add("PodDisruptionBudget", api="policy/v1", spec={"minAvailable": "100%"}),
-        budget_of_the_only_pod,
-        lambda t: t.release()["values"].update(podDisruptionBudget={"enabled": True, "minAvailable": 1}),
-        lambda t: pop(t.one("Cluster", "main", "postgresql.cnpg")["spec"], "enablePDB"),
-    ],
     "SEC001": [
         lambda t: t.add("Secret", stringData={"a": "b"}),
         lambda t: t.add("Secret", data={"a": "Yg=="}),
@@ -230,6 +219,17 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: pop(t.one("Cluster")["spec"], "resources"),
         lambda t: pop(t.one("Valkey")["spec"]["resources"], "limits"),
         lambda t: pop(t.one("Valkey")["spec"]["resources"]["requests"], "cpu"),
+    ],
+    "UPG001": [
+        lambda t: t.add("CronJob", api="batch/v1beta1"),
+        lambda t: t.add("FlowSchema", api="flowcontrol.apiserver.k8s.io/v1beta3"),
+    ],
+    "UPG002": [
+        lambda t: t.add("PodDisruptionBudget", api="policy/v1", spec={"maxUnavailable": 0}),
+        lambda t: t.add("PodDisruptionBudget", api="policy/v1", spec={"minAvailable": "100%"}),
+        budget_of_the_only_pod,
+        lambda t: t.release()["values"].update(podDisruptionBudget={"enabled": True, "minAvailable": 1}),
+        lambda t: pop(t.one("Cluster", "main", "postgresql.cnpg")["spec"], "enablePDB"),
     ],
 }
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.errors import ConfigError
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
 from operations.clients.tofu import Change, Json
@@ -176,7 +177,7 @@ def test_a_stack_without_keys_asks_for_none(outside: Outside) -> None:
 
 
 def pool(id_: str, name: str, size: str, **labels: str) -> dict[str, Any]:
-    return {"id": id_, "name": f"{name}-{size}", "size": size, "labels": {"pool": name, **labels}}
+    return {"id": id_, "name": f"{name}-{size}", "size": size, "labels": {"pool": name, **labels}, "nodes": []}
 
 
 def test_only_pools_that_a_killed_run_made_to_replace_others_are_removed(
@@ -197,3 +198,18 @@ def test_only_pools_that_a_killed_run_made_to_replace_others_are_removed(
     assert [item["id"] for item in cluster["node_pools"][1:]] == ["old", "first", "mine", "none"]
     printed = "node pool system-s-8vcpu-16gb: removing one that a killed run left\n"
     assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize("status", ["draining", "deleting"])
+def test_a_pool_stays_whose_forerunner_is_going_already(outside: Outside, status: str) -> None:
+    cluster = outside.digitalocean.add_cluster("c")
+    old = {**pool("old", "system", "s-4vcpu-8gb"), "nodes": [{"status": {"state": status}}]}
+    cluster["node_pools"] += [old, pool("new", "system", "s-8vcpu-16gb")]
+    stack: Any = FakeStack()
+    stack.state = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
+    with pytest.raises(ConfigError) as told:
+        remove_lost_pools(stack, DigitalOcean(outside.digitalocean.token), "c")
+    assert str(told.value) == (
+        "node pool system-s-8vcpu-16gb: replaced one that is still going; plan again once it is gone"
+    )
+    assert outside.digitalocean.writes == []

@@ -16,7 +16,8 @@ from tests.support import environment
 
 def variables(outside: Outside, *, destroy: bool = False, **changes: Any) -> dict[str, str]:
     """Return the variables of the sandbox's cluster stack."""
-    return cluster_variables(environment(**changes), DigitalOcean(outside.digitalocean.token), destroy=destroy)
+    env = environment(platform__valkey_operator={"enabled": False}, **changes)  # Valkey needs 1.36
+    return cluster_variables(env, DigitalOcean(outside.digitalocean.token), destroy=destroy)
 
 
 def version(outside: Outside, minor: str, **options: Any) -> str:

@@ -166,7 +166,7 @@ def test_values() -> None:
     assert said.releases("cert_manager", everything()) == {"cert-manager": ("cert-manager", "v1.21.1", True)}
     assert said.values("cert_manager", everything()) == {
         "cert-manager": {
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "replicaCount": 3,
             "podDisruptionBudget.enabled": True,
@@ -189,7 +189,7 @@ def test_values() -> None:
                     },
                 }
             ],
-            "webhook.nodeSelector.pool": "system",
+            "webhook.nodeSelector.pool-role": "system",
             "webhook.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "webhook.replicaCount": 3,
             "webhook.podDisruptionBudget.enabled": True,
@@ -210,7 +210,7 @@ def test_values() -> None:
                     },
                 }
             ],
-            "cainjector.nodeSelector.pool": "system",
+            "cainjector.nodeSelector.pool-role": "system",
             "cainjector.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "cainjector.replicaCount": 3,
             "cainjector.podDisruptionBudget.enabled": True,
@@ -231,7 +231,7 @@ def test_values() -> None:
                 }
             ],
             "prometheus.servicemonitor.enabled": True,
-            "startupapicheck.nodeSelector.pool": "system",
+            "startupapicheck.nodeSelector.pool-role": "system",
             "startupapicheck.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "startupapicheck.resources.requests.cpu": "10m",
             "startupapicheck.resources.requests.memory": "64Mi",

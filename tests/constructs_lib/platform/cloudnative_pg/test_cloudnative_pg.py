@@ -306,7 +306,7 @@ def test_values() -> None:
     }
     assert said.values("cloudnative_pg", everything()) == {
         "cloudnative-pg": {
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "crds.create": True,
             "replicaCount": 2,
@@ -324,7 +324,7 @@ def test_values() -> None:
             "monitoring.podMonitorEnabled": True,
         },
         "plugin-barman-cloud": {
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "crds.create": True,
             "resources.requests.cpu": "50m",

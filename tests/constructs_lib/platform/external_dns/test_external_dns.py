@@ -22,7 +22,7 @@ def test_values() -> None:
     assert said.releases("external_dns", everything()) == {"external-dns": ("external-dns", "1.20.0", False)}
     assert said.values("external_dns", everything()) == {
         "external-dns": {
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "provider.name": "digitalocean",
             "env": [{"name": "DO_TOKEN", "valueFrom": {"secretKeyRef": {"name": "digitalocean-dns", "key": "token"}}}],

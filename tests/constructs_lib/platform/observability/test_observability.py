@@ -313,7 +313,7 @@ def test_values() -> None:
             "kubeScheduler.enabled": False,
             "kubeProxy.enabled": False,
             "coreDns.serviceMonitor.bearerTokenFile": "",
-            "prometheusOperator.nodeSelector.pool": "system",
+            "prometheusOperator.nodeSelector.pool-role": "system",
             "prometheusOperator.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "prometheusOperator.resources.requests.cpu": "50m",
             "prometheusOperator.resources.requests.memory": "128Mi",
@@ -324,7 +324,7 @@ def test_values() -> None:
             "prometheusOperator.admissionWebhooks.certManager.enabled": True,
             "prometheusOperator.admissionWebhooks.patch.enabled": False,
             "prometheus.podDisruptionBudget.enabled": True,
-            "prometheus.prometheusSpec.nodeSelector.pool": "system",
+            "prometheus.prometheusSpec.nodeSelector.pool-role": "system",
             "prometheus.prometheusSpec.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "prometheus.prometheusSpec.replicas": 2,
             "prometheus.prometheusSpec.podAntiAffinity": "soft",
@@ -355,7 +355,7 @@ def test_values() -> None:
             "prometheus.prometheusSpec.probeSelectorNilUsesHelmValues": False,
             "prometheus.prometheusSpec.scrapeConfigSelectorNilUsesHelmValues": False,
             "alertmanager.podDisruptionBudget.enabled": True,
-            "alertmanager.alertmanagerSpec.nodeSelector.pool": "system",
+            "alertmanager.alertmanagerSpec.nodeSelector.pool-role": "system",
             "alertmanager.alertmanagerSpec.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "alertmanager.alertmanagerSpec.replicas": 2,
             "alertmanager.alertmanagerSpec.resources.requests.cpu": "20m",
@@ -367,7 +367,7 @@ def test_values() -> None:
             "alertmanager.alertmanagerSpec.secrets": ["alert-on-call", "alert-chat", "alert-heartbeat"],
             "defaultRules.disabled.Watchdog": True,
             "defaultRules.disabled.InfoInhibitor": True,
-            "grafana.nodeSelector.pool": "system",
+            "grafana.nodeSelector.pool-role": "system",
             "grafana.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "grafana.admin.existingSecret": "grafana-admin",
             "grafana.admin.userKey": "admin-user",
@@ -392,7 +392,7 @@ def test_values() -> None:
                     "jsonData": {"serviceMap": {"datasourceUid": "prometheus"}, "nodeGraph": {"enabled": True}},
                 }
             ],
-            "kube-state-metrics.nodeSelector.pool": "system",
+            "kube-state-metrics.nodeSelector.pool-role": "system",
             "kube-state-metrics.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "kube-state-metrics.resources.requests.cpu": "20m",
             "kube-state-metrics.resources.requests.memory": "128Mi",
@@ -407,7 +407,7 @@ def test_values() -> None:
     assert (
         said.values("observability", everything())["opensearch-operator"].items()
         >= {
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "manager.image.tag": "3.0.0-alpha",
             "manager.watchNamespace": "observability",
@@ -421,7 +421,7 @@ def test_values() -> None:
     assert (
         said.values("observability", everything())["opentelemetry-operator"].items()
         >= {
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "crds.create": True,
             "crds.annotations.helm.sh/resource-policy": "keep",
@@ -437,7 +437,7 @@ def test_values() -> None:
     assert (
         said.values("observability", everything())["tempo"].items()
         >= {
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "tempo.resources.requests.cpu": "100m",
             "tempo.resources.requests.memory": "1Gi",
@@ -455,7 +455,7 @@ def test_values() -> None:
     assert (
         said.values("observability", everything())["influxdb2"].items()
         >= {
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "adminUser.organization": "platform",
             "adminUser.bucket": "metrics",

@@ -153,7 +153,7 @@ def test_values() -> None:
     assert said.releases("traefik", everything()) == {"traefik": ("traefik", "41.3.0", False)}
     assert said.values("traefik", everything()) == {
         "traefik": {
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "deployment.replicas": 3,
             "deployment.lifecycle.preStop.sleep.seconds": 30,

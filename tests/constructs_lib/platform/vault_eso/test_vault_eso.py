@@ -176,7 +176,7 @@ def test_values() -> None:
                     "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "external-secrets"}},
                 }
             ],
-            "nodeSelector.pool": "system",
+            "nodeSelector.pool-role": "system",
             "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "installCRDs": True,
             "crds.annotations.helm.sh/resource-policy": "keep",
@@ -199,7 +199,7 @@ def test_values() -> None:
                     "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "external-secrets-webhook"}},
                 }
             ],
-            "webhook.nodeSelector.pool": "system",
+            "webhook.nodeSelector.pool-role": "system",
             "webhook.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "webhook.resources.requests.cpu": "20m",
             "webhook.resources.requests.memory": "64Mi",
@@ -214,7 +214,7 @@ def test_values() -> None:
                     "labelSelector": {"matchLabels": {"app.kubernetes.io/name": "external-secrets-cert-controller"}},
                 }
             ],
-            "certController.nodeSelector.pool": "system",
+            "certController.nodeSelector.pool-role": "system",
             "certController.tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
             "certController.resources.requests.cpu": "20m",
             "certController.resources.requests.memory": "128Mi",
