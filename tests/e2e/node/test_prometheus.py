@@ -12,6 +12,7 @@ from tests.e2e.node.sandbox import Sandbox
 SCRAPED = {
     "podMonitor/cnpg-system/cloudnative-pg",
     "podMonitor/databases/main",
+    "podMonitor/messaging/main-rabbitmq",
     "serviceMonitor/observability/kube-prometheus-stack-apiserver",
     "serviceMonitor/observability/kube-prometheus-stack-coredns",
     "serviceMonitor/observability/kube-prometheus-stack-kubelet",

@@ -50,6 +50,7 @@ class World:
     def __init__(self, cluster: NodeCluster, env: Environment) -> None:
         self._cluster, self._env = cluster, env
         self._token = ""
+        self.age_recipient = ""
 
     def start(self) -> None:
         """Start everything."""
@@ -96,6 +97,7 @@ class World:
             self._vault(partial(_write, kv.flux, kv.mount, {"age_key": key}))
         except InvalidRequest:  # the engine is being upgraded to version 2
             return False
+        self.age_recipient = next(line.rpartition(" ")[2] for line in key.splitlines() if "public key" in line)
         return True
 
     def _start_vault(self) -> None:
