@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -451,6 +452,20 @@ def test_what_writes_into_a_zone_needs_it_at_digitalocean(project: Project) -> N
     for key in ("platform.external_dns.enabled", "platform.cert_manager.dns_challenge"):
         sentence = f"{key} writes into a zone at DigitalOcean, and dns.zone_at is elsewhere; set it to false"
         assert sentence in str(caught.value)
+
+
+def test_a_firewall_that_no_runner_passes_is_refused(project: Project) -> None:
+    assert environment().runner == "ubuntu-24.04"
+    for runner in ("ubuntu-24.04", "windows-2025", "macos-15"):
+        data = environment_data("production", runner=runner)
+        sentence = (
+            "cluster.control_plane_allowed_addresses lets in no runner that GitHub hosts, whose addresses change, "
+            f"and runner is '{runner}'; name the label of runners with an address that is let in"
+        )
+        with pytest.raises(ConfigError, match=re.escape(sentence)):
+            load(project(production=data) / "environments/production.yaml")
+    assert environment("production", runner="ours").runner == "ours"
+    assert environment("production", runner="ubuntu-24.04", cluster__control_plane_allowed_addresses=[])
 
 
 def test_a_chart_mirror_replaces_every_repository_and_nothing_else() -> None:
