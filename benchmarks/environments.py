@@ -34,11 +34,17 @@ def _environment(base: Data, position: int, growth: int) -> Data:
         "domain": f"{name}.episodic.example",
         "vpc_range": f"10.{position // 16}.{position % 16 * 16}.0/20",
         "cluster": _cluster(base["cluster"], name, position),
-        "vault": base["vault"] | {"kv": base["vault"]["kv"] | {"platform": f"{name}/platform"}},
+        "vault": _vault(base["vault"], name),
         "state": base["state"] | {"bucket": f"{name}-state"},
         "backups": base["backups"] | {"bucket": f"{name}-backups"},
         "platform": base["platform"] | dict(_components(base["platform"], name, position, growth)),
     }
+
+
+def _vault(base: Data, name: str) -> Data:
+    paths = {key: f"{name}/{key}" for key in ("flux", "platform", "provisioning")}
+    own = {"auth": base["auth"] | {"mount": f"jwt-{name}"}, "ci": base["ci"] | {"role": name}}
+    return base | own | {"kv": base["kv"] | paths}
 
 
 def _cluster(base: Data, name: str, position: int) -> Data:

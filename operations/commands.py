@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -107,10 +108,24 @@ def deploy_key(environment: Annotated[str, typer.Argument(help="The environment.
 # Environments
 
 
+@app.command()
+def environments(
+    environment: Annotated[
+        list[str] | None, typer.Argument(metavar="ENVIRONMENT…", help="Only these; all if none is named.")
+    ] = None,
+) -> None:
+    """List the environments as JSON, each with the label of its runners, and give the list to a job's later steps."""
+    from constructs_lib.environment import chosen, load_all
+
+    listed = [{"name": env.name, "runner": env.runner} for env in chosen(load_all(), environment or [])]
+    say(json.dumps(listed))
+    _output(environments=json.dumps(listed))
+
+
 @provision.command()
 def plan(  # noqa: PLR0913, PLR0917 - options of a command line
     environment: EnvironmentName,
-    stage: Annotated[Stage, typer.Option(help="What to plan: services need the cluster.")],
+    stage: Annotated[Stage, typer.Option(help="What to plan: services need the cluster, dns the balancer.")],
     plans: Folder = PLANS,
     prepare: Annotated[
         bool, typer.Option("--prepare", envvar="PREPARE", help="Make the bucket for the state if it is missing.")
@@ -119,20 +134,24 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
         bool, typer.Option("--destroy", envvar="DESTROY", help="Plan the end of the stage's stacks.")
     ] = False,
     confirm: Confirmed = None,
+    wait: Annotated[
+        float, typer.Option("--wait", envvar="WAIT", help="Seconds that what the stage needs may take to come.")
+    ] = 0,
 ) -> None:
     """Write encrypted plan files, and a summary for people."""
+    from operations.provisioning.needs import NEEDED
     from operations.provisioning.plan_report import plans_markdown
     from operations.provisioning.provision import Provisioner, refuse_destruction
 
     env = _named(environment)
     if destroy:
         refuse_destruction(env, confirm)
-    written, readings = Provisioner(env).plan(stage, plans, destroy=destroy, prepare=prepare)
+    written, readings = Provisioner(env).plan(stage, plans, destroy=destroy, prepare=prepare, wait_seconds=wait)
     summarise(plans_markdown(written, readings))
     for planned in written.stacks:
         say(f"{planned.stack}: {planned.changes} resources to change")
     for name in written.waiting:
-        say(f"{name}: is planned once the cluster is there")
+        say(f"{name}: is planned once {NEEDED[stage]} is there")
     _output(changes=written.changes)
 
 
@@ -169,7 +188,7 @@ def wait_ready(
     timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 1800,
     poll: Annotated[float, typer.Option(help="Seconds between two looks.")] = 10,
 ) -> None:
-    """Wait until Flux has brought an environment up, and say what is not Ready."""
+    """Wait until Flux has brought an environment up and its host answers over HTTPS, and say what is missing."""
     from operations.provisioning.ready import wait_ready as wait
 
     wait(_named(environment), timeout_seconds=timeout, poll_seconds=poll)

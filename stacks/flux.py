@@ -1,4 +1,4 @@
-"""`<env>-flux`: Flux in the cluster, which it finds by name."""
+"""`<env>-flux`: Flux in the cluster, to which each run is given the way."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ class FluxStack(TerraformStack):
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
         keep_state(self, id_, env.state)
-        use_cluster(self, env.cluster.name)
+        use_cluster(self)
         Flux(self, "flux", env=env)

@@ -16,6 +16,7 @@ from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import DEFINITION, OUTPUT, definitions
 from constructs_lib.environment import GITOPS_REPOSITORY, Environment, StackKind
 from stacks.cluster import ClusterStack
+from stacks.dns import DnsStack
 from stacks.flux import FluxStack
 from stacks.gitops_repository import GitOpsRepositoryStack
 from stacks.platform import PlatformStack
@@ -31,6 +32,7 @@ STACKS = {
     StackKind.CLUSTER: ClusterStack,
     StackKind.FLUX: FluxStack,
     StackKind.PLATFORM: PlatformStack,
+    StackKind.DNS: DnsStack,
 }
 
 

@@ -37,6 +37,12 @@ def environment(file: str = "sandbox", /, **changes: Any) -> Environment:
     return Environment.model_validate_json(json.dumps(environment_data(file, **changes)))
 
 
+def another_environment(name: str, vpc_range: str, **changes: Any) -> dict[str, Any]:
+    """Return the data of the sandbox with `changes` under another name, with which it shares nothing."""
+    text = json.dumps(environment_data(**changes)).replace("sandbox", name)
+    return {**json.loads(text), "tier": "sandbox", "vpc_range": vpc_range}
+
+
 class Synthesised:
     """The JSON of one stack."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.constructs_lib.environment.test_environment import BAD_VALUES
-from tests.support import ROOT, environment_data, run_python
+from tests.support import ROOT, another_environment, environment_data, run_python
 
 Project = Callable[..., Path]
 MAIN = str(ROOT / "main.py")
@@ -31,7 +31,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first")
     shutil.copytree(ROOT / "environments", folder / "environments")
     result = run_python(MAIN, folder=folder)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "10 stacks in cdktf.out\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "13 stacks in cdktf.out\n", "")
     return folder
 
 
@@ -54,7 +54,7 @@ def test_an_unknown_argument_is_refused_in_a_sentence(project: Project) -> None:
 
 def test_the_output_is_the_same_from_run_to_run_and_from_folder_to_folder(first: Path, tmp_path: Path) -> None:
     before = output(first)
-    assert len(before) == 17, "ten stacks and their list, and the two files of each Flux stack's embedded chart"
+    assert len(before) == 20, "thirteen stacks and their list, and the two files of each Flux stack's embedded chart"
     assert run_python(MAIN, folder=first, PYTHONHASHSEED="7").returncode == 0
     assert output(first) == before
     elsewhere = tmp_path / "else where"
@@ -148,7 +148,7 @@ def test_what_tofu_keeps_beside_the_json_stays_and_stale_stacks_go(first: Path, 
     assert run_python(MAIN, folder=folder).returncode == 0
     assert kept.read_text() == "kept"
     stacks = {path.parent.name for path in folder.glob("cdktf.out/stacks/*/cdk.tf.json")}
-    assert stacks == {"sandbox-state", "sandbox-cluster", "sandbox-flux", "gitops-repository"}
+    assert stacks == {"sandbox-state", "sandbox-cluster", "sandbox-flux", "sandbox-dns", "gitops-repository"}
     assert not (folder / "cdktf.out.partial").exists()
 
 
@@ -164,23 +164,14 @@ def test_an_output_folder_that_is_a_file_is_one_sentence(project: Project) -> No
 
 def test_many_environments_are_written_by_several_processes(project: Project) -> None:
     names = [f"env{number:02}" for number in range(20)]
-    folder = project(
-        **{
-            name: environment_data(
-                name=name,
-                cluster__name=name,
-                vpc_range=f"10.1.{number}.0/24",
-                state__bucket=f"{name}-state",
-                backups__bucket=f"{name}-backups",
-            )
-            for number, name in enumerate(names)
-        }
-    )
+    folder = project(**{name: another_environment(name, f"10.1.{number}.0/24") for number, name in enumerate(names)})
     (folder / "count.js").write_text('require("fs").appendFileSync("nodes", "x");')
     assert run_python(MAIN, folder=folder, NODE_OPTIONS=f'--require "{folder}/count.js"').returncode == 0
     jsii_starts_two = 2
     assert len((folder / "nodes").read_text()) == jsii_starts_two * min(2, os.cpu_count() or 1)
-    stacks = {f"{name}-{kind}" for name in names for kind in ("state", "cluster", "flux")} | {"gitops-repository"}
+    stacks = {f"{name}-{kind}" for name in names for kind in ("state", "cluster", "flux", "dns")} | {
+        "gitops-repository"
+    }
     assert {path.parent.name for path in folder.glob("cdktf.out/stacks/*/cdk.tf.json")} == stacks
     assert json.loads((folder / "cdktf.out/manifest.json").read_text())["stacks"].keys() == stacks
     repository = json.loads((folder / "cdktf.out/stacks/gitops-repository/cdk.tf.json").read_text())
@@ -190,7 +181,7 @@ def test_many_environments_are_written_by_several_processes(project: Project) ->
 def test_cdktf_may_choose_the_output_folder(project: Project) -> None:
     folder = project()
     result = run_python(MAIN, folder=folder, CDKTF_OUTDIR="elsewhere")
-    assert (result.returncode, result.stdout) == (0, "4 stacks in elsewhere\n")
+    assert (result.returncode, result.stdout) == (0, "5 stacks in elsewhere\n")
     assert not (folder / "cdktf.out").exists()
     assert json.loads((folder / "elsewhere/manifest.json").read_text())["stacks"].keys() >= {"sandbox-cluster"}
 
@@ -202,7 +193,7 @@ def test_cdktf_may_choose_the_output_folder(project: Project) -> None:
         ({"sandbox": "a: b: c\n"}, "environments/sandbox.yaml: cannot be read as YAML at line 1, column 5"),
         (
             {"sandbox": environment_data(), "second": environment_data(name="second")},
-            "environments/second.yaml: cluster.name: 'episodic-sandbox' is already used by environments/sandbox.yaml",
+            "environments/second.yaml: domain: 'sandbox.episodic.example' is already used by environments/sandbox.yaml",
         ),
     ],
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
+from constructs_lib.base.belonging import Own
 from constructs_lib.base.fields import BucketName, Region
 from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
@@ -30,7 +32,7 @@ class BucketPurpose(StrEnum):
 class Bucket(Settings):
     """A bucket on DigitalOcean Spaces."""
 
-    bucket: BucketName
+    bucket: Annotated[BucketName, Own("bucket")]
     region: Region = Field(description="Spaces region; not every region with DOKS has Spaces.")
 
     @property

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from ipaddress import IPv4Network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
+
+from constructs_lib.base.belonging import NAMED
 
 
 def _matching(pattern: str, expected: str) -> Any:
@@ -24,7 +27,9 @@ def _matching(pattern: str, expected: str) -> Any:
 
 _LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 
-Name = Annotated[str, *_matching(_LABEL, "1 to 63 lower-case letters, digits and hyphens, starting with a letter")]
+Name = Annotated[
+    str, *_matching(_LABEL, "1 to 63 lower-case letters, digits and hyphens, starting with a letter"), NAMED
+]
 """A DNS label (RFC 1123) that starts with a letter: what DigitalOcean, Kubernetes and OpenTofu all accept as a name."""
 
 ServiceName = Annotated[
@@ -43,13 +48,13 @@ PoolName = Annotated[
 ]
 """The name of a node pool: DigitalOcean's adds the Droplet size, and that of a node a suffix, within 63 characters."""
 
-VpcName = Annotated[str, *_matching(r"[A-Za-z0-9.-]{1,255}", "a name of letters, digits, '.' and '-'")]
+VpcName = Annotated[str, *_matching(r"[A-Za-z0-9.-]{1,255}", "a name of letters, digits, '.' and '-'"), NAMED]
 """The name of a VPC (digitalocean/openapi `vpc_updatable`)."""
 
-Uuid = Annotated[str, *_matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower case")]
+Uuid = Annotated[str, *_matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower case"), NAMED]
 
 BucketName = Annotated[
-    str, *_matching(r"[a-z0-9][-a-z0-9]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and inner hyphens")
+    str, *_matching(r"[a-z0-9][-a-z0-9]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and inner hyphens"), NAMED
 ]
 """An S3 bucket name without dots, which would break TLS on virtual-host addresses."""
 
@@ -62,6 +67,7 @@ Domain = Annotated[
     *_matching(
         r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z][-a-z0-9]{0,61}[a-z0-9]", "a domain such as 'example.org'"
     ),
+    NAMED,
 ]
 
 KubernetesMinor = Annotated[str, *_matching(r"1\.(3[3-9]|[4-9]\d)", "a minor version from '1.33' on, such as '1.35'")]
@@ -72,7 +78,7 @@ Tag = Annotated[str, *_matching(r"[\w:-]{1,255}", "a tag of letters, digits, '_'
 
 TimeOfDay = Annotated[str, *_matching(r"([01]\d|2[0-3]):[0-5]\d", "a time in UTC such as '04:00'")]
 
-HttpsUrl = Annotated[str, *_matching(r"https://[^\s/]+\S*", "an https:// address")]
+HttpsUrl = Annotated[str, *_matching(r"https://[^\s/]+\S*", "an https:// address"), NAMED]
 
 ChartMirror = Annotated[str, *_matching(r"(https?|oci)://[^\s/]+\S*", "an https://, http:// or oci:// address")]
 
@@ -86,10 +92,11 @@ Certificate = Annotated[
 KeyPath = Annotated[
     str,
     *_matching(r"[\w.-]{1,100}(/[\w.-]{1,100})*", "a path of letters, digits, '_', '.' and '-', without outer slashes"),
+    NAMED,
 ]
 """A mount or path in Vault."""
 
-VaultName = Annotated[str, *_matching(r"[\w.:/-]{1,128}", "letters, digits, '_', '.', ':', '/' and '-'")]
+VaultName = Annotated[str, *_matching(r"[\w.:/-]{1,128}", "letters, digits, '_', '.', ':', '/' and '-'"), NAMED]
 """A role, a role's ID or an audience in Vault."""
 
 LabelKey = Annotated[
@@ -108,14 +115,18 @@ CheckName = Annotated[
     str, *_matching(r"[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?", "the name of a status check")
 ]
 
-GitHubName = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,99}", "a GitHub name")]
+GitHubName = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,99}", "a GitHub name"), NAMED]
 
 Branch = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_./]{0,199}", "a branch name")]
 
 SecretName = Annotated[str, *_matching(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", "upper-case letters, digits and underscores")]
 """The name of an Actions secret or variable (GitHub: not starting with GITHUB_ or a digit)."""
 
+RunnerLabel = Annotated[str, *_matching(r"[\w.-]{1,100}", "the label of a runner of GitHub Actions"), NAMED]
+
 Cpu = Annotated[str, *_matching(r"[1-9]\d{0,3}m?", "an amount of CPU such as '500m' (half a core) or '2'")]
+
+Range = Annotated[IPv4Network, NAMED]
 
 SqlName = Annotated[
     str,
@@ -147,7 +158,9 @@ Instant = Annotated[
     str, *_matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "a time such as '2026-01-31T04:00:00Z'")
 ]
 
-AgeRecipient = Annotated[str, *_matching(r"age1[02-9ac-hj-np-z]{58}", "an age public key, which starts with 'age1'")]
+AgeRecipient = Annotated[
+    str, *_matching(r"age1[02-9ac-hj-np-z]{58}", "an age public key, which starts with 'age1'"), NAMED
+]
 
 HeaderName = Annotated[str, *_matching(r"[A-Za-z][A-Za-z0-9-]{0,62}", "the name of an HTTP header such as 'x-api-key'")]
 

@@ -21,6 +21,9 @@ STATE_PASSPHRASE = "state_passphrase"  # noqa: S105 - the name of a variable, an
 FLUX_DEPLOY_KEY = "flux_deploy_key"
 KUBERNETES_VERSION = "kubernetes_version"
 POOL_NODES = "pool_nodes"
+CLUSTER_HOST = "cluster_host"
+CLUSTER_TOKEN = "cluster_token"  # noqa: S105 - the name of a variable
+CLUSTER_CA = "cluster_ca_certificate"
 VAULT_SECRET_ID = "vault_secret_id"  # noqa: S105 - the name of a variable, and of its entry in Vault
 
 
@@ -31,6 +34,7 @@ class StackKind(StrEnum):
     CLUSTER = "cluster"
     FLUX = "flux"
     PLATFORM = "platform"
+    DNS = "dns"
 
 
 def stack_folder(output: Path, name: str) -> Path:

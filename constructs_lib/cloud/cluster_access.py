@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from cdktf import TerraformStack
 
-from constructs_lib.cloud.providers import digitalocean, helm, kubernetes
+from constructs_lib.base.stacks import CLUSTER_CA, CLUSTER_HOST, CLUSTER_TOKEN
+from constructs_lib.cloud.providers import helm, kubernetes
+from constructs_lib.cloud.variables import secret_variable
+
+GIVEN = {
+    CLUSTER_HOST: "The address of the cluster's API server.",
+    CLUSTER_TOKEN: "A token for it that soon expires.",
+    CLUSTER_CA: "The certificate, in PEM form, that the API server is trusted by.",
+}
 
 
-def use_cluster(stack: TerraformStack, name: str) -> None:
-    """Point the kubernetes and helm providers of `stack` at the DOKS cluster `name`.
+def use_cluster(stack: TerraformStack) -> None:
+    """Point the kubernetes and helm providers of `stack` at the cluster that each run is given.
 
-    The cluster is looked up at plan time, so credentials are fresh and no other stack has to export them.
+    All is ephemeral: it is in no state and no plan, and whoever applies a plan brings credentials of their own.
     """
-    digitalocean.provider.DigitaloceanProvider(stack, "digitalocean")
-    digitalocean.data_digitalocean_kubernetes_cluster.DataDigitaloceanKubernetesCluster(stack, "cluster", name=name)
-    # A child of the stack itself has its own id as its OpenTofu name.
-    cluster = "data.digitalocean_kubernetes_cluster.cluster"
-    credentials = f"{cluster}.kube_config[0]"
-    host, token = f"${{{cluster}.endpoint}}", f"${{{credentials}.token}}"
-    certificate = f"${{base64decode({credentials}.cluster_ca_certificate)}}"
+    host, token, certificate = (secret_variable(stack, name, text, ephemeral=True) for name, text in GIVEN.items())
     kubernetes.provider.KubernetesProvider(
         stack, "kubernetes", host=host, token=token, cluster_ca_certificate=certificate
     )

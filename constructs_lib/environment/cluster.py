@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.fields import KubernetesMinor, Name, PoolName, Tag, TimeOfDay
+from constructs_lib.base.belonging import COMMON, Own
+from constructs_lib.base.fields import KubernetesMinor, Name, PoolName, Range, Tag, TimeOfDay
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.network import Network
 from constructs_lib.environment.pools import DEFAULT_POOL, NodePool, Role
@@ -27,17 +27,26 @@ class MaintenanceWindow(Settings):
 class Cluster(Settings):
     """A DOKS cluster."""
 
-    name: Name = Field(description="Cluster name; the VPC, the project and the keys are named after it.")
+    name: Annotated[Name, Own("cluster")] = Field(
+        description="Cluster name; the VPC, the project and the keys are named after it."
+    )
     kubernetes_minor: KubernetesMinor = Field(
         description="Minor version, raised by one at a time; DigitalOcean keeps the patch version current."
     )
     high_availability: bool = Field(default=True, description="Replicated control plane; cannot be switched off later.")
     maintenance_window: MaintenanceWindow
-    control_plane_allowed_addresses: tuple[IPv4Network, ...] = Field(
+    control_plane_allowed_addresses: Annotated[tuple[Range, ...], COMMON] = Field(
         default=(), description="Who may reach the API server; empty leaves it open to every address."
     )
+    network_policies: Literal["kubernetes", "cilium"] = Field(
+        default="kubernetes",
+        description="Whether the API server is named in CiliumNetworkPolicies too; the cluster needs their CRD.",
+    )
     kubeconfig_expire_seconds: int = Field(
-        default=3600, ge=600, le=604800, description="Life of the credentials that a plan reads."
+        default=3600,
+        ge=600,
+        le=604800,
+        description="Life of the API server's credentials that each run fetches.",
     )
     protected: bool = Field(
         default=True, description="OpenTofu refuses to destroy the cluster, and what it made is kept."

@@ -1,9 +1,9 @@
-"""Reading the environment files, and what two of them may not share."""
+"""Reading the environment files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from constructs_lib.base.errors import ConfigError, sentences, unknown
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.environment.model import TIERS, Environment
+from constructs_lib.environment.sharing import problems_between
 
 ENVIRONMENTS = Path("environments")
 """Where the environment files are, seen from the folder in which a command runs."""
@@ -52,7 +53,7 @@ def load_all(folder: Path = ENVIRONMENTS) -> tuple[Environment, ...]:
             environments.append(load(path))
         except ConfigError as error:
             problems += error.problems
-    problems += _problems_between(folder, environments)
+    problems += problems_between(folder, environments)
     if problems:
         raise ConfigError(*problems)
     return tuple(sorted(environments, key=lambda env: (TIERS.index(env.tier), env.name)))
@@ -65,51 +66,3 @@ def chosen(environments: Sequence[Environment], names: Sequence[str]) -> list[En
         if name not in known:
             raise ConfigError(unknown("environment", name, known))
     return [env for env in environments if not names or env.name in names]
-
-
-def _owned(env: Environment) -> dict[str, tuple[str, str]]:
-    """Return the kind and name of what belongs to one environment alone, by its key in the file."""
-    buckets = {
-        "state.bucket": env.state,
-        "backups.bucket": env.backups,
-        "platform.observability.traces.bucket": env.platform.observability.traces.bucket,
-    }
-    named = {key: ("bucket", bucket.bucket) for key, bucket in buckets.items() if bucket is not None}
-    return {"cluster.name": ("cluster", env.cluster.name), **named}
-
-
-def _overlaps(env: Environment, other: Environment, taken: str) -> Iterator[str]:
-    """Yield the ranges that two clusters share, which may meet in one VPC or by peering."""
-    network = (env.cluster.network.vpc, env.vpc_range)
-    together = network[0] is not None and network == (other.cluster.network.vpc, other.vpc_range)
-    for key, own in env.ranges.items():
-        for their_key, theirs in other.ranges.items():
-            if own.overlaps(theirs) and not (together and key == their_key == "vpc_range"):
-                yield f"{key}: {own} overlaps {theirs} {taken}; choose another range"
-
-
-def _problems_between(folder: Path, environments: list[Environment]) -> list[str]:
-    """Return what two environments may not share, and what all must share, a sentence for each."""
-    problems: list[str] = []
-    owners: dict[tuple[str, str], str] = {}
-    for position, env in enumerate(environments):
-        file = folder / f"{env.name}.yaml"
-        for key, owned in _owned(env).items():
-            if owned in owners:
-                problems.append(
-                    f"{file}: {key}: '{owned[1]}' is already used by {owners[owned]}; choose another {owned[0]}"
-                )
-            owners.setdefault(owned, f"{file} ({key})")
-        for other in environments[:position]:
-            taken = f"of {folder / other.name}.yaml"
-            problems += [f"{file}: {problem}" for problem in _overlaps(env, other, taken)]
-        if env.gitops != environments[0].gitops:
-            first = folder / f"{environments[0].name}.yaml"
-            problems.append(
-                f"{file}: gitops: differs from {first}; all environments share one repository, make them equal"
-            )
-        if ("bucket", env.gitops.state.bucket) in _owned(env).values():
-            problems.append(
-                f"{file}: gitops.state.bucket: '{env.gitops.state.bucket}' is used twice; choose another bucket"
-            )
-    return problems

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from functools import cached_property
 from ipaddress import IPv4Network
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.bucket import Bucket, BucketPurpose
-from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Region
+from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, Region, RunnerLabel
 from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
 from constructs_lib.environment.cluster import ROLES, Cluster
+from constructs_lib.environment.dns import Dns
 from constructs_lib.environment.network import range_problems
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
 from constructs_lib.environment.vault import Vault
 from constructs_lib.kit import Chart, Layer
 from constructs_lib.platform import Platform
 from constructs_lib.platform.valkey_operator.admission import KUBERNETES
+
+GITHUB_HOSTED = ("ubuntu-", "windows-", "macos-")
+"""How the labels of GitHub's own runners begin (docs.github.com, "GitHub-hosted runners")."""
 
 Tier = Literal["sandbox", "staging", "production"]
 TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
@@ -28,24 +33,30 @@ TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
 class Environment(Settings):
     """All that differs between environments, and only that."""
 
-    name: Name
+    name: Annotated[Name, Own("name")]
     tier: Tier = Field(description="What the environment is for; production is held to stricter rules.")
     region: Region
     mode: Literal["render", "apply"] = Field(
         default="render", description="Whether Flux or OpenTofu applies the platform."
     )
-    domain: Domain
-    vpc_range: IPv4Network = Field(description="Private range of the VPC, /16 to /24; only one VPC has it.")
+    domain: Annotated[Domain, Own("domain")]
+    dns: Dns = Dns()
+    vpc_range: Annotated[Range, Own("range")] = Field(
+        description="Private range of the VPC, /16 to /24; only one VPC has it."
+    )
     cluster: Cluster
-    gitops: GitOps
+    gitops: Annotated[GitOps, COMMON]
     reviewers: Reviewers = Reviewers()
+    runner: Annotated[RunnerLabel, COMMON] = Field(
+        default="ubuntu-24.04", description="Label of the runners of the jobs that reach the environment."
+    )
     vault: Vault
     state: StateBucket = Field(description="The bucket for the state of this environment's stacks.")
     backups: Bucket = Field(description="The bucket for Postgres backups.")
     chart_mirror: ChartMirror | None = Field(
         default=None, description="One address that replaces every public chart repository."
     )
-    sops_recipient: AgeRecipient | None = Field(
+    sops_recipient: Annotated[AgeRecipient | None, Own("age key")] = Field(
         default=None, description="age public key of the environment, whose private half is in Vault."
     )
     platform: Platform = Platform()
@@ -53,7 +64,7 @@ class Environment(Settings):
     @model_validator(mode="after")
     def _rules(self) -> Self:
         problems = [*range_problems(self.ranges), *self._production_problems(), *self._alerting_problems()]
-        problems += self._version_problems()
+        problems += [*self._version_problems(), *self._dns_problems(), *self._runner_problems()]
         if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
             problems.append(f"reviewers must name a team or a user in tier {self.tier}")
         if problems:
@@ -96,6 +107,25 @@ class Environment(Settings):
         """The address ranges of the cluster that the file names, by their key in it."""
         return {"vpc_range": self.vpc_range, **self.cluster.network.subnets()}
 
+    def _dns_problems(self) -> list[str]:
+        platform = self.platform
+        if not f".{self.domain}".endswith(f".{self.zone}"):
+            return [f"dns.zone must be the domain {self.domain} or a parent of it, found '{self.zone}'"]
+        challenge = platform.cert_manager.enabled and platform.cert_manager.dns_challenge
+        needs = {"platform.external_dns.enabled": platform.external_dns.enabled}
+        needs["platform.cert_manager.dns_challenge"] = challenge
+        writers = [key for key, on in needs.items() if on and self.dns.zone_at != "digitalocean"]
+        return [
+            f"{key} writes into a zone at DigitalOcean, and dns.zone_at is elsewhere; set it to false"
+            for key in writers
+        ]
+
+    def _runner_problems(self) -> list[str]:
+        if not self.cluster.control_plane_allowed_addresses or not self.runner.startswith(GITHUB_HOSTED):
+            return []
+        closed = "cluster.control_plane_allowed_addresses lets in no runner that GitHub hosts, whose addresses change"
+        return [f"{closed}, and runner is '{self.runner}'; name the label of runners with an address that is let in"]
+
     def mirrored(self, chart: Chart) -> Chart:
         """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""
         return chart if self.chart_mirror is None else Chart(self.chart_mirror, chart.name, chart.version)
@@ -121,9 +151,26 @@ class Environment(Settings):
         return f"{self.cluster.name}-external-secrets"
 
     @property
+    def zone(self) -> str:
+        """The zone that has the domain's records."""
+        return self.dns.zone or self.domain
+
+    @property
+    def ingress_host(self) -> str:
+        """The host by which the load balancer is known: its Service's status names it instead of an address."""
+        return f"ingress.{self.domain}"
+
+    @property
+    def balancer(self) -> str:
+        """The name of the load balancer that DigitalOcean makes for the ingress."""
+        return f"{self.cluster.name}-ingress"
+
+    @property
     def stacks(self) -> tuple[StackKind, ...]:
         """The stacks that this environment has, each after those it needs."""
-        return tuple(kind for kind in StackKind if kind is not StackKind.PLATFORM or self.mode == "apply")
+        records = self.platform.traefik.enabled and self.dns.zone_at == "digitalocean"
+        has = {StackKind.PLATFORM: self.mode == "apply", StackKind.DNS: records}
+        return tuple(kind for kind in StackKind if has.get(kind, True))
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.fields import Uuid, VpcName
+from constructs_lib.base.belonging import COMMON, Own
+from constructs_lib.base.fields import Range, Uuid, VpcName
 from constructs_lib.base.settings import Settings
 
 PRIVATE_RANGES = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
@@ -25,8 +26,8 @@ SIZES = {"vpc_range": (16, 24), "cluster.network.cluster_subnet": (10, 20), "clu
 class ExistingVpc(Settings):
     """A VPC that is there already, in the same region."""
 
-    name: VpcName | None = None
-    id: Uuid | None = None
+    name: Annotated[VpcName | None, COMMON] = None
+    id: Annotated[Uuid | None, COMMON] = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -41,10 +42,10 @@ class Network(Settings):
     vpc: ExistingVpc | None = Field(
         default=None, description="A VPC that exists, whose range is vpc_range; without it one is made."
     )
-    cluster_subnet: IPv4Network | None = Field(
+    cluster_subnet: Annotated[Range | None, Own("range")] = Field(
         default=None, description="Range of the pods; DigitalOcean's if not set."
     )
-    service_subnet: IPv4Network | None = Field(
+    service_subnet: Annotated[Range | None, Own("range")] = Field(
         default=None, description="Range of the Services; DigitalOcean's if not set."
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.fields import AgeRecipient, Branch, CheckName, GitHubName, SecretName
 from constructs_lib.base.settings import Settings
@@ -24,8 +25,8 @@ class StateBucket(Bucket):
 class Reviewers(Settings):
     """Who has to agree before a workflow runs against an environment: at most six (a limit of GitHub)."""
 
-    teams: tuple[GitHubName, ...] = Field(default=(), description="Team slugs of the organisation.")
-    users: tuple[GitHubName, ...] = Field(default=(), description="User names.")
+    teams: Annotated[tuple[GitHubName, ...], COMMON] = Field(default=(), description="Team slugs of the organisation.")
+    users: Annotated[tuple[GitHubName, ...], COMMON] = Field(default=(), description="User names.")
 
     @model_validator(mode="after")
     def _few_enough(self) -> Self:
@@ -37,9 +38,9 @@ class Reviewers(Settings):
 class GitOps(Settings):
     """The GitOps repository that Flux follows. All environments share it, so all files say the same here."""
 
-    organisation: GitHubName
-    repository: GitHubName
-    infrastructure_repository: GitHubName | None = Field(
+    organisation: Annotated[GitHubName, COMMON]
+    repository: Annotated[GitHubName, COMMON]
+    infrastructure_repository: Annotated[GitHubName | None, COMMON] = Field(
         default=None, description="The repository of these files: its environments get the same reviewers."
     )
     default_branch: Branch = "main"
@@ -47,7 +48,7 @@ class GitOps(Settings):
         default=("validate",), min_length=1, description="Status checks that a pull request must pass."
     )
     approvals: int = Field(default=1, ge=0, le=6, description="Reviews that a pull request needs.")
-    recovery_recipient: AgeRecipient | None = Field(
+    recovery_recipient: Annotated[AgeRecipient | None, COMMON] = Field(
         default=None, description="age public key, kept offline, that can decrypt every sealed secret."
     )
     actions_secrets: tuple[SecretName, ...] = Field(

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.fields import Certificate, HttpsUrl, KeyPath, VaultName
 from constructs_lib.base.settings import Settings
+
+OwnPath = Annotated[KeyPath, Own("path in Vault", within=("address", "mount"), below=True)]
+"""A path of the KV engine with all that is below it."""
 
 
 class VaultLogin(Settings):
     """How a workflow logs in to Vault: with the token that GitHub signs for it (OpenID Connect)."""
 
-    mount: KeyPath = Field(description="Where Vault's JWT auth method for GitHub is mounted.")
-    role: VaultName = Field(description="The role, bound to the workflows' repository and branch.")
+    mount: Annotated[KeyPath, COMMON] = Field(description="Where Vault's JWT auth method for GitHub is mounted.")
+    role: Annotated[VaultName, Own("role", within=("address", "mount"))] = Field(
+        description="The role, bound to the workflows' repository and branch."
+    )
 
 
 class VaultServer(Settings):
     """Where Vault is and how a workflow logs in."""
 
-    address: HttpsUrl
+    address: Annotated[HttpsUrl, COMMON]
     ca_bundle: Certificate | None = Field(
         default=None, description="PEM; leave out for a publicly trusted certificate."
     )
@@ -30,17 +36,19 @@ class VaultServer(Settings):
 class GitOpsVault(VaultServer):
     """Where Vault keeps what the bootstrap of the GitOps repository needs."""
 
-    mount: KeyPath
-    path: KeyPath = Field(description="GitHub token, DigitalOcean token, Spaces key and state passphrase.")
+    mount: Annotated[KeyPath, COMMON]
+    path: OwnPath = Field(description="GitHub token, DigitalOcean token, Spaces key and state passphrase.")
 
 
 class ServiceAccountAuth(Settings):
     """Vault login with a service account token: `jwt` checks its signature, `kubernetes` asks the API server."""
 
     method: Literal["jwt", "kubernetes"]
-    mount: KeyPath = Field(description="Where the auth method is mounted; one mount for each cluster.")
-    role: VaultName
-    audiences: tuple[VaultName, ...] = Field(
+    mount: Annotated[KeyPath, Own("auth mount", within=("address",))] = Field(
+        description="Where the auth method is mounted; one mount for each cluster."
+    )
+    role: Annotated[VaultName, COMMON]
+    audiences: Annotated[tuple[VaultName, ...], COMMON] = Field(
         default=("vault",),
         min_length=1,
         validate_default=True,
@@ -62,17 +70,19 @@ class AppRoleAuth(Settings):
     """Vault login with an AppRole. Its secret ID is never in a file: it comes as an OpenTofu variable."""
 
     method: Literal["approle"]
-    mount: KeyPath
-    role_id: VaultName = Field(description="The role's ID, which is no secret.")
+    mount: Annotated[KeyPath, COMMON]
+    role_id: Annotated[VaultName, Own("role", within=("address", "mount"))] = Field(
+        description="The role's ID, which is no secret."
+    )
 
 
 class KvPaths(Settings):
     """Where the environment's secrets are in Vault's KV engine (version 2)."""
 
-    mount: KeyPath
-    flux: KeyPath = Field(description="Flux's deploy key and age key.")
-    platform: KeyPath = Field(description="Below it, the credentials of the platform's services.")
-    provisioning: KeyPath = Field(description="DigitalOcean token, Spaces key and state passphrase, for CI alone.")
+    mount: Annotated[KeyPath, COMMON]
+    flux: OwnPath = Field(description="Flux's deploy key and age key.")
+    platform: OwnPath = Field(description="Below it, the credentials of the platform's services.")
+    provisioning: OwnPath = Field(description="DigitalOcean token, Spaces key and state passphrase, for CI alone.")
 
 
 class Vault(VaultServer):
@@ -80,3 +90,11 @@ class Vault(VaultServer):
 
     auth: Annotated[ServiceAccountAuth | AppRoleAuth, Field(discriminator="method")]
     kv: KvPaths
+
+    @model_validator(mode="after")
+    def _logins_are_apart(self) -> Self:
+        if self.auth.mount == self.ci.mount:
+            raise ValueError(
+                f"auth.mount and ci.mount are both '{self.ci.mount}', and a mount trusts one issuer; choose another"
+            )
+        return self

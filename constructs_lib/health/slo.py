@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.fields import MetricName, Name, Runbook, ServiceKey
 from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
@@ -58,7 +59,7 @@ class Latency(Settings):
 class Slo(Settings):
     """An objective: which share of what a service does must be good, in a rolling window."""
 
-    name: Name
+    name: Annotated[Name, COMMON]
     objective: Percent = Field(description="Percent that must be good.")
     ratio: Ratio | None = Field(default=None, description="The indicator; this or latency.")
     latency: Latency | None = Field(default=None, description="The indicator; this or ratio.")

@@ -51,15 +51,19 @@ class StatefulSet(Pods):
 
 @dataclass(frozen=True)
 class Outside:
-    """Peers that are no pods: any address, or those in `ranges` (CIDR)."""
+    """Peers that are no pods: any address, or those in `ranges` (CIDR). `name` is what only Cilium can tell apart."""
 
     ranges: tuple[str, ...] = ()
+    name: str = ""
 
 
 ANYWHERE = Outside()
-API_SERVER = ANYWHERE
+API_SERVER = Outside(name="the API server")
 """It is no pod, and no address of it is known before it is there: only the port says that it is meant."""
-API_SERVER_PORTS: tuple[Port, ...] = (443, 6443)
+API_SERVER_PORTS: tuple[Port, ...] = (443, 6443, 16443)
+"""The Service's port, upstream's own, and that of the proxy that DOKS may run on each node."""
+API_SERVER_ENTITIES = ["kube-apiserver", "host", "remote-node"]
+"""As Cilium knows it: as itself, or as the proxy or the konnectivity agent on a node (docs/decisions/0028)."""
 HTTPS: tuple[Port, ...] = (443,)
 
 DNS = Pods("kube-system", "dns", {"k8s-app": "kube-dns"})
@@ -111,6 +115,28 @@ def link_policies(links: Iterable[Link], namespaces: Iterable[str]) -> Iterator[
     for key, directions in sorted(rules.items()):
         types = [direction.capitalize() for direction in sorted(directions, reverse=True)]
         yield _policy(*key, ends[key].labels, {"policyTypes": types, **directions})
+
+
+def cilium_policies(links: Iterable[Link], namespaces: Iterable[str]) -> Iterator[Manifest]:
+    """Yield one CiliumNetworkPolicy for each set of pods that the API server calls or is called by."""
+    closed = set(namespaces)
+    ends: dict[tuple[str, str], tuple[Pods, dict[str, list[Manifest]]]] = {}
+    for link in links:
+        way, pods = ("egress", link.source) if link.target == API_SERVER else ("ingress", link.target)
+        if API_SERVER not in link or not isinstance(pods, Pods) or pods.namespace not in closed:
+            continue
+        rule = {"toEntities" if way == "egress" else "fromEntities": API_SERVER_ENTITIES, "toPorts": [_cilium(link)]}
+        rules = ends.setdefault((pods.namespace, pods.name), (pods, {}))[1].setdefault(way, [])
+        if rule not in rules:
+            rules.append(rule)
+    for (namespace, name), (pods, rules) in sorted(ends.items(), key=lambda item: item[0]):
+        spec = {"endpointSelector": {"matchLabels": pods.labels} if pods.labels else {}, **rules}
+        yield manifest("cilium.io/v2", "CiliumNetworkPolicy", f"{name}-api-server", namespace, spec=spec)
+
+
+def _cilium(link: Link) -> Manifest:
+    """Return the ports of a link as Cilium writes them: as texts."""
+    return {"ports": [{"port": str(port), "protocol": "TCP"} for port in link.ports]}
 
 
 @cache

@@ -60,6 +60,11 @@ class DigitalOcean:
         clusters = self.list("/v2/kubernetes/clusters", "kubernetes_clusters")
         return next((cluster for cluster in clusters if cluster["name"] == name), None)
 
+    def balancer(self, name: str) -> Resource | None:
+        """Return the load balancer of this name, once it has an address."""
+        balancers = self.list("/v2/load_balancers", "load_balancers")
+        return next((item for item in balancers if item["name"] == name and item.get("ip")), None)
+
     def _answer(self, method: str, path: str, *, gone: bool = False, **options: Any) -> requests.Response:
         try:
             answer = self._http.request(method, f"{self._url}{path}", timeout=TIMEOUT_SECONDS, **options)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import socket
+import ssl
 import tempfile
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
+from urllib3.exceptions import InsecureRequestWarning
 
 TIMEOUT_SECONDS = 30
 
@@ -30,6 +34,31 @@ def session(token: str = "", repeated: Sequence[int] = TRANSIENT) -> requests.Se
     if token:
         http.headers["Authorization"] = f"Bearer {token}"
     return http
+
+
+def status_of(url: str, *, trusted: bool) -> int:
+    """Return the status by which `url` answers, asked once. Raises `requests.RequestException` if it does not.
+
+    Where it has to be `trusted`, its certificate is checked against the system's roots (certifi's if it has none).
+    """
+    roots = ssl.get_default_verify_paths()
+    with warnings.catch_warnings(), requests.Session() as http:
+        warnings.simplefilter("ignore", InsecureRequestWarning)
+        verify = (roots.cafile or roots.capath or True) if trusted else False
+        return http.get(url, verify=verify, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True).status_code
+
+
+def cause(error: BaseException) -> str:
+    """Return why a request failed, in the words of what failed first."""
+    while error.__context__ is not None:
+        error = error.__context__
+    match error:
+        case socket.gaierror():
+            return "does not resolve"
+        case ssl.SSLCertVerificationError():
+            return f"has a certificate that is not trusted ({error.verify_message})"
+        case _:
+            return f"gives no answer ({type(error).__name__})"
 
 
 @cache

@@ -13,27 +13,47 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.stacks import CLUSTER_CA, CLUSTER_HOST, CLUSTER_TOKEN, given
 from constructs_lib.environment import Environment
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.http import TIMEOUT_SECONDS, ca_file
-
-CREDENTIALS_SECONDS = 3600
+from operations.console import mask
 
 OTHERWISE = "set vault.auth to method kubernetes or approle"
 """What needs no keys of the cluster."""
 
 
-def cluster_client(api: DigitalOcean, env: Environment) -> kubernetes.CustomObjectsApi:
-    """Return a client of the environment's cluster, with credentials of its own that expire soon.
+class Access(NamedTuple):
+    """The way to an API server: its address, a token, and the certificate in PEM that it is trusted by."""
+
+    host: str
+    token: str
+    ca: str
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables by which OpenTofu takes it."""
+        return {given(CLUSTER_HOST): self.host, given(CLUSTER_TOKEN): self.token, given(CLUSTER_CA): self.ca}
+
+
+def cluster_access(api: DigitalOcean, env: Environment) -> Access:
+    """Return a way to the environment's cluster that is made anew, and lasts as long as the environment says.
 
     Raises `ConfigError` if there is no such cluster.
     """
     cluster = api.cluster(env.cluster.name)
     if cluster is None:
         raise ConfigError(f"DigitalOcean has no cluster {env.cluster.name}; provision {env.name} first")
-    given = api.get(f"/v2/kubernetes/clusters/{cluster['id']}/credentials", expiry_seconds=CREDENTIALS_SECONDS)
-    settings = kubernetes.Configuration(host=given["server"], api_key={"authorization": f"Bearer {given['token']}"})
-    settings.ssl_ca_cert = ca_file(base64.b64decode(given["certificate_authority_data"]).decode())
+    path = f"/v2/kubernetes/clusters/{cluster['id']}/credentials"
+    found = api.get(path, expiry_seconds=env.cluster.kubeconfig_expire_seconds)
+    mask(found["token"])
+    return Access(found["server"], found["token"], base64.b64decode(found["certificate_authority_data"]).decode())
+
+
+def cluster_client(api: DigitalOcean, env: Environment) -> kubernetes.CustomObjectsApi:
+    """Return a client of the environment's cluster. Raises `ConfigError` as `cluster_access` does."""
+    access = cluster_access(api, env)
+    settings = kubernetes.Configuration(host=access.host, api_key={"authorization": f"Bearer {access.token}"})
+    settings.ssl_ca_cert = ca_file(access.ca)
     return kubernetes.CustomObjectsApi(kubernetes.ApiClient(settings))
 
 

@@ -92,9 +92,13 @@ class Stack:
         for path in self.folder.glob("terraform.tfstate*"):
             path.unlink()
 
-    def plan(self, file: Path, *, destroy: bool = False, lock: bool = True) -> list[Change]:
-        """Write a plan, which OpenTofu encrypts, and return what it changes."""
-        self._run("plan", f"-out={file.absolute()}", f"-lock={json.dumps(lock)}", *(["-destroy"] if destroy else []))
+    def plan(self, file: Path, *, destroy: bool = False, lock: bool = True, refresh: bool = True) -> list[Change]:
+        """Write a plan, which OpenTofu encrypts, and return what it changes.
+
+        Without `refresh` it is made of the state alone, and what the stack looks up may be gone.
+        """
+        ends = [*(["-destroy"] if destroy else []), *([] if refresh else ["-refresh=false"])]
+        self._run("plan", f"-out={file.absolute()}", f"-lock={json.dumps(lock)}", *ends)
         shown = self._ask("show", "-json", str(file.absolute()))
         changes = (_change(item) for item in shown.get("resource_changes", []) if item["mode"] == "managed")
         return [change for change in changes if change.changes]

@@ -25,6 +25,14 @@ EXPLAINED = (
     ),
     (r"Saved plan is stale", "something changed since the plan was made; plan again"),
     (
+        r"^Unauthorized|asked for the client to provide credentials",
+        "the API server refuses its credentials, which last for cluster.kubeconfig_expire_seconds; run this again",
+    ),
+    (
+        r"Kubernetes cluster unreachable",
+        "the API server does not answer; run this where cluster.control_plane_allowed_addresses lets it in (runner)",
+    ),
+    (
         r"Unable to authenticate you|status: 401|401 Bad credentials|\b401\b.*Unauthorized",
         "a token was refused; correct digitalocean_token or github_token in Vault",
     ),

@@ -94,7 +94,7 @@ def _is_going(pool: Json) -> bool:
 
 
 def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:
-    """Return how the resources of the state and cluster stacks are found."""
+    """Return how the resources of the state, cluster and dns stacks are found."""
 
     def named(path: str, key: str) -> Lookup:
         return lambda after: next((item["id"] for item in api.list(path, key) if item["name"] == after["name"]), None)
@@ -102,6 +102,11 @@ def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:
     def bucket(after: Json) -> str | None:
         wanted = Bucket(bucket=after["name"], region=after["region"])
         return f"{wanted.region},{wanted.bucket}" if spaces.exists(wanted) else None
+
+    def record(after: Json) -> str | None:
+        records = api.list(f"/v2/domains/{after['domain']}/records", "domain_records")
+        same = (item["id"] for item in records if (item["type"], item["name"]) == (after["type"], after["name"]))
+        return next((f"{after['domain']},{id_}" for id_ in same), None)
 
     def node_pool(after: Json) -> str | None:
         clusters = api.list("/v2/kubernetes/clusters", "kubernetes_clusters")
@@ -115,6 +120,7 @@ def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:
         "digitalocean_project": named("/v2/projects", "projects"),
         "digitalocean_kubernetes_cluster": named("/v2/kubernetes/clusters", "kubernetes_clusters"),
         NODE_POOL: node_pool,
+        "digitalocean_record": record,
     }
 
 

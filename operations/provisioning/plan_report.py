@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from gitops_render.markdown import block, bold, details, table
 from operations.clients.tofu import Change
 from operations.provisioning.moves import moves
+from operations.provisioning.needs import NEEDED
 from operations.provisioning.planning import Reading
 from operations.provisioning.provision import Plans
 
@@ -19,7 +20,7 @@ def plans_markdown(plans: Plans, readings: Sequence[Reading]) -> str:
     what = "Destroying" if plans.destroy else "Provisioning"
     lines = [f"## {what} {plans.environment}: {plans.stage}", "", *readings_markdown(readings)]
     lines += [f"- {bold(entry.stack)} writes into Vault too." for entry in plans.stacks if entry.publishes]
-    lines += [f"- {bold(name)} is planned once the cluster is there." for name in plans.waiting]
+    lines += [f"- {bold(name)} is planned once {NEEDED[plans.stage]} is there." for name in plans.waiting]
     return "\n".join(lines)
 
 

@@ -26,16 +26,16 @@ class Planner(NamedTuple):
     spaces: Spaces
     lookups: Mapping[str, Lookup]
 
-    def plan(self, stack: Stack, file: Path, *, prepare: bool, destroy: bool = False) -> Reading:
+    def plan(self, stack: Stack, file: Path, *, prepare: bool, destroy: bool = False, refresh: bool = True) -> Reading:
         """Write the plan of a stack into `file`, and return what people read of it.
 
         With `prepare`, a missing bucket for the state is made and the state is locked; without it nothing is written
         elsewhere, and a first plan is made as if the bucket existed.
         """
-        changes = self._changes(stack, file, prepare=prepare, destroy=destroy)
+        changes = self._changes(stack, file, prepare=prepare, destroy=destroy, refresh=refresh)
         return Reading(stack.name, changes, stack.describe(file))
 
-    def _changes(self, stack: Stack, file: Path, *, prepare: bool, destroy: bool) -> list[Change]:
+    def _changes(self, stack: Stack, file: Path, *, prepare: bool, destroy: bool, refresh: bool) -> list[Change]:
         if not self.spaces.exists(stack.state):
             if not prepare:
                 return stack.plan_without_state(file)
@@ -43,5 +43,5 @@ class Planner(NamedTuple):
             say(f"bucket {stack.state.bucket}: made, to keep the state in")
         stack.init()
         if destroy:
-            return stack.plan(file, destroy=True)
+            return stack.plan(file, destroy=True, refresh=refresh)
         return plan_with_adoption(stack, file, self.lookups, lock=prepare)

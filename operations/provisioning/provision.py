@@ -1,7 +1,7 @@
 """An environment's stacks, planned and applied in stages.
 
-Stacks of the later stage look the cluster up, so they can be planned once it is there. Within a stage every plan is
-made before anything is applied, and what is applied is the plan that was read.
+Stacks of a later stage look up what an earlier one made, so they can be planned once it is there. Within a stage every
+plan is made before anything is applied, and what is applied is the plan that was read.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, VAULT_SECRET_ID, given, 
 from constructs_lib.environment import Environment, StackKind
 from constructs_lib.environment.vault import AppRoleAuth
 from operations.clients.digitalocean import DigitalOcean
+from operations.clients.kubernetes import cluster_access
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Change, Json, Stack
 from operations.clients.vault import Secrets
@@ -25,6 +26,7 @@ from operations.console import say, step
 from operations.provisioning import vault_login
 from operations.provisioning.adoption import in_digitalocean, remove_lost_keys, remove_lost_pools
 from operations.provisioning.moves import CLUSTER
+from operations.provisioning.needs import is_there, refuse_missing_zone
 from operations.provisioning.planning import Planner, Reading
 from operations.provisioning.running import cluster_variables
 from operations.provisioning.stage import Stage
@@ -40,6 +42,7 @@ EPHEMERAL = "eph-"
 STAGES = {
     Stage.FOUNDATION: (StackKind.STATE, StackKind.CLUSTER),
     Stage.SERVICES: (StackKind.FLUX, StackKind.PLATFORM),
+    Stage.DNS: (StackKind.DNS,),
 }
 
 
@@ -76,20 +79,22 @@ class Provisioner:
         self._spaces = Spaces(self._credentials.spaces_access_key_id, self._credentials.spaces_secret_access_key)
         self._planner = Planner(self._spaces, in_digitalocean(self._api, self._spaces))
 
-    def plan(self, stage: Stage, folder: Path, *, destroy: bool, prepare: bool) -> tuple[Plans, list[Reading]]:
+    def plan(
+        self, stage: Stage, folder: Path, *, destroy: bool, prepare: bool, wait_seconds: float = 0
+    ) -> tuple[Plans, list[Reading]]:
         """Write the plans of a stage into `folder`, and return what is in them.
 
         With `prepare`, a missing bucket for the state is made: it is all that is made before a plan is read. Without
-        it, a first plan is made as if it existed.
+        it, a first plan is made as if it existed. What the stage needs may take `wait_seconds` to come.
         """
         plans = Plans(environment=self.env.name, stage=stage, destroy=destroy, stacks=[])
         readings: list[Reading] = []
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for name in stacks_of(self.env, stage, destroy=destroy):
-            if stage is Stage.SERVICES and self._api.cluster(self.env.cluster.name) is None:
-                plans.waiting.append(name)
-                continue
+        names = stacks_of(self.env, stage, destroy=destroy)
+        if names and not self._can_plan(stage, destroy=destroy, prepare=prepare, wait_seconds=wait_seconds):
+            plans.waiting, names = names, []
+        for name in names:
             stack = self._stack(name, **self._running(name, destroy=destroy))
             with step(f"{name}: plan"):
                 reading = self._plan(stack, folder, destroy=destroy, prepare=prepare)
@@ -129,7 +134,7 @@ class Provisioner:
 
         Raises `ConfigError` if there is no such state, or if the bucket holds one already.
         """
-        stack = self._stack(name)
+        stack = Stack(name, self.env.state, self._credentials.variables())
         if not stack.local_state.exists():
             raise ConfigError(f"{stack.local_state}: is not there; nothing to migrate")
         if not self._spaces.exists(stack.state):
@@ -147,16 +152,31 @@ class Provisioner:
         return {}
 
     def _stack(self, name: str, **more: str) -> Stack:
+        """Return a stack with what a plan or an apply of it has to be given, made anew for each."""
         variables = {**self._credentials.variables(), **more}
         if name == self.env.stack(StackKind.FLUX):
             variables[given(FLUX_DEPLOY_KEY)] = private_deploy_key(self.env)
             if isinstance(self.env.vault.auth, AppRoleAuth):
                 entry = secrets_of(self.env).read(self.env.vault.kv.provisioning)
                 variables[given(VAULT_SECRET_ID)] = entry[VAULT_SECRET_ID]
+        if name in {self.env.stack(kind) for kind in STAGES[Stage.SERVICES]}:
+            variables |= cluster_access(self._api, self.env).variables()
         return Stack(name, self.env.state, variables)
 
+    def _can_plan(self, stage: Stage, *, destroy: bool, prepare: bool, wait_seconds: float) -> bool:
+        """Return whether the stage's stacks find what they look up; the end of records needs no balancer."""
+        if stage is not Stage.DNS:
+            return is_there(stage, self.env, self._api)
+        if not destroy and (prepare or is_there(stage, self.env, self._api)):
+            refuse_missing_zone(self.env, self._api)
+        return destroy or is_there(stage, self.env, self._api, wait_seconds=wait_seconds)
+
     def _plan(self, stack: Stack, folder: Path, *, destroy: bool, prepare: bool) -> Reading:
-        reading = self._planner.plan(stack, stack.plan_file(folder), prepare=prepare, destroy=destroy)
+        refresh = (
+            stack.name != self.env.stack(StackKind.DNS) or not destroy
+        )  # the balancer may be gone before its records
+        file = stack.plan_file(folder)
+        reading = self._planner.plan(stack, file, prepare=prepare, destroy=destroy, refresh=refresh)
         shutil.copy(stack.lock_file, _lock_file(folder, stack))
         if prepare:
             refuse_replacement(self.env, reading.changes)

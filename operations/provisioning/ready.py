@@ -1,4 +1,4 @@
-"""Waiting until Flux has brought an environment up."""
+"""Waiting until Flux has brought an environment up, and its host answers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gitops_render.paths import APPS
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.kubernetes import cluster_client, no_answer, refusal
 from operations.console import say, step
+from operations.provisioning import host
 from operations.secrets.credentials import credentials_of
 
 ROOT = f"{FLUX_NAMESPACE}/{FLUX_ROOT}"
@@ -32,16 +33,17 @@ KINDS = (
 
 
 def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float) -> None:
-    """Wait until the environment's root and all its layers are Ready, telling every change of what is not.
+    """Wait until the environment's root and all its layers are Ready and its host answers, telling every change.
 
     Raises `ConfigError` with what is not Ready when the time is up.
     """
     until = time.monotonic() + timeout_seconds
-    api = cluster_client(DigitalOcean(credentials_of(env).digitalocean_token), env)
+    account = DigitalOcean(credentials_of(env).digitalocean_token)
+    api = cluster_client(account, env)
     waiting: list[str] = []
     with step(f"{env.name}: wait for Flux"):
         while True:
-            lines = _not_ready(api)
+            lines = [*_not_ready(api), *host.unanswered(env, account)]
             for line in lines:
                 if line not in waiting:
                     say(f"{env.name}: {line}")
@@ -53,6 +55,9 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
                 raise ConfigError(*(f"{env.name}: not Ready after {timeout_seconds:.0f} s: {line}" for line in late))
             time.sleep(poll_seconds)
     say(f"{env.name}: Flux is Ready")
+    if env.platform.traefik.enabled:
+        unchecked = "" if host.is_checked(env) else "; its certificate was not checked: no system trusts the issuer"
+        say(f"{env.name}: {host.address(env)} answers{unchecked}")
 
 
 def _counts(line: str) -> bool:

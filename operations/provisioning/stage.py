@@ -6,7 +6,8 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """A stage: stacks of the later one look the cluster up, which the earlier one makes."""
+    """A stage: stacks of a later one look up what an earlier one makes, the cluster or the load balancer."""
 
     FOUNDATION = "foundation"
     SERVICES = "services"
+    DNS = "dns"

@@ -27,6 +27,7 @@ REPLACING: dict[str, frozenset[str]] = {
     ),
     "digitalocean_kubernetes_node_pool": frozenset({"cluster_id", "size"}),
     "digitalocean_project_resources": frozenset({"project"}),
+    "digitalocean_record": frozenset({"domain", "type"}),
     "digitalocean_spaces_bucket": frozenset({"region"}),
     "digitalocean_tag": frozenset({"name"}),
     "digitalocean_vpc": frozenset({"ip_range", "region"}),

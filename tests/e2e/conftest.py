@@ -13,6 +13,7 @@ from cdktf import App
 
 from constructs_lib.base.stacks import KUBERNETES_VERSION, given
 from constructs_lib.environment import Environment, StackKind
+from operations.clients.kubernetes import Access
 from stacks.synthesis import STACKS
 from tests.e2e.certificate import make_certificate
 from tests.e2e.cluster import CRDS, TOOLS, Cluster
@@ -39,6 +40,10 @@ class Cloud:
             given(KUBERNETES_VERSION): "1.36.2-do.0",
             **self.spaces.environment(),
         }
+
+    def cluster_environment(self) -> dict[str, str]:
+        """Return the variables of a run that reaches the cluster."""
+        return Access(self.api.server, self.api.cluster_token, self.api.ca.decode()).variables()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

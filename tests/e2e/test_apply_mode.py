@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from constructs_lib.environment import Environment, StackKind
+from operations.clients.kubernetes import Access
+from operations.clients.tofu_errors import Diagnostic, explained
 from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import Cloud, OpenStack, write_stack
 from tests.e2e.jobs import jobs_completed
@@ -54,7 +57,7 @@ def open_platform(cloud: Cloud, open_stack: OpenStack, tmp_path: Path) -> OpenPl
         if opened:
             opened[0].write("cdk.tf.json", stack)
         else:
-            opened.append(open_stack(stack, **cloud.environment()))
+            opened.append(open_stack(stack, **cloud.environment(), **cloud.cluster_environment()))
             shutil.copytree(synthesised / "assets", opened[0].folder / "assets")
             opened[0].init()
         return opened[0]
@@ -85,6 +88,33 @@ def test_it_is_planned_before_the_cluster_answers(
             assert values[release.name] == release.values
         if layer.manifests:
             assert [item for item in values[str(layer.id)]["objects"] if item["kind"] != "Job"] == list(layer.manifests)
+
+
+def test_a_saved_plan_keeps_no_credentials_and_is_applied_with_others(
+    cluster: Cluster, cloud: Cloud, open_platform: OpenPlatform, charts: FakeCharts
+) -> None:
+    cluster.kubectl("create", "namespace", "flux-system")
+    env = environment(mode="apply", chart_mirror=charts.url)
+    cloud.api.cluster_token = "of-the-plan-and-long-expired"
+    tofu = open_platform(env)
+    (target,) = (
+        f"-target={name}"
+        for name in Synthesised(json.loads((tofu.folder / "cdk.tf.json").read_text())).addresses
+        if "baseline--namespaces" in name or "baseline-namespaces" in name
+    )
+    tofu.run("plan", "-out=planned", target)
+    assert b"of-the-plan-and-long-expired" not in tofu.bytes()
+
+    tofu.environ |= Access(cluster.url, "refused", cluster.ca.decode()).variables()
+    printed = " ".join(re.sub("[│╷╵]", " ", tofu.run("apply", "planned", code=1)).split())
+    problem = Diagnostic("installation failed", printed.partition("installation failed")[2])
+    assert "refuses its credentials" in explained("sandbox-platform", ".", problem)
+
+    tofu.run("plan", "-out=planned", target)
+    tofu.environ |= Access(cluster.url, cluster.token, cluster.ca.decode()).variables()
+    tofu.run("apply", "planned")
+    assert cluster.token.encode() not in tofu.bytes()
+    assert cluster.get("namespace", "databases") is not None
 
 
 def test_it_is_applied_changed_and_destroyed(

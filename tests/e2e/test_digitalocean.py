@@ -123,7 +123,7 @@ def test_flux_is_planned_before_the_cluster_answers_and_its_secrets_are_in_no_fi
         stack = json.loads((folder / "cdk.tf.json").read_text())
         cloud.api.add_cluster(f"episodic-{env}")
         secrets = {"TF_VAR_flux_deploy_key": DEPLOY_KEY, "TF_VAR_vault_secret_id": SECRET_ID}
-        tofu = open_stack(stack, **cloud.environment(), **secrets)
+        tofu = open_stack(stack, **cloud.environment(), **cloud.cluster_environment(), **secrets)
         shutil.copytree(folder / "assets", tofu.folder / "assets")
         tofu.init()
         assert planned(tofu) == dict.fromkeys(Synthesised(stack).addresses, "create")

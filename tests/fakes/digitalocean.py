@@ -26,6 +26,7 @@ from tests.fakes.digitalocean_bodies import (
     VpcBody,
     VpcUpdate,
 )
+from tests.fakes.digitalocean_dns import Zones, new_balancer
 from tests.fakes.server import Body, FakeServer
 
 State = dict[str, Any]
@@ -63,6 +64,8 @@ class FakeDigitalOcean(FakeServer):
         self.vpcs: dict[str, State] = {}
         self.clusters: dict[str, State] = {}
         self.spaces_keys: dict[str, State] = {}
+        self.zones = Zones()
+        self.balancers: dict[str, State] = {}
         self.projects: dict[str, State] = {"default": {**_project("default"), "is_default": True}}
         self.urns: dict[str, set[str]] = {"default": set()}
         self.app.before_request(self._authorise)
@@ -83,6 +86,11 @@ class FakeDigitalOcean(FakeServer):
             "maintenance_policy": {"day": "any", "start_time": "00:00", "duration": "4h0m0s"},
         }
         return self._store_cluster(cluster, [pool])
+
+    def add_balancer(self, name: str, ip: str = "203.0.113.10") -> State:
+        """Add a load balancer as a cluster's controller makes it, or give it another address, and return it."""
+        self.balancers[name] = new_balancer(name, ip)
+        return self.balancers[name]
 
     def _authorise(self) -> Response | None:
         if request.headers.get("Authorization") == f"Bearer {self.token}":
@@ -111,6 +119,8 @@ class FakeDigitalOcean(FakeServer):
             PUT=self._update_pool,
             DELETE=self._drop_pool,
         )
+        add("/load_balancers", GET=lambda: _page("load_balancers", self.balancers))
+        self.zones.routes(add)
         add("/projects", GET=self._list_projects, POST=self._create_project)
         add("/projects/<key>", GET=self._show_project, PATCH=self._update_project, DELETE=self._drop_project)
         add("/projects/<key>/resources", GET=self._list_resources, POST=self._assign)

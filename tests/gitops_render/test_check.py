@@ -428,4 +428,4 @@ def test_what_cannot_be_read_is_told(rendered: Path) -> None:
 
 
 def test_stacks_are_read_from_their_folder(rendered: Path) -> None:
-    assert len(read_stacks(rendered / "cdktf.out")) == 10
+    assert len(read_stacks(rendered / "cdktf.out")) == 13

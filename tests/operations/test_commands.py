@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -58,7 +59,7 @@ def test_the_commands_are_those_that_workflows_and_people_know() -> None:
     assert names(typer.main.get_command(app)) == {
         *(f"bootstrap {step}" for step in ("check", "secrets", "layout", "settings")),
         *("provision plan", "provision apply", "deploy-key", "state-migrate", "wait-ready", "sweep"),
-        *("drift", "promote", "report", "comment"),
+        *("environments", "drift", "promote", "report", "comment"),
     }
 
 
@@ -102,6 +103,7 @@ def test_options_and_their_variables_are_a_contract_with_the_workflows() -> None
         "provision plan --prepare": "PREPARE",
         "provision plan --destroy": "DESTROY",
         "provision plan --confirm": "CONFIRM",
+        "provision plan --wait": "WAIT",
         "provision apply --plans": None,
         "provision apply --confirm": "CONFIRM",
         "wait-ready --timeout": None,
@@ -195,11 +197,23 @@ def test_plans_are_applied_and_that_is_said(run: Run, outside: Outside) -> None:
 
 
 def test_a_stack_is_looked_up_among_those_of_all_environments(run: Run) -> None:
-    known = "sandbox-state, sandbox-cluster, sandbox-flux, staging-state, staging-cluster, staging-flux"
+    kinds = ("state", "cluster", "flux", "dns")
+    known = ", ".join(f"{env}-{kind}" for env in ("sandbox", "staging") for kind in kinds)
     printed = run("state-migrate", "staging-stat", code=2)
     assert printed == f"unknown stack 'staging-stat', known are {known}; did you mean 'staging-state'?\n"
     Path("cdktf.out/stacks/staging-state/terraform.tfstate").write_text("{}")
     assert run("state-migrate", "staging-state") == "staging-state: state is in bucket episodic-staging-state\n"
+
+
+def test_environments_are_listed_for_people_and_for_later_steps(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", "output")
+    both = [{"name": name, "runner": "ubuntu-24.04"} for name in ("sandbox", "staging")]
+    assert json.loads(run("environments")) == both
+    assert json.loads(run("environments", "staging")) == both[1:]
+    assert Path("output").read_text() == f"environments={json.dumps(both)}\nenvironments={json.dumps(both[1:])}\n"
+    assert "unknown environment 'stagin', known are sandbox, staging; did you mean 'staging'?" in run(
+        "environments", "stagin", code=2
+    )
 
 
 def test_a_deploy_key_is_made_and_printed(run: Run, outside: Outside) -> None:

@@ -26,7 +26,7 @@ from tests.support import ROOT
 BINARY = Path(sys.executable).with_name("act")
 STUBS = Path(__file__).parent / "stubs"
 ORIGIN = "https://github.com/df12-test/infrastructure.git"
-LABELS = ("ubuntu-latest", "ubuntu-24.04")
+LABELS = ("ubuntu-latest", "ubuntu-24.04", "episodic-production")
 """What `runs-on` may say: act skips a job with another label, and calls that a success."""
 
 TAIL = 40

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from tests.e2e.cluster import Cluster
+from tests.fakes.digitalocean import FakeDigitalOcean
 
 KINDS = (
     ("kustomize.toolkit.fluxcd.io", "v1", "Kustomization"),
@@ -38,11 +39,12 @@ def put(cluster: Cluster, kind: str, name: str, *, ready: bool, message: str = "
 
 
 class BecomesReady(threading.Thread):
-    """Makes the root Ready once Flux's namespace is there; to use as a context manager."""
+    """Makes the root Ready once Flux's namespace is there, and the ingress' balancer; to use as a context manager."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, account: FakeDigitalOcean, balancer: str) -> None:
         super().__init__(daemon=True)
         self._cluster, self._over = cluster, threading.Event()
+        self._account, self._balancer = account, balancer
 
     def __enter__(self) -> None:
         self.start()
@@ -55,6 +57,7 @@ class BecomesReady(threading.Thread):
         """Wait for the namespace."""
         while not self._over.wait(0.5):
             if self._cluster.get("namespace", NAMESPACE):
+                self._account.add_balancer(self._balancer)
                 put(self._cluster, "Kustomization", NAMESPACE, ready=True)
                 return
 

@@ -34,7 +34,7 @@ def run(project: Project, world: World, action: str, *, kill_after: str = "", **
 
 def steps(done: Run) -> list[str]:
     """Return the project's own steps that ran, with their job's last name."""
-    own = ("Plan", "Apply", "Wait until Flux is ready")
+    own = ("Plan", "Apply", READY[0].partition(": ")[2])
     return [f"{step.job.rpartition('/')[2]}: {step.name}" for step in done.steps if step.name in own]
 
 
@@ -44,7 +44,7 @@ def provisioned(make_world: Callable[..., World], flux_cluster: Cluster) -> Iter
     world = make_world("world", flux_cluster)
     if not world.providers:
         flux_cluster.kubectl("create", "namespace", "flux-system")
-    with BecomesReady(flux_cluster), jobs_completed(flux_cluster):
+    with BecomesReady(flux_cluster, world.digitalocean, "episodic-sandbox-ingress"), jobs_completed(flux_cluster):
         yield world
 
 
@@ -56,18 +56,21 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
 
     planned = run(project, world, "plan")
     planned.assert_succeeded()
-    assert steps(planned) == ["Plan: Plan", "Plan: Plan"]
+    assert steps(planned) == ["Plan: Plan"] * 3
     assert "is planned once the cluster is there" in planned.output
+    assert "is planned once the load balancer is there" in planned.output
     assert (world.end_state(), world.digitalocean.writes) == (before, [])
 
     applied = run(project, world, "apply")
     applied.assert_succeeded()
-    assert steps(applied) == ["Plan: Plan", "Apply: Apply", "Plan: Plan", "Apply: Apply", *READY]
+    assert steps(applied) == [*["Plan: Plan", "Apply: Apply"] * 3, *READY]
     assert world.end_state()["clusters"] == ["episodic-sandbox"]
     assert world.spaces.objects("episodic-sandbox-state").keys() == {
-        f"sandbox-{kind}.tfstate" for kind in ("state", "cluster", "flux")
+        f"sandbox-{kind}.tfstate" for kind in ("state", "cluster", "flux", "dns")
     }
     if world.providers:
+        assert world.end_state()["records"] == ["*.sandbox", "ingress.sandbox"]
+        assert "https://ingress.sandbox.episodic.example/ answers" in applied.output
         (backups,) = (key for key in world.digitalocean.spaces_keys.values() if key["name"].endswith("-backups"))
         published = {"access_key_id": backups["access_key"], "secret_access_key": backups["secret_key"]}
         assert world.vault.read("sandbox/platform/backups") == published
@@ -78,7 +81,7 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
     writes, versions = world.writes(), world.vault.versions()
     again = run(project, world, "apply")
     again.assert_succeeded()
-    assert steps(again) == ["Plan: Plan", "Plan: Plan", *READY], "nothing changes, so nobody is asked to agree"
+    assert steps(again) == [*["Plan: Plan"] * 3, *READY], "nothing changes, so nobody is asked to agree"
     assert (world.writes(), world.vault.versions()) == (writes, versions)
     world.assert_no_secret_in([planned, applied, again], project.folder)
 
@@ -88,11 +91,11 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
     assert "environments/production.yaml: cluster.protected is true" in refused.output
     run(project, world, "destroy").assert_succeeded()
     if world.providers:
-        assert world.end_state()["clusters"] == world.end_state()["networks"] == []
+        assert world.end_state()["clusters"] == world.end_state()["networks"] == world.end_state()["records"] == []
         assert world.spaces.buckets() == ["episodic-sandbox-backups", "episodic-sandbox-state"]
 
 
-READY = ["Wait for Flux: Wait until Flux is ready"]
+READY = ["Wait for Flux: Wait until Flux is ready and the host answers"]
 
 
 def watch_for_drift(world: World, project: Project) -> None:
@@ -127,7 +130,9 @@ POINTS = (
     "Services/Provision a stage/Plan/Keep the plans, which OpenTofu encrypted",
     "Services/Provision a stage/Apply/Fetch the plans",
     "Services/Provision a stage/Apply/Apply",
-    "Provision an environment/Wait for Flux/Wait until Flux is ready",
+    "DNS/Provision a stage/Plan/Plan",
+    "DNS/Provision a stage/Apply/Apply",
+    "Provision an environment/Wait for Flux/Wait until Flux is ready and the host answers",
 )
 
 
@@ -145,6 +150,7 @@ def test_a_run_that_is_killed_after_any_step_is_finished_by_the_next(provisioned
     assert found["clusters"] == ["episodic-sandbox"]
     assert found["buckets"] == (["episodic-sandbox-backups"] if world.providers else []) + ["episodic-sandbox-state"]
     if world.providers:
+        assert found["records"] == ["*.sandbox", "ingress.sandbox"]
         assert found["pools"] == ["system", "workload"]
         assert found["networks"] == ["episodic-sandbox"]
         assert found["projects"] == ["default", "episodic-sandbox"]

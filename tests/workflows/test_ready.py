@@ -10,20 +10,28 @@ from tests.e2e.cluster import Cluster
 from tests.workflows.act import Project
 from tests.workflows.conftest import project_in
 from tests.workflows.flux import NAMESPACE, put
-from tests.workflows.world import World
+from tests.workflows.world import ZONE, World
 
 Wait = Callable[[int], str]
 
 
 @pytest.fixture
-def wait(make_world: Callable[..., World], flux_cluster: Cluster) -> Wait:
+def living(make_world: Callable[..., World], flux_cluster: Cluster) -> World:
+    """A world whose clusters turn out to be a real API server."""
+    return make_world("world", flux_cluster)
+
+
+@pytest.fixture
+def wait(living: World, flux_cluster: Cluster) -> Wait:
     """Return a function that waits for the sandbox and has to end with this exit code."""
-    world = make_world("world", flux_cluster)
+    world = living
     flux_cluster.kubectl("create", "namespace", NAMESPACE)
     folder = world.folder / "project"
     project_in(world, folder)
     world.run("bootstrap", "secrets", folder=folder)
     world.digitalocean.add_cluster("episodic-sandbox")
+    world.digitalocean.add_balancer("episodic-sandbox-ingress")
+    world.digitalocean.zones.add(ZONE, "A", "*.sandbox", "203.0.113.10")
     command = ("wait-ready", "sandbox", "--timeout", "2", "--poll", "0.5")
     return lambda code: world.run(*command, folder=folder, code=code)
 
@@ -42,7 +50,15 @@ def test_it_ends_once_root_and_tiers_are_ready_and_says_what_was_not(wait: Wait,
     printed = wait(0)
     assert "sandbox: Kustomization flux-system/apps: the team's own" in printed
     assert "paused" not in printed
-    assert printed.endswith("sandbox: Flux is Ready\n")
+    assert "sandbox: Flux is Ready\nsandbox: https://ingress.sandbox.episodic.example/ answers; its cert" in printed
+
+
+def test_it_does_not_end_while_the_host_leads_nowhere(wait: Wait, flux_cluster: Cluster, living: World) -> None:
+    put(flux_cluster, "Kustomization", NAMESPACE, ready=True)
+    living.digitalocean.zones.records[ZONE].clear()
+    printed = wait(2)
+    assert "not Ready after 2 s: https://ingress.sandbox.episodic.example/: gives no answer" in printed
+    assert "sandbox-dns makes its record, in the stage dns of provisioning" in printed
 
 
 def test_an_old_status_is_no_status(wait: Wait, flux_cluster: Cluster) -> None:

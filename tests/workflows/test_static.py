@@ -14,7 +14,8 @@ import pytest
 import typer
 import yaml
 
-from constructs_lib.environment import TIERS, load_all
+from constructs_lib.environment import load_all
+from constructs_lib.environment.model import GITHUB_HOSTED
 from operations.commands import app
 from tests.e2e.conftest import require
 from tests.support import ROOT
@@ -86,7 +87,8 @@ def test_no_job_may_more_than_it_needs() -> None:
     assert writes == {("drift.yml", "drift", "issues"), ("pull-request.yml", "comment", "pull-requests")}
     without_vault = {(file, name) for file, name, job in jobs() if "id-token" not in job["permissions"]}
     pulls = {("pull-request.yml", name) for name in ("test", "e2e", "node", "synth-and-diff", "comment")}
-    assert without_vault == {*pulls, ("integration.yml", "bench"), ("validate.yml", "validate")}
+    lists = {(file, "environments") for file in ("drift.yml", "provision-doks.yml")}
+    assert without_vault == {*pulls, *lists, ("integration.yml", "bench"), ("validate.yml", "validate")}
 
 
 def test_every_job_ends_and_every_step_has_a_name() -> None:
@@ -112,14 +114,21 @@ def test_what_changes_something_runs_alone_and_to_its_end() -> None:
     assert alone == WORKFLOWS.keys() - {"provision-stage.yml"}
 
 
-def test_workflows_know_the_environments_in_the_order_of_promotion() -> None:
-    environments = load_all(ROOT / "environments")
-    names = [env.name for env in environments]
-    assert inputs("provision-doks.yml")["environment"]["options"] == names
-    assert WORKFLOWS["drift.yml"]["jobs"]["drift"]["strategy"]["matrix"]["environment"] == names
-    promote = inputs("promote.yml")
-    assert promote["from"]["options"] == [env.name for env in environments if env.tier != TIERS[-1]]
-    assert promote["to"]["options"] == [env.name for env in environments if env.tier != TIERS[0]]
+def test_no_workflow_names_an_environment_or_its_runners() -> None:
+    names = {name for env in load_all(ROOT / "environments") for name in (env.name, env.runner)}
+    words = re.compile(rf"\b({'|'.join(name for name in names if not name.startswith(GITHUB_HOSTED))})\b")
+    told = {path.name: re.sub(r"#.*|description:.*", "", path.read_text()) for path in FILES}
+    assert [name for name, text in told.items() if words.search(text)] == []
+
+
+def test_what_reaches_an_environment_runs_on_its_runners() -> None:
+    own = {"drift.yml": "drift", "provision-stage.yml": "plan apply", "provision-doks.yml": "ready"}
+    runners = {(file, name): job["runs-on"] for file, name, job in jobs() if "runs-on" in job}
+    elsewhere = {place for place, runner in runners.items() if "runner" in runner}
+    assert elsewhere == {(file, name) for file, names in own.items() for name in names.split()}
+    assert {runner for place, runner in runners.items() if place not in elsewhere} == {"ubuntu-24.04"}
+    calls = [job["with"]["runner"] for _, _, job in jobs() if "uses" in job]
+    assert calls == ["${{ fromJSON(needs.environments.outputs.environments)[0].runner }}"] * len(calls)
 
 
 def test_plans_are_applied_only_where_the_environments_reviewers_agree() -> None:

@@ -24,6 +24,7 @@ from tests.fakes.actions import FakeActions
 from tests.fakes.charts import FakeCharts
 from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.fakes.github import FakeGitHub
+from tests.fakes.ingress import FakeIngress
 from tests.fakes.spaces import FakeSpaces
 from tests.support import ROOT, environment, environment_data
 from tests.workflows.act import Project, Run
@@ -31,6 +32,7 @@ from tests.workflows.act import Project, Run
 ENVIRONMENTS = ("sandbox", "staging", "production")
 REPOSITORY = "episodic-gitops"
 INFRASTRUCTURE = "infrastructure"
+ZONE = "episodic.example"
 MADE = ("rulesets", "keys", "environments")
 
 GITOPS_POLICY = f'path "{MOUNT}/data/gitops/*" {{ capabilities = ["create", "read", "update"] }}'
@@ -57,11 +59,16 @@ class World:
         )
         self.spaces = FakeSpaces()
         self.actions = FakeActions()
+        self.digitalocean.zones.records[ZONE] = {}
+        self.ingress = FakeIngress(folder / "ingress", leads_to=self._leads_to)
         self.charts = FakeCharts([OPERATOR_CHART])
         self.vault = Vault(folder / "vault")
 
     def __enter__(self) -> Self:
-        for part in (self.digitalocean, self.github, self.spaces, self.actions, self.charts, self.vault):
+        for part in (
+            *(self.digitalocean, self.github, self.spaces, self.actions),
+            *(self.charts, self.ingress, self.vault),
+        ):
             self._open.enter_context(part)
         self.github.add_repository(INFRASTRUCTURE)
         self._fill_vault()
@@ -107,6 +114,7 @@ class World:
             "DIGITALOCEAN_HTTP_RETRY_WAIT_MIN": "0.1",
             "SPACES_ENDPOINT_URL": spaces["SPACES_ENDPOINT_URL"],
             "HTTP_PROXY": spaces["HTTP_PROXY"],
+            "HTTPS_PROXY": f"http://127.0.0.1:{self.ingress.port}",
             "NO_PROXY": "127.0.0.1,localhost",
             **self.actions.environment(),
         }
@@ -172,7 +180,13 @@ class World:
     def secrets(self) -> set[bytes]:
         """Return every secret there is, by line."""
         keys = [key["secret_key"] for key in self.digitalocean.spaces_keys.values()]
-        known = [self.digitalocean.token, self.github.token, self.vault.token, *self.actions.tokens]
+        known = [
+            self.digitalocean.token,
+            self.digitalocean.cluster_token,
+            self.github.token,
+            self.vault.token,
+            *self.actions.tokens,
+        ]
         # What DigitalOcean calls a key's id is none.
         held = (entry for path in self.vault.versions() for entry in self.vault.read(path).items())
         values = [value for name, value in held if not name.endswith("access_key_id")]
@@ -218,9 +232,14 @@ class World:
             "networks": sorted(network["name"] for network in self.digitalocean.vpcs.values()),
             "projects": sorted(project["name"] for project in self.digitalocean.projects.values()),
             "keys": sorted(key["name"] for key in self.digitalocean.spaces_keys.values()),
+            "records": sorted(item["name"] for item in self.digitalocean.zones.records[ZONE].values()),
             "buckets": self.spaces.buckets(),
             "vault": {path: sorted(self.vault.read(path)) for path in sorted(self.vault.versions())},
         }
+
+    def _leads_to(self, host: str) -> str | None:
+        """Return where a host leads; stand-ins make no records."""
+        return self.digitalocean.zones.leads_to(host) if self.providers else host
 
     def _fill_vault(self) -> None:
         self.vault.trust("github", self.actions.public_key)

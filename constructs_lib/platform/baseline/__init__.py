@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.fields import Name, unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.base.settings import Settings
@@ -31,6 +32,7 @@ from constructs_lib.kit import (
     Pods,
     PodSecurity,
     Release,
+    cilium_policies,
     default_policies,
     group,
     link_policies,
@@ -68,7 +70,7 @@ AppName = Annotated[Name, AfterValidator(_not_of_the_cluster)]
 class AppNamespace(Settings):
     """A namespace for applications, closed but for the platform's services and HTTPS to the outside."""
 
-    name: AppName
+    name: Annotated[AppName, COMMON]
     pod_security: PodSecurity = Field(default="restricted", description="The standard that its pods have to meet.")
     why_privileged: str | None = Field(default=None, description="The reason for privileged pods, which they ask for.")
     http_port: int = Field(default=8080, ge=1, le=65535, description="Port on which Traefik reaches the pods.")
@@ -128,6 +130,8 @@ class Baseline(Component):
         names = [item["metadata"]["name"] for item in namespaces]
         policies = [policy for name in names for policy in default_policies(name)]
         policies += link_policies(env.platform.links(env), names)
+        if env.cluster.network_policies == "cilium":
+            policies += cilium_policies(env.platform.links(env), names)
         yield Layer(NAMESPACES, namespaces, timeout=Minutes("5m"))
         yield Layer(RBAC, tuple(self._rights()), after=(NAMESPACES,), timeout=Minutes("5m"))
         yield Layer(

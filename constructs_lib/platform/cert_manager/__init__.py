@@ -57,9 +57,9 @@ INTERNAL_CA = "internal-ca"
 TRUSTED_CA = "trusted-ca"
 """The Secret by whose `ca.crt` the clients of a namespace know what the internal CA signed."""
 CA_VOLUME = ca_volume(TRUSTED_CA)
-WILDCARD_SECRET = "wildcard-tls"  # noqa: S105 - a name
+DEFAULT_SECRET = "default-tls"  # noqa: S105 - a name
 INGRESS = "traefik"
-"""The namespace and the class of the ingress, beside which the wildcard certificate lies."""
+"""The namespace and the class of the ingress, beside which its default certificate lies."""
 SOLVER_LABELS = {"acme.cert-manager.io/http01-solver": "true"}
 API = "cert-manager.io/v1"
 ACME = {
@@ -128,16 +128,15 @@ class CertManager(Component):
         return health.of(CONTROLLER)
 
     def build(self, env: Environment) -> Iterator[Layer]:
-        """Yield the chart, the issuers with the CA for applications, then the wildcard, which nothing waits for."""
+        """Yield the chart, the issuers with the CA for applications, then a certificate that nothing waits for."""
         release = Release("cert-manager", NAMESPACE, CHART, self._values(env), stateful=True)
         yield Layer(CONTROLLERS, (release,), after=BASELINE)
         ready = (Ready(API, "ClusterIssuer", IS_READY), *CERTIFICATES_READY, *SECRETS_READY)
         yield Layer(ISSUERS, tuple(self._issuers(env)), after=(CONTROLLERS, STORE), timeout=Minutes("5m"), ready=ready)
-        if self.dns_challenge and env.platform.traefik.enabled:
-            wildcard = self._wildcard(env)
+        if env.platform.traefik.enabled:
             yield Layer(
                 CERTIFICATES,
-                (wildcard,),
+                (self._default(env),),
                 after=(ISSUERS,),
                 timeout=Minutes("15m"),
                 ready=CERTIFICATES_READY,
@@ -191,15 +190,18 @@ class CertManager(Component):
             acme["email"] = self.acme_email
         return manifest(API, "ClusterIssuer", name, spec={"acme": acme})
 
-    def _wildcard(self, env: Environment) -> Manifest:
-        """The certificate lies beside Traefik, which serves it where an ingress names none."""
+    def _default(self, env: Environment) -> Manifest:
+        """The certificate lies beside Traefik, which serves it where an ingress names none.
+
+        Without DNS-01 it is for the ingress' own host alone, so that there is one that answers with a certificate.
+        """
         spec = {
-            "secretName": WILDCARD_SECRET,
-            "dnsNames": _wildcard_names(env),
+            "secretName": DEFAULT_SECRET,
+            "dnsNames": _wildcard_names(env) if self.dns_challenge else [env.ingress_host],
             "issuerRef": _issuer_ref(self.issuer),
             "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
         }
-        return manifest(API, "Certificate", "wildcard", INGRESS, spec=spec)
+        return manifest(API, "Certificate", "default", INGRESS, spec=spec)
 
 
 def trusted_ca(namespace: str) -> Manifest:

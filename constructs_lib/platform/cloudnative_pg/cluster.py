@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import (
     Cpu,
@@ -78,7 +79,9 @@ class Pooler(Settings):
 class Recovery(Settings):
     """Start the cluster from a backup in the environment's bucket instead of empty."""
 
-    server_name: Name = Field(description="Whose archive to read: the server_name of the cluster that was lost.")
+    server_name: Annotated[Name, COMMON] = Field(
+        description="Whose archive to read: the server_name of the cluster that was lost."
+    )
     until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
 
 
@@ -103,7 +106,7 @@ class PostgresCluster(Settings):
         description="Age of the last backup from which on it counts as missing; fits backup_schedule.",
     )
     pooler: Pooler | None = None
-    server_name: Name | None = Field(
+    server_name: Annotated[Name | None, COMMON] = Field(
         default=None, description="Folder of its archive in the bucket; its name unless given."
     )
     recover_from: Recovery | None = None

@@ -91,7 +91,10 @@ class ExternalDns(Component):
             "policy": self.policy,
             "registry": "txt",
             "txtOwnerId": env.cluster.name,
-            "domainFilters": [env.domain],
+            # A filter has to match the zone itself (external-dns `endpoint/domain_filter.go`).
+            "domainFilters": [env.zone],
+            # All ingresses lead to this host: for one that names it, the record would be a CNAME onto itself.
+            "excludeDomains": [env.ingress_host],
             "resources": resources("20m", "64Mi", "128Mi"),
             "serviceMonitor": {"enabled": env.platform.observability.has_metrics},
         }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import Email, HttpsUrl, Name, Smarthost, unique
 from constructs_lib.base.settings import Settings
@@ -41,7 +42,9 @@ FLUX_KINDS = ("GitRepository", "HelmChart", "HelmRelease", "HelmRepository", "Ku
 
 
 class _Receiver(Settings):
-    name: Name = Field(description="Its credentials are in Vault below the platform's path, in alerting/<name>.")
+    name: Annotated[Name, COMMON] = Field(
+        description="Its credentials are in Vault below the platform's path, in alerting/<name>."
+    )
     credential: ClassVar[str]
     """The property of its entry in Vault."""
 
@@ -98,7 +101,7 @@ class Opsgenie(_Receiver):
 
     type: Literal["opsgenie"]
     credential: ClassVar[str] = "api_key"
-    api_url: HttpsUrl = Field(
+    api_url: Annotated[HttpsUrl, COMMON] = Field(
         default="https://api.opsgenie.com/", description="Of the EU: https://api.eu.opsgenie.com/."
     )
 
@@ -151,10 +154,14 @@ class Alerting(Settings):
     """Who hears of alerts. Without receivers an environment is quiet: its alerts stay in Alertmanager."""
 
     receivers: Annotated[tuple[Receiver, ...], unique("name")] = ()
-    critical: tuple[Name, ...] = Field(default=(), description="Receivers of what cannot wait.")
-    warning: tuple[Name, ...] = Field(default=(), description="Receivers of what can wait until the morning.")
-    heartbeat: tuple[Name, ...] = Field(default=(), description="Receivers of the dead man's switch, each minute.")
-    runbooks: HttpsUrl | None = Field(
+    critical: Annotated[tuple[Name, ...], COMMON] = Field(default=(), description="Receivers of what cannot wait.")
+    warning: Annotated[tuple[Name, ...], COMMON] = Field(
+        default=(), description="Receivers of what can wait until the morning."
+    )
+    heartbeat: Annotated[tuple[Name, ...], COMMON] = Field(
+        default=(), description="Receivers of the dead man's switch, each minute."
+    )
+    runbooks: Annotated[HttpsUrl | None, COMMON] = Field(
         default=None, description="The folder of the runbooks; that of the infrastructure repository unless given."
     )
 

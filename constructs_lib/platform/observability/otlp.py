@@ -5,10 +5,11 @@ Upstream: open-telemetry/opentelemetry-collector 0.158.0 `exporter/otlphttpexpor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.fields import HeaderName, HttpsUrl
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import Manifest
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Otlp(Settings):
     """Where a signal is sent by OTLP over HTTP, and by which headers the backend knows the sender."""
 
-    endpoint: HttpsUrl
+    endpoint: Annotated[HttpsUrl, COMMON]
     headers: tuple[HeaderName, ...] = Field(
         default=(),
         description="Names of headers; Vault holds their values, in otlp/<signal> below the platform's path.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.fields import Name, unique
 from constructs_lib.base.quantities import Days
@@ -28,7 +29,7 @@ class Slos(Settings):
     window: Days | None = Field(
         default=None, description="Rolling window; 30d, or the retention of metrics where that is shorter."
     )
-    objectives: dict[Name, Percent] = Field(
+    objectives: Annotated[dict[Name, Percent], COMMON] = Field(
         default_factory=dict, description="Objectives of the platform's own SLOs where they differ, by name."
     )
     additional: Annotated[tuple[AdditionalSlo, ...], unique("name")] = Field(

@@ -83,7 +83,9 @@ class Traefik(Component):
         yield from scraped(env, PODS, 9100)
         for app in env.platform.baseline.apps:
             yield Link(PODS, app.pods, (app.http_port,))
-            yield Link(PODS, Pods(app.name, "acme-solver", cert_manager.SOLVER_LABELS), (8089,))
+            yield _to_solvers(app.name)
+        if not env.platform.cert_manager.dns_challenge:
+            yield _to_solvers(NAMESPACE)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the ingress."""
@@ -94,7 +96,7 @@ class Traefik(Component):
         release = Release("traefik", NAMESPACE, CHART, self._values(env))
         yield Layer(CONTROLLERS, (release,), after=BASELINE)
         objects = [_tls_options(), _security_headers(), self._rate_limit()]
-        if env.platform.cert_manager.enabled and env.platform.cert_manager.dns_challenge:
+        if env.platform.cert_manager.enabled:
             objects.append(_default_certificate())
         yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS,), timeout=Minutes("5m"))
 
@@ -138,12 +140,17 @@ class Traefik(Component):
     def _load_balancer(self, env: Environment) -> dict[str, str]:
         """PROXY protocol needs a REGIONAL balancer, and its host name, or calls from inside the cluster fail."""
         return {
-            f"{LOAD_BALANCER}-name": f"{env.cluster.name}-ingress",
+            f"{LOAD_BALANCER}-name": env.balancer,
             f"{LOAD_BALANCER}-type": "REGIONAL",
             f"{LOAD_BALANCER}-size-unit": str(self.load_balancer_size),
             f"{LOAD_BALANCER}-enable-proxy-protocol": "true",
-            f"{LOAD_BALANCER}-hostname": f"ingress.{env.domain}",
+            f"{LOAD_BALANCER}-hostname": env.ingress_host,
         }
+
+
+def _to_solvers(namespace: str) -> Link:
+    """Return the way to what answers HTTP-01 challenges in a namespace."""
+    return Link(PODS, Pods(namespace, "acme-solver", cert_manager.SOLVER_LABELS), (8089,))
 
 
 def _tls_options() -> Manifest:
@@ -153,7 +160,7 @@ def _tls_options() -> Manifest:
 
 def _default_certificate() -> Manifest:
     """What Traefik serves where an ingress names no certificate; until it is issued, Traefik serves its own."""
-    spec = {"defaultCertificate": {"secretName": cert_manager.WILDCARD_SECRET}}
+    spec = {"defaultCertificate": {"secretName": cert_manager.DEFAULT_SECRET}}
     return manifest("traefik.io/v1alpha1", "TLSStore", "default", NAMESPACE, spec=spec)
 
 

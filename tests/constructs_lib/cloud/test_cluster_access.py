@@ -6,15 +6,16 @@ from constructs_lib.cloud.cluster_access import use_cluster
 from tests.support import synthesised
 
 
-def test_both_providers_reach_the_cluster_that_has_the_name_and_trust_its_ca_alone() -> None:
-    stack = synthesised(lambda stack: use_cluster(stack, "episodic-sandbox"))
-    looked_up = stack.only("digitalocean_kubernetes_cluster", block="data")
-    assert looked_up["name"] == "episodic-sandbox"
-    cluster = "data.digitalocean_kubernetes_cluster.cluster"
+def test_both_providers_are_given_the_way_to_the_cluster_by_each_run_and_keep_nothing_of_it() -> None:
+    stack = synthesised(use_cluster)
     access = {
-        "host": f"${{{cluster}.endpoint}}",
-        "token": f"${{{cluster}.kube_config[0].token}}",
-        "cluster_ca_certificate": f"${{base64decode({cluster}.kube_config[0].cluster_ca_certificate)}}",
+        "host": "${var.cluster_host}",
+        "token": "${var.cluster_token}",
+        "cluster_ca_certificate": "${var.cluster_ca_certificate}",
     }
+    variables = stack.data["variable"].values()
+    assert len(variables) == 3
+    assert all(variable["ephemeral"] and variable["sensitive"] for variable in variables)
+    assert "data" not in stack.data
     assert stack.data["provider"]["kubernetes"] == [access]
     assert stack.data["provider"]["helm"] == [{"kubernetes": access}]

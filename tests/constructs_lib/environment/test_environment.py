@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment import Environment, load, load_all
+from constructs_lib.environment import Environment, StackKind, load, load_all
 from constructs_lib.kit import Chart
 from tests.support import ROOT, environment, environment_data
 
@@ -331,6 +332,10 @@ def second(**changes: Any) -> dict[str, Any]:
         "state__bucket": "episodic-second-state",
         "backups__bucket": "episodic-second-backups",
         "vpc_range": "10.30.0.0/20",
+        "domain": "second.episodic.example",
+        "vault__auth__mount": "jwt-second",
+        "vault__ci__role": "episodic-second",
+        **{f"vault__kv__{path}": f"second/{path}" for path in ("flux", "platform", "provisioning")},
     }
     return environment_data(**{**own, **changes})
 
@@ -347,13 +352,13 @@ def test_two_environments_that_share_nothing(project: Project) -> None:
         ({"state__bucket": "episodic-sandbox-state"}, "state.bucket: 'episodic-sandbox-state' is already used by"),
         ({"backups__bucket": "episodic-sandbox-state"}, "backups.bucket: 'episodic-sandbox-state' is already used by"),
         ({"backups__bucket": "episodic-second-state"}, "backups.bucket: 'episodic-second-state' is already used by"),
-        ({"vpc_range": "10.20.8.0/21"}, "vpc_range: 10.20.8.0/21 overlaps 10.20.0.0/20 of"),
+        ({"vpc_range": "10.20.8.0/21"}, "vpc_range: '10.20.8.0/21' overlaps '10.20.0.0/20' of"),
         (
             {"cluster__network": {"cluster_subnet": "10.20.0.0/16"}},
-            "cluster.network.cluster_subnet: 10.20.0.0/16 overlaps 10.20.0.0/20 of",
+            "cluster.network.cluster_subnet: '10.20.0.0/16' overlaps '10.20.0.0/20' of",
         ),
         ({"gitops__repository": "other"}, "gitops: differs from"),
-        ({"state__bucket": "episodic-gitops-state"}, "gitops.state.bucket: 'episodic-gitops-state' is used twice"),
+        ({"state__bucket": "episodic-gitops-state"}, "state.bucket: 'episodic-gitops-state' is already used by"),
     ],
 )
 def test_two_environments_may_not_share(project: Project, changes: dict[str, Any], sentence: str) -> None:
@@ -405,13 +410,62 @@ def test_somebody_hears_of_production(project: Project, key: str) -> None:
 @pytest.mark.parametrize(
     ("mode", "names"),
     [
-        ("render", ["sandbox-state", "sandbox-cluster", "sandbox-flux"]),
-        ("apply", ["sandbox-state", "sandbox-cluster", "sandbox-flux", "sandbox-platform"]),
+        ("render", ["sandbox-state", "sandbox-cluster", "sandbox-flux", "sandbox-dns"]),
+        ("apply", ["sandbox-state", "sandbox-cluster", "sandbox-flux", "sandbox-platform", "sandbox-dns"]),
     ],
 )
 def test_an_environment_has_these_stacks_each_after_those_it_needs(mode: str, names: list[str]) -> None:
     env = environment(mode=mode)
     assert [env.stack(kind) for kind in env.stacks] == names
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dns__zone_at": "elsewhere", "platform__cert_manager__dns_challenge": False},
+        {"platform__traefik__enabled": False},
+    ],
+)
+def test_records_are_made_for_an_ingress_whose_zone_is_at_digitalocean(changes: dict[str, Any]) -> None:
+    assert StackKind.DNS in environment("production").stacks
+    assert StackKind.DNS not in environment("production", **changes).stacks
+
+
+def test_the_zone_is_the_domain_unless_a_parent_is_named(project: Project) -> None:
+    env = environment("production")
+    assert (env.dns.zone_at, env.zone, env.ingress_host) == (
+        "digitalocean",
+        "episodic.example",
+        "ingress.episodic.example",
+    )
+    assert (environment().zone, environment().balancer) == ("episodic.example", "episodic-sandbox-ingress")
+    for other in ("other.example", "box.episodic.example", "www.sandbox.episodic.example"):
+        sentence = f"dns.zone must be the domain sandbox.episodic.example or a parent of it, found '{other}'"
+        with pytest.raises(ConfigError, match=sentence):
+            load(project(sandbox=environment_data(dns__zone=other)) / "environments/sandbox.yaml")
+
+
+def test_what_writes_into_a_zone_needs_it_at_digitalocean(project: Project) -> None:
+    data = environment_data(dns__zone_at="elsewhere", platform__external_dns__enabled=True)
+    with pytest.raises(ConfigError) as caught:
+        load(project(sandbox=data) / "environments/sandbox.yaml")
+    for key in ("platform.external_dns.enabled", "platform.cert_manager.dns_challenge"):
+        sentence = f"{key} writes into a zone at DigitalOcean, and dns.zone_at is elsewhere; set it to false"
+        assert sentence in str(caught.value)
+
+
+def test_a_firewall_that_no_runner_passes_is_refused(project: Project) -> None:
+    assert environment().runner == "ubuntu-24.04"
+    for runner in ("ubuntu-24.04", "windows-2025", "macos-15"):
+        data = environment_data("production", runner=runner)
+        sentence = (
+            "cluster.control_plane_allowed_addresses lets in no runner that GitHub hosts, whose addresses change, "
+            f"and runner is '{runner}'; name the label of runners with an address that is let in"
+        )
+        with pytest.raises(ConfigError, match=re.escape(sentence)):
+            load(project(production=data) / "environments/production.yaml")
+    assert environment("production", runner="ours").runner == "ours"
+    assert environment("production", runner="ubuntu-24.04", cluster__control_plane_allowed_addresses=[])
 
 
 def test_a_chart_mirror_replaces_every_repository_and_nothing_else() -> None:

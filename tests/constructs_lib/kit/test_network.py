@@ -17,6 +17,7 @@ from constructs_lib.kit import (
     Outside,
     Pods,
     StatefulSet,
+    cilium_policies,
     default_policies,
     link_policies,
     to_api_server,
@@ -103,12 +104,33 @@ def test_a_namespace_is_closed_both_ways_but_for_questions_to_dns() -> None:
 
 def test_the_api_server_is_reached_and_calls_by_port_alone() -> None:
     pods = Pods("a", "x", {"app": "x"})
-    assert list(to_api_server(pods)) == [Link(pods, API_SERVER, (443, 6443))]
+    assert list(to_api_server(pods)) == [Link(pods, API_SERVER, (443, 6443, 16443))]
     assert webhook(pods, 9443) == Link(API_SERVER, pods, (9443,))
     (policy,) = link_policies([webhook(pods, 9443)], ["a"])
     assert policy["spec"]["ingress"] == [{"ports": [{"port": 9443, "protocol": "TCP"}]}]
     assert policy["spec"]["policyTypes"] == ["Ingress"]
     assert HTTPS == (443,)
+
+
+def test_cilium_knows_the_api_server_as_itself_or_as_a_node_and_nothing_else_is_said_to_it() -> None:
+    pods, other = Pods("a", "x", {"app": "x"}), Pods("b", "y", {"app": "y"})
+    links = [
+        *to_api_server(pods),
+        *to_api_server(pods),
+        webhook(pods, 9443),
+        webhook(other, 1),
+        Link(pods, other, (80,)),
+    ]
+    (policy,) = cilium_policies([*links, Link(ANYWHERE, pods, (8443,)), Link(pods, ANYWHERE, HTTPS)], ["a"])
+    assert policy["apiVersion"] == "cilium.io/v2"
+    assert policy["metadata"] == {"name": "x-api-server", "namespace": "a"}
+    entities = ["kube-apiserver", "host", "remote-node"]
+    ports = [{"port": port, "protocol": "TCP"} for port in ("443", "6443", "16443")]
+    assert policy["spec"] == {
+        "endpointSelector": {"matchLabels": {"app": "x"}},
+        "egress": [{"toEntities": entities, "toPorts": [{"ports": ports}]}],
+        "ingress": [{"fromEntities": entities, "toPorts": [{"ports": [{"port": "9443", "protocol": "TCP"}]}]}],
+    }
 
 
 def test_pods_without_labels_are_all_of_the_namespace() -> None:

@@ -31,7 +31,7 @@ def test_certificates_inside_the_cluster_come_from_its_own_ca(platform: Sandbox)
 def test_the_wildcard_certificate_comes_from_lets_encrypt_by_dns(platform: Sandbox) -> None:
     took = platform.cluster.eventually(lambda: not platform.follower.waiting(), "the certificate is there")
     REPORT.append(f"sandbox: wildcard certificate {took:.0f} s later")
-    found = platform.cluster.get("secret", "wildcard-tls", "traefik")
+    found = platform.cluster.get("secret", "default-tls", "traefik")
     assert found is not None
     certificate = x509.load_pem_x509_certificate(b64decode(found["data"]["tls.crt"]))
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

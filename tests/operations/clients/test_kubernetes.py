@@ -18,7 +18,7 @@ from tests.support import environment
 
 
 def test_it_has_credentials_of_its_own_that_expire(monkeypatch: pytest.MonkeyPatch) -> None:
-    env = environment()
+    env = environment(cluster__kubeconfig_expire_seconds=900)
     with FakeDigitalOcean(server="https://cluster.example", ca=b"certificate") as fake:
         monkeypatch.setenv("DIGITALOCEAN_API_URL", fake.url)
         api = DigitalOcean(fake.token)
@@ -26,7 +26,7 @@ def test_it_has_credentials_of_its_own_that_expire(monkeypatch: pytest.MonkeyPat
             cluster_client(api, env)
         cluster = fake.add_cluster(env.cluster.name)
         client = cluster_client(api, env).api_client
-        path = f"/v2/kubernetes/clusters/{cluster['id']}/credentials?expiry_seconds=3600"
+        path = f"/v2/kubernetes/clusters/{cluster['id']}/credentials?expiry_seconds=900"
         assert fake.requests[-1].path == path
     settings = client.configuration
     assert settings.host == "https://cluster.example"

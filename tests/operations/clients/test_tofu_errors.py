@@ -50,3 +50,19 @@ def test_a_network_that_is_still_in_use_is_told_with_what_to_do() -> None:
     assert told.startswith(
         "sandbox-cluster: something else is still in its VPC (/v2/vpcs/<id>/members of the API lists"
     )
+
+
+@pytest.mark.parametrize(
+    ("summary", "sentence"),
+    [
+        ("Unauthorized", "the API server refuses its credentials, which last for cluster.kubeconfig_expire_seconds"),
+        (
+            "Kubernetes cluster unreachable: the server has asked for the client to provide credentials",
+            "the API server refuses its credentials",
+        ),
+        ("Kubernetes cluster unreachable: dial tcp: i/o timeout", "the API server does not answer; run this where"),
+        ("401 Unable to authenticate you", "a token was refused; correct digitalocean_token"),
+    ],
+)
+def test_a_cluster_that_refuses_or_is_silent_is_told_with_its_stack(summary: str, sentence: str) -> None:
+    assert explained("sandbox-flux", ".", Diagnostic(summary, "")).startswith(f"sandbox-flux: {sentence}")

@@ -93,4 +93,7 @@ def test_who_only_looks_locks_nothing() -> None:
 
 
 def test_nothing_is_taken_over_to_be_destroyed() -> None:
-    assert planned(Buckets("states"), destroy=True).calls == ["init", ("plan", FILE, {"destroy": True})]
+    assert planned(Buckets("states"), destroy=True).calls == [
+        "init",
+        ("plan", FILE, {"destroy": True, "refresh": True}),
+    ]

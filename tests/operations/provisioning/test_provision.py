@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from constructs_lib.base.errors import ConfigError
+from operations.provisioning import needs
 from operations.provisioning.plan_report import plans_markdown, readings_markdown
 from operations.provisioning.planning import Reading
 from operations.provisioning.provision import (
@@ -44,6 +47,8 @@ def spaces_key(name: str, access: str = "AK", secret: str = "SK") -> dict[str, o
         ("apply", Stage.SERVICES, False, ["flux", "platform"]),
         ("render", Stage.FOUNDATION, True, ["cluster"]),
         ("apply", Stage.SERVICES, True, ["platform", "flux"]),
+        ("render", Stage.DNS, False, ["dns"]),
+        ("render", Stage.DNS, True, ["dns"]),
     ],
 )
 def test_a_stage_has_its_stacks_in_order_and_ends_in_reverse_but_for_the_state(
@@ -204,6 +209,55 @@ def test_services_wait_for_their_cluster(outside: Outside) -> None:
     assert (written.waiting, [item.stack for item in written.stacks]) == ([], ["sandbox-flux"])
 
 
+def test_records_wait_for_their_balancer_and_need_it_no_more_at_their_end(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env = outside.environment()
+    outside.synthesise(env)
+    provisioner = Provisioner(env)
+    sentence = (
+        "environments/sandbox.yaml: dns.zone: DigitalOcean has no zone episodic.example, found none; add it there"
+    )
+    with pytest.raises(ConfigError, match=sentence):
+        provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=True)
+    assert provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=False)[0].waiting == ["sandbox-dns"]
+    outside.digitalocean.zones.records["episodic.example"] = {}
+    outside.digitalocean.add_balancer(env.balancer, ip="")
+    written, readings = provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=True)
+    assert (written.waiting, written.stacks) == (["sandbox-dns"], [])
+    assert "- <b>sandbox-dns</b> is planned once the load balancer is there." in plans_markdown(written, readings)
+
+    waits = list[float]()
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        outside.digitalocean.add_balancer(env.balancer)
+
+    monkeypatch.setattr(needs, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    written, _ = provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=True, wait_seconds=60)
+    assert (written.waiting, [item.stack for item in written.stacks], waits) == ([], ["sandbox-dns"], [10])
+
+    outside.digitalocean.balancers.clear()
+    written, _ = provisioner.plan(Stage.DNS, PLANS, destroy=True, prepare=True)
+    assert [item.stack for item in written.stacks] == ["sandbox-dns"]
+    assert outside.tofu.calls("plan")[-1].arguments[-2:] == ["-destroy", "-refresh=false"]
+
+
+def test_a_record_that_is_there_is_taken_over(outside: Outside) -> None:
+    env = outside.environment()
+    zones = outside.digitalocean.zones
+    zones.records["episodic.example"] = {}
+    zones.add("episodic.example", "TXT", "ingress.sandbox", "a note")
+    number = zones.add("episodic.example", "A", "ingress.sandbox", "203.0.113.1")
+    outside.digitalocean.add_balancer(env.balancer)
+    record = {"domain": "episodic.example", "type": "A", "name": "ingress.sandbox"}
+    outside.tofu.changes["sandbox-dns"] = [change("digitalocean_record.r", **record)]
+    outside.synthesise(env)
+    Provisioner(env).plan(Stage.DNS, PLANS, destroy=False, prepare=True)
+    (imported,) = outside.tofu.calls("plan")[-1].files["adopt.tf.json"]["import"]
+    assert imported == {"to": "digitalocean_record.r", "id": f"episodic.example,{number}"}
+
+
 def test_only_flux_gets_the_deploy_key_and_the_secret_id(outside: Outside) -> None:
     approle = {"method": "approle", "mount": "approle", "role_id": "role"}
     env = outside.environment(vault__auth=approle)
@@ -213,7 +267,7 @@ def test_only_flux_gets_the_deploy_key_and_the_secret_id(outside: Outside) -> No
     ensure_entries(env)
     outside.synthesise(env)
     outside.digitalocean.add_cluster(env.cluster.name)
-    for stage in Stage:
+    for stage in (Stage.FOUNDATION, Stage.SERVICES):
         Provisioner(env).plan(stage, PLANS, destroy=False, prepare=False)
     variables = {call.stack: call.environ for call in outside.tofu.calls("plan")}
     key = outside.vault.held("episodic/sandbox/flux")["deploy_key"]
@@ -221,6 +275,27 @@ def test_only_flux_gets_the_deploy_key_and_the_secret_id(outside: Outside) -> No
     assert variables["sandbox-flux"]["TF_VAR_vault_secret_id"] == "sid"
     assert not {"TF_VAR_flux_deploy_key", "TF_VAR_vault_secret_id"} & variables["sandbox-cluster"].keys()
     assert all(environ["TF_VAR_state_passphrase"] == PASSPHRASE for environ in variables.values())
+
+
+def test_each_plan_and_each_apply_fetches_short_lived_credentials_of_the_cluster(outside: Outside) -> None:
+    env = outside.environment(cluster__kubeconfig_expire_seconds=900)
+    ensure_entries(env)
+    outside.tofu.changes["sandbox-flux"] = [change(TAG)]
+    outside.synthesise(env)
+    api = outside.digitalocean
+    path = f"/v2/kubernetes/clusters/{api.add_cluster(env.cluster.name)['id']}/credentials?expiry_seconds=900"
+    provisioner = Provisioner(env)
+
+    def given_to(command: str) -> str:
+        assert {item.path for item in api.requests if "/credentials" in item.path} == {path}
+        return outside.tofu.calls(command)[-1].environ["TF_VAR_cluster_token"]
+
+    api.cluster_token = "of the plan"
+    written, _ = provisioner.plan(Stage.SERVICES, PLANS, destroy=False, prepare=False)
+    assert given_to("plan") == "of the plan"
+    api.cluster_token = "of the apply"
+    provisioner.apply(written, PLANS)
+    assert given_to("apply") == "of the apply"
 
 
 def test_the_end_of_a_stage_is_planned_with_a_lock_and_takes_nothing_over(outside: Outside) -> None:
@@ -311,8 +386,9 @@ def test_a_plan_is_read_as_counts_and_as_opentofu_prints_it(outside: Outside) ->
     provisioner = Provisioner(env)
     written, readings = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     written.waiting.append("sandbox-flux")
+    written.stage = Stage.SERVICES
     assert plans_markdown(written, readings).splitlines() == [
-        "## Provisioning sandbox: foundation",
+        "## Provisioning sandbox: services",
         "",
         "| stack | add | change | replace | destroy | take over |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
@@ -330,7 +406,7 @@ def test_a_plan_is_read_as_counts_and_as_opentofu_prints_it(outside: Outside) ->
         "- <b>sandbox-flux</b> is planned once the cluster is there.",
     ]
     written.destroy = True
-    assert plans_markdown(written, []).startswith("## Destroying sandbox: foundation\n")
+    assert plans_markdown(written, []).startswith("## Destroying sandbox: services\n")
 
 
 def test_a_long_plan_is_cut_and_none_can_end_its_block(outside: Outside) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -81,8 +82,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return fake
 
 
-def wait(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, timeout: float = 30) -> None:
-    """Wait for this cluster."""
+def wait(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, timeout: float = 30, hosts: Iterable[str] = ()) -> None:
+    """Wait for this cluster, and for a host that says this at each look and answers then."""
+    said = iter(hosts)
+
+    def unanswered(env: Environment, api: DigitalOcean) -> list[str]:
+        return [line for line in [next(said, "")] if line]
 
     def credentials(_: Environment) -> Credentials:
         return Credentials("token", "id", "secret", "passphrase")
@@ -93,6 +98,7 @@ def wait(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, timeout: float = 30)
 
     monkeypatch.setattr(ready, "credentials_of", credentials)
     monkeypatch.setattr(ready, "cluster_client", connect)
+    monkeypatch.setattr(ready.host, "unanswered", unanswered)
     ready.wait_ready(environment(), timeout_seconds=timeout, poll_seconds=10)
 
 
@@ -149,7 +155,7 @@ def test_the_teams_applications_are_told_and_not_waited_for(
     wait(monkeypatch, Cluster({"kustomizations": [item(), apps]}))
     printed = capsys.readouterr().out
     assert "sandbox: Kustomization flux-system/apps: the team's own\n" in printed
-    assert printed.endswith("sandbox: Flux is Ready\n")
+    assert "sandbox: Flux is Ready\n" in printed
     more = item("apps-of-ours", "False", message="ours")
     with pytest.raises(ConfigError, match="apps-of-ours: ours") as told:
         wait(monkeypatch, Cluster({"kustomizations": [item(), apps, more]}))
@@ -169,6 +175,21 @@ def test_each_change_is_told_once_and_it_ends_as_soon_as_all_is_ready(
     lines = [line for line in capsys.readouterr().out.splitlines() if "HelmRelease" in line]
     assert lines == [f"sandbox: HelmRelease flux-system/b: {text}" for text in ("pulling", "starting")]
     assert clock.now == 130
+
+
+def test_it_ends_only_once_the_host_answers_and_says_that_its_certificate_was_not_checked(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wait(monkeypatch, Cluster(READY), hosts=["https://x/: does not resolve"] * 2)
+    printed = capsys.readouterr().out
+    assert printed.count("sandbox: https://x/: does not resolve\n") == 1
+    assert printed.endswith(
+        "sandbox: Flux is Ready\nsandbox: https://ingress.sandbox.episodic.example/ answers; "
+        "its certificate was not checked: no system trusts the issuer\n"
+    )
+    assert clock.now == 120
+    with pytest.raises(ConfigError, match=r"^sandbox: not Ready after 30 s: https://x/: does not resolve$"):
+        wait(monkeypatch, Cluster(READY), hosts=["https://x/: does not resolve"] * 9)
 
 
 def test_it_looks_a_last_time_after_the_time_is_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:

@@ -37,6 +37,16 @@ def test_every_namespace_is_closed_but_for_dns(env: Environment) -> None:
         assert [(port["port"], port["protocol"]) for port in rule["ports"]] == [(53, "UDP"), (53, "TCP")]
 
 
+def test_the_api_server_is_named_to_cilium_where_that_is_asked_for() -> None:
+    assert of_kind(environment(), "CiliumNetworkPolicy") == []
+    env = environment(cluster__network_policies="cilium")
+    found = {(item["metadata"]["namespace"], item["metadata"]["name"]) for item in of_kind(env, "CiliumNetworkPolicy")}
+    plain = policies(env)
+    assert found >= {("traefik", "traefik-api-server"), ("cert-manager", "webhook-api-server")}
+    assert {(namespace, name.removesuffix("-api-server")) for namespace, name in found} <= plain.keys()
+    assert len(plain) == len(policies(environment())), "they stand beside the plain ones"
+
+
 @every_environment
 def test_every_object_and_release_goes_into_a_namespace_that_is_made(env: Environment) -> None:
     made = {item["metadata"]["name"] for item in of_kind(env, "Namespace")} | {"flux-system"}

@@ -97,11 +97,12 @@ def test_the_domains_own_names_are_proven_by_dns_and_all_others_over_http() -> N
     assert dns["dns01"]["digitalocean"]["tokenSecretRef"] == {"name": "digitalocean-dns", "key": "token"}
 
 
-def test_without_the_dns_challenge_there_is_neither_token_nor_wildcard() -> None:
+def test_without_the_dns_challenge_there_is_no_token_and_a_certificate_for_the_ingress_own_host_alone() -> None:
     found = layers(dns_challenge=False)
     assert [len(item["acme"]["solvers"]) for item in issuers(dns_challenge=False).values() if "acme" in item] == [1, 1]
     assert not [item for item in found[str(ISSUERS)].manifests if item["kind"] == "ExternalSecret"]
-    assert str(CERTIFICATES) not in found
+    (own,) = found[str(CERTIFICATES)].manifests
+    assert own["spec"]["dnsNames"] == ["ingress.sandbox.episodic.example"]
 
 
 def test_without_an_address_nobody_is_written_to() -> None:
@@ -139,10 +140,10 @@ def test_nothing_waits_for_the_wildcard_certificate() -> None:
 
 def test_links() -> None:
     assert said.links("cert_manager", everything()) == [
-        "cert-manager/controller -> outside: 443 6443",
-        "cert-manager/webhook -> outside: 443 6443",
-        "cert-manager/cainjector -> outside: 443 6443",
-        "cert-manager/startupapicheck -> outside: 443 6443",
+        "cert-manager/controller -> outside: 443 6443 16443",
+        "cert-manager/webhook -> outside: 443 6443 16443",
+        "cert-manager/cainjector -> outside: 443 6443 16443",
+        "cert-manager/startupapicheck -> outside: 443 6443 16443",
         "outside -> cert-manager/webhook: 10250",
         "cert-manager/controller -> outside: 80 443",
         "cert-manager/controller -> outside: 53/UDP 53",

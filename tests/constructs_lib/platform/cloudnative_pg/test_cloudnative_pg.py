@@ -249,12 +249,12 @@ def test_every_other_name_is_refused_with_a_sentence(name: str) -> None:
 
 def test_links() -> None:
     assert said.links("cloudnative_pg", everything()) == [
-        "cnpg-system/operator -> outside: 443 6443",
-        "cnpg-system/barman-cloud -> outside: 443 6443",
+        "cnpg-system/operator -> outside: 443 6443 16443",
+        "cnpg-system/barman-cloud -> outside: 443 6443 16443",
         "outside -> cnpg-system/operator: 9443",
         "cnpg-system/operator -> cnpg-system/barman-cloud: 9090",
         "observability/prometheus -> cnpg-system/operator: 8080",
-        "databases/main -> outside: 443 6443",
+        "databases/main -> outside: 443 6443 16443",
         "cnpg-system/operator -> databases/main: 5432 8000 9127",
         "databases/main -> databases/main: 5432 8000",
         "databases/main -> outside: 443",

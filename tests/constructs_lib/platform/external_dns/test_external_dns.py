@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tests.constructs_lib.platform import said
-from tests.support import everything
+from tests.support import environment, everything
 
 
 def test_links() -> None:
     assert said.links("external_dns", everything()) == [
-        "external-dns/external-dns -> outside: 443 6443",
+        "external-dns/external-dns -> outside: 443 6443 16443",
         "external-dns/external-dns -> outside: 443",
         "observability/prometheus -> external-dns/external-dns: 7979",
     ]
@@ -31,12 +31,20 @@ def test_values() -> None:
             "registry": "txt",
             "txtOwnerId": "episodic-production",
             "domainFilters": ["episodic.example"],
+            "excludeDomains": ["ingress.episodic.example"],
             "resources.requests.cpu": "20m",
             "resources.requests.memory": "64Mi",
             "resources.limits.memory": "128Mi",
             "serviceMonitor.enabled": True,
         }
     }
+
+
+def test_it_looks_after_the_zone_that_holds_the_domain() -> None:
+    env = environment("staging", platform__external_dns={"enabled": True})
+    values = said.values("external_dns", env)["external-dns"]
+    assert values["domainFilters"] == ["episodic.example"]
+    assert values["excludeDomains"] == ["ingress.staging.episodic.example"]
 
 
 def test_its_token_comes_first() -> None:

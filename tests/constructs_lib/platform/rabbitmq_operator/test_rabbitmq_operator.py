@@ -210,9 +210,9 @@ def test_bad_settings_are_refused(changes: dict[str, Any], sentence: str) -> Non
 
 def test_links() -> None:
     assert said.links("rabbitmq_operator", everything()) == [
-        "rabbitmq-system/cluster-operator -> outside: 443 6443",
-        "rabbitmq-system/topology-operator -> outside: 443 6443",
-        "messaging/brokers -> outside: 443 6443",
+        "rabbitmq-system/cluster-operator -> outside: 443 6443 16443",
+        "rabbitmq-system/topology-operator -> outside: 443 6443 16443",
+        "messaging/brokers -> outside: 443 6443 16443",
         "outside -> rabbitmq-system/cluster-operator: 9443",
         "outside -> rabbitmq-system/topology-operator: 9443",
         "rabbitmq-system/cluster-operator -> messaging/brokers: 15671",

@@ -127,13 +127,13 @@ def test_a_client_may_send_so_many_requests() -> None:
 
 def test_it_serves_the_wildcard_certificate_where_an_ingress_names_none() -> None:
     (store,) = [item for item in layers()[str(CONFIGS)].manifests if item["kind"] == "TLSStore"]
-    assert store["spec"] == {"defaultCertificate": {"secretName": "wildcard-tls"}}
+    assert store["spec"] == {"defaultCertificate": {"secretName": "default-tls"}}
 
 
 def test_links() -> None:
     assert said.links("traefik", everything()) == [
         "outside -> traefik/traefik: 8000 8443",
-        "traefik/traefik -> outside: 443 6443",
+        "traefik/traefik -> outside: 443 6443 16443",
         "observability/prometheus -> traefik/traefik: 9100",
         "traefik/traefik -> episodic/apps: 8080",
         "traefik/traefik -> episodic/acme-solver: 8089",

@@ -147,9 +147,9 @@ def test_links() -> None:
     assert said.links("vault_eso", everything()) == [
         "external-secrets/controller -> outside: 8200",
         "episodic/apps -> outside: 8200",
-        "external-secrets/controller -> outside: 443 6443",
-        "external-secrets/webhook -> outside: 443 6443",
-        "external-secrets/cert-controller -> outside: 443 6443",
+        "external-secrets/controller -> outside: 443 6443 16443",
+        "external-secrets/webhook -> outside: 443 6443 16443",
+        "external-secrets/cert-controller -> outside: 443 6443 16443",
         "outside -> external-secrets/webhook: 10250",
         "external-secrets/cert-controller -> external-secrets/webhook: 8081 10250",
         "observability/prometheus -> external-secrets/controller: 8080",
