@@ -73,6 +73,7 @@ from constructs_lib.kit.pods import (
     resources,
     spread,
 )
+from constructs_lib.kit.workload import Rendered, Room, Workload, at, workload
 
 __all__ = [
     "ANYWHERE",
@@ -129,9 +130,13 @@ __all__ = [
     "Port",
     "Ready",
     "Release",
+    "Rendered",
+    "Room",
     "StatefulSet",
     "Udp",
     "Values",
+    "Workload",
+    "at",
     "ca_volume",
     "cpu_unlimited",
     "default_policies",
@@ -148,4 +153,5 @@ __all__ = [
     "spread",
     "to_api_server",
     "webhook",
+    "workload",
 ]

@@ -26,11 +26,14 @@ from constructs_lib.kit import (
     Pods,
     Release,
     Values,
+    Workload,
+    at,
     manifest,
     namespace,
     resources,
     spread,
     to_api_server,
+    workload,
 )
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
@@ -84,6 +87,11 @@ class Traefik(Component):
         for app in env.platform.baseline.apps:
             yield Link(PODS, app.pods, (app.http_port,))
             yield Link(PODS, Pods(app.name, "acme-solver", cert_manager.SOLVER_LABELS), (8089,))
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of Traefik."""
+        for values in env.rendered.values("traefik"):
+            yield workload(NAMESPACE, "Deployment/traefik", values, pods=at(values, "deployment.replicas"))
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the ingress."""
