@@ -105,13 +105,11 @@ def nowhere(env: Environment) -> list[Workload]:
 def _candidates(item: Workload, pools: Iterable[Pool]) -> frozenset[str]:
     """Return the names of the pools that take a workload; those that only repel it if there is no other."""
     selected = [pool for pool in pools if item.selector.items() <= pool.labels.items()]
-    welcome = {pool.name for pool in selected if item.tolerates(taint["key"] for taint in pool.taints)}
-    allowed = {pool.name for pool in selected if item.tolerates(_hard(pool))}
-    return frozenset(welcome or allowed)
-
-
-def _hard(pool: Pool) -> Iterator[str]:
-    return (taint["key"] for taint in pool.taints if taint["effect"] != "PreferNoSchedule")
+    welcome, allowed = (
+        frozenset(pool.name for pool in selected if item.tolerates(pool.repels(softly=softly)))
+        for softly in (True, False)
+    )
+    return welcome or allowed
 
 
 def _place(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 UNITS = {"cpu": ("cores", 1000), "memory": ("GiB of memory", 1024), "volumes": ("volumes", 1)}
 """How people count what a room has, and how much of it that is."""
 Rounding = Callable[[float], int]
-ADVICE = "raise max_nodes, take a larger size or ask for less (bin/gitops_render capacity shows it)"
+ADVICE = "raise max_nodes, take a larger size or ask for less"
+NAMED = 3
+"""How many of those that ask for the most a sentence names."""
 
 
 def without_pool(env: Environment) -> Iterator[str]:
@@ -41,13 +43,20 @@ def doubts(places: Iterable[Place], *, production: bool) -> Iterator[str]:
 
 
 def _sums(place: Place) -> Iterator[str]:
-    there = place.room(place.most)
-    for unit, (asked, most) in zip(UNITS, zip(place.asked, there, strict=True), strict=True):
-        if asked > most:
+    asked, there = place.asked._asdict(), place.room(place.most)._asdict()
+    for unit in UNITS:
+        if asked[unit] > there[unit]:
             yield (
-                f"{_key(place)}: pods ask for {shown(unit, asked, ceil)}, and {_nodes(place, place.most)} "
-                f"have {shown(unit, most)} for them; {ADVICE}"
+                f"{_key(place)}: pods ask for {shown(unit, asked[unit], ceil)}, {_greatest(place, unit)}, and "
+                f"{_nodes(place, place.most)} have {shown(unit, there[unit])} for them; {ADVICE}"
             )
+
+
+def _greatest(place: Place, unit: str) -> str:
+    """Return who asks for the most."""
+    sums = {str(item): item.each.times(item.pods)._asdict()[unit] for item in place.workloads}
+    most = sorted(sums.items(), key=lambda item: item[1], reverse=True)[:NAMED]
+    return "most of it " + ", ".join(f"{name} ({shown(unit, found, ceil)})" for name, found in most)
 
 
 def _alone(place: Place, item: Workload) -> Iterator[str]:
@@ -87,10 +96,15 @@ def _nodes(place: Place, numbers: Iterable[int]) -> str:
 
 
 def _all(room: Room, rounded: Rounding = floor) -> str:
-    return " and ".join(shown(unit, amount, rounded) for unit, amount in room._asdict().items() if unit != "volumes")
+    return " and ".join(shown(unit, found, rounded) for unit, found in room._asdict().items() if unit != "volumes")
 
 
-def shown(unit: str, amount: int, rounded: Rounding = floor) -> str:
-    """Return an amount as people read it, rounded so that what fits and what does not never look alike."""
-    name, each = UNITS[unit]
-    return f"{amount} {name}" if each == 1 else f"{rounded(10 * amount / each) / 10:g} {name}"
+def shown(unit: str, found: int, rounded: Rounding = floor) -> str:
+    """Return an amount with its unit, as people read it."""
+    return f"{amount(unit, found, rounded)} {UNITS[unit][0]}"
+
+
+def amount(unit: str, found: int, rounded: Rounding) -> str:
+    """Return an amount as people read it; rounded so that what is asked for and what is less never look alike."""
+    each = UNITS[unit][1]
+    return f"{found if each == 1 else rounded(10 * found / each) / 10:g}"

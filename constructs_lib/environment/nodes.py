@@ -55,7 +55,7 @@ CORES_AND_GIB = {
 } | {f"c-{cores}": (cores, gib) for cores, gib in _OPTIMISED}
 """The cores and the GiB of each Droplet size that is known."""
 
-_PROCESSOR = re.compile(r"(-\d+gb)?-(amd|intel)$")
+_PROCESSOR = re.compile(r"((?<=gb)-\d+gb)?-(amd|intel)$")
 """How the name of a size ends that says who made its processors, and how large its disk is."""
 
 _EVERYWHERE = {"tolerations": [{"operator": "Exists"}]}

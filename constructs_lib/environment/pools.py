@@ -13,6 +13,8 @@ from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT
 
 Role = Literal["system", "workload"]
 
+GPU_SIZE = "gpu-"
+"""How the names of sizes with GPUs begin."""
 GPU_TAINTS = ("nvidia.com/gpu", "amd.com/gpu")
 """What DigitalOcean taints GPU nodes with itself (docs.digitalocean.com, Managed elements of Kubernetes)."""
 
@@ -73,7 +75,7 @@ class NodePool(Settings):
             raise ValueError(f"min_nodes must be at most max_nodes, found {self.min_nodes} and {self.max_nodes}")
         _refuse("labels", self.labels, RESERVED_LABELS)
         _refuse("taints", (taint.key for taint in self.taints), RESERVED_TAINTS)
-        if self.role is not None and self.size.startswith("gpu-"):
+        if self.role is not None and self.size.startswith(GPU_SIZE):
             raise ValueError(
                 f"role must be left out with the size '{self.size}': "
                 "DigitalOcean taints GPU nodes, and what runs on a role's pools does not tolerate that"
@@ -95,6 +97,11 @@ class Pool(NamedTuple):
     most: int
     labels: dict[str, str]
     taints: tuple[dict[str, str], ...]
+
+    def repels(self, *, softly: bool) -> set[str]:
+        """Return the keys of the taints that keep pods away, those that only do so while others have room if asked."""
+        own = {taint["key"] for taint in self.taints if softly or taint["effect"] != "PreferNoSchedule"}
+        return own | set(GPU_TAINTS if self.size.startswith(GPU_SIZE) else ())
 
 
 def seen_by_pods(pools: Mapping[str, NodePool]) -> tuple[Pool, ...]:
