@@ -201,6 +201,7 @@ WORKLOADS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(WORKLOADS, st.integers(0, 8))
 def test_what_fits_also_fits_on_one_node_more_and_in_sum(workloads: list[Workload], number: int) -> None:
     found = place(*workloads, most=9)
@@ -209,6 +210,7 @@ def test_what_fits_also_fits_on_one_node_more_and_in_sum(workloads: list[Workloa
         assert found.room([number]).holds(found.asked)
 
 
+@settings(deadline=None)
 @given(WORKLOADS, st.integers(0, 8), st.data())
 def test_with_one_pod_less_it_still_fits_in_sum(workloads: list[Workload], number: int, data: st.DataObject) -> None:
     whole = place(*workloads)
@@ -245,7 +247,7 @@ def with_counts(counts: dict[str, int]) -> Environment:
     return Environment.model_validate_json(json.dumps(data))
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(COUNTS, COUNTS)
 def test_more_replicas_never_ask_for_less(one: dict[str, int], other: dict[str, int]) -> None:
     fewer, more = ({key: pick(one[key], other[key]) for key in one} for pick in (min, max))
