@@ -164,7 +164,7 @@ class Logs(Part):
                 yield workload(NAMESPACE, nodes, pool, pods=pool.get("replicas"), volumes=1)
             shown = at(spec, "dashboards")
             yield workload(NAMESPACE, f"Deployment/{name}-dashboards", shown, pods=at(shown, "replicas"))
-            yield workload(NAMESPACE, f"Pod/{name}-bootstrap-0", at(spec, "bootstrap"), passing=True)
+            yield workload(NAMESPACE, f"Pod/{name}-bootstrap-0", at(spec, "bootstrap"), volumes=1, passing=True)
             job = at(spec, "security.config.updateJob")
             yield workload(NAMESPACE, f"Job/{name}-securityconfig-update", job, passing=True)
 

@@ -185,6 +185,13 @@ def test_pods_go_to_every_pool_that_takes_them_and_to_no_other() -> None:
     assert found[1].room((1, 1)) == found[1].room((2, 0))
 
 
+def test_what_runs_on_every_node_is_taken_off_each() -> None:
+    digitaloceans, ours = Room(702, 690), Room(70, 320)
+    bare = Room(3900, 6694, 7).less(digitaloceans)
+    assert system(environment()).rooms == (bare.less(ours),)
+    assert system(environment(platform__observability={"enabled": False})).rooms == (bare,)
+
+
 def test_a_pool_that_one_workload_selects_is_part_of_what_all_may_use() -> None:
     pool = {"role": "system", "size": "s-4vcpu-8gb", "min_nodes": 1, "max_nodes": 1, "labels": {"disk": "fast"}}
     data = environment_data(platform__traefik__extra_values={"traefik": {"nodeSelector": {"disk": "fast"}}})
