@@ -11,7 +11,7 @@ import yaml
 from constructs_lib.environment import TIERS
 
 ROOT = Path(__file__).parents[1]
-SIZES = ("s-2vcpu-4gb", "s-4vcpu-8gb", "s-8vcpu-16gb", "g-4vcpu-16gb")
+SIZES = ("s-8vcpu-16gb", "g-4vcpu-16gb", "s-8vcpu-32gb", "g-8vcpu-32gb")
 
 Data = dict[str, Any]
 
@@ -48,7 +48,7 @@ def _vault(base: Data, name: str) -> Data:
 
 
 def _cluster(base: Data, name: str, position: int) -> Data:
-    pool = {"size": SIZES[position % len(SIZES)], "min_nodes": 3 + position % 4, "max_nodes": 8 + position % 16}
+    pool = {"size": SIZES[position % len(SIZES)], "min_nodes": 6 + position % 4, "max_nodes": 10 + position % 16}
     return base | {"name": name, "pools": {role: {"role": role, **pool} for role in ("system", "workload")}}
 
 

@@ -156,6 +156,16 @@ def graph(environment: Chosen = None) -> None:
 
 
 @app.command()
+def capacity(environment: Chosen = None, as_json: AsJson = False) -> None:
+    """Print what pods ask for and what their pools have for them, of each environment or of those named."""
+    from constructs_lib.environment import chosen, load_all
+    from gitops_render.capacity import rows, to_json, to_text
+
+    found = rows(chosen(load_all(), environment or []))
+    typer.echo(to_json(found) if as_json else "\n".join(to_text(found)))
+
+
+@app.command()
 def pin(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],
     target: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to run it.")],

@@ -38,6 +38,11 @@ def exit_on_bad_input() -> Generator[None]:
         sys.exit(BAD_INPUT)
 
 
+def warn(problem: str) -> None:
+    """Print on stderr what a user should know of input that is accepted."""
+    print(f"warning: {problem}", file=sys.stderr)
+
+
 def sentences(file: str, error: ValidationError, data: object) -> list[str]:
     """Return one sentence for each problem that Pydantic found in `data`, which was read from `file`."""
     told = ((_key(problem["loc"], data), _what(problem)) for problem in error.errors(include_url=False))

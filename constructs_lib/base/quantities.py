@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from math import ceil
 from typing import Any, ClassVar, Self
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -10,6 +12,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 _MEBIBYTES = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
+_BYTES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]*)")
 
 
 class Quantity(str):
@@ -120,3 +124,20 @@ class Memory(Size):
     pattern = r"[1-9]\d{0,5}(Mi|Gi)"
     expected = "an amount of memory such as '512Mi' or '2Gi'"
     __slots__ = ()
+
+
+def thousandths(cpu: str | float) -> int:
+    """Return an amount of CPU as Kubernetes writes it (`250m`, `2`) in thousandths of a core, rounded up."""
+    return _in(cpu, {"": 1000, "m": 1})
+
+
+def in_mebibytes(memory: str | int) -> int:
+    """Return an amount of memory as Kubernetes writes it (`512Mi`, `150M`) in MiB, rounded up."""
+    return _in(memory, {unit: amount / 2**20 for unit, amount in _BYTES.items()})
+
+
+def _in(amount: str | float, units: Mapping[str, float]) -> int:
+    found = _AMOUNT.fullmatch(str(amount))
+    if found is None or found[2] not in units:
+        raise ValueError(f"must be an amount with one of the units {', '.join(units)}, found '{amount}'")
+    return ceil(float(found[1]) * units[found[2]])

@@ -13,21 +13,18 @@ from constructs import Construct
 
 from constructs_lib.base.stacks import POOL_NODES
 from constructs_lib.cloud.providers import digitalocean
-from constructs_lib.environment.pools import DEFAULT_POOL, NodePool, pool_name
-from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT
-
-KEEP_APPLICATIONS_AWAY = {"key": "only", "value": DEFAULT_POOL.name, "effect": "PreferNoSchedule"}
-"""A taint that repels nobody for good: CoreDNS tolerates no other of ours (digitalocean/DOKS issue 31)."""
+from constructs_lib.environment.pools import NodePool, Pool, pool_name, seen_by_pods
 
 
 def default_pool(tags: list[str]) -> dict[str, Any]:
     """Return the arguments of the pool that is part of the cluster."""
+    pool, *_ = seen_by_pods({})
     return {
-        "name": DEFAULT_POOL.name,
-        "size": DEFAULT_POOL.size,
-        "node_count": DEFAULT_POOL.nodes,
-        "labels": {POOL_LABEL: DEFAULT_POOL.name},
-        "taint": [KEEP_APPLICATIONS_AWAY],
+        "name": pool.name,
+        "size": pool.size,
+        "node_count": pool.least,
+        "labels": pool.labels,
+        "taint": list(pool.taints),
         "tags": tags,
     }
 
@@ -47,27 +44,25 @@ class NodePools(Construct):
             nullable=False,
             description="How many nodes each pool has now, by its name; a pool that is replaced starts with as many.",
         )
-        for name, pool in pools.items():
+        for seen in seen_by_pods(pools)[1:]:
             digitalocean.kubernetes_node_pool.KubernetesNodePool(
                 self,
-                name,
+                seen.name,
                 cluster_id=cluster_id,
-                node_count=Token.as_number(f'${{lookup(var.{POOL_NODES}, "{name}", null)}}'),
+                node_count=Token.as_number(f'${{lookup(var.{POOL_NODES}, "{seen.name}", null)}}'),
                 lifecycle={"create_before_destroy": True, "ignore_changes": ["node_count"]},
-                **_arguments(name, pool, tags),
+                **_arguments(seen, [*tags, *pools[seen.name].tags]),
             )
 
 
-def _arguments(name: str, pool: NodePool, tags: list[str]) -> dict[str, Any]:
-    role = {} if pool.role is None else {ROLE_LABEL: pool.role}
-    taints = [SYSTEM_TAINT] if pool.role == SYSTEM_ROLE else []
+def _arguments(pool: Pool, tags: list[str]) -> dict[str, Any]:
     return {
-        "name": pool_name(name, pool.size),
+        "name": pool_name(pool.name, pool.size),
         "size": pool.size,
         "auto_scale": True,
-        "min_nodes": pool.min_nodes,
-        "max_nodes": pool.max_nodes,
-        "labels": {**pool.labels, POOL_LABEL: name, **role},
-        "taint": [*taints, *(taint.model_dump() for taint in pool.taints)],
-        "tags": [*tags, *pool.tags],
+        "min_nodes": pool.least,
+        "max_nodes": pool.most,
+        "labels": pool.labels,
+        "taint": list(pool.taints),
+        "tags": tags,
     }

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from constructs_lib.base.errors import ConfigError, sentences, unknown
+from constructs_lib.base.errors import ConfigError, sentences, unknown, warn
 from constructs_lib.base.yaml_input import read_mapping
+from constructs_lib.environment.capacity import places
+from constructs_lib.environment.fitting import doubts, too_much, without_pool
 from constructs_lib.environment.model import TIERS, Environment
 from constructs_lib.environment.sharing import problems_between
 
@@ -20,7 +22,8 @@ ENVIRONMENTS = Path("environments")
 def load(path: Path) -> Environment:
     """Return the environment that the file at `path` describes.
 
-    Raises `ConfigError` with every problem of the file; the platform's layers are checked too.
+    Raises `ConfigError` with every problem of the file; the platform's layers are checked too, and whether its pods can
+    fit on their pools. What is doubtful there is a warning on stderr.
     """
     data = read_mapping(path)
     try:
@@ -30,9 +33,13 @@ def load(path: Path) -> Environment:
     if environment.name != path.stem:
         raise ConfigError(f"{path}: name: must be '{path.stem}' like the file, found '{environment.name}'; rename one")
     try:
-        _ = environment.layers
+        found = places(environment)
     except ConfigError as error:
         raise ConfigError(*(f"{path}: {problem}" for problem in error.problems)) from None
+    if problems := [*without_pool(environment), *too_much(found)]:
+        raise ConfigError(*(f"{path}: {problem}" for problem in problems))
+    for doubt in doubts(found, production=environment.tier == "production"):
+        warn(f"{path}: {doubt}")
     return environment
 
 

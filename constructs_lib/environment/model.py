@@ -18,7 +18,7 @@ from constructs_lib.environment.dns import Dns
 from constructs_lib.environment.network import range_problems
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
 from constructs_lib.environment.vault import Vault
-from constructs_lib.kit import Chart, Layer
+from constructs_lib.kit import Chart, Layer, Rendered
 from constructs_lib.platform import Platform
 from constructs_lib.platform.valkey_operator.admission import KUBERNETES
 
@@ -179,3 +179,8 @@ class Environment(Settings):
         Raises `ConfigError` as `in_order` does.
         """
         return tuple(self.platform.layers(self))
+
+    @cached_property
+    def rendered(self) -> Rendered:
+        """What the layers hold, by name."""
+        return Rendered(self.layers)

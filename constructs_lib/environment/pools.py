@@ -9,10 +9,12 @@ from pydantic import Field, model_validator
 
 from constructs_lib.base.fields import DropletSize, LabelKey, LabelValue, Tag
 from constructs_lib.base.settings import Settings
-from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_TAINT, WORKLOAD_ROLE
+from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT, WORKLOAD_ROLE
 
 Role = Literal["system", "workload"]
 
+GPU_SIZE = "gpu-"
+"""How the names of sizes with GPUs begin."""
 GPU_TAINTS = ("nvidia.com/gpu", "amd.com/gpu")
 """What DigitalOcean taints GPU nodes with itself (docs.digitalocean.com, Managed elements of Kubernetes)."""
 
@@ -39,6 +41,10 @@ DEFAULT_POOL = DefaultPool("default", "s-2vcpu-4gb", 2)
 
 Its size can never change: that would replace the cluster. See docs/decisions/0027-node-pools.md.
 """
+
+
+KEEP_APPLICATIONS_AWAY = {"key": "only", "value": DEFAULT_POOL.name, "effect": "PreferNoSchedule"}
+"""A taint that repels nobody for good: CoreDNS tolerates no other of ours (digitalocean/DOKS issue 31)."""
 
 
 class Taint(Settings):
@@ -69,7 +75,7 @@ class NodePool(Settings):
             raise ValueError(f"min_nodes must be at most max_nodes, found {self.min_nodes} and {self.max_nodes}")
         _refuse("labels", self.labels, RESERVED_LABELS)
         _refuse("taints", (taint.key for taint in self.taints), RESERVED_TAINTS)
-        if self.role is not None and self.size.startswith("gpu-"):
+        if self.role is not None and self.size.startswith(GPU_SIZE):
             raise ValueError(
                 f"role must be left out with the size '{self.size}': "
                 "DigitalOcean taints GPU nodes, and what runs on a role's pools does not tolerate that"
@@ -80,6 +86,37 @@ class NodePool(Settings):
                 "leave the role out for a pool that repels"
             )
         return self
+
+
+class Pool(NamedTuple):
+    """A pool as pods see it: the size of its nodes, how many there are at the least and at the most, their marks."""
+
+    name: str
+    size: str
+    least: int
+    most: int
+    labels: dict[str, str]
+    taints: tuple[dict[str, str], ...]
+
+    def repels(self, *, softly: bool) -> set[str]:
+        """Return the keys of the taints that keep pods away, those that only do so while others have room if asked."""
+        own = {taint["key"] for taint in self.taints if softly or taint["effect"] != "PreferNoSchedule"}
+        return own | set(GPU_TAINTS if self.size.startswith(GPU_SIZE) else ())
+
+
+def seen_by_pods(pools: Mapping[str, NodePool]) -> tuple[Pool, ...]:
+    """Return the pool that is part of the cluster, and the named `pools`."""
+    name, size, nodes = DEFAULT_POOL
+    default = Pool(name, size, nodes, nodes, {POOL_LABEL: name}, (KEEP_APPLICATIONS_AWAY,))
+    return (default, *(_seen(name, pool) for name, pool in pools.items()))
+
+
+def _seen(name: str, pool: NodePool) -> Pool:
+    role = {} if pool.role is None else {ROLE_LABEL: pool.role}
+    taints = [SYSTEM_TAINT] if pool.role == SYSTEM_ROLE else []
+    taints += [taint.model_dump() for taint in pool.taints]
+    labels = {**pool.labels, POOL_LABEL: name, **role}
+    return Pool(name, pool.size, pool.min_nodes, pool.max_nodes, labels, tuple(taints))
 
 
 def pool_name(name: str, size: str) -> str:

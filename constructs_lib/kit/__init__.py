@@ -74,6 +74,7 @@ from constructs_lib.kit.pods import (
     resources,
     spread,
 )
+from constructs_lib.kit.workload import Rendered, Room, Workload, at, workload
 
 __all__ = [
     "ANYWHERE",
@@ -130,9 +131,13 @@ __all__ = [
     "Port",
     "Ready",
     "Release",
+    "Rendered",
+    "Room",
     "StatefulSet",
     "Udp",
     "Values",
+    "Workload",
+    "at",
     "ca_volume",
     "cilium_policies",
     "cpu_unlimited",
@@ -150,4 +155,5 @@ __all__ = [
     "spread",
     "to_api_server",
     "webhook",
+    "workload",
 ]

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
-from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator
+from constructs_lib.kit import (
+    Layer,
+    LayerId,
+    Link,
+    Manifest,
+    Operator,
+    Workload,
+)
 from constructs_lib.platform.baseline import Baseline
 from constructs_lib.platform.cert_manager import CertManager
 from constructs_lib.platform.cloudnative_pg import CloudnativePg
@@ -59,6 +66,10 @@ class Platform(Settings):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield who talks to whom, of all components that are on."""
         return (link for component in self.enabled.values() for link in component.links(env))
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of all components that are on."""
+        return (item for component in self.enabled.values() for item in component.workloads(env))
 
     def health(self, env: Environment) -> dict[str, Health]:
         """Return what each component that is on knows about its health, by its key."""

@@ -12,7 +12,16 @@ from pydantic import Field
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
-from constructs_lib.kit import Layer, Link, Manifest, Operator, Release, Values, merged
+from constructs_lib.kit import (
+    Layer,
+    Link,
+    Manifest,
+    Operator,
+    Release,
+    Values,
+    Workload,
+    merged,
+)
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -45,6 +54,10 @@ class Component(Settings, ABC):
 
     def links(self, env: Environment) -> Iterable[Link]:
         """Return who talks to whom: network policies on both sides come from these links."""
+        return ()
+
+    def workloads(self, env: Environment) -> Iterable[Workload]:
+        """Return its pods, with what they ask for by what its layers hold; operators' pods too."""
         return ()
 
     @abstractmethod

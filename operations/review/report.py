@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import OUTPUT, definitions
+from gitops_render.capacity import Row, to_markdown
 from gitops_render.diff import Field, fields
 from gitops_render.diff_output import field_markdown
 from gitops_render.markdown import bold, code, details, escaped, table
@@ -65,18 +66,22 @@ class StackChange(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What a change does to stacks and trees; `unbuilt` says why the base cannot be built, if it cannot."""
+    """What a change does to stacks and trees; `unbuilt` says why the base cannot be built, if it cannot.
+
+    `capacity` is what pods ask for and have before and after it.
+    """
 
     stacks: Sequence[StackChange]
     trees: Review
     unbuilt: str | None = None
+    capacity: tuple[Sequence[Row], Sequence[Row]] = ((), ())
 
     def markdown(self) -> str:
         """Return the pull request's comment."""
         lines = [MARKER, "## What this change does", ""]
         if self.unbuilt is not None:
             lines += [f"> {UNBUILT}: {escaped(self.unbuilt)}", ""]
-        lines += ["### OpenTofu", "", *_stacks(self.stacks), "", *self.trees.markdown()]
+        lines += ["### OpenTofu", "", *_stacks(self.stacks), "", *to_markdown(*self.capacity), *self.trees.markdown()]
         return "\n".join(lines) + "\n"
 
 
@@ -93,7 +98,8 @@ def compared(base: Path, head: Path) -> Comparison:
         raise ConfigError(problem)
     before = None if unbuilt else base
     trees = review(before and before / TREE, head / TREE, head / OUTPUT)
-    return Comparison(stack_changes(before / OUTPUT, head / OUTPUT) if before else [], trees, unbuilt)
+    changes = stack_changes(before / OUTPUT, head / OUTPUT) if before else []
+    return Comparison(changes, trees, unbuilt, (_capacity(base) if before else [], _capacity(head)))
 
 
 def stack_changes(old: Path, new: Path) -> list[StackChange]:
@@ -175,11 +181,21 @@ def _resource_lines(changes: Sequence[StackChange]) -> Iterator[str]:
 
 def _build(folder: Path) -> str | None:
     """Synthesise and render the checkout in `folder` with its own code, and return why that failed, if it did."""
-    environ = {**os.environ, "PYTHONPATH": str(folder.absolute())}
     for command in (["main.py"], ["-m", "gitops_render", "render", "--output", str(TREE)]):
-        result = subprocess.run(  # noqa: S603
-            [sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True, check=False
-        )
+        result = _run(folder, command)
         if result.returncode:
             return " ".join(result.stderr.strip().splitlines()[-1:]) or f"exit code {result.returncode}"
     return None
+
+
+def _capacity(folder: Path) -> list[Row]:
+    """Return what a checkout says of its pools; nothing where its code does not know that."""
+    result = _run(folder, ["-m", "gitops_render", "capacity", "--json"])
+    return [] if result.returncode else json.loads(result.stdout)
+
+
+def _run(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PYTHONPATH": str(folder.absolute())}
+    return subprocess.run(  # noqa: S603
+        [sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True, check=False
+    )

@@ -47,8 +47,16 @@ def _pod(workload: Manifest, namespace: str) -> Manifest:
         "node_selector": spec.get("nodeSelector"),
         "tolerations": [item.get("key", "any") for item in spec.get("tolerations") or ()],
         "host_network": spec.get("hostNetwork"),
+        "replicas": workload["spec"].get("replicas"),
+        "volumes": _volumes(workload["spec"], spec),
     }
     return {key: value for key, value in facts.items() if value}
+
+
+def _volumes(workload: Manifest, pod: Manifest) -> int:
+    """Return how many volumes of its own each pod has, or all its pods share."""
+    shared = (item for item in pod.get("volumes") or () if "persistentVolumeClaim" in item)
+    return len(workload.get("volumeClaimTemplates") or ()) + len(list(shared))
 
 
 def _container(container: Manifest, pod: Manifest) -> Manifest:

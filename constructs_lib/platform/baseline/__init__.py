@@ -22,6 +22,7 @@ from constructs_lib.kit import (
     FLUX_NAMESPACE,
     HTTPS,
     KEEP_IN_HELM,
+    ON_SYSTEM_POOL,
     PLATFORM_ACCOUNT,
     Chart,
     Layer,
@@ -32,12 +33,15 @@ from constructs_lib.kit import (
     Pods,
     PodSecurity,
     Release,
+    Workload,
     cilium_policies,
     default_policies,
     group,
     link_policies,
     manifest,
     namespace,
+    resources,
+    workload,
 )
 from constructs_lib.platform.baseline import health
 from constructs_lib.platform.component import Component
@@ -119,6 +123,12 @@ class Baseline(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield what applications may reach outside of the cluster."""
         return (Link(app.pods, ANYWHERE, HTTPS) for app in self.apps)
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of Flux (flux-operator v0.58.1 `config/data/flux/v2.9.4`, and its chart)."""
+        names = ("flux-operator", *(f"{name}-controller" for name in ("helm", "kustomize", "notification", "source")))
+        for name in names:
+            yield workload(FLUX_NAMESPACE, f"Deployment/{name}", ON_SYSTEM_POOL, resources("100m", "128Mi"))
 
     def health(self, env: Environment) -> Health:
         """Return what is known about Flux."""

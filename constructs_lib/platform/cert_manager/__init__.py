@@ -29,6 +29,8 @@ from constructs_lib.kit import (
     Ready,
     Release,
     Values,
+    Workload,
+    at,
     ca_volume,
     manifest,
     namespace,
@@ -36,6 +38,7 @@ from constructs_lib.kit import (
     spread,
     to_api_server,
     webhook,
+    workload,
 )
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.cert_manager import health
@@ -122,6 +125,17 @@ class CertManager(Component):
         yield Link(CONTROLLER, ANYWHERE, DNS_PORTS)
         for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
             yield from scraped(env, pods, 9402)
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the chart's pods, and those that answer an HTTP-01 challenge (`pkg/issuer/acme/http/pod.go`)."""
+        for values in env.rendered.values("cert-manager"):
+            parts = {"": values, "-webhook": at(values, "webhook"), "-cainjector": at(values, "cainjector")}
+            for suffix, part in parts.items():
+                yield workload(NAMESPACE, f"Deployment/cert-manager{suffix}", part, pods=at(part, "replicaCount"))
+            check = at(values, "startupapicheck")
+            yield workload(NAMESPACE, "Job/cert-manager-startupapicheck", check, passing=True)
+        for app in env.platform.baseline.apps:
+            yield workload(app.name, "Pod/cm-acme-http-solver", {}, resources("10m", "64Mi"), passing=True)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about certificates."""

@@ -30,6 +30,7 @@ from constructs_lib.kit import (
     Ready,
     Release,
     Values,
+    Workload,
     group,
     namespace,
     resources,
@@ -39,12 +40,13 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
-from constructs_lib.platform.cloudnative_pg import health
+from constructs_lib.platform.cloudnative_pg import health, workloads
 from constructs_lib.platform.cloudnative_pg.cluster import (
     API,
     BACKUP_SECRET,
     NAMESPACE,
     OBJECT_STORES,
+    OPERATOR_NAMESPACE,
     OWNER_LABEL,
     PostgresCluster,
     cluster_objects,
@@ -62,7 +64,6 @@ CONTROLLERS = LayerId("databases", "controllers")
 CREDENTIALS = LayerId("databases", "credentials")
 CONFIGS = LayerId("databases", "configs")
 
-OPERATOR_NAMESPACE = "cnpg-system"
 OPERATOR_PODS = Deployment(
     OPERATOR_NAMESPACE, "operator", {"app.kubernetes.io/name": "cloudnative-pg"}, deployment="cloudnative-pg"
 )
@@ -131,6 +132,10 @@ class CloudnativePg(Component):
             yield from scraped(env, pods, 9127)
             for app in env.platform.baseline.apps:
                 yield Link(app.pods, pods, (5432,))
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of the operators, of the clusters and of the poolers."""
+        return workloads.workloads(env)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the clusters."""

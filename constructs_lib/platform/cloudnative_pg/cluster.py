@@ -48,6 +48,7 @@ OWNER_LABEL = "cnpg.io/cluster"
 """The label of every pod of a cluster, with its name."""
 IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie"
 NAMESPACE = "databases"
+OPERATOR_NAMESPACE = "cnpg-system"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
 ORIGIN = "origin"

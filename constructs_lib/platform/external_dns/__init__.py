@@ -25,9 +25,11 @@ from constructs_lib.kit import (
     Manifest,
     Release,
     Values,
+    Workload,
     namespace,
     resources,
     to_api_server,
+    workload,
 )
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
@@ -68,6 +70,11 @@ class ExternalDns(Component):
         yield from to_api_server(PODS)
         yield Link(PODS, ANYWHERE, HTTPS)
         yield from scraped(env, PODS, 7979)
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the one pod: two would write the same records."""
+        for values in env.rendered.values("external-dns"):
+            yield workload(NAMESPACE, "Deployment/external-dns", values)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about DNS records."""

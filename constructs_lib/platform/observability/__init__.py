@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
-from constructs_lib.kit import Layer, LayerId, Link, Manifest, namespace
+from constructs_lib.kit import (
+    Layer,
+    LayerId,
+    Link,
+    Manifest,
+    Workload,
+    namespace,
+)
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
@@ -79,6 +86,10 @@ class Observability(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the links of every part that is on."""
         return (link for part in self.parts.values() for link in part.links(env))
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of every part that is on."""
+        return (item for part in self.parts.values() for item in part.workloads(env))
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the collectors and the backends that run in the cluster."""

@@ -29,11 +29,14 @@ from constructs_lib.kit import (
     Pods,
     Release,
     Values,
+    Workload,
+    at,
     manifest,
     resources,
     spread,
     to_api_server,
     webhook,
+    workload,
 )
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.observability import influxdb, logs
@@ -112,6 +115,18 @@ class Collectors(Part):
     def controllers(self, env: Environment) -> Iterator[Release]:
         """Yield the operator."""
         yield Release("opentelemetry-operator", NAMESPACE, CHART, _values())
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of the operator, the gateway and the agents."""
+        for values in env.rendered.values("opentelemetry-operator"):
+            used = at(values, "manager.resources")
+            yield workload(NAMESPACE, "Deployment/opentelemetry-operator", values, used)
+        for name, spec in env.rendered.specs(API, "OpenTelemetryCollector"):
+            if spec["mode"] == "daemonset":
+                yield workload(AGENTS, f"DaemonSet/{name}-collector", spec, every_node=True)
+            else:
+                volumes, pods = len(spec["volumeClaimTemplates"]), spec.get("replicas")
+                yield workload(NAMESPACE, f"StatefulSet/{name}-collector", spec, pods=pods, volumes=volumes)
 
     def credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield by what backends outside of the cluster know the gateway."""

@@ -20,7 +20,9 @@ from constructs_lib.kit import (
     Release,
     StatefulSet,
     Values,
+    Workload,
     resources,
+    workload,
 )
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
 from constructs_lib.platform.observability.part import Part
@@ -64,6 +66,11 @@ class Influxdb(Part):
     def backends(self, env: Environment) -> Iterator[Release]:
         """Yield the chart."""
         yield Release("influxdb2", NAMESPACE, CHART, _values(self), stateful=True)
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the one pod."""
+        for values in env.rendered.values("influxdb2"):
+            yield workload(NAMESPACE, "StatefulSet/influxdb2", values, volumes=1)
 
     @property
     def watched(self) -> StatefulSet:

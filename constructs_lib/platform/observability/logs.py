@@ -25,6 +25,8 @@ from constructs_lib.kit import (
     Release,
     StatefulSet,
     Values,
+    Workload,
+    at,
     ca_volume,
     cpu_unlimited,
     group,
@@ -33,6 +35,7 @@ from constructs_lib.kit import (
     resources,
     to_api_server,
     webhook,
+    workload,
 )
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
 from constructs_lib.platform.observability.otlp import Otlp
@@ -149,6 +152,21 @@ class Logs(Part):
     def replicas(self) -> int:
         """How many copies an index has beside the first: one where there is a node for it, or it is never whole."""
         return min(1, self.nodes - 1)
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of the operator and of what it makes: nodes, Dashboards, and what runs once."""
+        for values in env.rendered.values("opensearch-operator"):
+            used = at(values, "manager.resources")
+            yield workload(NAMESPACE, "Deployment/opensearch-operator", values, used)
+        for name, spec in env.rendered.specs(API, "OpenSearchCluster"):
+            for pool in spec["nodePools"]:
+                nodes = f"StatefulSet/{name}-{pool['component']}"
+                yield workload(NAMESPACE, nodes, pool, pods=pool.get("replicas"), volumes=1)
+            shown = at(spec, "dashboards")
+            yield workload(NAMESPACE, f"Deployment/{name}-dashboards", shown, pods=at(shown, "replicas"))
+            yield workload(NAMESPACE, f"Pod/{name}-bootstrap-0", at(spec, "bootstrap"), volumes=1, passing=True)
+            job = at(spec, "security.config.updateJob")
+            yield workload(NAMESPACE, f"Job/{name}-securityconfig-update", job, passing=True)
 
     @property
     def watched(self) -> StatefulSet:

@@ -31,10 +31,13 @@ from constructs_lib.kit import (
     Release,
     Udp,
     Values,
+    Workload,
+    at,
     is_true,
     resources,
     to_api_server,
     webhook,
+    workload,
 )
 from constructs_lib.platform.observability import grafana
 from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
@@ -112,6 +115,17 @@ class Metrics(Part):
         """When its pods serve: without it, Flux counts both as ready before their operator has seen them."""
         return tuple(Ready(MONITORING, kind, is_true("Available")) for kind in ("Alertmanager", "Prometheus"))
 
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of the stack."""
+        for values in env.rendered.values(RELEASE):
+            yield from _chart_workloads(values)
+            reloader = at(values, "prometheusOperator.prometheusConfigReloader.resources")
+            for name in ("prometheus", "alertmanager"):
+                spec: Values = at(values, f"{name}.{name}Spec") or {}
+                volumes = sum(key in spec for key in ("storageSpec", "storage"))
+                used, pods = (spec.get("resources"), reloader), spec.get("replicas")
+                yield workload(NAMESPACE, f"StatefulSet/{name}-{RELEASE}", spec, *used, pods=pods, volumes=volumes)
+
     def credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield Grafana's administrator, and the credentials of who hears of alerts."""
         keys = {"admin-user": "username", "admin-password": "password"}
@@ -144,6 +158,16 @@ def _links() -> Iterator[Link]:
     yield Link(GRAFANA, ALERTMANAGER, (ALERTMANAGER_PORT,))
     yield Link(ALERTMANAGER, ALERTMANAGER, (ALERTMANAGER_PORT, 9094, Udp(9094)))
     yield Link(ALERTMANAGER, ANYWHERE, HTTPS)
+
+
+def _chart_workloads(values: Values) -> Iterator[Workload]:
+    yield workload(NAMESPACE, f"Deployment/{RELEASE}-operator", at(values, "prometheusOperator"))
+    yield workload(NAMESPACE, f"Deployment/{RELEASE}-kube-state-metrics", at(values, "kube-state-metrics"))
+    shown: Values = at(values, "grafana") or {}
+    sidecar = at(shown, "sidecar.resources")
+    yield workload(NAMESPACE, f"Deployment/{RELEASE}-grafana", shown, shown.get("resources"), sidecar, sidecar)
+    exporter = "prometheus-node-exporter"
+    yield workload(AGENTS, f"DaemonSet/{RELEASE}-{exporter}", at(values, exporter), every_node=True)
 
 
 def _values(env: Environment, settings: Metrics) -> Values:

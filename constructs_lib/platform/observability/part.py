@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from constructs_lib.base.settings import Settings
-from constructs_lib.kit import Link, Manifest, Operator, Ready, Release, StatefulSet
+from constructs_lib.kit import (
+    Link,
+    Manifest,
+    Operator,
+    Ready,
+    Release,
+    StatefulSet,
+    Workload,
+)
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -43,6 +51,10 @@ class Part(Settings, ABC):
 
     def backends(self, env: Environment) -> Iterable[Release | Manifest]:
         """Return what needs operators and credentials."""
+        return ()
+
+    def workloads(self, env: Environment) -> Iterable[Workload]:
+        """Return its pods, as a component does."""
         return ()
 
     @property

@@ -27,7 +27,10 @@ from constructs_lib.kit import (
     Release,
     StatefulSet,
     Values,
+    Workload,
+    at,
     resources,
+    workload,
 )
 from constructs_lib.platform.cert_manager import certificate
 from constructs_lib.platform.observability.names import (
@@ -111,6 +114,11 @@ class Traces(Part):
         yield certificate(CERTIFICATE, NAMESPACE, ("tempo",))
         if self.bucket is not None:
             yield Release("tempo", NAMESPACE, CHART, _values(env, self, self.bucket))
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the one pod of Tempo."""
+        for values in env.rendered.values("tempo"):
+            yield workload(NAMESPACE, "StatefulSet/tempo", values, at(values, "tempo.resources"), volumes=1)
 
     @property
     def watched(self) -> StatefulSet:

@@ -16,6 +16,7 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     IS_READY,
+    ON_SYSTEM_POOL,
     Deployment,
     Layer,
     LayerId,
@@ -24,11 +25,13 @@ from constructs_lib.kit import (
     Operator,
     Pods,
     Ready,
+    Workload,
     group,
     is_true,
     namespace,
     to_api_server,
     webhook,
+    workload,
 )
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
@@ -40,6 +43,7 @@ from constructs_lib.platform.rabbitmq_operator.cluster import (
     NAMESPACE,
     RabbitmqCluster,
     cluster_objects,
+    cluster_workloads,
     topology_objects,
 )
 from constructs_lib.platform.rabbitmq_operator.operators import CLUSTER_OPERATOR, TOPOLOGY_OPERATOR, install
@@ -120,6 +124,13 @@ class RabbitmqOperator(Component):
         yield from scraped(env, BROKERS, 15691)
         for app in env.platform.baseline.apps:
             yield Link(app.pods, BROKERS, (5671,))
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of the operators and the brokers."""
+        for operator in (CLUSTER_OPERATOR, TOPOLOGY_OPERATOR):
+            used = (container["resources"] for container in operator.pods["containers"])
+            yield workload(OPERATOR_NAMESPACE, f"Deployment/{operator.name}", ON_SYSTEM_POOL, *used)
+        yield from cluster_workloads(env)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the brokers."""

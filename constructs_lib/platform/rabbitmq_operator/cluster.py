@@ -16,15 +16,19 @@ from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     KEPT_STORAGE_CLASS,
+    ON_SYSTEM_POOL,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Manifest,
     Pods,
+    Workload,
+    at,
     kept,
     manifest,
     object_name,
     resources,
     spread,
+    workload,
 )
 from constructs_lib.platform.cert_manager import certificate
 
@@ -35,6 +39,7 @@ API = "rabbitmq.com/v1beta1"
 IMAGE = "docker.io/library/rabbitmq:4.2.6-management"
 NAMESPACE = "messaging"
 COMPONENT = {"app.kubernetes.io/component": "rabbitmq"}
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 class Permission(Settings):
@@ -139,6 +144,14 @@ def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Mani
     yield kept(manifest(API, "RabbitmqCluster", cluster.name, NAMESPACE, spec=spec))
 
 
+def cluster_workloads(env: Environment) -> Iterator[Workload]:
+    """Yield the pods of every broker; the container that prepares one asks for less than it."""
+    for name, spec in env.rendered.specs(API, "RabbitmqCluster"):
+        apart = bool(at(spec, f"affinity.podAntiAffinity.{REQUIRED}"))
+        used, pods = spec.get("resources"), spec.get("replicas")
+        yield workload(NAMESPACE, f"StatefulSet/{name}-server", ON_SYSTEM_POOL, used, pods=pods, volumes=1, apart=apart)
+
+
 def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
     """Yield the vhosts, users, permissions and policies; only a retained vhost keeps its messages."""
     broker = {"rabbitmqClusterReference": {"name": cluster.name}}
@@ -162,9 +175,9 @@ def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
 def _affinity(labels: dict[str, str], *, required: bool) -> Manifest:
     """The broker's own field for node selectors is missing, hence a node affinity."""
     pools = [{"key": key, "operator": "In", "values": [value]} for key, value in SYSTEM_NODE_SELECTOR.items()]
-    nodes = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": pools}]}}
+    nodes = {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": pools}]}}
     apart = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
     if required:
-        return {"nodeAffinity": nodes, "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}}
+        return {"nodeAffinity": nodes, "podAntiAffinity": {REQUIRED: [apart]}}
     weighted = [{"weight": 100, "podAffinityTerm": apart}]
     return {"nodeAffinity": nodes, "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": weighted}}

@@ -26,11 +26,14 @@ from constructs_lib.kit import (
     Pods,
     Release,
     Values,
+    Workload,
+    at,
     manifest,
     namespace,
     resources,
     spread,
     to_api_server,
+    workload,
 )
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
@@ -86,6 +89,11 @@ class Traefik(Component):
             yield _to_solvers(app.name)
         if not env.platform.cert_manager.dns_challenge:
             yield _to_solvers(NAMESPACE)
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of Traefik."""
+        for values in env.rendered.values("traefik"):
+            yield workload(NAMESPACE, "Deployment/traefik", values, pods=at(values, "deployment.replicas"))
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the ingress."""

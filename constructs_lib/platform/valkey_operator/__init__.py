@@ -25,12 +25,15 @@ from constructs_lib.kit import (
     Ready,
     Release,
     Values,
+    Workload,
+    at,
     cpu_unlimited,
     group,
     kept,
     namespace,
     resources,
     to_api_server,
+    workload,
 )
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
@@ -57,6 +60,8 @@ OPERATOR_PODS = Deployment(
 )
 
 
+EXPORTER = resources("50m", "64Mi", "128Mi")
+"""What the operator lets the exporter beside each node use (`internal/controller/valkey_controller.go`)."""
 READY = (Ready(API, "Valkey", "has(status.ready) && status.ready"),)
 """The operator has reached it with a cluster client (`checkState`)."""
 
@@ -90,6 +95,17 @@ class ValkeyOperator(Component):
         yield from scraped(env, NODES, 9121)
         for app in env.platform.baseline.apps:
             yield Link(app.pods, NODES, (6379,))
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the pods of the operator and of the clusters, with the exporter that it sets beside each."""
+        for values in env.rendered.values("valkey-operator"):
+            used, pods = at(values, "controllerManager.manager.resources"), at(values, "controllerManager.replicas")
+            yield workload(OPERATOR_NAMESPACE, f"Deployment/{OPERATOR_PODS.deployment}", {}, used, pods=pods)
+        for name, spec in env.rendered.specs(API, "Valkey"):
+            exporter = (EXPORTER,) if spec.get("prometheus") else ()
+            pods = spec["nodes"] * (1 + spec["replicas"])
+            used = (spec.get("resources"), *exporter)
+            yield workload(NAMESPACE, f"StatefulSet/{name}", spec, *used, pods=pods, volumes=1)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the clusters."""

@@ -36,12 +36,15 @@ from constructs_lib.kit import (
     Ready,
     Release,
     Values,
+    Workload,
+    at,
     manifest,
     namespace,
     resources,
     spread,
     to_api_server,
     webhook,
+    workload,
 )
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
@@ -102,6 +105,13 @@ class VaultEso(Component):
         yield Link(CERT_CONTROLLER, WEBHOOK, (8081, 10250))
         for pods in (CONTROLLER, WEBHOOK, CERT_CONTROLLER):
             yield from scraped(env, pods, 8080)
+
+    def workloads(self, env: Environment) -> Iterator[Workload]:
+        """Yield the chart's pods."""
+        for values in env.rendered.values("external-secrets"):
+            parts = {"": values, "-webhook": at(values, "webhook"), "-cert-controller": at(values, "certController")}
+            for suffix, part in parts.items():
+                yield workload(NAMESPACE, f"Deployment/external-secrets{suffix}", part, pods=at(part, "replicaCount"))
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the secrets that come from Vault."""

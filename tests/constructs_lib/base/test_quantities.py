@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from constructs_lib.base.quantities import Days, Hours, Memory, Minutes, Quantity, Storage
+from constructs_lib.base.quantities import Days, Hours, Memory, Minutes, Quantity, Storage, in_mebibytes, thousandths
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,33 @@ def test_settings_read_the_same_text_and_their_schema_says_which() -> None:
         Settings.model_validate_json('{"kept": "2 weeks"}')
     schema = Settings.model_json_schema()["properties"]["kept"]
     assert (schema["type"], schema["pattern"], schema["default"]) == ("string", r"^(?:[1-9]\d{0,3}d)$", "7d")
+
+
+@pytest.mark.parametrize(
+    ("amount", "number"), [("250m", 250), ("2", 2000), ("0.5", 500), (1, 1000), (0.25, 250), ("1.5m", 2), ("0", 0)]
+)
+def test_cpu_is_counted_in_thousandths_rounded_up(amount: str | float, number: int) -> None:
+    assert thousandths(amount) == number
+
+
+@pytest.mark.parametrize(
+    ("amount", "number"),
+    [
+        ("512Mi", 512),
+        ("1.5Gi", 1536),
+        ("1Ti", 2**20),
+        ("150M", 144),
+        ("1048577", 2),
+        (2**20, 1),
+        ("1025Ki", 2),
+        ("0", 0),
+    ],
+)
+def test_memory_is_counted_in_mebibytes_rounded_up(amount: str | int, number: int) -> None:
+    assert in_mebibytes(amount) == number
+
+
+@pytest.mark.parametrize("amount", ["much", "1Zi", "-1", "", "1 Gi", "1m"])
+def test_an_amount_of_memory_that_is_none_is_told(amount: str) -> None:
+    with pytest.raises(ValueError, match=f"must be an amount with one of the units .*, found '{amount}'"):
+        in_mebibytes(amount)

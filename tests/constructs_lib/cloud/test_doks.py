@@ -39,8 +39,8 @@ def test_the_pool_of_the_cluster_is_small_and_constant_and_repels_nobody_for_goo
 
 def test_a_system_pool_is_autoscaled_and_tainted_for_platform_services() -> None:
     pool = pool_of(cluster_of("production"), "system")
-    assert (pool["name"], pool["size"]) == ("system-s-4vcpu-8gb", "s-4vcpu-8gb")
-    assert (pool["auto_scale"], pool["min_nodes"], pool["max_nodes"]) == (True, 3, 6)
+    assert (pool["name"], pool["size"]) == ("system-s-8vcpu-16gb", "s-8vcpu-16gb")
+    assert (pool["auto_scale"], pool["min_nodes"], pool["max_nodes"]) == (True, 5, 7)
     assert pool["labels"] == {"pool": "system", "pool-role": "system"}
     assert pool["taint"] == [TAINT]
 

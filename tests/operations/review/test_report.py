@@ -215,3 +215,27 @@ def test_a_failure_without_a_word_has_its_exit_code(sides: tuple[Path, Path]) ->
     checkout(head, base, main="import sys, pathlib; pathlib.Path('began').touch(); sys.exit(7)")
     with pytest.raises(ConfigError, match=r"^exit code 7$"):
         compared(base, head)
+
+
+CAPACITY = """
+if sys.argv[1:] == ["capacity", "--json"]:
+    row = {"environment": "sandbox", "pools": [{"name": SAID, "size": "s", "min_nodes": 1, "max_nodes": 2}]}
+    room = {"cpu": 1000, "memory": 1024, "volumes": 1}
+    print(json.dumps([row | {"asked": room, "at_minimum": room, "at_maximum": room}]))
+    sys.exit()
+"""
+
+
+def test_the_capacity_is_told_when_a_change_makes_it_differ(sides: tuple[Path, Path]) -> None:
+    base, head = sides
+    knows = "import json, sys" + CAPACITY + PROGRAMS["gitops_render/__main__.py"]
+    checkout(base, head, gitops_render__main=knows)
+    checkout(head, base, gitops_render__main=knows)
+    text = compared(base, head).markdown()
+    assert "### Capacity\n" in text
+    assert "| sandbox | head | 1 to 2 s | 1 of 1 | 1 of 1 | 1 of 1 |" in text
+    assert "| sandbox | base |" not in text
+
+
+def test_no_capacity_is_told_where_nothing_differs() -> None:
+    assert "Capacity" not in Comparison([], Review([], [])).markdown()

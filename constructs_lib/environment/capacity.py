@@ -1,0 +1,135 @@
+"""Whether what an environment asks for fits where it goes: each pod on its pools, with what runs on every node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from constructs_lib.environment.nodes import DIGITALOCEANS_OWN, allocatable
+from constructs_lib.environment.packing import fit
+from constructs_lib.environment.pools import Pool, seen_by_pods
+from constructs_lib.kit import Room, Workload
+
+if TYPE_CHECKING:
+    from constructs_lib.environment.model import Environment
+
+
+@dataclass(frozen=True)
+class Place:
+    """Pools, the workloads that can only run there, and what a node of each pool has for them.
+
+    What runs on every node is no workload here: it is taken off what a node has. `rooms` is empty where the size of a
+    pool is not known.
+    """
+
+    pools: tuple[Pool, ...]
+    workloads: tuple[Workload, ...]
+    rooms: tuple[Room, ...]
+
+    @property
+    def name(self) -> str:
+        """The names of the pools."""
+        return " and ".join(pool.name for pool in self.pools)
+
+    @cached_property
+    def pods(self) -> tuple[Workload, ...]:
+        """Every pod that has to be there at once: those that run on, and the largest of those that pass."""
+        lasting = (item for item in self.workloads if not item.passing for _ in range(item.pods))
+        passing = (item for item in self.workloads if item.passing)
+        return (*lasting, *sorted(passing, key=lambda item: item.each.memory)[-1:])
+
+    @property
+    def asked(self) -> Room:
+        """What the pods ask for together."""
+        return Room.of((Room(), *(pod.each for pod in self.pods)))
+
+    @property
+    def least(self) -> tuple[int, ...]:
+        """How many nodes of each pool always run."""
+        return tuple(pool.least for pool in self.pools)
+
+    @property
+    def most(self) -> tuple[int, ...]:
+        """How many nodes each pool may have."""
+        return tuple(pool.most for pool in self.pools)
+
+    def room(self, nodes: Sequence[int]) -> Room:
+        """Return what so many nodes of each pool have together."""
+        return Room.of((Room(), *(room.times(number) for room, number in zip(self.rooms, nodes, strict=True))))
+
+    def takes(self, nodes: Sequence[int]) -> bool:
+        """Return whether so many nodes of each pool take every pod."""
+        there = chain.from_iterable([room] * number for room, number in zip(self.rooms, nodes, strict=True))
+        return fit(self.pods, list(there))
+
+    def loses_one(self) -> bool:
+        """Return whether every pod still runs when any pool with all its nodes has lost one."""
+        return all(
+            self.takes([number - (lost == position) for position, number in enumerate(self.most)])
+            for lost in range(len(self.pools))
+        )
+
+    @cached_property
+    def needed(self) -> int | None:
+        """How many nodes take every pod, beginning with those that always run; nothing where the most do not."""
+        return next((sum(nodes) for nodes in self._growing() if self.takes(nodes)), None)
+
+    def _growing(self) -> Iterator[list[int]]:
+        nodes = list(self.least)
+        yield nodes
+        for position, most in enumerate(self.most):
+            while nodes[position] < most:
+                nodes[position] += 1
+                yield nodes
+
+
+def places(env: Environment) -> list[Place]:
+    """Return the places of an environment. Raises as `Environment.layers` does."""
+    pools = seen_by_pods(env.cluster.pools)
+    workloads = (*DIGITALOCEANS_OWN, *env.platform.workloads(env))
+    everywhere = [item for item in workloads if item.every_node]
+    somewhere = [(item, _candidates(item, pools)) for item in workloads if not item.every_node]
+    found = dict.fromkeys(where for _, where in somewhere)
+    return [_place(pools, where, somewhere, everywhere) for where in sorted(found, key=_order(pools)) if where]
+
+
+def nowhere(env: Environment) -> list[Workload]:
+    """Return the workloads that no pool of the environment takes."""
+    pools = seen_by_pods(env.cluster.pools)
+    return [item for item in env.platform.workloads(env) if not item.every_node and not _candidates(item, pools)]
+
+
+def _candidates(item: Workload, pools: Iterable[Pool]) -> frozenset[str]:
+    """Return the names of the pools that take a workload; those that only repel it if there is no other."""
+    selected = [pool for pool in pools if item.selector.items() <= pool.labels.items()]
+    welcome, allowed = (
+        frozenset(pool.name for pool in selected if item.tolerates(pool.repels(softly=softly)))
+        for softly in (True, False)
+    )
+    return welcome or allowed
+
+
+def _place(
+    pools: Iterable[Pool],
+    where: frozenset[str],
+    somewhere: Iterable[tuple[Workload, frozenset[str]]],
+    everywhere: Iterable[Workload],
+) -> Place:
+    own = tuple(pool for pool in pools if pool.name in where)
+    sizes = [(pool, allocatable(pool.size)) for pool in own]
+    rooms = tuple(_left(pool, room, everywhere) for pool, room in sizes if room is not None)
+    workloads = tuple(item for item, wanted in somewhere if wanted and wanted <= where)
+    return Place(own, workloads, rooms if len(rooms) == len(own) else ())
+
+
+def _left(pool: Pool, room: Room, everywhere: Iterable[Workload]) -> Room:
+    """Return what a node has left beside what runs on every node that takes it."""
+    return room.less(Room.of((Room(), *(item.each for item in everywhere if _candidates(item, [pool])))))
+
+
+def _order(pools: Sequence[Pool]) -> Callable[[frozenset[str]], list[int]]:
+    names = [pool.name for pool in pools]
+    return lambda where: sorted(map(names.index, where))
