@@ -57,7 +57,9 @@ CRDS_OF = {
 }
 """The files in `CRDS` with what each chart brings that is not at hand."""
 
-REAL = frozenset({"cert-manager.io", "external-secrets.io", "postgresql.cnpg.io", "barmancloud.cnpg.io"})
+REAL = frozenset(
+    {"cert-manager.io", "external-secrets.io", "postgresql.cnpg.io", "barmancloud.cnpg.io", "monitoring.coreos.com"}
+)
 """The groups of objects whose operator runs."""
 
 SERVED = {
