@@ -68,19 +68,19 @@ def remove_lost_keys(stack: Stack, api: DigitalOcean) -> None:
 def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> None:
     """Remove node pools that a killed run made to replace others: their names are taken, and no state knows them.
 
-    They are told by our label of a pool that the state has under another id, and by the name that such a pool gets.
+    They are told by our label of a pool that is there and in the state, and by the name that such a pool gets.
     Raises `ConfigError` where the pool that the state has is going already: then the new one serves, and is to stay.
     """
     known = [item["values"] for item in stack.resources() if item["type"] == NODE_POOL]
     cluster = api.cluster(cluster_name) if known else None
     if cluster is None:
         return
-    ids, names = {pool["id"] for pool in known}, {pool["labels"][POOL_LABEL] for pool in known}
-    going = {pool["labels"][POOL_LABEL] for pool in cluster["node_pools"] if pool["id"] in ids and _is_going(pool)}
+    ids = {pool["id"] for pool in known}
+    served = {pool["labels"][POOL_LABEL]: pool for pool in cluster["node_pools"] if pool["id"] in ids}
     for pool in cluster["node_pools"]:
         name = (pool["labels"] or {}).get(POOL_LABEL, "")
-        if name in names and pool["id"] not in ids and pool["name"] == pool_name(name, pool["size"]):
-            if name in going:
+        if name in served and pool["id"] not in ids and pool["name"] == pool_name(name, pool["size"]):
+            if _is_going(served[name]):
                 raise ConfigError(
                     f"node pool {pool['name']}: replaced one that is still going; plan again once it is gone"
                 )

@@ -196,6 +196,9 @@ def test_only_pools_that_a_killed_run_made_to_replace_others_are_removed(
     remove_lost_pools(stack, api, "elsewhere")
     remove_lost_pools(stack, api, "c")
     assert [item["id"] for item in cluster["node_pools"][1:]] == ["old", "first", "mine", "none"]
+    cluster["node_pools"] = [lost]  # the old one is gone, and the plan takes the new one over
+    remove_lost_pools(stack, api, "c")
+    assert cluster["node_pools"] == [lost]
     printed = "node pool system-s-8vcpu-16gb: removing one that a killed run left\n"
     assert capsys.readouterr().out == printed
 
