@@ -10,7 +10,7 @@ from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.fields import Certificate, HttpsUrl, KeyPath, VaultName
 from constructs_lib.base.settings import Settings
 
-OwnPath = Annotated[KeyPath, Own("path in Vault", within=("address", "mount"), below=True)]
+OwnPath = Annotated[KeyPath, Own("path in Vault", within=("address", "namespace", "mount"), below=True)]
 """A path of the KV engine with all that is below it."""
 
 
@@ -18,7 +18,7 @@ class VaultLogin(Settings):
     """How a workflow logs in to Vault: with the token that GitHub signs for it (OpenID Connect)."""
 
     mount: Annotated[KeyPath, COMMON] = Field(description="Where Vault's JWT auth method for GitHub is mounted.")
-    role: Annotated[VaultName, Own("role", within=("address", "mount"))] = Field(
+    role: Annotated[VaultName, Own("role", within=("address", "namespace", "mount"))] = Field(
         description="The role, bound to the workflows' repository and branch."
     )
 
@@ -27,6 +27,9 @@ class VaultServer(Settings):
     """Where Vault is and how a workflow logs in."""
 
     address: Annotated[HttpsUrl, COMMON]
+    namespace: Annotated[KeyPath | None, COMMON] = Field(
+        default=None, description="The namespace of HCP Vault or Vault Enterprise; mounts and paths are inside it."
+    )
     ca_bundle: Certificate | None = Field(
         default=None, description="PEM; leave out for a publicly trusted certificate."
     )
@@ -44,7 +47,7 @@ class ServiceAccountAuth(Settings):
     """Vault login with a service account token: `jwt` checks its signature, `kubernetes` asks the API server."""
 
     method: Literal["jwt", "kubernetes"]
-    mount: Annotated[KeyPath, Own("auth mount", within=("address",))] = Field(
+    mount: Annotated[KeyPath, Own("auth mount", within=("address", "namespace"))] = Field(
         description="Where the auth method is mounted; one mount for each cluster."
     )
     role: Annotated[VaultName, COMMON]
@@ -71,7 +74,7 @@ class AppRoleAuth(Settings):
 
     method: Literal["approle"]
     mount: Annotated[KeyPath, COMMON]
-    role_id: Annotated[VaultName, Own("role", within=("address", "mount"))] = Field(
+    role_id: Annotated[VaultName, Own("role", within=("address", "namespace", "mount"))] = Field(
         description="The role's ID, which is no secret."
     )
 

@@ -78,8 +78,8 @@ class Secrets:
         return True
 
 
-_tokens: dict[tuple[str, str, str], str] = {}
-"""One login for each server, method and role."""
+_tokens: dict[tuple[str, str | None, str, str], str] = {}
+"""One login for each server, namespace, method and role."""
 
 
 def open_vault(server: VaultServer, mount: str) -> Secrets:
@@ -92,8 +92,10 @@ def log_in(server: VaultServer) -> hvac.Client:
     verify = True if server.ca_bundle is None else ca_file(server.ca_bundle)
     http = session(repeated=(429, 500, 502, 504))  # 503 says that Vault is sealed
     http.verify = verify
-    client = hvac.Client(url=server.address, session=http, verify=verify, timeout=TIMEOUT_SECONDS)
-    key = (server.address, server.ci.mount, server.ci.role)
+    client = hvac.Client(
+        server.address, session=http, verify=verify, timeout=TIMEOUT_SECONDS, namespace=server.namespace
+    )
+    key = (server.address, server.namespace, server.ci.mount, server.ci.role)
     if key not in _tokens:
         with explained(server, f"auth/{server.ci.mount}/login"):
             _tokens[key] = _login(client, server)

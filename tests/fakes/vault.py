@@ -44,7 +44,8 @@ class Mount(Body):
 class FakeVault(FakeServer):
     """A Vault to use as a context manager. `entries` holds every version of each entry, by `mount/path`.
 
-    `auth` holds what was written to auth methods, by `mount/path`, and `mounts` the kind of each.
+    `auth` holds what was written to auth methods, by `mount/path`, and `mounts` the kind of each; `namespaces` where
+    anybody asked.
     """
 
     def __init__(self) -> None:
@@ -53,6 +54,7 @@ class FakeVault(FakeServer):
         self.mounts: dict[str, str] = {}
         self.auth: dict[str, dict[str, Any]] = {}
         self.logins: list[tuple[str, str, str]] = []
+        self.namespaces: set[str | None] = set()
         self.app.before_request(self._authorise)
         self.app.add_url_rule("/v1/auth/<path:mount>/login", view_func=self._login, methods=["POST"])
         self.app.add_url_rule("/v1/sys/auth/<mount>", view_func=self._mount, methods=["POST"])
@@ -76,6 +78,7 @@ class FakeVault(FakeServer):
         return Response(json.dumps({"errors": [message]}), status, content_type="application/json")
 
     def _authorise(self) -> Response | None:
+        self.namespaces.add(request.headers.get("X-Vault-Namespace"))
         if request.path.endswith("/login") or request.headers.get("X-Vault-Token") == TOKEN:
             return None
         return self.error(403, "permission denied")

@@ -209,6 +209,8 @@ def _store(env: Environment, name: str, condition: Manifest) -> Manifest:
         "version": "v2",
         "auth": _auth(env),
     }
+    if env.vault.namespace is not None:
+        vault["namespace"] = env.vault.namespace
     if env.vault.ca_bundle is not None:
         vault["caBundle"] = b64encode(env.vault.ca_bundle.encode()).decode()
     retry = {"maxRetries": 5, "retryInterval": "10s"}
@@ -270,6 +272,8 @@ def _published_contract(env: Environment) -> Iterator[Manifest]:
     }
     if auth.method != "approle":
         data["audiences"] = ",".join(auth.audiences)
+    if env.vault.namespace is not None:
+        data["namespace"] = env.vault.namespace
     if env.vault.ca_bundle is not None:
         data["ca.crt"] = env.vault.ca_bundle
     for app in env.platform.baseline.apps:

@@ -38,6 +38,12 @@ def test_an_entry_that_is_not_there_has_no_properties(vault: FakeVault) -> None:
     assert opened(vault).read("sandbox/flux") == {}
 
 
+@pytest.mark.parametrize("namespace", [None, "admin/platform"])
+def test_a_namespace_is_asked_for_where_there_is_one(vault: FakeVault, namespace: str | None) -> None:
+    open_vault(server(vault).model_copy(update={"namespace": namespace}), "episodic").read("sandbox/flux")
+    assert vault.namespaces == {namespace}
+
+
 def test_only_what_is_missing_is_made(vault: FakeVault) -> None:
     vault.put(PATH, age_key="theirs")
     assert opened(vault).add("sandbox/flux", {"age_key": lambda: "ours", "deploy_key": lambda: "new"}) == (

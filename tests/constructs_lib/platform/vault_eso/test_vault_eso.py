@@ -124,6 +124,16 @@ def test_the_network_is_open_to_vaults_port(name: str, namespace: str) -> None:
     assert 8201 in {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
 
 
+def test_a_namespace_of_vault_is_named_to_external_secrets_and_to_applications() -> None:
+    env = environment(vault__namespace="admin/platform")
+    assert vault(env)["namespace"] == "admin/platform"
+    assert "namespace" not in vault(environment())
+    contracts = [item for layer in env.layers for item in layer.manifests if item["kind"] == "ConfigMap"]
+    assert {"admin/platform"} == {
+        item["data"]["namespace"] for item in contracts if item["metadata"]["name"] == "vault-contract"
+    }
+
+
 def test_applications_find_the_contract_with_vault_in_their_namespace() -> None:
     pem = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
     env = environment(vault__ca_bundle=pem)
