@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.nodes import DIGITALOCEANS_OWN, allocatable
 from constructs_lib.environment.packing import fit
 from constructs_lib.environment.pools import Pool, seen_by_pods
@@ -44,7 +45,7 @@ class Place:
     @property
     def asked(self) -> Room:
         """What the pods ask for together."""
-        return Room.of((Room(), *(pod.each for pod in self.pods)))
+        return Room.of(pod.each for pod in self.pods)
 
     @property
     def least(self) -> tuple[int, ...]:
@@ -58,7 +59,7 @@ class Place:
 
     def room(self, nodes: Sequence[int]) -> Room:
         """Return what so many nodes of each pool have together."""
-        return Room.of((Room(), *(room.times(number) for room, number in zip(self.rooms, nodes, strict=True))))
+        return Room.of(room.times(number) for room, number in zip(self.rooms, nodes, strict=True))
 
     def takes(self, nodes: Sequence[int]) -> bool:
         """Return whether so many nodes of each pool take every pod."""
@@ -87,19 +88,23 @@ class Place:
 
 
 def places(env: Environment) -> list[Place]:
-    """Return the places of an environment. Raises as `Environment.layers` does."""
+    """Return the places of an environment.
+
+    Raises `ConfigError` for each workload that no pool takes, and as `Environment.layers` does.
+    """
     pools = seen_by_pods(env.cluster.pools)
     workloads = (*DIGITALOCEANS_OWN, *env.platform.workloads(env))
     everywhere = [item for item in workloads if item.every_node]
     somewhere = [(item, _candidates(item, pools)) for item in workloads if not item.every_node]
-    found = dict.fromkeys(where for _, where in somewhere)
-    return [_place(pools, where, somewhere, everywhere) for where in sorted(found, key=_order(pools)) if where]
+    if lost := [_lost(item) for item, where in somewhere if not where]:
+        raise ConfigError(*lost)
+    found = {where for _, where in somewhere}
+    return [_place(pools, where, somewhere, everywhere) for where in sorted(found, key=_order(pools))]
 
 
-def nowhere(env: Environment) -> list[Workload]:
-    """Return the workloads that no pool of the environment takes."""
-    pools = seen_by_pods(env.cluster.pools)
-    return [item for item in env.platform.workloads(env) if not item.every_node and not _candidates(item, pools)]
+def _lost(item: Workload) -> str:
+    labels = ", ".join(f"{key}={value}" for key, value in item.selector.items())
+    return f"cluster.pools: none takes {item}, which needs nodes with {labels}; add one or correct its node selector"
 
 
 def _candidates(item: Workload, pools: Iterable[Pool]) -> frozenset[str]:
@@ -121,13 +126,13 @@ def _place(
     own = tuple(pool for pool in pools if pool.name in where)
     sizes = [(pool, allocatable(pool.size)) for pool in own]
     rooms = tuple(_left(pool, room, everywhere) for pool, room in sizes if room is not None)
-    workloads = tuple(item for item, wanted in somewhere if wanted and wanted <= where)
+    workloads = tuple(item for item, wanted in somewhere if wanted <= where)
     return Place(own, workloads, rooms if len(rooms) == len(own) else ())
 
 
 def _left(pool: Pool, room: Room, everywhere: Iterable[Workload]) -> Room:
     """Return what a node has left beside what runs on every node that takes it."""
-    return room.less(Room.of((Room(), *(item.each for item in everywhere if _candidates(item, [pool])))))
+    return room.less(Room.of(item.each for item in everywhere if _candidates(item, [pool])))
 
 
 def _order(pools: Sequence[Pool]) -> Callable[[frozenset[str]], list[int]]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from constructs_lib.base.errors import ConfigError, sentences, unknown, warn
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.environment.capacity import places
-from constructs_lib.environment.fitting import doubts, too_much, without_pool
+from constructs_lib.environment.fitting import doubts, too_much
 from constructs_lib.environment.model import TIERS, Environment
 from constructs_lib.environment.sharing import problems_between
 
@@ -36,7 +36,7 @@ def load(path: Path) -> Environment:
         found = places(environment)
     except ConfigError as error:
         raise ConfigError(*(f"{path}: {problem}" for problem in error.problems)) from None
-    if problems := [*without_pool(environment), *too_much(found)]:
+    if problems := list(too_much(found)):
         raise ConfigError(*(f"{path}: {problem}" for problem in problems))
     for doubt in doubts(found, production=environment.tier == "production"):
         warn(f"{path}: {doubt}")

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil, floor
-from typing import TYPE_CHECKING
 
-from constructs_lib.environment.capacity import Place, nowhere
+from constructs_lib.environment.capacity import Place
 from constructs_lib.environment.nodes import allocatable
 from constructs_lib.kit import Room, Workload
-
-if TYPE_CHECKING:
-    from constructs_lib.environment.model import Environment
 
 UNITS = {"cpu": ("cores", 1000), "memory": ("GiB of memory", 1024), "volumes": ("volumes", 1)}
 """How people count what a room has, and how much of it that is."""
@@ -19,13 +15,6 @@ Rounding = Callable[[float], int]
 ADVICE = "raise max_nodes, take a larger size or ask for less"
 NAMED = 3
 """How many of those that ask for the most a sentence names."""
-
-
-def without_pool(env: Environment) -> Iterator[str]:
-    """Yield a sentence for each workload that no pool takes."""
-    for item in nowhere(env):
-        labels = ", ".join(f"{key}={value}" for key, value in item.selector.items())
-        yield f"cluster.pools: none takes {item}, which needs nodes with {labels}; add one or correct its node selector"
 
 
 def too_much(places: Iterable[Place]) -> Iterator[str]:

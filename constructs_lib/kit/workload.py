@@ -34,7 +34,7 @@ class Room(NamedTuple):
 
     @classmethod
     def of(cls, rooms: Iterable[Room]) -> Self:
-        """Return the sum."""
+        """Return the sum; none make an empty one."""
         return cls(*map(sum, zip(*rooms, strict=True)))
 
 
@@ -85,7 +85,9 @@ def workload(
     except ValueError as error:
         raise ConfigError(f"platform: resources of {namespace}/{name} {error}; correct them in extra_values") from None
     tolerated = tuple(item.get("key") for item in found.get("tolerations") or ())
-    return Workload(namespace, name, asked, pods or 1, found.get("nodeSelector") or {}, tolerated, **how)
+    return Workload(
+        namespace, name, asked, 1 if pods is None else pods, found.get("nodeSelector") or {}, tolerated, **how
+    )
 
 
 def _requested(used: Values | None) -> Room:

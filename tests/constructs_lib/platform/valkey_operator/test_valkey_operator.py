@@ -190,3 +190,9 @@ def test_prometheus_finds_a_cluster_whose_volumes_are_its_own() -> None:
     spec = valkey()
     assert (spec["prometheus"], spec["serviceMonitor"]) == (True, True)
     assert spec["storage"]["spec"]["accessModes"] == ["ReadWriteOnce"]
+
+
+def test_there_is_a_pod_for_each_primary_and_each_of_its_replicas() -> None:
+    env = environment(platform__valkey_operator={"clusters": [{"name": "main", "shards": 3, "replicas": 2}]})
+    (nodes,) = (item for item in env.platform.workloads(env) if str(item) == "cache/StatefulSet/main")
+    assert nodes.pods == 9
