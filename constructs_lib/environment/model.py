@@ -111,13 +111,20 @@ class Environment(Settings):
         platform = self.platform
         if not f".{self.domain}".endswith(f".{self.zone}"):
             return [f"dns.zone must be the domain {self.domain} or a parent of it, found '{self.zone}'"]
-        challenge = platform.cert_manager.enabled and platform.cert_manager.dns_challenge
-        needs = {"platform.external_dns.enabled": platform.external_dns.enabled}
-        needs["platform.cert_manager.dns_challenge"] = challenge
-        writers = [key for key, on in needs.items() if on and self.dns.zone_at != "digitalocean"]
+        if self.dns.zone_at == "digitalocean":
+            return []
+        challenge = platform.cert_manager.dns_challenge if platform.cert_manager.enabled else None
+        writers = {
+            "platform.external_dns.enabled": ("false", platform.external_dns.enabled),
+            "platform.cert_manager.dns_challenge": (
+                "null, or to the zone's provider",
+                challenge is not None and challenge.provider == "digitalocean",
+            ),
+        }
         return [
-            f"{key} writes into a zone at DigitalOcean, and dns.zone_at is elsewhere; set it to false"
-            for key in writers
+            f"{key} writes into a zone at DigitalOcean, and dns.zone_at is elsewhere; set it to {other}"
+            for key, (other, on) in writers.items()
+            if on
         ]
 
     def _runner_problems(self) -> list[str]:

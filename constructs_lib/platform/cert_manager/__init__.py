@@ -6,11 +6,12 @@ Upstream: cert-manager v1.21.1, `deploy/charts/cert-manager/values.yaml` and its
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from constructs_lib.base.fields import Email
+from constructs_lib.base.belonging import COMMON
+from constructs_lib.base.fields import Email, HttpsUrl
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
@@ -42,9 +43,16 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.cert_manager import health
+from constructs_lib.platform.cert_manager.acme import (
+    ACCOUNT_KEY,
+    ACCOUNT_SECRET,
+    DigitalOcean,
+    DnsChallenge,
+    ExternalAccount,
+)
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
-from constructs_lib.platform.vault_eso import DNS_TOKEN, SECRETS_READY, STORE, dns_token
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -89,6 +97,9 @@ CERTIFICATES_READY = (Ready(API, "Certificate", IS_READY),)
 OPERATOR = Operator(CHART.name, groups=("cert-manager.io", "acme.cert-manager.io"), webhook=WEBHOOK_LINK)
 
 
+AcmeStage = Literal["letsencrypt-staging", "letsencrypt-production"]
+
+
 class CertManager(Component):
     """Certificates for the environment.
 
@@ -97,7 +108,7 @@ class CertManager(Component):
       replicas: 2
       acme_email: platform@example.org
       issuer: letsencrypt-production
-      dns_challenge: true
+      dns_challenge: {provider: digitalocean}
     ```
     """
 
@@ -105,12 +116,18 @@ class CertManager(Component):
 
     replicas: int = Field(default=2, ge=1, le=9, description="Pods of the controller, the webhook and the CA injector.")
     acme_email: Email | None = Field(default=None, description="Where Let's Encrypt sends warnings about expiry.")
-    issuer: Literal["letsencrypt-staging", "letsencrypt-production"] = Field(
+    issuer: AcmeStage = Field(
         default="letsencrypt-staging", description="The ClusterIssuer that ingresses use unless they name another."
     )
-    dns_challenge: bool = Field(
-        default=True,
-        description="Prove the domain by DNS at DigitalOcean (token from Vault), which a wildcard certificate needs.",
+    servers: Annotated[dict[AcmeStage, HttpsUrl], COMMON] = Field(
+        default_factory=dict, description="ACME servers in the place of Let's Encrypt's, by the name of the issuer."
+    )
+    external_account: ExternalAccount | None = Field(
+        default=None, description="The account at an ACME server that knows its customers."
+    )
+    dns_challenge: DnsChallenge | None = Field(
+        default=DigitalOcean(),
+        description="Prove the domain by DNS (credentials from Vault), as a wildcard certificate needs; null for HTTP.",
     )
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
@@ -158,13 +175,15 @@ class CertManager(Component):
             )
 
     def _issuers(self, env: Environment) -> Iterator[Manifest]:
-        for name, server in ACME.items():
+        for name, server in (ACME | self.servers).items():
             yield self._acme_issuer(env, name, server)
         yield from _internal_ca(env)
         for app in env.platform.baseline.apps:
             yield trusted_ca(app.name)
-        if self.dns_challenge:
-            yield dns_token(env, NAMESPACE)
+        if self.dns_challenge is not None:
+            yield external_secret(env, self.dns_challenge.secret, NAMESPACE, self.dns_challenge.entry)
+        if self.external_account is not None:
+            yield external_secret(env, ACCOUNT_SECRET, NAMESPACE, InVault(ACCOUNT_SECRET, {ACCOUNT_KEY: ACCOUNT_KEY}))
 
     def _values(self, env: Environment) -> Values:
         pods: Values = {
@@ -196,12 +215,13 @@ class CertManager(Component):
 
     def _acme_issuer(self, env: Environment, name: str, server: str) -> Manifest:
         solvers: list[Manifest] = [{"http01": {"ingress": {"ingressClassName": INGRESS}}}]
-        if self.dns_challenge:
-            token = {"tokenSecretRef": {"name": DNS_TOKEN, "key": "token"}}
-            solvers.append({"selector": {"dnsNames": _wildcard_names(env)}, "dns01": {"digitalocean": token}})
+        if self.dns_challenge is not None:
+            solvers.append({"selector": {"dnsNames": _wildcard_names(env)}, "dns01": self.dns_challenge.solver()})
         acme: Manifest = {"server": server, "privateKeySecretRef": {"name": f"{name}-account"}, "solvers": solvers}
         if self.acme_email is not None:
             acme["email"] = self.acme_email
+        if self.external_account is not None:
+            acme["externalAccountBinding"] = self.external_account.binding()
         return manifest(API, "ClusterIssuer", name, spec={"acme": acme})
 
     def _default(self, env: Environment) -> Manifest:

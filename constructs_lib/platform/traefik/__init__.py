@@ -87,7 +87,7 @@ class Traefik(Component):
         for app in env.platform.baseline.apps:
             yield Link(PODS, app.pods, (app.http_port,))
             yield _to_solvers(app.name)
-        if not env.platform.cert_manager.dns_challenge:
+        if env.platform.cert_manager.dns_challenge is None:
             yield _to_solvers(NAMESPACE)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:

@@ -422,7 +422,7 @@ def test_an_environment_has_these_stacks_each_after_those_it_needs(mode: str, na
 @pytest.mark.parametrize(
     "changes",
     [
-        {"dns__zone_at": "elsewhere", "platform__cert_manager__dns_challenge": False},
+        {"dns__zone_at": "elsewhere", "platform__cert_manager__dns_challenge": None},
         {"platform__traefik__enabled": False},
     ],
 )
@@ -449,9 +449,18 @@ def test_what_writes_into_a_zone_needs_it_at_digitalocean(project: Project) -> N
     data = environment_data(dns__zone_at="elsewhere", platform__external_dns__enabled=True)
     with pytest.raises(ConfigError) as caught:
         load(project(sandbox=data) / "environments/sandbox.yaml")
-    for key in ("platform.external_dns.enabled", "platform.cert_manager.dns_challenge"):
-        sentence = f"{key} writes into a zone at DigitalOcean, and dns.zone_at is elsewhere; set it to false"
+    for key, other in (
+        ("platform.external_dns.enabled", "false"),
+        ("platform.cert_manager.dns_challenge", "null, or to the zone's provider"),
+    ):
+        sentence = f"{key} writes into a zone at DigitalOcean, and dns.zone_at is elsewhere; set it to {other}"
         assert sentence in str(caught.value)
+
+
+def test_a_zone_elsewhere_may_be_written_to_where_it_is(project: Project) -> None:
+    there = {"provider": "cloudflare"}
+    data = environment_data(dns__zone_at="elsewhere", platform__cert_manager__dns_challenge=there)
+    assert load(project(sandbox=data) / "environments/sandbox.yaml").dns.zone_at == "elsewhere"
 
 
 def test_a_firewall_that_no_runner_passes_is_refused(project: Project) -> None:

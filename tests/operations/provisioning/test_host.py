@@ -79,7 +79,7 @@ def test_a_host_that_does_not_resolve_is_told_with_who_makes_its_record(look: Lo
     here = "production-dns makes its record, in the stage dns of provisioning"
     assert look() == [f"https://{HOST}/: does not resolve; {here}"]
     there = f"make the records A {HOST} and A *.episodic.example with the value 203.0.113.10"
-    elsewhere = {"dns__zone_at": "elsewhere", "platform__cert_manager__dns_challenge": False}
+    elsewhere = {"dns__zone_at": "elsewhere", "platform__cert_manager__dns_challenge": None}
     assert look(**elsewhere) == [f"https://{HOST}/: does not resolve; {there}"]
 
 

@@ -98,11 +98,61 @@ def test_the_domains_own_names_are_proven_by_dns_and_all_others_over_http() -> N
 
 
 def test_without_the_dns_challenge_there_is_no_token_and_a_certificate_for_the_ingress_own_host_alone() -> None:
-    found = layers(dns_challenge=False)
-    assert [len(item["acme"]["solvers"]) for item in issuers(dns_challenge=False).values() if "acme" in item] == [1, 1]
+    found = layers(dns_challenge=None)
+    assert [len(item["acme"]["solvers"]) for item in issuers(dns_challenge=None).values() if "acme" in item] == [1, 1]
     assert not [item for item in found[str(ISSUERS)].manifests if item["kind"] == "ExternalSecret"]
     (own,) = found[str(CERTIFICATES)].manifests
     assert own["spec"]["dnsNames"] == ["ingress.sandbox.episodic.example"]
+
+
+@pytest.mark.parametrize(
+    ("challenge", "solver", "keys"),
+    [
+        (
+            {"provider": "cloudflare"},
+            {"cloudflare": {"apiTokenSecretRef": {"name": "cloudflare-dns", "key": "token"}}},
+            ["token"],
+        ),
+        (
+            {"provider": "route53", "hosted_zone": "Z1"},
+            {
+                "route53": {
+                    "hostedZoneID": "Z1",
+                    "accessKeyIDSecretRef": {"name": "route53-dns", "key": "access_key_id"},
+                    "secretAccessKeySecretRef": {"name": "route53-dns", "key": "secret_access_key"},
+                }
+            },
+            ["access_key_id", "secret_access_key"],
+        ),
+    ],
+)
+def test_a_zone_elsewhere_is_proven_there(challenge: dict[str, str], solver: dict[str, Any], keys: list[str]) -> None:
+    _, dns = issuers(dns_challenge=challenge)["letsencrypt-staging"]["acme"]["solvers"]
+    assert dns["dns01"] == solver
+    found = layers(dns_challenge=challenge)[str(ISSUERS)].manifests
+    (secret,) = [item for item in found if item["kind"] == "ExternalSecret"]
+    name = f"{challenge['provider']}-dns"
+    assert secret["metadata"]["name"] == name
+    assert [data["remoteRef"] for data in secret["spec"]["data"]] == [
+        {"key": f"sandbox/platform/{name}", "property": key} for key in keys
+    ]
+
+
+def test_an_acme_server_that_knows_its_customers() -> None:
+    settings: dict[str, Any] = {
+        "servers": {"letsencrypt-production": "https://acme.example.org/directory"},
+        "external_account": {"key_id": "kid-1"},
+    }
+    found = issuers(**settings)
+    assert found["letsencrypt-production"]["acme"]["server"] == "https://acme.example.org/directory"
+    assert found["letsencrypt-production"]["acme"]["externalAccountBinding"] == {
+        "keyID": "kid-1",
+        "keySecretRef": {"name": "acme-account", "key": "hmac_key"},
+    }
+    secrets = [item for item in layers(**settings)[str(ISSUERS)].manifests if item["kind"] == "ExternalSecret"]
+    (secret,) = [item for item in secrets if item["metadata"]["name"] == "acme-account"]
+    assert secret["spec"]["data"][0]["remoteRef"] == {"key": "sandbox/platform/acme-account", "property": "hmac_key"}
+    assert "externalAccountBinding" not in issuers()["letsencrypt-production"]["acme"]
 
 
 def test_without_an_address_nobody_is_written_to() -> None:
@@ -159,7 +209,14 @@ def test_settings() -> None:
         "CertManager.replicas": "2 Ge(ge=1) Le(le=9)",
         "CertManager.acme_email": "None",
         "CertManager.issuer": "'letsencrypt-staging'",
-        "CertManager.dns_challenge": "True",
+        "CertManager.servers": "{}",
+        "CertManager.external_account": "None",
+        "CertManager.dns_challenge": "DigitalOcean(provider='digitalocean')",
+        "ExternalAccount.key_id": "required",
+        "DigitalOcean.provider": "'digitalocean'",
+        "Cloudflare.provider": "required",
+        "Route53.provider": "required",
+        "Route53.hosted_zone": "None",
     }
 
 
