@@ -122,6 +122,10 @@ class Stack:
         values = self._ask("show", "-json").get("values", {})
         return values.get("root_module", {}).get("resources", [])
 
+    def forget(self, address: str) -> None:
+        """Remove a resource from the state, and nothing else."""
+        self._output("state", "rm", address)
+
     @contextmanager
     def imports(self, ids: Mapping[str, str]) -> Generator[None]:
         """Let plans take over what is there already: an import block for each address."""

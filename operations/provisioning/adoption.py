@@ -7,7 +7,7 @@ providers digitalocean 2.71.0 and github 6.9.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -38,10 +38,18 @@ def plan_with_adoption(stack: Stack, file: Path, lookups: Mapping[str, Lookup], 
         ids = dict(_existing(changes, lookups))
         if not ids.keys() - adopted.keys():
             break
+        if lock:
+            _forget(stack, ids)
         adopted |= ids
         with stack.imports(adopted):
             changes = stack.plan(file, lock=lock)
     return changes
+
+
+def _forget(stack: Stack, addresses: Iterable[str]) -> None:
+    """Remove from the state what is gone: OpenTofu imports nothing into an address that the state still has."""
+    for address in {item["address"] for item in stack.resources()}.intersection(addresses):
+        stack.forget(address)
 
 
 def _existing(changes: list[Change], lookups: Mapping[str, Lookup]) -> Iterator[tuple[str, str]]:

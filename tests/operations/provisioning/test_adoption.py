@@ -54,6 +54,9 @@ class FakeStack:
     def resources(self) -> list[dict[str, Any]]:
         return self.state
 
+    def forget(self, address: str) -> None:
+        self.state = [item for item in self.state if item["address"] != address]
+
 
 def nothing(_: Json) -> None:
     """Find nothing."""
@@ -91,6 +94,14 @@ def test_what_is_found_is_imported_and_what_that_lets_find_too() -> None:
     changes = adopt(stack, cluster=the_cluster, node_pool=the_pool)
     assert [imported for imported, _ in stack.plans] == [{}, {CLUSTER: "c-1"}, {CLUSTER: "c-1", POOL: "p-1"}]
     assert all(change.imported for change in changes)
+
+
+@pytest.mark.parametrize(("lock", "kept"), [(True, ["other.x"]), (False, [CLUSTER, "other.x"])])
+def test_what_is_gone_leaves_the_state_before_its_address_takes_another_over(lock: bool, kept: list[str]) -> None:
+    stack: Any = FakeStack()
+    stack.state = [{"address": CLUSTER}, {"address": "other.x"}]
+    plan_with_adoption(stack, Path("x"), {"digitalocean_kubernetes_cluster": the_cluster}, lock=lock)
+    assert [item["address"] for item in stack.state] == kept
 
 
 def test_only_what_would_be_created_is_looked_up() -> None:
