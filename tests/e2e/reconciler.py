@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import subprocess
 import tarfile
 import threading
@@ -61,7 +62,7 @@ class Repository:
 
 
 class Background:
-    """A function that runs every half second until the end."""
+    """A function that runs every half second until the end, as a controller does: what fails is logged and tried again."""
 
     def __init__(self, step: Callable[[], None]) -> None:
         self._step = step
@@ -78,7 +79,10 @@ class Background:
 
     def _run(self) -> None:
         while not self._over.wait(0.5):
-            self._step()
+            try:
+                self._step()
+            except Exception:
+                logging.getLogger(__name__).exception("tried again in a moment")
 
 
 class Sources(FakeServer):
