@@ -62,7 +62,7 @@ class Repository:
 
 
 class Background:
-    """A function that runs every half second until the end, as a controller does: what fails is logged and tried again."""
+    """A function that runs every half second until the end; as in a controller, what fails is tried again."""
 
     def __init__(self, step: Callable[[], None]) -> None:
         self._step = step
