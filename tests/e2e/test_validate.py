@@ -9,7 +9,8 @@ import pytest
 from tests.e2e.conftest import OpenStack
 from tests.support import Synthesised
 
-STACKS = [f"{env}-{kind}" for env in ("sandbox", "staging", "production") for kind in ("state", "cluster", "flux")]
+KINDS = ("state", "cluster", "flux", "dns")
+STACKS = [f"{env}-{kind}" for env in ("sandbox", "staging", "production") for kind in KINDS]
 
 
 @pytest.mark.parametrize("name", [*STACKS, "gitops-repository"])

@@ -54,7 +54,7 @@ class FakeDigitalOcean(FakeServer):
     def __init__(self, token: str = TOKEN, server: str = "https://127.0.0.1:1", ca: bytes = b"ca") -> None:
         super().__init__()
         self.token, self.server, self.ca = token, server, ca
-        self.cluster_token = "do-cluster-token"
+        self.cluster_token = f"cluster-{secrets.token_hex(9)}"
         self.versions: list[str] = [*VERSIONS]
         self.looks_until_pools_run = 0
         """How often a new pool is shown before its nodes run."""

@@ -30,7 +30,7 @@ def test_it_has_credentials_of_its_own_that_expire(monkeypatch: pytest.MonkeyPat
         assert fake.requests[-1].path == path
     settings = client.configuration
     assert settings.host == "https://cluster.example"
-    assert settings.get_api_key_with_prefix("authorization") == "Bearer do-cluster-token"
+    assert settings.get_api_key_with_prefix("authorization") == f"Bearer {fake.cluster_token}"
     assert Path(str(settings.ssl_ca_cert)).read_text() == "certificate"
 
 
