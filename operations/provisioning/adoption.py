@@ -53,10 +53,14 @@ def _forget(stack: Stack, addresses: Iterable[str]) -> None:
 
 
 def _existing(changes: list[Change], lookups: Mapping[str, Lookup]) -> Iterator[tuple[str, str]]:
-    """Yield the address and the import id of what a plan would create although it is there."""
+    """Yield the address and the import id of what a plan would create although it is there.
+
+    Not where the plan ends what had the address: a killed run left that deposed, and to forget it would let it run on.
+    """
+    deposed = {change.address for change in changes if change.actions == ("delete",)}
     for change in changes:
         lookup = lookups.get(change.kind)
-        if change.actions == ("create",) and lookup is not None:
+        if change.actions == ("create",) and change.address not in deposed and lookup is not None:
             id_ = lookup(change.after)
             if id_ is not None:
                 yield change.address, id_
@@ -84,9 +88,9 @@ def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> Non
     if cluster is None:
         return
     ids = {pool["id"] for pool in known}
-    served = {pool["labels"][POOL_LABEL]: pool for pool in cluster["node_pools"] if pool["id"] in ids}
+    served = {_label(pool): pool for pool in cluster["node_pools"] if pool["id"] in ids}
     for pool in cluster["node_pools"]:
-        name = (pool["labels"] or {}).get(POOL_LABEL, "")
+        name = _label(pool)
         if name in served and pool["id"] not in ids and pool["name"] == pool_name(name, pool["size"]):
             if _is_going(served[name]):
                 raise ConfigError(
@@ -94,6 +98,11 @@ def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> Non
                 )
             say(f"node pool {pool['name']}: removing one that a killed run left")
             api.delete_and_wait(f"/v2/kubernetes/clusters/{cluster['id']}/node_pools/{pool['id']}")
+
+
+def _label(pool: Json) -> str:
+    """Return our label of a pool; nothing if somebody removed it."""
+    return (pool["labels"] or {}).get(POOL_LABEL, "")
 
 
 def _is_going(pool: Json) -> bool:
