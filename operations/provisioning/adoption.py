@@ -14,8 +14,7 @@ from pathlib import Path
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.pools import pool_name
-from constructs_lib.kit import POOL_LABEL
-from operations.clients.digitalocean import DigitalOcean
+from operations.clients.digitalocean import DigitalOcean, pool_key
 from operations.clients.github import GitHub
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Change, Json, Stack
@@ -88,9 +87,9 @@ def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> Non
     if cluster is None:
         return
     ids = {pool["id"] for pool in known}
-    served = {_label(pool): pool for pool in cluster["node_pools"] if pool["id"] in ids}
+    served = {pool_key(pool): pool for pool in cluster["node_pools"] if pool["id"] in ids}
     for pool in cluster["node_pools"]:
-        name = _label(pool)
+        name = pool_key(pool)
         if name in served and pool["id"] not in ids and pool["name"] == pool_name(name, pool["size"]):
             if _is_going(served[name]):
                 raise ConfigError(
@@ -98,11 +97,6 @@ def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> Non
                 )
             say(f"node pool {pool['name']}: removing one that a killed run left")
             api.delete_and_wait(f"/v2/kubernetes/clusters/{cluster['id']}/node_pools/{pool['id']}")
-
-
-def _label(pool: Json) -> str:
-    """Return our label of a pool; nothing if somebody removed it."""
-    return (pool["labels"] or {}).get(POOL_LABEL, "")
 
 
 def _is_going(pool: Json) -> bool:
