@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
-from constructs_lib.kit import (
-    Layer,
-    LayerId,
-    Link,
-    Manifest,
-    Operator,
-    Workload,
-)
+from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator, Workload
 from constructs_lib.platform.baseline import Baseline
 from constructs_lib.platform.cert_manager import CertManager
 from constructs_lib.platform.cloudnative_pg import CloudnativePg
