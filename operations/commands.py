@@ -128,7 +128,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
     stage: Annotated[Stage, typer.Option(help="What to plan: services need the cluster, dns the balancer.")],
     plans: Folder = PLANS,
     prepare: Annotated[
-        bool, typer.Option("--prepare", envvar="PREPARE", help="Make the bucket for the state if it is missing.")
+        bool, typer.Option("--prepare", envvar="PREPARE", help="Plan what is to be applied, not only looked at.")
     ] = False,
     destroy: Annotated[
         bool, typer.Option("--destroy", envvar="DESTROY", help="Plan the end of the stage's stacks.")

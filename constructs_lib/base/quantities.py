@@ -12,7 +12,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 _MEBIBYTES = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
-_BYTES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_BYTES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]*)")
 
 
@@ -139,5 +139,6 @@ def in_mebibytes(memory: str | int) -> int:
 def _in(amount: str | float, units: Mapping[str, float]) -> int:
     found = _AMOUNT.fullmatch(str(amount))
     if found is None or found[2] not in units:
-        raise ValueError(f"must be an amount with one of the units {', '.join(units)}, found '{amount}'")
+        known = ", ".join(filter(None, units))
+        raise ValueError(f"must be an amount with one of the units {known} or none, found '{amount}'")
     return ceil(float(found[1]) * units[found[2]])

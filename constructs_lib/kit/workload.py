@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any, NamedTuple, Self
 
 from constructs_lib.base.errors import ConfigError
@@ -77,7 +78,7 @@ def workload(
 
     Each of `containers` is what a container of a pod may use, as Kubernetes' `resources`; without any it is that of
     `placed`. `pods` is how many there are, one where nothing says it, and `how` is what else `Workload` knows of them.
-    Raises `ConfigError` for an amount that is none.
+    Raises `ConfigError` for an amount that is none, `TypeError` or `AttributeError` for what has another type.
     """
     found = placed or {}
     try:
@@ -85,9 +86,8 @@ def workload(
     except ValueError as error:
         raise ConfigError(f"platform: resources of {namespace}/{name} {error}; correct them in extra_values") from None
     tolerated = tuple(item.get("key") for item in found.get("tolerations") or ())
-    return Workload(
-        namespace, name, asked, 1 if pods is None else pods, found.get("nodeSelector") or {}, tolerated, **how
-    )
+    selector = {**(found.get("nodeSelector") or {})}
+    return Workload(namespace, name, asked, 1 if pods is None else index(pods), selector, tolerated, **how)
 
 
 def _requested(used: Values | None) -> Room:

@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
-from constructs_lib.kit import (
-    Layer,
-    LayerId,
-    Link,
-    Manifest,
-    Operator,
-    Workload,
-)
+from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator, Workload
 from constructs_lib.platform.baseline import Baseline
 from constructs_lib.platform.cert_manager import CertManager
 from constructs_lib.platform.cloudnative_pg import CloudnativePg
@@ -68,8 +61,18 @@ class Platform(Settings):
         return (link for component in self.enabled.values() for link in component.links(env))
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
-        """Yield the pods of all components that are on."""
-        return (item for component in self.enabled.values() for item in component.workloads(env))
+        """Yield the pods of all components that are on.
+
+        Raises `ConfigError` where somebody's values are of another type than what is read of them.
+        """
+        for name, component in self.enabled.items():
+            try:
+                yield from component.workloads(env)
+            except (AttributeError, KeyError, TypeError) as error:
+                if not (component.extra_values or component.extra_spec):
+                    raise
+                what = f"platform.{name}: extra_values or extra_spec set something to another type than it has"
+                raise ConfigError(f"{what} ({error}); correct that") from None
 
     def health(self, env: Environment) -> dict[str, Health]:
         """Return what each component that is on knows about its health, by its key."""

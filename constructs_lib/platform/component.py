@@ -12,16 +12,7 @@ from pydantic import Field
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
-from constructs_lib.kit import (
-    Layer,
-    Link,
-    Manifest,
-    Operator,
-    Release,
-    Values,
-    Workload,
-    merged,
-)
+from constructs_lib.kit import Layer, Link, Manifest, Operator, Release, Values, Workload, merged
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment

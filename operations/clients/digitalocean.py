@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.kit import POOL_LABEL
 from operations.clients.http import TIMEOUT_SECONDS, session
 
 PAGE_SIZE = 200
@@ -76,6 +77,11 @@ class DigitalOcean:
             why = f"DigitalOcean refuses {method} {path} ({answer.status_code})"
             raise ConfigError(f"{why}; correct digitalocean_token in Vault, or its scopes (docs/how-to/bootstrap.md)")
         raise ConfigError(f"DigitalOcean answers {answer.status_code} to {method} {path}: {_message(answer)}")
+
+
+def pool_key(pool: Resource) -> str:
+    """Return how the environment file calls a node pool, by our label; nothing if it has none, or lost it."""
+    return (pool["labels"] or {}).get(POOL_LABEL, "")
 
 
 def _message(answer: requests.Response) -> str:

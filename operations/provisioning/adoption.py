@@ -14,8 +14,7 @@ from pathlib import Path
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.pools import pool_name
-from constructs_lib.kit import POOL_LABEL
-from operations.clients.digitalocean import DigitalOcean
+from operations.clients.digitalocean import DigitalOcean, pool_key
 from operations.clients.github import GitHub
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Change, Json, Stack
@@ -53,10 +52,14 @@ def _forget(stack: Stack, addresses: Iterable[str]) -> None:
 
 
 def _existing(changes: list[Change], lookups: Mapping[str, Lookup]) -> Iterator[tuple[str, str]]:
-    """Yield the address and the import id of what a plan would create although it is there."""
+    """Yield the address and the import id of what a plan would create although it is there.
+
+    Not where the plan ends what had the address: a killed run left that deposed, and to forget it would let it run on.
+    """
+    deposed = {change.address for change in changes if change.actions == ("delete",)}
     for change in changes:
         lookup = lookups.get(change.kind)
-        if change.actions == ("create",) and lookup is not None:
+        if change.actions == ("create",) and change.address not in deposed and lookup is not None:
             id_ = lookup(change.after)
             if id_ is not None:
                 yield change.address, id_
@@ -84,9 +87,9 @@ def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> Non
     if cluster is None:
         return
     ids = {pool["id"] for pool in known}
-    served = {pool["labels"][POOL_LABEL]: pool for pool in cluster["node_pools"] if pool["id"] in ids}
+    served = {pool_key(pool): pool for pool in cluster["node_pools"] if pool["id"] in ids}
     for pool in cluster["node_pools"]:
-        name = (pool["labels"] or {}).get(POOL_LABEL, "")
+        name = pool_key(pool)
         if name in served and pool["id"] not in ids and pool["name"] == pool_name(name, pool["size"]):
             if _is_going(served[name]):
                 raise ConfigError(

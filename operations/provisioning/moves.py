@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from constructs_lib.kit import POOL_LABEL
 from gitops_render.markdown import code
+from operations.clients.digitalocean import pool_key
 from operations.clients.tofu import Change, Json
 from operations.provisioning.adoption import NODE_POOL
 
@@ -54,7 +54,7 @@ def _upgrade(old: str | None, new: str | None) -> Iterator[str]:
 
 
 def _name(pool: Json) -> str:
-    return code(pool["labels"][POOL_LABEL])
+    return code(pool_key(pool) or pool["name"])
 
 
 def _nodes(pool: Json) -> str:

@@ -172,9 +172,8 @@ class Provisioner:
         return destroy or is_there(stage, self.env, self._api, wait_seconds=wait_seconds)
 
     def _plan(self, stack: Stack, folder: Path, *, destroy: bool, prepare: bool) -> Reading:
-        refresh = (
-            stack.name != self.env.stack(StackKind.DNS) or not destroy
-        )  # the balancer may be gone before its records
+        # The balancer may be gone before its records.
+        refresh = not (destroy and stack.name == self.env.stack(StackKind.DNS))
         file = stack.plan_file(folder)
         reading = self._planner.plan(stack, file, prepare=prepare, destroy=destroy, refresh=refresh)
         shutil.copy(stack.lock_file, _lock_file(folder, stack))

@@ -39,11 +39,11 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
     """
     until = time.monotonic() + timeout_seconds
     account = DigitalOcean(credentials_of(env).digitalocean_token)
-    api = cluster_client(account, env)
+    looks = _looks(account, env)
     waiting: list[str] = []
     with step(f"{env.name}: wait for Flux"):
         while True:
-            lines = [*_not_ready(api), *host.unanswered(env, account)]
+            lines = [*next(looks), *host.unanswered(env, account)]
             for line in lines:
                 if line not in waiting:
                     say(f"{env.name}: {line}")
@@ -58,6 +58,14 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
     if env.platform.traefik.enabled:
         unchecked = "" if host.is_checked(env) else "; its certificate was not checked: no system trusts the issuer"
         say(f"{env.name}: {host.address(env)} answers{unchecked}")
+
+
+def _looks(account: DigitalOcean, env: Environment) -> Iterator[list[str]]:
+    """Yield what is not Ready at each look, with new credentials long before those at hand expire."""
+    while True:
+        api, until = cluster_client(account, env), time.monotonic() + env.cluster.kubeconfig_expire_seconds / 2
+        while time.monotonic() < until:
+            yield _not_ready(api)
 
 
 def _counts(line: str) -> bool:

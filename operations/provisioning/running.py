@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import KUBERNETES_VERSION, POOL_NODES, given
 from constructs_lib.environment import Environment
-from constructs_lib.kit import POOL_LABEL
 from gitops_render.check import upgrade_findings
-from operations.clients.digitalocean import DigitalOcean, Resource
+from operations.clients.digitalocean import DigitalOcean, Resource, pool_key
 
 Minor = tuple[int, int]
 
@@ -25,7 +24,7 @@ def cluster_variables(env: Environment, api: DigitalOcean, *, destroy: bool) -> 
     Raises `ConfigError` if the version that the file names cannot be reached from the one that runs, or not yet.
     """
     cluster = api.cluster(env.cluster.name)
-    version = cluster["version"] if destroy and cluster else _version(env, api, cluster)
+    version = _ending(env, cluster) if destroy else _version(env, api, cluster)
     return {given(KUBERNETES_VERSION): version, given(POOL_NODES): json.dumps(_nodes(env, cluster))}
 
 
@@ -39,11 +38,16 @@ def _nodes(env: Environment, cluster: Resource | None) -> dict[str, int]:
     """Return how many nodes each pool of the file has, within its bounds."""
     counts: dict[str, int] = {}
     for pool in cluster["node_pools"] if cluster else ():
-        name = pool["labels"].get(POOL_LABEL, "") if pool["labels"] else ""
+        name = pool_key(pool)
         if name in env.cluster.pools:
             bounds = env.cluster.pools[name]
             counts[name] = max(counts.get(name, 0), min(max(pool["count"], bounds.min_nodes), bounds.max_nodes))
     return counts
+
+
+def _ending(env: Environment, cluster: Resource | None) -> str:
+    """Return a version for a plan that ends what is there; none of it is made, so none has to be offered."""
+    return cluster["version"] if cluster else env.cluster.kubernetes_minor
 
 
 def _version(env: Environment, api: DigitalOcean, cluster: Resource | None) -> str:

@@ -37,11 +37,11 @@ def _check(parameters: dict[str, str]) -> dict[str, str]:
             raise ValueError(
                 f"'{name}' is no name of a PostgreSQL parameter, such as 'work_mem' or 'auto_explain.log_analyze'"
             )
-        if name == "shared_preload_libraries":
+        if name.lower() == "shared_preload_libraries":
             raise ValueError(f"{name} may not be set here; list the libraries in preload_libraries")
-        if name in FIXED:
+        if name.lower() in FIXED:  # PostgreSQL does not look at the case, as in `TimeZone`
             raise ValueError(f"{name} may not be set, since CloudNativePG sets it; remove it")
-    level = parameters.get("wal_level", "logical")
+    level = {name.lower(): value for name, value in parameters.items()}.get("wal_level", "logical")
     if level not in _WAL_LEVELS:
         raise ValueError(f"wal_level must be {' or '.join(_WAL_LEVELS)}, which backups need, found '{level}'")
     return parameters

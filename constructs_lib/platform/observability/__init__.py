@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
-from constructs_lib.kit import (
-    Layer,
-    LayerId,
-    Link,
-    Manifest,
-    Workload,
-    namespace,
-)
+from constructs_lib.kit import Layer, LayerId, Link, Manifest, Workload, namespace
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
@@ -102,7 +95,7 @@ class Observability(Component):
         controllers = tuple(item for part in parts for item in part.controllers(env))
         credentials = tuple(item for part in parts for item in part.credentials(env))
         backends = tuple(item for part in parts for item in part.backends(env))
-        after = (*BASELINE, cert_manager.CONTROLLERS)
+        after, issued = (*BASELINE, cert_manager.CONTROLLERS), cert_manager.CERTIFICATES_READY
         if credentials:
             yield Layer(
                 CREDENTIALS, credentials, after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY, blocks_apps=False
@@ -113,27 +106,14 @@ class Observability(Component):
             controllers,
             after=after,
             timeout=Minutes("15m"),
-            ready=(*cert_manager.CERTIFICATES_READY, *(condition for part in parts for condition in part.ready)),
+            ready=(*issued, *(condition for part in parts for condition in part.ready)),
             blocks_apps=False,
         )
         ready = (CONTROLLERS, cert_manager.ISSUERS)
         if backends:
-            yield Layer(
-                BACKENDS,
-                backends,
-                after=ready,
-                timeout=Minutes("20m"),
-                ready=cert_manager.CERTIFICATES_READY,
-                blocks_apps=False,
-            )
+            yield Layer(BACKENDS, backends, after=ready, timeout=Minutes("20m"), ready=issued, blocks_apps=False)
             ready = (BACKENDS,)
-        yield Layer(
-            COLLECTORS,
-            tuple(collectors(env)),
-            after=ready,
-            ready=cert_manager.CERTIFICATES_READY,
-            blocks_apps=False,
-        )
+        yield Layer(COLLECTORS, tuple(collectors(env)), after=ready, ready=issued, blocks_apps=False)
         if self.has_metrics:
             yield Layer(
                 HEALTH, tuple(rules.objects(env)), after=(CONTROLLERS,), timeout=Minutes("5m"), blocks_apps=False

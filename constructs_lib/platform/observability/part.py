@@ -7,15 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from constructs_lib.base.settings import Settings
-from constructs_lib.kit import (
-    Link,
-    Manifest,
-    Operator,
-    Ready,
-    Release,
-    StatefulSet,
-    Workload,
-)
+from constructs_lib.kit import Link, Manifest, Operator, Ready, Release, StatefulSet, Workload
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment

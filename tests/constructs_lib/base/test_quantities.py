@@ -79,6 +79,7 @@ def test_cpu_is_counted_in_thousandths_rounded_up(amount: str | float, number: i
         ("1.5Gi", 1536),
         ("1Ti", 2**20),
         ("150M", 144),
+        ("1T", 953675),
         ("1048577", 2),
         (2**20, 1),
         ("1025Ki", 2),

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from constructs_lib.environment.nodes import DIGITALOCEANS_OWN
 from constructs_lib.kit import Room, Workload, workload
 from tests.chart_facts.cluster import Pod, Running
 from tests.chart_facts.committed import committed, environments
 from tests.constructs_lib.platform.collected import COMPONENTS
+from tests.support import environment
 
 ENVIRONMENTS = {env.name: env for env in environments()}
 IN_PLACE_OF_AN_INSTANCE = ("initdb", "join", "full-recovery")
@@ -86,3 +88,31 @@ def test_pods_are_counted_where_they_are_placed(env: Environment) -> None:
         if not name.startswith("kube-system"):
             assert told[name].selector.get("pool-role") == selector.get("pool-role"), name
         assert told[name].every_node == pod.name.startswith("DaemonSet/"), name
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"deployment": {"replicas": "3"}},
+        {"deployment": {"replicas": 1.5}},
+        {"resources": "small"},
+        {"resources": {"requests": "small"}},
+        {"tolerations": "all"},
+        {"nodeSelector": "system"},
+    ],
+)
+def test_values_of_a_type_that_a_chart_does_not_have_are_told_with_their_component(values: dict[str, Any]) -> None:
+    env = environment(platform__traefik={"extra_values": {"traefik": values}})
+    told = "platform.traefik: extra_values or extra_spec set something to another type than it has"
+    with pytest.raises(ConfigError, match=told):
+        list(env.platform.workloads(env))
+
+
+def test_a_mistake_of_ours_is_not_called_one_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(*_: object) -> None:
+        raise AttributeError
+
+    env = environment()
+    monkeypatch.setattr(type(env.platform.traefik), "workloads", mistaken)
+    with pytest.raises(AttributeError):
+        list(env.platform.workloads(env))

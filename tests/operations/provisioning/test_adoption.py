@@ -111,6 +111,19 @@ def test_only_what_would_be_created_is_looked_up() -> None:
         assert len(stack.plans) == 1
 
 
+def test_what_a_killed_replacement_left_deposed_is_neither_forgotten_nor_taken_over() -> None:
+    class Deposed(FakeStack):
+        def plan(self, file: Path, *, lock: bool) -> list[Change]:
+            new = super().plan(file, lock=lock)
+            return [*new, new[0]._replace(actions=("delete",))]
+
+    stack: Any = Deposed()
+    stack.state = [{"address": CLUSTER, "deposed_key": "abcdef12"}]
+    changes = adopt(stack, cluster=the_cluster)
+    assert stack.state, "the old one would run on, and no state would know it"
+    assert not any(change.imported for change in changes)
+
+
 def test_a_plan_for_looking_locks_nothing_ever() -> None:
     stack: Any = FakeStack()
     plan_with_adoption(stack, Path("x"), {"digitalocean_kubernetes_cluster": the_cluster}, lock=False)
@@ -212,6 +225,17 @@ def test_only_pools_that_a_killed_run_made_to_replace_others_are_removed(
     assert cluster["node_pools"] == [lost]
     printed = "node pool system-s-8vcpu-16gb: removing one that a killed run left\n"
     assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize("labels", [None, {}])
+def test_a_pool_whose_labels_somebody_removed_is_in_nobodys_way(outside: Outside, labels: Any) -> None:
+    cluster = outside.digitalocean.add_cluster("c")
+    bare = {**pool("old", "system", "s-4vcpu-8gb"), "labels": labels}
+    cluster["node_pools"] += [bare, {**pool("mine", "x", "y"), "labels": labels}]
+    stack: Any = FakeStack()
+    stack.state = [{"type": "digitalocean_kubernetes_node_pool", "values": bare}]
+    remove_lost_pools(stack, DigitalOcean(outside.digitalocean.token), "c")
+    assert outside.digitalocean.writes == []
 
 
 @pytest.mark.parametrize("status", ["draining", "deleting"])

@@ -38,6 +38,12 @@ def test_pools_that_come_go_and_change_are_told() -> None:
     assert told("create", after=SMALL, imported=True) == []
 
 
+def test_a_pool_whose_labels_somebody_removed_is_told_by_its_name() -> None:
+    for labels in (None, {}):
+        (sentence,) = told("delete", before={**SMALL, "labels": labels, "name": "system-s-4vcpu-8gb"})
+        assert sentence.startswith("pool <code>system-s-4vcpu-8gb</code> goes: ")
+
+
 def test_an_upgrade_is_told_and_any_other_change_of_the_cluster_is_not() -> None:
     kind = "digitalocean_kubernetes_cluster"
     (upgrade,) = told("update", kind=kind, before={"version": "1.36.2-do.0"}, after={"version": "1.37.1-do.0"})

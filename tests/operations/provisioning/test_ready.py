@@ -82,7 +82,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return fake
 
 
-def wait(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, timeout: float = 30, hosts: Iterable[str] = ()) -> None:
+def wait(
+    monkeypatch: pytest.MonkeyPatch,
+    cluster: Cluster,
+    timeout: float = 30,
+    hosts: Iterable[str] = (),
+    connected: list[str] | None = None,
+    **changes: Any,
+) -> None:
     """Wait for this cluster, and for a host that says this at each look and answers then."""
     said = iter(hosts)
 
@@ -94,12 +101,14 @@ def wait(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, timeout: float = 30,
 
     def connect(api: DigitalOcean, env: Environment) -> Cluster:
         assert (type(api), env.name) == (DigitalOcean, "sandbox")
+        if connected is not None:
+            connected.append(env.cluster.name)
         return cluster
 
     monkeypatch.setattr(ready, "credentials_of", credentials)
     monkeypatch.setattr(ready, "cluster_client", connect)
     monkeypatch.setattr(ready.host, "unanswered", unanswered)
-    ready.wait_ready(environment(), timeout_seconds=timeout, poll_seconds=10)
+    ready.wait_ready(environment(**changes), timeout_seconds=timeout, poll_seconds=10)
 
 
 @pytest.mark.parametrize(
@@ -225,3 +234,15 @@ def test_fluxs_kinds_are_asked_for_in_their_versions(monkeypatch: pytest.MonkeyP
         ("helm.toolkit.fluxcd.io", "v2", "helmreleases"),
         ("source.toolkit.fluxcd.io", "v1", "gitrepositories"),
     ]
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("lasts", "times"), [(600, 3), (3600, 1)])
+def test_credentials_are_fetched_anew_before_they_expire(
+    monkeypatch: pytest.MonkeyPatch, lasts: int, times: int
+) -> None:
+    connected: list[str] = []
+    looks = [{"kustomizations": [item(status=None)]} for _ in range(70)]
+    cluster = Cluster(*looks, READY)
+    wait(monkeypatch, cluster, timeout=900, connected=connected, cluster__kubeconfig_expire_seconds=lasts)
+    assert len(connected) == times

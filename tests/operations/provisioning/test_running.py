@@ -91,6 +91,11 @@ def test_the_end_of_a_cluster_needs_no_version_that_is_offered(outside: Outside)
     assert version(outside, "1.36", destroy=True) == "1.34.1-do.0"
 
 
+def test_what_a_cluster_left_ends_without_a_version_that_is_offered_too(outside: Outside) -> None:
+    outside.digitalocean.versions = ["1.38.0-do.0"]
+    assert version(outside, "1.36", destroy=True) == "1.36"
+
+
 def test_pools_are_counted_by_the_name_that_the_file_gives_within_their_bounds(outside: Outside) -> None:
     cluster = outside.digitalocean.add_cluster("episodic-sandbox")
     assert json.loads(variables(outside)["TF_VAR_pool_nodes"]) == {}

@@ -145,6 +145,9 @@ def test_an_image_of_ones_own_and_libraries_that_load_at_start() -> None:
         ("ssl", "off", "ssl may not be set, since CloudNativePG sets it"),
         ("archive_mode", "off", "archive_mode may not be set"),
         ("log_directory", "logs", "log_directory may not be set"),
+        ("ARCHIVE_MODE", "off", "ARCHIVE_MODE may not be set"),
+        ("Shared_Preload_Libraries", "x", "list the libraries in preload_libraries"),
+        ("WAL_LEVEL", "minimal", "wal_level must be logical or replica, which backups need, found 'minimal'"),
         ("shared_preload_libraries", "x", "list the libraries in preload_libraries"),
         ("wal_level", "minimal", "wal_level must be logical or replica, which backups need, found 'minimal'"),
         ("a.b.c", "1", "'a.b.c' is no name of a PostgreSQL parameter"),
@@ -156,7 +159,7 @@ def test_what_the_operator_would_refuse_is_refused_at_once(parameter: str, value
 
 
 def test_parameters_of_one_s_own_are_taken() -> None:
-    parameters = {"wal_level": "logical", "work_mem": "64MB"}
+    parameters = {"wal_level": "logical", "work_mem": "64MB", "TimeZone": "UTC"}
     assert cluster(parameters=parameters)["postgresql"]["parameters"] == parameters
 
 
