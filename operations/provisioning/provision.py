@@ -60,6 +60,7 @@ class Plans(BaseModel):
     environment: str
     stage: Stage
     destroy: bool
+    prepared: bool = False
     stacks: list[PlannedStack]
     waiting: list[str] = []
 
@@ -87,7 +88,7 @@ class Provisioner:
         With `prepare`, a missing bucket for the state is made: it is all that is made before a plan is read. Without
         it, a first plan is made as if it existed. What the stage needs may take `wait_seconds` to come.
         """
-        plans = Plans(environment=self.env.name, stage=stage, destroy=destroy, stacks=[])
+        plans = Plans(environment=self.env.name, stage=stage, destroy=destroy, prepared=prepare, stacks=[])
         readings: list[Reading] = []
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -224,7 +225,7 @@ def bucket_keys(env: Environment, resources: Iterable[Json]) -> dict[str, Mappin
 
 
 def read_plans(folder: Path, env: Environment) -> Plans:
-    """Return what is in a folder of plans. Raises `ConfigError` if there are none, or if they are of another one."""
+    """Return what is in a folder of plans. Raises `ConfigError` if none of them may be applied to it."""
     path = folder / LIST
     try:
         plans = Plans.model_validate_json(path.read_bytes())
@@ -232,6 +233,8 @@ def read_plans(folder: Path, env: Environment) -> Plans:
         raise ConfigError(f"{path}: is no list of plans; plan first") from None
     if plans.environment != env.name:
         raise ConfigError(f"{path}: is of environment {plans.environment}, not of {env.name}; plan that one")
+    if not (plans.prepared or plans.destroy):
+        raise ConfigError(f"{path}: was planned to be looked at alone; plan with --prepare what is to be applied")
     return plans
 
 

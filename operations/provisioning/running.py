@@ -91,6 +91,8 @@ def _order(slug: str) -> list[int]:
 
 def _not_offered(env: Environment, offered: Sequence[Minor]) -> str:
     wanted = minor_of(env.cluster.kubernetes_minor)
+    if not offered:
+        return f"{_key(env)}: DigitalOcean offers no version at all; plan again later"
     later = [minor for minor in offered if minor > wanted]
     advice = f"raise it to '{_text(later[0])}'" if later else f"lower it to '{_text(offered[-1])}'"
     return f"{_key(env)}: DigitalOcean offers {', '.join(map(_text, offered))}, found '{_text(wanted)}'; {advice}"

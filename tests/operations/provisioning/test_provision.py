@@ -85,8 +85,8 @@ def test_a_protected_cluster_is_never_destroyed() -> None:
             refuse_destruction(env, env.name)
 
 
-def plans(*stacks: PlannedStack, destroy: bool = False) -> Plans:
-    return Plans(environment="sandbox", stage=Stage.FOUNDATION, destroy=destroy, stacks=[*stacks])
+def plans(*stacks: PlannedStack, destroy: bool = False, prepared: bool = True) -> Plans:
+    return Plans(environment="sandbox", stage=Stage.FOUNDATION, destroy=destroy, prepared=prepared, stacks=[*stacks])
 
 
 def test_keys_that_are_to_be_published_are_a_change_too() -> None:
@@ -96,6 +96,15 @@ def test_keys_that_are_to_be_published_are_a_change_too() -> None:
         PlannedStack(stack="sandbox-cluster", changes=6),
     ]
     assert plans(*planned).changes == 7
+
+
+def test_a_plan_to_look_at_is_not_applied(tmp_path: Path) -> None:
+    (tmp_path / "plans.json").write_text(plans(prepared=False).model_dump_json())
+    with pytest.raises(ConfigError, match="was planned to be looked at alone; plan with --prepare what is to be"):
+        read_plans(tmp_path, environment())
+    written = plans(prepared=False, destroy=True)
+    (tmp_path / "plans.json").write_text(written.model_dump_json())
+    assert read_plans(tmp_path, environment()) == written, "nothing is prepared for an end"
 
 
 def test_plans_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -139,7 +148,8 @@ def test_a_first_look_makes_nothing(outside: Outside) -> None:
     ]
     assert outside.spaces.buckets() == []
     assert [reading.text for reading in readings] == ["Plan of sandbox-state\n", "Plan of sandbox-cluster\n"]
-    assert read_plans(PLANS, env) == written
+    with pytest.raises(ConfigError, match="was planned to be looked at alone"):
+        read_plans(PLANS, env)
 
 
 def test_what_was_planned_is_what_is_applied_with_the_providers_of_the_plan(outside: Outside) -> None:
@@ -431,6 +441,7 @@ def test_the_list_of_plans_is_for_machines(outside: Outside) -> None:
         "environment": "sandbox",
         "stage": "foundation",
         "destroy": False,
+        "prepared": False,
         "stacks": [
             {"stack": "sandbox-state", "changes": 0, "publishes": False},
             {"stack": "sandbox-cluster", "changes": 0, "publishes": False},
