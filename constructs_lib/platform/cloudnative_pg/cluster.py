@@ -52,6 +52,8 @@ OPERATOR_NAMESPACE = "cnpg-system"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
 ORIGIN = "origin"
+TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
+"""How Secrets of a cluster end that are not of a role: the operator's (v1.30.0 `api/v1/cluster_types.go`), and ours."""
 
 
 class Role(Settings):
@@ -115,6 +117,9 @@ class PostgresCluster(Settings):
     @model_validator(mode="after")
     def _rules(self) -> Self:
         roles = [role.name for role in self.roles]
+        for name in roles:
+            if object_name(name) in TAKEN:
+                raise ValueError(f"roles: '{name}' would have the Secret {self.secret_of(name)}, which is not its own")
         for database in self.databases:
             if database.owner not in roles:
                 raise ValueError(f"databases: owner of '{database.name}': {unknown('role', database.owner, roles)}")

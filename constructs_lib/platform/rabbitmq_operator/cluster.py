@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 API = "rabbitmq.com/v1beta1"
 IMAGE = "docker.io/library/rabbitmq:4.2.6-management"
 NAMESPACE = "messaging"
+TAKEN = frozenset({"default-user", "erlang-cookie", "rabbitmq-tls"})
+"""How Secrets of a broker end that are not of a user: the operator's (v2.22.3 `internal/resource`), and ours."""
 COMPONENT = {"app.kubernetes.io/component": "rabbitmq"}
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
@@ -87,6 +89,10 @@ class RabbitmqCluster(Settings):
     def _vhosts_are_declared(self) -> Self:
         if doubles := {name for name in self.vhosts if self.vhosts.count(name) > 1}:
             raise ValueError(f"vhosts names '{min(doubles)}' twice; remove one")
+        for user in self.users:
+            if object_name(user.name) in TAKEN:
+                own = self.secret_of(user.name)
+                raise ValueError(f"users: '{user.name}' would have the Secret {own}, which is not its own")
         named = [(f"users: '{user.name}'", item.vhost) for user in self.users for item in user.permissions]
         named += [(f"policies: '{policy.name}'", policy.vhost) for policy in self.policies]
         for where, vhost in named:

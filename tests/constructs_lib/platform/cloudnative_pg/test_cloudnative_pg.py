@@ -375,3 +375,9 @@ def test_a_cluster_counts_as_ready_when_it_takes_connections_and_is_updated_by_a
     (ready,) = (one for layer in everything().layers for one in layer.ready if one.kind == "Cluster")
     assert "status.readyInstances >= 1 && has(status.currentPrimary)" in ready.current
     assert "ContinuousArchiving" not in ready.current, "a bucket that fails is an alert, see docs/decisions/0021"
+
+
+@pytest.mark.parametrize("role", ["ca", "replication", "superuser", "postgres_tls"])
+def test_a_role_whose_secret_somebody_else_makes_is_refused(role: str) -> None:
+    with pytest.raises(ValidationError, match=f"roles: '{role}' would have the Secret orders-"):
+        cluster(roles=[{"name": role}], databases=[{"name": "shop", "owner": role}])

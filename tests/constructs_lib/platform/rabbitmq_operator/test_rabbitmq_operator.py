@@ -195,6 +195,10 @@ def test_a_user_comes_after_its_secret_and_its_broker() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        (
+            {"users": [{"name": "default_user"}]},
+            "users: 'default_user' would have the Secret events-default-user, which",
+        ),
         ({"vhosts": ["shp"]}, "users: 'shop': unknown vhost 'shop', known are shp; did you mean 'shp'"),
         ({"users": []} | {"vhosts": ["a"]}, "policies: 'limit': unknown vhost 'shop', known are a"),
         ({"vhosts": ["shop", "shop"]}, "vhosts names 'shop' twice; remove one"),
