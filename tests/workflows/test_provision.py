@@ -74,7 +74,7 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
         (backups,) = (key for key in world.digitalocean.spaces_keys.values() if key["name"].endswith("-backups"))
         published = {"access_key_id": backups["access_key"], "secret_access_key": backups["secret_key"]}
         assert world.vault.read("sandbox/platform/backups") == published
-        assert "| sandbox-cluster | 6 | 0 | 0 | 0 | 0 |" in applied.summary
+        assert "| sandbox-cluster | 7 | 0 | 0 | 0 | 0 |" in applied.summary
     config: Any = world.vault.client().read("auth/jwt-sandbox/config")
     assert config["data"]["bound_issuer"] == "https://kubernetes.default.svc.cluster.local"
 
@@ -151,7 +151,7 @@ def test_a_run_that_is_killed_after_any_step_is_finished_by_the_next(provisioned
     assert found["buckets"] == (["episodic-sandbox-backups"] if world.providers else []) + ["episodic-sandbox-state"]
     if world.providers:
         assert found["records"] == ["*.sandbox", "ingress.sandbox"]
-        assert found["pools"] == ["system", "workload"]
+        assert found["pools"] == ["default", "system-s-4vcpu-8gb", "workload-s-2vcpu-4gb"]
         assert found["networks"] == ["episodic-sandbox"]
         assert found["projects"] == ["default", "episodic-sandbox"]
         assert found["keys"] == ["episodic-sandbox-backups", "episodic-sandbox-state"]
