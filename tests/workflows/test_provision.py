@@ -108,7 +108,7 @@ def watch_for_drift(world: World, project: Project) -> None:
     report = ("drift", "sandbox", "--report", f"df12-test/{INFRASTRUCTURE}")
     issues = world.github.repositories[INFRASTRUCTURE]["issues"]
     (cluster,) = world.digitalocean.clusters.values()
-    (pool,) = (pool for pool in cluster["node_pools"] if pool["name"] == "workload")
+    (pool,) = (pool for pool in cluster["node_pools"] if pool["name"].startswith("workload-"))
     pool["max_nodes"] = 9
     assert "sandbox: differs" in world.run("drift", "sandbox", folder=project.folder, code=1)
     world.run(*report, folder=project.folder, GITHUB_TOKEN=world.github.token)
