@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Iterable
 from typing import Any, Literal, TypeAlias
 
 Manifest: TypeAlias = dict[str, Any]
@@ -57,6 +58,13 @@ def pod_security_labels(standard: PodSecurity) -> dict[str, str]:
 def object_name(name: str) -> str:
     """Return the name of the object for what a service calls `name`: `app_one` is `app-one`, and `/` is `default`."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "default"
+
+
+def check_secrets(key: str, owner: str, names: Iterable[str], taken: Container[str]) -> None:
+    """Raise `ValueError` for a name in `key` whose Secret, `<owner>-<name>`, somebody else makes or takes away."""
+    for name in names:
+        if object_name(name) in taken:
+            raise ValueError(f"{key}: '{name}' would have the Secret {owner}-{object_name(name)}, which is not its own")
 
 
 def kept(item: Manifest) -> Manifest:

@@ -68,9 +68,11 @@ def _existing(changes: list[Change], lookups: Mapping[str, Lookup]) -> Iterator[
 def remove_lost_keys(stack: Stack, api: DigitalOcean) -> None:
     """Remove Spaces keys that a killed run made: no state has their secret, and nobody can read it again."""
     wanted = stack.definition["resource"].get("digitalocean_spaces_key", {})
+    if not wanted:
+        return
     names = {key["name"] for key in wanted.values()}
     kept = {item["values"].get("access_key") for item in stack.resources() if item["type"] == "digitalocean_spaces_key"}
-    for key in list(api.list("/v2/spaces/keys", "keys")) if names else ():
+    for key in list(api.list("/v2/spaces/keys", "keys")):
         if key["name"] in names and key["access_key"] not in kept:
             say(f"Spaces key {key['name']}: removed one that a killed run left")
             api.delete(f"/v2/spaces/keys/{key['access_key']}")
@@ -82,6 +84,8 @@ def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> Non
     They are told by our label of a pool that is there and in the state, and by the name that such a pool gets.
     Raises `ConfigError` where the pool that the state has is going already: then the new one serves, and is to stay.
     """
+    if NODE_POOL not in stack.definition["resource"]:
+        return
     known = [item["values"] for item in stack.resources() if item["type"] == NODE_POOL]
     cluster = api.cluster(cluster_name) if known else None
     if cluster is None:

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.workflows.act import Project
-from tests.workflows.world import World
+from tests.workflows.world import SANDBOX_POOLS, World
 
 FOUNDATION = ("provision", "plan", "sandbox", "--stage", "foundation", "--prepare")
 APPLY = ("provision", "apply", "sandbox")
-POOLS = ["default", "system-s-4vcpu-8gb", "workload-s-2vcpu-4gb"]
 
 
 @pytest.fixture
@@ -78,7 +77,7 @@ def test_what_a_killed_run_left_is_unlocked_by_hand_and_taken_over(world: World,
     assert re.search(r"sandbox-cluster: Plan: [234] to import", printed), printed
     world.run(*APPLY, folder=planned)
     end = world.end_state()
-    assert (end["clusters"], end["pools"]) == (["episodic-sandbox"], POOLS)
+    assert (end["clusters"], end["pools"]) == (["episodic-sandbox"], SANDBOX_POOLS)
     assert (end["networks"], end["projects"]) == (["episodic-sandbox"], ["default", "episodic-sandbox"])
     assert "0 resources to change\n" in world.run(*FOUNDATION, folder=planned)
 

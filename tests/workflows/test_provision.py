@@ -14,7 +14,7 @@ from tests.e2e.jobs import jobs_completed
 from tests.workflows.act import Project, Run, run_workflow
 from tests.workflows.conftest import project_in
 from tests.workflows.flux import BecomesReady
-from tests.workflows.world import INFRASTRUCTURE, World
+from tests.workflows.world import INFRASTRUCTURE, SANDBOX_POOLS, World
 
 WORKFLOW = "provision-doks.yml"
 
@@ -151,7 +151,7 @@ def test_a_run_that_is_killed_after_any_step_is_finished_by_the_next(provisioned
     assert found["buckets"] == (["episodic-sandbox-backups"] if world.providers else []) + ["episodic-sandbox-state"]
     if world.providers:
         assert found["records"] == ["*.sandbox", "ingress.sandbox"]
-        assert found["pools"] == ["default", "system-s-4vcpu-8gb", "workload-s-2vcpu-4gb"]
+        assert found["pools"] == SANDBOX_POOLS
         assert found["networks"] == ["episodic-sandbox"]
         assert found["projects"] == ["default", "episodic-sandbox"]
         assert found["keys"] == ["episodic-sandbox-backups", "episodic-sandbox-state"]

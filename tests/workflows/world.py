@@ -34,6 +34,7 @@ REPOSITORY = "episodic-gitops"
 INFRASTRUCTURE = "infrastructure"
 ZONE = "episodic.example"
 MADE = ("rulesets", "keys", "environments")
+SANDBOX_POOLS = ["default", "system-s-4vcpu-8gb", "workload-s-2vcpu-4gb"]
 
 GITOPS_POLICY = f'path "{MOUNT}/data/gitops/*" {{ capabilities = ["create", "read", "update"] }}'
 

@@ -32,6 +32,7 @@ from constructs_lib.kit import (
     SYSTEM_TOLERATIONS,
     Manifest,
     Pods,
+    check_secrets,
     kept,
     manifest,
     object_name,
@@ -117,9 +118,7 @@ class PostgresCluster(Settings):
     @model_validator(mode="after")
     def _rules(self) -> Self:
         roles = [role.name for role in self.roles]
-        for name in roles:
-            if object_name(name) in TAKEN:
-                raise ValueError(f"roles: '{name}' would have the Secret {self.secret_of(name)}, which is not its own")
+        check_secrets("roles", self.name, roles, TAKEN)
         for database in self.databases:
             if database.owner not in roles:
                 raise ValueError(f"databases: owner of '{database.name}': {unknown('role', database.owner, roles)}")

@@ -35,7 +35,7 @@ from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.external_dns import health
 from constructs_lib.platform.scrape import scraped
-from constructs_lib.platform.vault_eso import DNS_TOKEN, SECRETS_READY, STORE, dns_token
+from constructs_lib.platform.vault_eso import DNS_TOKEN, SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -82,9 +82,8 @@ class ExternalDns(Component):
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the token from Vault, then the chart."""
-        yield Layer(
-            CREDENTIALS, (dns_token(env, NAMESPACE),), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY
-        )
+        token = external_secret(env, DNS_TOKEN, NAMESPACE, InVault(DNS_TOKEN, {"token": "token"}))
+        yield Layer(CREDENTIALS, (token,), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
         release = Release("external-dns", NAMESPACE, CHART, self._values(env))
         yield Layer(CONTROLLERS, (release,), after=(*BASELINE, CREDENTIALS))
 

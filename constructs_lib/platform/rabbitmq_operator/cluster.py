@@ -23,6 +23,7 @@ from constructs_lib.kit import (
     Pods,
     Workload,
     at,
+    check_secrets,
     kept,
     manifest,
     object_name,
@@ -89,10 +90,7 @@ class RabbitmqCluster(Settings):
     def _vhosts_are_declared(self) -> Self:
         if doubles := {name for name in self.vhosts if self.vhosts.count(name) > 1}:
             raise ValueError(f"vhosts names '{min(doubles)}' twice; remove one")
-        for user in self.users:
-            if object_name(user.name) in TAKEN:
-                own = self.secret_of(user.name)
-                raise ValueError(f"users: '{user.name}' would have the Secret {own}, which is not its own")
+        check_secrets("users", self.name, (user.name for user in self.users), TAKEN)
         named = [(f"users: '{user.name}'", item.vhost) for user in self.users for item in user.permissions]
         named += [(f"policies: '{policy.name}'", policy.vhost) for policy in self.policies]
         for where, vhost in named:

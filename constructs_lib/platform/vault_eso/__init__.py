@@ -173,11 +173,6 @@ def external_secret(env: Environment, name: str, namespace: str, entry: InVault)
     return _from_vault(PLATFORM_STORE, name, namespace, replace(entry, path=f"{env.vault.kv.platform}/{entry.path}"))
 
 
-def dns_token(env: Environment, namespace: str) -> Manifest:
-    """Return the ExternalSecret of `DNS_TOKEN`: the token for DigitalOcean's DNS, under the key `token`."""
-    return external_secret(env, DNS_TOKEN, namespace, InVault(DNS_TOKEN, {"token": "token"}))
-
-
 def _from_vault(store: str, name: str, namespace: str, entry: InVault) -> Manifest:
     target: Manifest = {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"}
     if entry.template:

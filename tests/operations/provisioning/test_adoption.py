@@ -33,7 +33,7 @@ class FakeStack:
         self.actions = actions or ("create",)
         self.imported: dict[str, str] = {}
         self.plans: list[tuple[dict[str, str], bool]] = []
-        self.definition: dict[str, Any] = {"resource": {}}
+        self.definition: dict[str, Any] = {"resource": {POOL.partition(".")[0]: {"p": {}}}}
         self.state: list[dict[str, Any]] = []
 
     def plan(self, file: Path, *, lock: bool) -> list[Change]:
