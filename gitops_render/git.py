@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.programs import installed
+from constructs_lib.base.programs import installed, passed_on
 
 LOCAL = 60.0
 """Seconds that a command may take which reaches no server."""
@@ -23,7 +22,7 @@ class TookTooLongError(ConfigError):
 
 @dataclass(frozen=True)
 class Git:
-    """Git in a folder, with these environment variables, or with those of this process. It asks nobody anything."""
+    """Git in a folder, with these environment variables, or with its own of this process. It asks nobody anything."""
 
     folder: Path
     environ: Mapping[str, str] | None = None
@@ -39,7 +38,7 @@ class Git:
         Raises `ConfigError` if Git is not installed, and `TookTooLongError`, which is one, after `deadline` seconds.
         """
         git = installed("git", "install it")
-        given = os.environ if self.environ is None else self.environ
+        given = passed_on("GIT_", "SSH_") if self.environ is None else self.environ
         try:
             return subprocess.run(  # noqa: S603
                 [git, "-C", str(self.folder), *arguments],

@@ -17,13 +17,19 @@ from constructs_lib.environment.cluster import ROLES, Cluster
 from constructs_lib.environment.dns import Dns
 from constructs_lib.environment.network import range_problems
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
-from constructs_lib.environment.vault import Vault
+from constructs_lib.environment.vault import Purpose, Vault
 from constructs_lib.kit import Chart, Layer, Rendered
 from constructs_lib.platform import Platform
 from constructs_lib.platform.valkey_operator.admission import KUBERNETES
 
 GITHUB_HOSTED = ("ubuntu-", "windows-", "macos-")
 """How the labels of GitHub's own runners begin (docs.github.com, "GitHub-hosted runners")."""
+
+BOOTSTRAP_ENVIRONMENT = "bootstrap"
+"""The GitHub environment of the bootstrap, with the reviewers of the last tier: it makes keys for all environments."""
+
+PLAN_SUFFIX = "-plan"
+"""How the names of the GitHub environments end in which nothing can be changed."""
 
 Tier = Literal["sandbox", "staging", "production"]
 TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
@@ -65,6 +71,9 @@ class Environment(Settings):
     def _rules(self) -> Self:
         problems = [*range_problems(self.ranges), *self._production_problems(), *self._alerting_problems()]
         problems += [*self._version_problems(), *self._dns_problems(), *self._runner_problems()]
+        if self.name == BOOTSTRAP_ENVIRONMENT or self.name.endswith(PLAN_SUFFIX):
+            taken = f"which GitHub environments of our own have ('{BOOTSTRAP_ENVIRONMENT}', '<name>{PLAN_SUFFIX}')"
+            problems.append(f"name is '{self.name}', {taken}; choose another")
         if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
             problems.append(f"reviewers must name a team or a user in tier {self.tier}")
         if problems:
@@ -152,10 +161,15 @@ class Environment(Settings):
         """Return the name of the key that may read and write a bucket."""
         return f"{self.cluster.name}-{purpose}"
 
-    @property
-    def vault_policy(self) -> str:
-        """The name of the policy in Vault by which the cluster reads its entries; Vault's owner writes it."""
-        return f"{self.cluster.name}-external-secrets"
+    def github_environment(self, purpose: Purpose) -> str:
+        """Return the GitHub environment in which jobs of a purpose run: that of `apply` asks the reviewers."""
+        match purpose:
+            case Purpose.PLAN | Purpose.DRIFT:
+                return f"{self.name}{PLAN_SUFFIX}"
+            case Purpose.BOOTSTRAP:
+                return BOOTSTRAP_ENVIRONMENT
+            case _:
+                return self.name
 
     @property
     def zone(self) -> str:

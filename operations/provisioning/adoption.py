@@ -65,19 +65,6 @@ def _existing(changes: list[Change], lookups: Mapping[str, Lookup]) -> Iterator[
                 yield change.address, id_
 
 
-def remove_lost_keys(stack: Stack, api: DigitalOcean) -> None:
-    """Remove Spaces keys that a killed run made: no state has their secret, and nobody can read it again."""
-    wanted = stack.definition["resource"].get("digitalocean_spaces_key", {})
-    if not wanted:
-        return
-    names = {key["name"] for key in wanted.values()}
-    kept = {item["values"].get("access_key") for item in stack.resources() if item["type"] == "digitalocean_spaces_key"}
-    for key in list(api.list("/v2/spaces/keys", "keys")):
-        if key["name"] in names and key["access_key"] not in kept:
-            say(f"Spaces key {key['name']}: removed one that a killed run left")
-            api.delete(f"/v2/spaces/keys/{key['access_key']}")
-
-
 def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> None:
     """Remove node pools that a killed run made to replace others: their names are taken, and no state knows them.
 

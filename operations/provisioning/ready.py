@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
+from constructs_lib.environment.vault import Purpose
 from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_NAMESPACE, FLUX_RELEASE, FLUX_ROOT, FLUX_SOURCE
 from gitops_render.paths import APPS
 from operations.clients.digitalocean import DigitalOcean
@@ -38,7 +39,7 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
     Raises `ConfigError` with what is not Ready when the time is up.
     """
     until = time.monotonic() + timeout_seconds
-    account = DigitalOcean(credentials_of(env).digitalocean_token)
+    account = DigitalOcean(credentials_of(env, Purpose.PLAN).digitalocean_token)
     looks = _looks(account, env)
     waiting: list[str] = []
     with step(f"{env.name}: wait for Flux"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.programs import passed_on
 from constructs_lib.base.stacks import OUTPUT, definitions
 from gitops_render.capacity import Row, to_markdown
 from gitops_render.diff import Field, fields
@@ -195,7 +195,7 @@ def _capacity(folder: Path) -> list[Row]:
 
 
 def _run(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "PYTHONPATH": str(folder.absolute())}
+    environ = {**passed_on("PYTHON", "VIRTUAL_ENV", "JSII_", "NODE", "CDKTF_"), "PYTHONPATH": str(folder.absolute())}
     return subprocess.run(  # noqa: S603
         [sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True, check=False
     )
