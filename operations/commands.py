@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from constructs_lib.base.errors import DIFFERENT, ConfigError, unknown
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import GITOPS_REPOSITORY
-from constructs_lib.environment.vault import Purpose
 from gitops_render.program import EXIT_CODES, program
 from operations.console import say, step, summarise
 from operations.provisioning.stage import Stage
@@ -236,11 +236,10 @@ def sweep(
 
 @vault.command(name="print")
 def print_(
-    environment: EnvironmentNames = None,
     how: Annotated[How, typer.Option("--format", help="Commands with policies in HCL, or JSON.")] = How.HCL,
 ) -> None:
     """Print the auth methods, roles and policies that the environment files ask of each Vault."""
-    found = _trusts(environment)
+    found = _trusts()
     if how is How.JSON:
         say(json.dumps([trust.as_json() for trust in found], indent=2))
     else:
@@ -252,7 +251,7 @@ def apply_vault() -> None:
     """Make them, with the token of Vault's owner in VAULT_TOKEN, and remove the roles that were there before them."""
     from operations.secrets.owner import apply
 
-    for trust in _trusts(None):
+    for trust in _trusts():
         if not apply(trust):
             say(f"Vault at {trust.server.address}: is as it should be")
 
@@ -262,7 +261,7 @@ def compare() -> None:
     """Say where a Vault differs, with a token in VAULT_TOKEN that may read its settings; exit 1 if one does."""
     from operations.secrets.owner import differences
 
-    found = [sentence for trust in _trusts(None) for sentence in differences(trust)]
+    found = [sentence for trust in _trusts() for sentence in differences(trust)]
     for sentence in found:
         say(sentence)
     if found:
@@ -361,11 +360,11 @@ app.add_typer(provision, name="provision")
 app.add_typer(vault, name="vault")
 
 
-def _trusts(names: list[str] | None) -> list[Trust]:
-    from constructs_lib.environment import chosen, load_all
+def _trusts() -> list[Trust]:
+    from constructs_lib.environment import load_all
     from operations.secrets.trust import trusts
 
-    return trusts(chosen(load_all(), names or []))
+    return trusts(load_all())
 
 
 def _named(name: str) -> Environment:

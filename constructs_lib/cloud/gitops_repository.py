@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from cdktf import TerraformStack, TerraformVariable, Token
 from constructs import Construct
 
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import deploy_key_variable
 from constructs_lib.cloud.providers import github
 from constructs_lib.environment import TIERS, Environment
 from constructs_lib.environment.repository import GitOps
-from constructs_lib.environment.vault import Purpose
 
 
 class GitOpsRepository(Construct):

@@ -11,13 +11,14 @@ from pydantic import Field, model_validator
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.bucket import Bucket, BucketPurpose
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, Region, RunnerLabel
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
 from constructs_lib.environment.cluster import ROLES, Cluster
 from constructs_lib.environment.dns import Dns
 from constructs_lib.environment.network import range_problems
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
-from constructs_lib.environment.vault import Purpose, Vault
+from constructs_lib.environment.vault import Vault
 from constructs_lib.kit import Chart, Layer, Rendered
 from constructs_lib.platform import Platform
 from constructs_lib.platform.valkey_operator.admission import KUBERNETES

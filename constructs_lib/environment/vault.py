@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.fields import Certificate, HttpsUrl, KeyPath, VaultName
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.settings import Settings
-
-
-class Purpose(StrEnum):
-    """What a workflow is there for: it has a role of its own in Vault, which opens what that needs and no more."""
-
-    PLAN = "plan"
-    DRIFT = "drift"
-    APPLY = "apply"
-    BOOTSTRAP = "bootstrap"
-    PROMOTE = "promote"
-    INTEGRATION = "integration"
-
 
 OwnPath = Annotated[KeyPath, Own("path in Vault", within=("address", "namespace", "mount"), below=True)]
 """A path of the KV engine with all that is below it."""

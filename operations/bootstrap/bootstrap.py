@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import STATE_PASSPHRASE, deploy_key_variable, given
 from constructs_lib.environment import GITOPS_REPOSITORY, Environment
-from constructs_lib.environment.vault import Purpose
 from operations.bootstrap.layout import broken_layout, ensure_layout, refuse_other_repository
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub, provider_variables

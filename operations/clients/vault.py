@@ -16,7 +16,8 @@ import requests
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultDown, VaultError
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment.vault import Purpose, VaultServer
+from constructs_lib.base.purpose import Purpose
+from constructs_lib.environment.vault import VaultServer
 from operations.clients.http import TIMEOUT_SECONDS, ca_file, session
 from operations.console import mask
 

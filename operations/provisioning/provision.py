@@ -13,9 +13,10 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, VAULT_SECRET_ID, given, state_key
 from constructs_lib.environment import Environment, StackKind
-from constructs_lib.environment.vault import AppRoleAuth, Purpose
+from constructs_lib.environment.vault import AppRoleAuth
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.kubernetes import cluster_access
 from operations.clients.spaces import Spaces

@@ -11,8 +11,8 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
-from constructs_lib.environment.vault import Purpose
 from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_NAMESPACE, FLUX_RELEASE, FLUX_ROOT, FLUX_SOURCE
 from gitops_render.paths import APPS
 from operations.clients.digitalocean import DigitalOcean

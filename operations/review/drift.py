@@ -6,8 +6,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
-from constructs_lib.environment.vault import Purpose
 from gitops_render.markdown import bold, code
 from operations.bootstrap.layout import broken_layout
 from operations.clients.github import GitHub

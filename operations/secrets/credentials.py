@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import STATE_PASSPHRASE, given
 from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
-from constructs_lib.environment.vault import Purpose
 from operations.clients.vault import Secrets, open_vault
 
 PASSPHRASE_CHARACTERS = 16

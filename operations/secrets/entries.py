@@ -22,9 +22,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import STATE_PASSPHRASE, VAULT_SECRET_ID
 from constructs_lib.environment import Environment
-from constructs_lib.environment.vault import AppRoleAuth, Purpose
+from constructs_lib.environment.vault import AppRoleAuth
 from operations.clients.vault import Secrets
 from operations.secrets.credentials import ACCOUNT, missing, secrets_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment.repository import GitOps
-from constructs_lib.environment.vault import Purpose
 from operations.clients.github import GitHub, installation_token
 from operations.clients.vault import Secrets, open_vault
 from operations.console import mask

@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
-from constructs_lib.environment.vault import AppRoleAuth, Purpose, VaultServer
+from constructs_lib.environment.vault import AppRoleAuth, VaultServer
 from constructs_lib.platform.vault_eso import FLUX_STORE, PLATFORM_STORE, STORES
 
 READ = ("read",)

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
-from constructs_lib.environment.vault import AppRoleAuth, Purpose, ServiceAccountAuth, VaultLogin, VaultServer
+from constructs_lib.environment.vault import AppRoleAuth, ServiceAccountAuth, VaultLogin, VaultServer
 from constructs_lib.platform.vault_eso import NAMESPACE, STORES, vault_role
 from operations.secrets.policies import (
     ENVIRONMENT_PURPOSES,

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pytest
 
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment, load
 from constructs_lib.environment.pools import DEFAULT_POOL
 from constructs_lib.environment.repository import GitOps
-from constructs_lib.environment.vault import Purpose
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
 from operations.provisioning.provision import EPHEMERAL

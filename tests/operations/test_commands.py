@@ -60,10 +60,13 @@ def test_the_commands_are_those_that_workflows_and_people_know() -> None:
         *(f"bootstrap {step}" for step in ("check", "secrets", "layout", "settings")),
         *("provision plan", "provision apply", "deploy-key", "state-migrate", "wait-ready", "sweep"),
         *("environments", "drift", "promote", "report", "comment"),
+        *("vault print", "vault apply", "vault compare"),
     }
 
 
-@pytest.mark.parametrize("arguments", [(), ("provision",), ("provision", "plan"), ("bootstrap", "layout")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("provision",), ("provision", "plan"), ("bootstrap", "layout"), ("vault", "print")]
+)
 def test_help_imports_nothing_that_takes_time(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     code = (
         "import sys\nfrom operations.commands import app\n"
@@ -113,6 +116,7 @@ def test_options_and_their_variables_are_a_contract_with_the_workflows() -> None
         "promote --commit": None,
         "report --output": None,
         "comment --body": None,
+        "vault print --format": None,
     }
 
 
@@ -239,6 +243,7 @@ def test_waiting_has_its_environment_and_its_times(run: Run, monkeypatch: pytest
 def test_a_sweep_may_be_looked_at_first(run: Run, outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = outside.digitalocean.add_cluster("eph-1")
     cluster["tags"] = ["expires:1000000000"]
+    outside.vault.put("episodic/gitops/provisioning/integration", digitalocean_token=outside.digitalocean.token)
     assert run("sweep", "--dry-run") == "cluster eph-1: would be removed\n1 expired\n"
     assert outside.digitalocean.clusters
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", "another")

@@ -18,7 +18,6 @@ from operations.provisioning.adoption import (
     in_digitalocean,
     in_github,
     plan_with_adoption,
-    remove_lost_keys,
     remove_lost_pools,
 )
 from tests.operations.conftest import Outside
@@ -178,26 +177,6 @@ def test_things_are_found_by_their_names_in_github(outside: Outside) -> None:
     assert find(policy, branch_pattern="other") is None
     assert find("actions_environment_variable", variable_name="A") == "tools:sandbox:A"
     assert find("actions_environment_variable", variable_name="B") is None
-
-
-def test_only_keys_that_nobody_knows_any_more_are_removed(outside: Outside, capsys: pytest.CaptureFixture[str]) -> None:
-    keys = outside.digitalocean.spaces_keys
-    keys.update({key: {"name": name, "access_key": key} for key, name in (("K", "b"), ("L", "b"), ("M", "mine"))})
-    stack: Any = FakeStack()
-    stack.definition = {"resource": {"digitalocean_spaces_key": {"b": {"name": "b"}}}}
-    stack.state = [
-        {"type": "digitalocean_spaces_key", "values": {"access_key": "K"}},
-        {"type": "digitalocean_tag", "values": {"access_key": "L"}},
-    ]
-    remove_lost_keys(stack, DigitalOcean(outside.digitalocean.token))
-    assert set(keys) == {"K", "M"}
-    assert capsys.readouterr().out == "Spaces key b: removed one that a killed run left\n"
-
-
-def test_a_stack_without_keys_asks_for_none(outside: Outside) -> None:
-    stack: Any = FakeStack()
-    remove_lost_keys(stack, DigitalOcean(outside.digitalocean.token))
-    assert outside.digitalocean.requests == []
 
 
 def pool(id_: str, name: str, size: str, **labels: str) -> dict[str, Any]:
