@@ -284,6 +284,18 @@ def spaces_key(
     rotate_spaces_key(_named(environment), which)
 
 
+@rotate.command()
+def state_passphrase(
+    environment: Annotated[str, typer.Argument(help=f"The environment, or {GITOPS_REPOSITORY}.")],
+) -> None:
+    """Encrypt every state with a new passphrase; no other run may change them meanwhile."""
+    from constructs_lib.environment import load_all
+    from operations.rotation.passphrase import gitops_place, place_of, rotate_passphrase
+
+    own = environment == GITOPS_REPOSITORY
+    rotate_passphrase(gitops_place(load_all()[0]) if own else place_of(_named(environment)))
+
+
 @rotate.command(name="deploy-key")
 def rotate_key(environment: EnvironmentName) -> None:
     """Make a new deploy key beside the old one; run again once it is provisioned, end the old one."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdktf import S3Backend, TerraformStack
+from cdktf import S3Backend, TerraformStack, TerraformVariable
 
-from constructs_lib.base.stacks import STATE_PASSPHRASE, state_key
+from constructs_lib.base.stacks import NEXT_STATE_PASSPHRASE, STATE_PASSPHRASE, state_key
 from constructs_lib.cloud.variables import secret_variable
 from constructs_lib.environment.repository import StateBucket
 
@@ -36,15 +36,30 @@ def keep_state(stack: TerraformStack, name: str, state: StateBucket) -> None:
         stack, STATE_PASSPHRASE, "Encrypts state and plan files: 16 characters or more, the same for every run."
     )
     lock = {"s3": {"use_lockfile": state.use_lockfile}}
+    TerraformVariable(
+        stack,
+        NEXT_STATE_PASSPHRASE,
+        type="string",
+        sensitive=True,
+        default="",
+        description="The passphrase that takes its place, while a rotation is under way.",
+    )
     stack.add_override("terraform", {"backend": lock, "encryption": _encryption(passphrase)})
 
 
 def _encryption(passphrase: str) -> dict[str, Any]:
+    """What `next` encrypted can be read as well; without a rotation it is the same passphrase under another name."""
     # In JSON, OpenTofu 1.12 takes a bare reference for a method and a template for its keys.
-    protected = {"method": f"method.{METHOD}.state", "enforced": True}
+    fallback = {"method": f"method.{METHOD}.next"}
+    protected = {"method": f"method.{METHOD}.state", "enforced": True, "fallback": fallback}
+    following = f"var.{NEXT_STATE_PASSPHRASE}"
+    passphrases = {
+        "state": passphrase,
+        "next": f'${{{following} == "" ? var.{STATE_PASSPHRASE} : {following}}}',
+    }
     return {
-        "key_provider": {KEY_PROVIDER: {"state": {"passphrase": passphrase}}},
-        "method": {METHOD: {"state": {"keys": f"${{key_provider.{KEY_PROVIDER}.state}}"}}},
+        "key_provider": {KEY_PROVIDER: {name: {"passphrase": text} for name, text in passphrases.items()}},
+        "method": {METHOD: {name: {"keys": f"${{key_provider.{KEY_PROVIDER}.{name}}}"} for name in passphrases}},
         "state": protected,
         "plan": protected,
     }

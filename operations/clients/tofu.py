@@ -52,8 +52,8 @@ class Change(NamedTuple):
 class Stack:
     """A stack's folder below `cdktf.out`, and the variables that `tofu` gets beside `PATH` and the like."""
 
-    def __init__(self, name: str, state: StateBucket, variables: Mapping[str, str]) -> None:
-        self.name, self.state, self.folder = name, state, stack_folder(OUTPUT, name)
+    def __init__(self, name: str, state: StateBucket, variables: Mapping[str, str], folder: Path | None = None) -> None:
+        self.name, self.state, self.folder = name, state, folder or stack_folder(OUTPUT, name)
         if not (self.folder / DEFINITION).exists():
             raise ConfigError(f"{self.folder}: is not there; run make synth")
         # `when_required`: Spaces does not take the newer checksums of the AWS SDK.
@@ -124,6 +124,18 @@ class Stack:
         values = self._ask("show", "-json").get("values", {})
         return values.get("root_module", {}).get("resources", [])
 
+    def pull(self) -> Json:
+        """Return the whole state in clear text: it may hold secrets."""
+        return self._ask("state", "pull")
+
+    def push(self, state: Json) -> None:
+        """Write a state that was pulled, encrypted as the stack says now. No file has it in clear text."""
+        text = json.dumps({**state, "serial": state["serial"] + 1})
+        with self._started("state", "push", "-", stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            _, errors = process.communicate(text)
+        if process.returncode:
+            raise ConfigError(explained(self.name, str(self.folder), Diagnostic(" ".join(errors.split()), "")))
+
     def forget(self, address: str) -> None:
         """Remove a resource from the state, and nothing else."""
         self._output("state", "rm", address)
@@ -191,12 +203,15 @@ class Stack:
             raise ConfigError(explained(self.name, str(self.folder), Diagnostic(" ".join(errors.split()), "")))
         return printed
 
-    def _started(self, *arguments: str, stderr: int = subprocess.STDOUT) -> subprocess.Popen[str]:
+    def _started(
+        self, *arguments: str, stderr: int = subprocess.STDOUT, stdin: int | None = None
+    ) -> subprocess.Popen[str]:
         tofu = installed("tofu", "install OpenTofu 1.11 or newer")
         return subprocess.Popen(  # noqa: S603
             [tofu, *arguments],
             cwd=self.folder,
             env=self._environ,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

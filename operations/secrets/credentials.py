@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
-from constructs_lib.base.stacks import STATE_PASSPHRASE, given
+from constructs_lib.base.stacks import NEXT_STATE_PASSPHRASE, STATE_PASSPHRASE, given
 from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
 from operations.clients.vault import Secrets, open_vault
@@ -26,10 +26,13 @@ class Credentials:
     state_passphrase: str = field(repr=False)
     state_access_key_id: str = field(repr=False)
     state_secret_access_key: str = field(repr=False)
+    next_state_passphrase: str | None = field(default=None, repr=False)
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables by which OpenTofu, its backend and the provider take them."""
+        following = self.next_state_passphrase
         return {
+            **({} if following is None else {given(NEXT_STATE_PASSPHRASE): following}),
             "DIGITALOCEAN_TOKEN": self.digitalocean_token,
             "SPACES_ACCESS_KEY_ID": self.spaces_access_key_id,
             "SPACES_SECRET_ACCESS_KEY": self.spaces_secret_access_key,
@@ -65,7 +68,8 @@ def credentials_of(env: Environment, purpose: Purpose) -> Credentials:
     if problems:
         raise ConfigError(*problems)
     (token, key_id, secret), (own_id, own_secret) = (account[name] for name in names), (state[name] for name in KEY)
-    return Credentials(token, key_id, secret, state[STATE_PASSPHRASE], own_id, own_secret)
+    following = state.get(NEXT_STATE_PASSPHRASE)
+    return Credentials(token, key_id, secret, state[STATE_PASSPHRASE], own_id, own_secret, following)
 
 
 def gitops_credentials(secrets: Secrets, path: str, passphrase: str | None = None) -> Credentials:
@@ -78,7 +82,19 @@ def gitops_credentials(secrets: Secrets, path: str, passphrase: str | None = Non
     if problems:
         raise ConfigError(*problems)
     token, key_id, secret = (entry[name] for name in ACCOUNT)
-    return Credentials(token, key_id, secret, entry[STATE_PASSPHRASE], key_id, secret)
+    following = entry.get(NEXT_STATE_PASSPHRASE)
+    return Credentials(token, key_id, secret, entry[STATE_PASSPHRASE], key_id, secret, following)
+
+
+def state_credentials(secrets: Secrets, path: str) -> Credentials:
+    """Return what reaches and reads the states of an environment, and nothing else."""
+    entry = secrets.read(path)
+    problems = [*_lacking(secrets, path, entry, (*KEY, STATE_PASSPHRASE)), *_weak(secrets, path, entry)]
+    if problems:
+        raise ConfigError(*problems)
+    key_id, secret = (entry[name] for name in KEY)
+    following = entry.get(NEXT_STATE_PASSPHRASE)
+    return Credentials("", key_id, secret, entry[STATE_PASSPHRASE], key_id, secret, following)
 
 
 def integration_token(gitops: GitOps) -> str:

@@ -60,7 +60,7 @@ def test_the_commands_are_those_that_workflows_and_people_know() -> None:
         *(f"bootstrap {step}" for step in ("check", "secrets", "layout", "settings")),
         *("provision plan", "provision apply", "deploy-key", "state-migrate", "wait-ready", "sweep"),
         *("environments", "drift", "promote", "report", "comment"),
-        *("rotate spaces-key", "rotate deploy-key"),
+        *("rotate spaces-key", "rotate state-passphrase", "rotate deploy-key"),
         *("vault print", "vault apply", "vault compare"),
     }
 

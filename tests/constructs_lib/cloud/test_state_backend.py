@@ -41,11 +41,14 @@ def test_the_lock_can_be_switched_off() -> None:
 def test_state_and_plan_are_encrypted_and_nothing_else_is_accepted() -> None:
     stack = kept()
     encryption = stack.data["terraform"]["encryption"]
-    enforced = {"method": "method.aes_gcm.state", "enforced": True}
+    enforced = {"method": "method.aes_gcm.state", "enforced": True, "fallback": {"method": "method.aes_gcm.next"}}
     assert encryption["state"] == enforced
     assert encryption["plan"] == enforced
-    assert encryption["method"] == {"aes_gcm": {"state": {"keys": "${key_provider.pbkdf2.state}"}}}
-    assert encryption["key_provider"] == {"pbkdf2": {"state": {"passphrase": "${var.state_passphrase}"}}}
+    keys = {name: {"keys": f"${{key_provider.pbkdf2.{name}}}"} for name in ("state", "next")}
+    assert encryption["method"] == {"aes_gcm": keys}
+    other = '${var.next_state_passphrase == "" ? var.state_passphrase : var.next_state_passphrase}'
+    passphrases = {"state": {"passphrase": "${var.state_passphrase}"}, "next": {"passphrase": other}}
+    assert encryption["key_provider"] == {"pbkdf2": passphrases}, "nobody knows a passphrase that is none of ours"
 
 
 def test_the_passphrase_has_no_default_and_is_never_shown() -> None:
