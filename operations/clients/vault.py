@@ -47,6 +47,15 @@ class Secrets:
             return tuple(new)
         return self.add(path, wanted)
 
+    def notes(self, path: str) -> dict[str, str]:
+        """Return what stands beside an entry as custom metadata, which is no secret; nothing if there is none."""
+        with explained(self._server, f"{self.mount}/metadata/{path}", self._role):
+            try:
+                answer = self._kv.read_secret_metadata(path, mount_point=self.mount)
+            except InvalidPath:
+                return {}
+        return dict(answer["data"].get("custom_metadata") or {})
+
     def version(self, path: str) -> int:
         """Return how often an entry was written."""
         return self._versioned(path)[1]

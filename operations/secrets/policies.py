@@ -40,6 +40,15 @@ class Rule(NamedTuple):
 Policies = dict[str, tuple[Rule, ...]]
 """The rules of each policy, by its name."""
 
+WATCHED = (Purpose.BOOTSTRAP, Purpose.PROMOTE, Purpose.DRIFT)
+"""The purposes whose access to GitHub may expire, and is told of before."""
+
+
+def watched(env: Environment) -> tuple[str, ...]:
+    """Return the entries of an environment of which it is told when something in them expires."""
+    return (env.vault.kv.provisioning, env.vault.kv.plan, env.vault.kv.state, env.vault.kv.flux)
+
+
 ENVIRONMENT_PURPOSES = (Purpose.PLAN, Purpose.DRIFT, Purpose.APPLY, Purpose.BOOTSTRAP)
 GITOPS_PURPOSES = (Purpose.BOOTSTRAP, Purpose.PROMOTE, Purpose.DRIFT, Purpose.INTEGRATION)
 
@@ -75,6 +84,7 @@ def _environment_rules(env: Environment, purpose: Purpose) -> Iterator[Rule]:
             yield from _login(env, READ, limited=False)
         case Purpose.DRIFT:
             yield from _data(kv.mount, READ, kv.state, kv.plan)
+            yield from _notes(kv.mount, *watched(env))
         case Purpose.APPLY:
             yield from _data(kv.mount, READ, kv.provisioning, kv.state, kv.flux)
             yield from _login(env, MAKE, limited=True)
@@ -91,10 +101,17 @@ def _gitops_rules(gitops: GitOps, purpose: Purpose) -> Iterator[Rule]:
         yield from _data(vault.mount, READ, *others)
     else:
         yield from _data(vault.mount, READ, vault.github(purpose))
+    if purpose is Purpose.DRIFT:
+        yield from _notes(vault.mount, *(vault.github(other) for other in WATCHED))
 
 
 def _data(mount: str, capabilities: tuple[str, ...], *paths: str) -> Iterator[Rule]:
     yield from (Rule(f"{mount}/data/{path}", capabilities) for path in paths)
+
+
+def _notes(mount: str, *paths: str) -> Iterator[Rule]:
+    """Yield the right to read when something expires, which opens no value."""
+    yield from (Rule(f"{mount}/metadata/{path}", READ) for path in paths)
 
 
 def _login(env: Environment, capabilities: tuple[str, ...], *, limited: bool) -> Iterator[Rule]:

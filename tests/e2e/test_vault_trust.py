@@ -41,6 +41,9 @@ OF_THE_REPOSITORY: dict[str, dict[str, frozenset[str]]] = {
     "drift": {"/drift": READ},
     "integration": {"/integration": READ},
 }
+NOTES = ("provisioning", "provisioning/plan", "provisioning/state", "flux")
+"""The entries of which what watches reads when they expire, and no value."""
+
 JOBS: dict[str, tuple[str, ...]] = {
     "plan": ("plan", "ready"),
     "drift": ("drift",),
@@ -100,10 +103,13 @@ def allowed(role: str) -> dict[str, frozenset[str]]:
     """Return what a role may, by path, read from the tables above."""
     _, whose, purpose = role.split("-")
     if whose == "gitops":
-        return {f"{MOUNT}/data/gitops/provisioning{path}": may for path, may in OF_THE_REPOSITORY[purpose].items()}
+        notes = ("", "/promote", "/drift") if purpose == "drift" else ()
+        may = {f"{MOUNT}/data/gitops/provisioning{path}": may for path, may in OF_THE_REPOSITORY[purpose].items()}
+        return may | {f"{MOUNT}/metadata/gitops/provisioning{path}": READ for path in notes}
     table = OF_AN_ENVIRONMENT[purpose].items()
     places = {path: f"{MOUNT}/data/{whose}/{path}" for path, _ in table} | {"config": f"auth/jwt-{whose}/config"}
-    return {places[path]: may for path, may in table}
+    notes = NOTES if purpose == "drift" else ()
+    return {places[path]: may for path, may in table} | {f"{MOUNT}/metadata/{whose}/{path}": READ for path in notes}
 
 
 def asked() -> list[str]:

@@ -57,6 +57,8 @@ class FakeVault(FakeServer):
         self.mounts: dict[str, str] = {}
         self.auth: dict[str, dict[str, Any]] = {}
         self.policies: dict[str, str] = {}
+        self.notes: dict[str, dict[str, str]] = {}
+        """The custom metadata of entries, by `mount/path`."""
         self.logins: list[tuple[str, str, str]] = []
         self.namespaces: set[str | None] = set()
         self.app.before_request(self._authorise)
@@ -71,6 +73,7 @@ class FakeVault(FakeServer):
         self.app.add_url_rule(method, "read_method", self._read_method, methods=["GET"])
         self.app.add_url_rule(method, "write_method", self._write_method, methods=["POST", "PUT"])
         self.app.add_url_rule(method, "delete_method", self._delete_method, methods=["DELETE"])
+        self.app.add_url_rule("/v1/<path:mount>/metadata/<path:path>", view_func=self._metadata, methods=["GET"])
         path = "/v1/<path:mount>/data/<path:path>"
         self.app.add_url_rule(path, "read", self._read, methods=["GET"])
         self.app.add_url_rule(path, "write", self._write, methods=["POST"])
@@ -103,6 +106,11 @@ class FakeVault(FakeServer):
         if not versions:
             return self.error(404, "")
         return {"data": {"data": versions[-1], "metadata": {"version": len(versions)}}}
+
+    def _metadata(self, mount: str, path: str) -> Any:
+        if f"{mount}/{path}" not in self.entries:
+            return self.error(404, "")
+        return {"data": {"custom_metadata": self.notes.get(f"{mount}/{path}")}}
 
     def _write(self, mount: str, path: str) -> Any:
         body = Entry.model_validate(request.get_json())

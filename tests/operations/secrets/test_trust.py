@@ -47,7 +47,22 @@ def trust(*environments: Environment) -> Trust:
 def entries(found: Trust, policy: str) -> dict[str, tuple[str, ...]]:
     """Return what a policy allows with entries."""
     rules = {rule.path: rule.capabilities for rule in found.policies[policy]}
-    return {path.removeprefix("episodic/data/"): may for path, may in rules.items() if path.startswith("episodic/")}
+    data = "episodic/data/"
+    return {path.removeprefix(data): may for path, may in rules.items() if path.startswith(data)}
+
+
+def test_what_watches_may_read_when_anything_expires_but_not_what() -> None:
+    found = trust()
+    notes = {
+        (name, rule.path.removeprefix("episodic/metadata/"), rule.capabilities)
+        for name, rules in found.policies.items()
+        for rule in rules
+        if rule.path.startswith("episodic/metadata/") and "production" in f"{name}{rule.path}"
+    }
+    paths = ("provisioning", "provisioning/plan", "provisioning/state", "flux")
+    assert notes == {("episodic-production-drift", f"production/{path}", ("read",)) for path in paths}
+    of_github = {rule.path for rule in found.policies["episodic-gitops-drift"] if "/metadata/" in rule.path}
+    assert {path.partition("provisioning")[2] for path in of_github} == {"", "/promote", "/drift"}
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
