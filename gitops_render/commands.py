@@ -57,7 +57,7 @@ def render(
         return
     for name, rendered in trees.items():
         changed, removed = write(output, name, rendered, overwrite=overwrite)
-        typer.echo(f"{name}: {len(rendered.owned)} files, {len(changed)} written, {len(removed)} removed")
+        typer.echo(f"{name}: {len(rendered.written)} files, {len(changed)} written, {len(removed)} removed")
 
 
 def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:

@@ -106,6 +106,11 @@ def index_file(name: str) -> PurePosixPath:
     return PurePosixPath(".render", f"{name}.json")
 
 
+def settings_file(environment: str) -> PurePosixPath:
+    """Return where the settings are that an environment's tree was rendered from, each default written out."""
+    return PurePosixPath(".render", f"{environment}.settings.yaml")
+
+
 def owned_patterns(environment: str) -> tuple[str, ...]:
     """Return the patterns of CODEOWNERS for the folders of an environment."""
     return tuple(f"/{Place(environment, area).path}/" for area in (CLUSTER, "*", APPS))

@@ -5,8 +5,9 @@ Intervals, timeouts and strategies of Flux objects: Flux 2.9 API reference and d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import NamedTuple
 
 from constructs_lib.base.errors import ConfigError
@@ -40,6 +41,7 @@ from gitops_render.paths import (
     layers_file,
     layers_folder,
     root_file,
+    settings_file,
     source_file,
 )
 from gitops_render.yaml_output import to_yaml
@@ -53,10 +55,19 @@ Files = dict[PurePosixPath, bytes]
 
 
 class Rendered(NamedTuple):
-    """What rendering an environment gives: files that it owns, and files that it only writes where there is none."""
+    """What rendering an environment gives: files that it owns, and files that it only writes where there is none.
+
+    It owns what is `about` the tree too, which nobody applies.
+    """
 
     owned: Files
     seeds: Files
+    about: Mapping[PurePosixPath, bytes] = MappingProxyType({})
+
+    @property
+    def written(self) -> Files:
+        """All that rendering owns."""
+        return {**self.owned, **self.about}
 
 
 def render(env: Environment) -> Rendered:
@@ -72,7 +83,8 @@ def render(env: Environment) -> Rendered:
     _refuse_doubles(files)
     owned = {path: to_yaml(item) for path, item in files}
     owned |= _listings(env, owned)
-    return Rendered(owned, seeds=_seeds(env, layers))
+    about = {settings_file(env.name): to_yaml(env.model_dump(mode="json"))}
+    return Rendered(owned, _seeds(env, layers), about)
 
 
 def _root(env: Environment) -> Iterator[tuple[PurePosixPath, Manifest]]:

@@ -41,12 +41,12 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
     """
     with _reported(output):
         index = read_index(output, environment)
-        stale = _stale(index, rendered.owned)
+        stale = _stale(index, rendered.written)
         wanted = wanted_files(output, environment, rendered)
         found = {path: _bytes_in(output / path) for path in (*wanted, *stale)}
         if not overwrite:
-            ours = {path: found[path] for path in (*rendered.owned, *stale)}
-            _refuse(output, index, _foreign(index, rendered.owned, ours))
+            ours = {path: found[path] for path in (*rendered.written, *stale)}
+            _refuse(output, index, _foreign(index, rendered.written, ours))
         changed = tuple(path for path, data in wanted.items() if found[path] != data)
         removed = tuple(stale)
         if changed or removed:
@@ -57,9 +57,9 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
 def wanted_files(output: Path, environment: str, rendered: Rendered) -> Files:
     """Return what should be in `output`: the owned files, seeds that nobody wrote yet, and, last, the index."""
     seeds = {path: data for path, data in rendered.seeds.items() if not (output / path).exists()}
-    digests = {str(path): _digest(data) for path, data in rendered.owned.items()}
+    digests = {str(path): _digest(data) for path, data in rendered.written.items()}
     index = json.dumps(digests, indent=1, sort_keys=True) + "\n"
-    return rendered.owned | seeds | {index_file(environment): index.encode()}
+    return rendered.written | seeds | {index_file(environment): index.encode()}
 
 
 def _stale(index: dict[str, str], owned: Files) -> list[PurePosixPath]:
@@ -89,8 +89,8 @@ def _put(output: Path, files: Files, removed: tuple[PurePosixPath, ...]) -> None
 def edited(output: Path, environment: str, rendered: Rendered) -> list[PurePosixPath]:
     """Return the files under `output` that rendering would replace though it did not write what they hold now."""
     index = read_index(output, environment)
-    found = {path: _bytes_in(output / path) for path in (*rendered.owned, *_stale(index, rendered.owned))}
-    return _foreign(index, rendered.owned, found)
+    found = {path: _bytes_in(output / path) for path in (*rendered.written, *_stale(index, rendered.written))}
+    return _foreign(index, rendered.written, found)
 
 
 def _foreign(index: dict[str, str], owned: Files, found: dict[PurePosixPath, bytes | None]) -> list[PurePosixPath]:
@@ -125,7 +125,7 @@ def difference(output: Path, environment: str, rendered: Rendered) -> list[str]:
 
 def _differences(output: Path, environment: str, rendered: Rendered) -> Iterator[str]:
     wanted: dict[PurePosixPath, bytes | None] = dict(wanted_files(output, environment, rendered))
-    wanted |= dict.fromkeys(_stale(read_index(output, environment), rendered.owned))
+    wanted |= dict.fromkeys(_stale(read_index(output, environment), rendered.written))
     for path in sorted(wanted):
         yield from _file_difference(output / path, path, wanted[path])
 
@@ -158,6 +158,16 @@ def read_index(output: Path, environment: str) -> dict[str, str]:
     if any(name.startswith("/") or ".." in name.split("/") for name in index):
         raise ConfigError(f"{path}: names a file outside the output folder; restore it from Git")
     return index
+
+
+def changed_files(old: Path, new: Path) -> dict[str, list[str]]:
+    """Return the files that rendering wrote otherwise in `new` than in `old`, by environment, or the name for all.
+
+    Raises `ConfigError` as `read_index` does.
+    """
+    names = {path.stem for root in (old, new) for path in (root / index_file("").parent).glob("*.json")}
+    found = {name: dict(read_index(old, name).items() ^ read_index(new, name).items()) for name in sorted(names)}
+    return {name: sorted(changed) for name, changed in found.items() if changed}
 
 
 @contextmanager

@@ -271,7 +271,10 @@ def report(
     base: Annotated[Path, typer.Argument(help="A checkout of what the change is compared with.")],
     output: Annotated[Path, typer.Option(help="Where the Markdown goes.")] = Path("report.md"),
 ) -> None:
-    """Synthesise and render a checkout of the base and this one, and write what changes; exit 1 if a policy breaks."""
+    """Synthesise and render a checkout of the base and this one, and write what changes.
+
+    Exit 1 if a policy breaks, or if a change is refused or could not be judged.
+    """
     from operations.review.report import compared
 
     with step("synthesise and render both sides"):
@@ -280,8 +283,10 @@ def report(
     output.write_text(text, encoding="utf-8")
     summarise(text)
     stacks, objects, findings = map(len, (comparison.stacks, *comparison.trees))
-    say(f"{stacks} resources and {objects} objects change, {findings} findings")
-    if findings:
+    say(f"{stacks} blocks and {objects} objects change, {findings} findings")
+    for verdict in comparison.verdicts:
+        say(f"{verdict.environment}: {verdict.words}")
+    if findings or comparison.is_refused:
         raise typer.Exit(DIFFERENT)
 
 

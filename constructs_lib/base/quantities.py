@@ -13,6 +13,8 @@ from pydantic_core import CoreSchema, core_schema
 
 _MEBIBYTES = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
 _BYTES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+_COMPARED = {**_BYTES, "m": 0.001, "h": 1, "d": 24}
+"""Units of which no setting takes two that do not compare: thousandths and minutes are both `m`."""
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]*)")
 
 
@@ -134,6 +136,16 @@ def thousandths(cpu: str | float) -> int:
 def in_mebibytes(memory: str | int) -> int:
     """Return an amount of memory as Kubernetes writes it (`512Mi`, `150M`) in MiB, rounded up."""
     return _in(memory, {unit: amount / 2**20 for unit, amount in _BYTES.items()})
+
+
+def comparable(value: Any) -> float | None:
+    """Return a number by which values of one setting compare: a number itself, or an amount's; None for any other."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    found = _AMOUNT.fullmatch(str(value))
+    if found is None or found[2] not in _COMPARED:
+        return None
+    return float(found[1]) * _COMPARED[found[2]]
 
 
 def _in(amount: str | float, units: Mapping[str, float]) -> int:
