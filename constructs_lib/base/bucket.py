@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from constructs_lib.base.belonging import Own
+from constructs_lib.base.change import Change, refused
 from constructs_lib.base.fields import BucketName, Region
 from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
@@ -32,8 +33,14 @@ class BucketPurpose(StrEnum):
 class Bucket(Settings):
     """A bucket on DigitalOcean Spaces."""
 
-    bucket: Annotated[BucketName, Own("bucket")]
-    region: Region = Field(description="Spaces region; not every region with DOKS has Spaces.")
+    bucket: Annotated[
+        BucketName,
+        Own("bucket"),
+        Change(refused("what is in the old bucket is not moved; keep it, or add another environment")),
+    ]
+    region: Annotated[Region, Change(refused("a bucket stays in its region; keep it, or add another environment"))] = (
+        Field(description="Spaces region; not every region with DOKS has Spaces.")
+    )
 
     @property
     def host(self) -> str:

@@ -125,6 +125,12 @@ class Change:
         return {"any" if not ways and not judged else "otherwise": str(self.rule), **ways, **judged}
 
 
+FREELY = Change(FREE)
+ANOTHER_CLUSTER = Change(refused("the cluster would be made anew; add another environment and move to it"))
+VOLUME_GROWS = Change(FREE, smaller=refused("a volume never shrinks; keep its size, or make another beside it"))
+VOLUME_STAYS = Change(steps("a StatefulSet's volumes keep their size until it is made anew", "resize-volumes"))
+
+
 def _way(old: Plain, new: Plain) -> str:
     if old is None or old is False:
         return "added"

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.bucket import Bucket, BucketPurpose
+from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, refused, replaces, rolls, steps
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, Region, RunnerLabel
 from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
@@ -33,32 +34,47 @@ TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
 class Environment(Settings):
     """All that differs between environments, and only that."""
 
-    name: Annotated[Name, Own("name")]
-    tier: Tier = Field(description="What the environment is for; production is held to stricter rules.")
-    region: Region
-    mode: Literal["render", "apply"] = Field(
-        default="render", description="Whether Flux or OpenTofu applies the platform."
+    name: Annotated[
+        Name, Own("name"), Change(refused("an environment keeps its name; add another and remove this one"))
+    ]
+    tier: Annotated[Tier, Change(rolls("what production places more strictly"))] = Field(
+        description="What the environment is for; production is held to stricter rules."
     )
-    domain: Annotated[Domain, Own("domain")]
+    region: Annotated[Region, ANOTHER_CLUSTER]
+    mode: Annotated[
+        Literal["render", "apply"],
+        Change(refused("both would own the same objects; add another environment and move to it")),
+    ] = Field(default="render", description="Whether Flux or OpenTofu applies the platform.")
+    domain: Annotated[
+        Domain, Own("domain"), Change(rolls("what has a host, whose certificate, records and address change"))
+    ]
     dns: Dns = Dns()
-    vpc_range: Annotated[Range, Own("range")] = Field(
+    vpc_range: Annotated[Range, Own("range"), ANOTHER_CLUSTER] = Field(
         description="Private range of the VPC, /16 to /24; only one VPC has it."
     )
     cluster: Cluster
-    gitops: Annotated[GitOps, COMMON]
-    reviewers: Reviewers = Reviewers()
-    runner: Annotated[RunnerLabel, COMMON] = Field(
+    gitops: Annotated[
+        GitOps,
+        COMMON,
+        Change(refused("the clusters follow the old repository, and its state stays where it is; keep it")),
+    ]
+    reviewers: Annotated[Reviewers, FREELY] = Reviewers()
+    runner: Annotated[RunnerLabel, COMMON, FREELY] = Field(
         default="ubuntu-24.04", description="Label of the runners of the jobs that reach the environment."
     )
-    vault: Vault
-    state: StateBucket = Field(description="The bucket for the state of this environment's stacks.")
-    backups: Bucket = Field(description="The bucket for Postgres backups.")
-    chart_mirror: ChartMirror | None = Field(
+    vault: Annotated[Vault, Change(rolls("External Secrets; its secrets have to be there before"))]
+    state: Annotated[StateBucket, FREELY] = Field(description="The bucket for the state of this environment's stacks.")
+    backups: Annotated[
+        Bucket, Change(replaces("the archive: Postgres archives elsewhere, and recovers no older time from there"))
+    ] = Field(description="The bucket for Postgres backups.")
+    chart_mirror: Annotated[ChartMirror | None, FREELY] = Field(
         default=None, description="One address that replaces every public chart repository."
     )
-    sops_recipient: Annotated[AgeRecipient | None, Own("age key")] = Field(
-        default=None, description="age public key of the environment, whose private half is in Vault."
-    )
+    sops_recipient: Annotated[
+        AgeRecipient | None,
+        Own("age key"),
+        Change(steps("what is sealed for the old key has to be sealed anew", "seal-a-secret"), added=FREE),
+    ] = Field(default=None, description="age public key of the environment, whose private half is in Vault.")
     platform: Platform = Platform()
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.change import FREELY, Change, steps
 from constructs_lib.base.fields import AgeRecipient, Branch, CheckName, GitHubName, SecretName
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.vault import GitOpsVault
@@ -16,7 +17,7 @@ from constructs_lib.environment.vault import GitOpsVault
 class StateBucket(Bucket):
     """The bucket for OpenTofu state."""
 
-    use_lockfile: bool = Field(
+    use_lockfile: Annotated[bool, FREELY] = Field(
         default=True,
         description="Lock with a file in the bucket; switch off if your Spaces region refuses conditional writes.",
     )
@@ -40,18 +41,18 @@ class GitOps(Settings):
 
     organisation: Annotated[GitHubName, COMMON]
     repository: Annotated[GitHubName, COMMON]
-    infrastructure_repository: Annotated[GitHubName | None, COMMON] = Field(
+    infrastructure_repository: Annotated[GitHubName | None, COMMON, FREELY] = Field(
         default=None, description="The repository of these files: its environments get the same reviewers."
     )
     default_branch: Branch = "main"
-    required_checks: tuple[CheckName, ...] = Field(
+    required_checks: Annotated[tuple[CheckName, ...], FREELY] = Field(
         default=("validate",), min_length=1, description="Status checks that a pull request must pass."
     )
-    approvals: int = Field(default=1, ge=0, le=6, description="Reviews that a pull request needs.")
-    recovery_recipient: Annotated[AgeRecipient | None, COMMON] = Field(
-        default=None, description="age public key, kept offline, that can decrypt every sealed secret."
-    )
-    actions_secrets: tuple[SecretName, ...] = Field(
+    approvals: Annotated[int, FREELY] = Field(default=1, ge=0, le=6, description="Reviews that a pull request needs.")
+    recovery_recipient: Annotated[
+        AgeRecipient | None, COMMON, Change(steps("what is sealed has to be sealed anew for it", "seal-a-secret"))
+    ] = Field(default=None, description="age public key, kept offline, that can decrypt every sealed secret.")
+    actions_secrets: Annotated[tuple[SecretName, ...], FREELY] = Field(
         default=(), description="Actions secrets of the repository; their sealed values come as an OpenTofu variable."
     )
     state: StateBucket = Field(description="The bucket for the state of the gitops-repository stack.")

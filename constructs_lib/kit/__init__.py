@@ -75,6 +75,7 @@ from constructs_lib.kit.pods import (
     resources,
     spread,
 )
+from constructs_lib.kit.retirement import EMPTY_FIRST, RETIRE, Retirable
 from constructs_lib.kit.workload import Rendered, Room, Workload, at, workload
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "DEPLOY_KEY_SECRET",
     "DNS",
     "DNS_PORTS",
+    "EMPTY_FIRST",
     "ENFORCED",
     "FLUX_CONTROLLERS",
     "FLUX_INTERVAL",
@@ -111,6 +113,7 @@ __all__ = [
     "POOL_LABEL",
     "PRIVILEGED_REASON",
     "PRUNE",
+    "RETIRE",
     "RETRIES",
     "ROLE_LABEL",
     "STORAGE_CLASS",
@@ -133,6 +136,7 @@ __all__ = [
     "Ready",
     "Release",
     "Rendered",
+    "Retirable",
     "Room",
     "StatefulSet",
     "Udp",

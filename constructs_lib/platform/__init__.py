@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from constructs_lib.base.change import Change, rolls
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 class Platform(Settings):
     """The components of an environment with their settings."""
 
-    baseline: Baseline = Baseline()
-    vault_eso: VaultEso = VaultEso()
-    cert_manager: CertManager = CertManager()
-    traefik: Traefik = Traefik()
-    external_dns: ExternalDns = ExternalDns()
-    cloudnative_pg: CloudnativePg = CloudnativePg()
-    rabbitmq_operator: RabbitmqOperator = RabbitmqOperator()
-    valkey_operator: ValkeyOperator = ValkeyOperator()
-    observability: Observability = Observability()
+    baseline: Annotated[Baseline, Change(rolls("pods whose namespace or network changes"))] = Baseline()
+    vault_eso: Annotated[VaultEso, Change(rolls("External Secrets"))] = VaultEso()
+    cert_manager: Annotated[CertManager, Change(rolls("cert-manager"))] = CertManager()
+    traefik: Annotated[Traefik, Change(rolls("Traefik, one pod after another"))] = Traefik()
+    external_dns: Annotated[ExternalDns, Change(rolls("ExternalDNS"))] = ExternalDns()
+    cloudnative_pg: Annotated[CloudnativePg, Change(rolls("the operators of Postgres"))] = CloudnativePg()
+    rabbitmq_operator: Annotated[RabbitmqOperator, Change(rolls("the operators of RabbitMQ"))] = RabbitmqOperator()
+    valkey_operator: Annotated[ValkeyOperator, Change(rolls("the operator of Valkey"))] = ValkeyOperator()
+    observability: Annotated[Observability, Change(rolls("the backends and collectors"))] = Observability()
 
     @property
     def by_name(self) -> dict[str, Component]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
+from constructs_lib.base.change import FREE, FREELY, Change, replaces
 from constructs_lib.base.fields import Name, unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.base.settings import Settings
@@ -75,9 +76,15 @@ class AppNamespace(Settings):
     """A namespace for applications, closed but for the platform's services and HTTPS to the outside."""
 
     name: Annotated[AppName, COMMON]
-    pod_security: PodSecurity = Field(default="restricted", description="The standard that its pods have to meet.")
-    why_privileged: str | None = Field(default=None, description="The reason for privileged pods, which they ask for.")
-    http_port: int = Field(default=8080, ge=1, le=65535, description="Port on which Traefik reaches the pods.")
+    pod_security: Annotated[PodSecurity, FREELY] = Field(
+        default="restricted", description="The standard that its pods have to meet."
+    )
+    why_privileged: Annotated[str | None, FREELY] = Field(
+        default=None, description="The reason for privileged pods, which they ask for."
+    )
+    http_port: Annotated[int, FREELY] = Field(
+        default=8080, ge=1, le=65535, description="Port on which Traefik reaches the pods."
+    )
 
     @model_validator(mode="after")
     def _says_why(self) -> Self:
@@ -105,9 +112,11 @@ class Baseline(Component):
 
     operators: ClassVar = (Operator(CRDS_CHART.name, groups=(group(MONITORING),)),)
 
-    apps: Annotated[tuple[AppNamespace, ...], unique("name")] = Field(
-        default=(), description="Namespaces for applications."
-    )
+    apps: Annotated[
+        tuple[AppNamespace, ...],
+        unique("name"),
+        Change(FREE, removed=replaces("access to the namespace, which stays with what is in it")),
+    ] = Field(default=(), description="Namespaces for applications.")
 
     @model_validator(mode="after")
     def _stays_on(self) -> Self:

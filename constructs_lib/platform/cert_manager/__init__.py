@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
+from constructs_lib.base.change import FREELY
 from constructs_lib.base.fields import Email, HttpsUrl
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
@@ -115,7 +116,9 @@ class CertManager(Component):
     operators: ClassVar = (OPERATOR,)
 
     replicas: int = Field(default=2, ge=1, le=9, description="Pods of the controller, the webhook and the CA injector.")
-    acme_email: Email | None = Field(default=None, description="Where Let's Encrypt sends warnings about expiry.")
+    acme_email: Annotated[Email | None, FREELY] = Field(
+        default=None, description="Where Let's Encrypt sends warnings about expiry."
+    )
     issuer: AcmeStage = Field(
         default="letsencrypt-staging", description="The ClusterIssuer that ingresses use unless they name another."
     )

@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from constructs_lib.base.bucket import BucketPurpose
+from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     ANYWHERE,
+    EMPTY_FIRST,
     HTTPS,
     ON_SYSTEM_POOL,
+    RETIRE,
     Chart,
     Deployment,
     Layer,
@@ -107,8 +110,15 @@ class CloudnativePg(Component):
         Operator(BARMAN_CHART.name, groups=(group(OBJECT_STORES),), data=("ObjectStore",)),
     )
 
+    enabled: Annotated[bool, Change(FREE, removed=EMPTY_FIRST)] = Field(
+        default=True, description="Whether the environment has this component."
+    )
     operator_replicas: int = Field(default=1, ge=1, le=5, description="Pods of the operator.")
-    clusters: Annotated[tuple[PostgresCluster, ...], unique("name")] = Field(default=(), description="The clusters.")
+    clusters: Annotated[
+        tuple[PostgresCluster, ...],
+        unique("name"),
+        Change(rolls("its instances, replicas first"), added=FREE, removed=RETIRE),
+    ] = Field(default=(), description="The clusters.")
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the clusters."""
@@ -130,7 +140,7 @@ class CloudnativePg(Component):
             yield Link(pods, ANYWHERE, HTTPS)
             yield from scraped(env, pods, 9187)
             yield from scraped(env, pods, 9127)
-            for app in env.platform.baseline.apps:
+            for app in env.platform.baseline.apps if cluster.is_open else ():
                 yield Link(app.pods, pods, (5432,))
 
     def workloads(self, env: Environment) -> Iterator[Workload]:

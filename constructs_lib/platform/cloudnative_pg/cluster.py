@@ -6,12 +6,14 @@ Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/{bootstrap,certificate
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
+from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import (
     Cpu,
@@ -32,8 +34,8 @@ from constructs_lib.kit import (
     SYSTEM_TOLERATIONS,
     Manifest,
     Pods,
+    Retirable,
     check_secrets,
-    kept,
     manifest,
     object_name,
     resources,
@@ -57,19 +59,32 @@ TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server",
 """How Secrets of a cluster end that are not of a role: the operator's (v1.30.0 `api/v1/cluster_types.go`), and ours."""
 
 
+def same_major(old: str, new: str) -> Rule:
+    """Another minor version rolls; another major one is refused."""
+    before, after = (re.search(r":(\d+)", image) for image in (old, new))
+    if before is None or after is None or before[1] != after[1]:
+        return refused("a major version is not changed in place here; add a cluster of the new one and copy the data")
+    return rolls("its instances, replicas first")
+
+
 class Role(Settings):
     """A role that logs in with a password from Vault."""
 
     name: SqlName
-    connection_limit: int = Field(default=-1, ge=-1, description="Connections at a time; -1 for no limit.")
+    connection_limit: Annotated[int, FREELY] = Field(
+        default=-1, ge=-1, description="Connections at a time; -1 for no limit."
+    )
 
 
 class Database(Settings):
     """A database."""
 
     name: SqlName
-    owner: SqlName = Field(description="One of the cluster's roles.")
-    extensions: tuple[ExtensionName, ...] = Field(default=(), description="Extensions of the image that it has.")
+    owner: Annotated[SqlName, FREELY] = Field(description="One of the cluster's roles.")
+    extensions: Annotated[
+        tuple[ExtensionName, ...],
+        Change(FREE, removed=steps("an extension stays until somebody drops it in the database", "retire-data")),
+    ] = Field(default=(), description="Extensions of the image that it has.")
 
 
 class Pooler(Settings):
@@ -89,31 +104,52 @@ class Recovery(Settings):
     until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
 
 
-class PostgresCluster(Settings):
+class PostgresCluster(Retirable):
     """A Postgres cluster with continuous backup."""
 
     name: ServiceName
-    instances: int = Field(default=1, ge=1, le=9, description="A primary and its replicas.")
-    storage: Storage = Storage("10Gi")
-    wal_storage: Storage = Storage("5Gi")
+    instances: Annotated[int, Change(FREE, smaller=rolls("the replicas that go, with their volumes"))] = Field(
+        default=1, ge=1, le=9, description="A primary and its replicas."
+    )
+    storage: Annotated[Storage, VOLUME_GROWS] = Storage("10Gi")
+    wal_storage: Annotated[Storage, VOLUME_GROWS] = Storage("5Gi")
     cpu: Cpu = Field(default="250m", description="CPU that each instance requests.")
     memory: Memory = Field(default=Memory("512Mi"), description="Memory that each instance requests, and its limit.")
-    image: Image = Field(default=IMAGE, description="Image of Postgres, whose tag starts with the version.")
+    image: Annotated[Image, Change(rolls("its instances, replicas first"), judge=same_major)] = Field(
+        default=IMAGE, description="Image of Postgres, whose tag starts with the version."
+    )
     parameters: Parameters = Field(default_factory=dict, description="PostgreSQL parameters.")
     preload_libraries: tuple[SqlName, ...] = Field(default=(), description="Libraries that each server loads at start.")
-    roles: Annotated[tuple[Role, ...], unique("name")] = Field(min_length=1, description="Roles with a password.")
-    databases: Annotated[tuple[Database, ...], unique("name")] = Field(min_length=1, description="Databases.")
-    backup_schedule: SixFieldSchedule = Field(default="0 0 2 * * *", description="Base backups, in UTC.")
-    backup_retention: Days = Field(default=Days("7d"), description="How far back a recovery can go.")
-    backup_max_age: Hours = Field(
+    roles: Annotated[
+        tuple[Role, ...],
+        unique("name"),
+        Change(FREE, removed=steps("the role stays in the database with its password; drop it there", "retire-data")),
+    ] = Field(min_length=1, description="Roles with a password.")
+    databases: Annotated[
+        tuple[Database, ...],
+        unique("name"),
+        Change(FREE, removed=steps("the database stays in the cluster with its data; drop it there", "retire-data")),
+    ] = Field(min_length=1, description="Databases.")
+    backup_schedule: Annotated[SixFieldSchedule, FREELY] = Field(
+        default="0 0 2 * * *", description="Base backups, in UTC."
+    )
+    backup_retention: Annotated[Days, Change(FREE, smaller=replaces("the backups that are older"))] = Field(
+        default=Days("7d"), description="How far back a recovery can go."
+    )
+    backup_max_age: Annotated[Hours, FREELY] = Field(
         default=Hours("26h"),
         description="Age of the last backup from which on it counts as missing; fits backup_schedule.",
     )
-    pooler: Pooler | None = None
-    server_name: Annotated[Name | None, COMMON] = Field(
-        default=None, description="Folder of its archive in the bucket; its name unless given."
-    )
-    recover_from: Recovery | None = None
+    pooler: Annotated[
+        Pooler | None,
+        Change(rolls("the pooler"), added=FREE, removed=replaces("the pooler, to which clients may connect")),
+    ] = None
+    server_name: Annotated[
+        Name | None, COMMON, Change(replaces("the archive: it starts anew, and recovers no older time"))
+    ] = Field(default=None, description="Folder of its archive in the bucket; its name unless given.")
+    recover_from: Annotated[
+        Recovery | None, Change(refused("a cluster is recovered when it is made; add another cluster"), removed=FREE)
+    ] = None
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -166,11 +202,11 @@ class PostgresCluster(Settings):
 
 def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Manifest]:
     """Yield the cluster, its store of backups and their schedule, its databases and the pooler."""
-    yield kept(_object_store(env, cluster))
-    yield kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(cluster)))
+    yield cluster.kept(_object_store(env, cluster))
+    yield cluster.kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(cluster)))
     yield _scheduled_backup(cluster)
     for database in cluster.databases:
-        yield kept(_database(cluster, database))
+        yield cluster.kept(_database(cluster, database))
     if cluster.pooler is not None:
         yield _pooler(cluster, cluster.pooler)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, replaces, rolls
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
     KEPT_STORAGE_CLASS,
@@ -96,11 +97,15 @@ class Logs(Part):
         ),
     )
 
-    backend: Literal["none", "opensearch", "otlp"] = "none"
+    backend: Annotated[Literal["none", "opensearch", "otlp"], Change(replaces("the logs that the old backend has"))] = (
+        "none"
+    )
     otlp: Otlp | None = Field(default=None, description="Where, and only where, backend otlp sends to.")
-    nodes: Literal[1, 3, 5] = Field(default=1, description="Nodes of OpenSearch.")
-    retention: Days = Days("7d")
-    storage: Storage = Field(default=Storage("20Gi"), description="Volume of each node.")
+    nodes: Annotated[Literal[1, 3, 5], Change(FREE, smaller=rolls("the nodes that go, whose data moves first"))] = (
+        Field(default=1, description="Nodes of OpenSearch.")
+    )
+    retention: Annotated[Days, Change(FREE, smaller=replaces("logs that are older"))] = Days("7d")
+    storage: Annotated[Storage, VOLUME_GROWS] = Field(default=Storage("20Gi"), description="Volume of each node.")
     memory: Memory = Field(default=Memory("2Gi"), description="Memory of each node, requested and limit; half is heap.")
 
     @model_validator(mode="after")

@@ -6,10 +6,11 @@ Upstream: prometheus-community/helm-charts kube-prometheus-stack-88.5.3 `charts/
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from constructs_lib.base.change import FREE, VOLUME_STAYS, Change, replaces, rolls
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
     ANYWHERE,
@@ -79,10 +80,12 @@ PROMOTED = (
 class Metrics(Part):
     """Prometheus, Alertmanager and Grafana."""
 
-    enabled: bool = True
-    replicas: int = Field(default=1, ge=1, le=3, description="Pods of Prometheus and of Alertmanager.")
-    retention: Days = Days("7d")
-    storage: Storage = Storage("20Gi")
+    enabled: Annotated[bool, Change(FREE, removed=replaces("every metric and every alert"))] = True
+    replicas: Annotated[int, Change(FREE, smaller=replaces("a copy of the metrics"))] = Field(
+        default=1, ge=1, le=3, description="Pods of Prometheus and of Alertmanager."
+    )
+    retention: Annotated[Days, Change(rolls("Prometheus"), smaller=replaces("metrics that are older"))] = Days("7d")
+    storage: Annotated[Storage, VOLUME_STAYS] = Storage("20Gi")
     memory: Memory = Field(default=Memory("1Gi"), description="Memory of each Prometheus, requested and limit.")
 
     operators: ClassVar = (Operator(CHART.name, webhook=WEBHOOK_LINK),)

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
+    EMPTY_FIRST,
     IS_READY,
     ON_SYSTEM_POOL,
+    RETIRE,
     Deployment,
     Layer,
     LayerId,
@@ -105,7 +108,14 @@ class RabbitmqOperator(Component):
         Operator(TOPOLOGY_OPERATOR.name, webhook=TOPOLOGY_WEBHOOK),
     )
 
-    clusters: Annotated[tuple[RabbitmqCluster, ...], unique("name")] = Field(default=(), description="The brokers.")
+    enabled: Annotated[bool, Change(FREE, removed=EMPTY_FIRST)] = Field(
+        default=True, description="Whether the environment has this component."
+    )
+    clusters: Annotated[
+        tuple[RabbitmqCluster, ...],
+        unique("name"),
+        Change(rolls("its nodes, one after another"), added=FREE, removed=RETIRE),
+    ] = Field(default=(), description="The brokers.")
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the brokers."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, refused, replaces, steps
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, ServiceName, VhostName, unique
 from constructs_lib.base.quantities import Memory, Storage
@@ -21,10 +22,10 @@ from constructs_lib.kit import (
     SYSTEM_TOLERATIONS,
     Manifest,
     Pods,
+    Retirable,
     Workload,
     at,
     check_secrets,
-    kept,
     manifest,
     object_name,
     resources,
@@ -73,18 +74,26 @@ class QueuePolicy(Settings):
     priority: int = Field(default=0, ge=0)
 
 
-class RabbitmqCluster(Settings):
+class RabbitmqCluster(Retirable):
     """A RabbitMQ broker: TLS alone, quorum queues by default."""
 
     name: ServiceName
-    replicas: Literal[1, 3, 5, 7] = Field(default=1, description="Nodes; an odd number, so that there is a majority.")
-    storage: Storage = Storage("10Gi")
+    replicas: Annotated[
+        Literal[1, 3, 5, 7],
+        Change(FREE, smaller=refused("the operator takes no node out of a broker; make another broker and move to it")),
+    ] = Field(default=1, description="Nodes; an odd number, so that there is a majority.")
+    storage: Annotated[Storage, VOLUME_GROWS] = Storage("10Gi")
     cpu: Cpu = "250m"
     memory: Memory = Field(default=Memory("1Gi"), description="Memory of each node, requested and limit.")
     plugins: tuple[PluginName, ...] = Field(default=(), description="Plugins beside those that the operator turns on.")
-    vhosts: tuple[VhostName, ...] = ()
-    users: Annotated[tuple[User, ...], unique("name")] = ()
-    policies: Annotated[tuple[QueuePolicy, ...], unique("name")] = ()
+    vhosts: Annotated[
+        tuple[VhostName, ...],
+        Change(FREE, removed=steps("the vhost stays in the broker with its messages; delete it there", "retire-data")),
+    ] = ()
+    users: Annotated[
+        tuple[User, ...], unique("name"), Change(FREE, removed=replaces("the user: its clients are turned away"))
+    ] = ()
+    policies: Annotated[tuple[QueuePolicy, ...], unique("name"), FREELY] = ()
 
     @model_validator(mode="after")
     def _vhosts_are_declared(self) -> Self:
@@ -145,7 +154,7 @@ def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Mani
         "affinity": _affinity(labels, required=cluster.replicas > 1 and env.tier == "production"),
         "override": {"statefulSet": {"spec": {"template": {"spec": pods}}}},
     }
-    yield kept(manifest(API, "RabbitmqCluster", cluster.name, NAMESPACE, spec=spec))
+    yield cluster.kept(manifest(API, "RabbitmqCluster", cluster.name, NAMESPACE, spec=spec))
 
 
 def cluster_workloads(env: Environment) -> Iterator[Workload]:
