@@ -273,6 +273,7 @@ def test_settings() -> None:
         "CloudnativePg.operator_replicas": "1 Ge(ge=1) Le(le=5)",
         "CloudnativePg.clusters": "()",
         "PostgresCluster.name": "required",
+        "PostgresCluster.retired": "None",
         "PostgresCluster.instances": "1 Ge(ge=1) Le(le=9)",
         "PostgresCluster.storage": "'10Gi'",
         "PostgresCluster.wal_storage": "'5Gi'",

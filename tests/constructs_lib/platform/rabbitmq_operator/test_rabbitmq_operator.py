@@ -232,6 +232,7 @@ def test_settings() -> None:
         "RabbitmqOperator.enabled": "True",
         "RabbitmqOperator.clusters": "()",
         "RabbitmqCluster.name": "required",
+        "RabbitmqCluster.retired": "None",
         "RabbitmqCluster.replicas": "1",
         "RabbitmqCluster.storage": "'10Gi'",
         "RabbitmqCluster.cpu": "'250m'",

@@ -154,6 +154,7 @@ def test_settings() -> None:
         "ValkeyOperator.enabled": "True",
         "ValkeyOperator.clusters": "()",
         "ValkeyCluster.name": "required",
+        "ValkeyCluster.retired": "None",
         "ValkeyCluster.shards": "1 Ge(ge=1) Le(le=100)",
         "ValkeyCluster.replicas": "0 Ge(ge=0) Le(le=5)",
         "ValkeyCluster.storage": "'2Gi'",
