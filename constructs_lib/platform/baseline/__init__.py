@@ -17,10 +17,10 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     APPS_ACCOUNT,
     FLUX_NAMESPACE,
     HTTPS,
+    INTERNET,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
     PLATFORM_ACCOUNT,
@@ -122,7 +122,7 @@ class Baseline(Component):
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield what applications may reach outside of the cluster."""
-        return (Link(app.pods, ANYWHERE, HTTPS) for app in self.apps)
+        return (Link(app.pods, INTERNET, HTTPS) for app in self.apps)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of Flux (flux-operator v0.58.1 `config/data/flux/v2.9.4`, and its chart)."""
@@ -139,7 +139,7 @@ class Baseline(Component):
         namespaces = tuple(env.platform.namespaces(env))
         names = [item["metadata"]["name"] for item in namespaces]
         policies = [policy for name in names for policy in default_policies(name)]
-        policies += link_policies(env.platform.links(env), names)
+        policies += link_policies(env.platform.links(env), names, env.inside)
         if env.cluster.network_policies == "cilium":
             policies += cilium_policies(env.platform.links(env), names)
         yield Layer(NAMESPACES, namespaces, timeout=Minutes("5m"))

@@ -16,8 +16,8 @@ from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     HTTPS,
+    INTERNET,
     ON_SYSTEM_POOL,
     Chart,
     Deployment,
@@ -127,7 +127,7 @@ class CloudnativePg(Component):
             yield from to_api_server(pods)
             yield Link(OPERATOR_PODS, pods, (5432, 8000, 9127))
             yield Link(pods, pods, (5432, 8000))
-            yield Link(pods, ANYWHERE, HTTPS)
+            yield Link(pods, INTERNET, HTTPS)
             yield from scraped(env, pods, 9187)
             yield from scraped(env, pods, 9127)
             for app in env.platform.baseline.apps:

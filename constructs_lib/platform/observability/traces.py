@@ -16,9 +16,9 @@ from constructs_lib.base.bucket import Bucket, BucketPurpose
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
-    ANYWHERE,
     CONFINED,
     HTTPS,
+    INTERNET,
     ON_SYSTEM_POOL,
     STORAGE_CLASS,
     Chart,
@@ -99,7 +99,7 @@ class Traces(Part):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to Tempo, and on to its bucket."""
         yield Link(GATEWAY, PODS, (OTLP_GRPC,))
-        yield Link(PODS, ANYWHERE, HTTPS)
+        yield Link(PODS, INTERNET, HTTPS)
         if env.platform.observability.has_metrics:
             yield Link(GRAFANA, PODS, (PORT,))
         yield from scraped(env, PODS, PORT)

@@ -17,9 +17,9 @@ from pydantic import Field
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     APPROLE_SECRET,
     FLUX_NAMESPACE,
+    INTERNET,
     IS_READY,
     KEEP,
     KEEP_IN_HELM,
@@ -99,7 +99,7 @@ class VaultEso(Component):
         """Yield the ways to Vault, of applications too (`vault-contract`), to the API server and to the webhook."""
         vault = (urlsplit(env.vault.address).port or 443,)
         for pods in (CONTROLLER, *(app.pods for app in env.platform.baseline.apps)):
-            yield Link(pods, ANYWHERE, vault)
+            yield Link(pods, INTERNET, vault)
         yield from to_api_server(CONTROLLER, WEBHOOK, CERT_CONTROLLER)
         yield WEBHOOK_LINK
         yield Link(CERT_CONTROLLER, WEBHOOK, (8081, 10250))

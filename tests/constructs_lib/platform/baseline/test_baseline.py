@@ -165,7 +165,7 @@ def test_a_reason_and_privileged_pods_go_together(app: dict[str, str]) -> None:
 
 
 def test_links() -> None:
-    assert said.links("baseline", everything()) == ["episodic/apps -> outside: 443"]
+    assert said.links("baseline", everything()) == ["episodic/apps -> the internet: 443"]
 
 
 def test_settings() -> None:
