@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from constructs_lib.base.belonging import COMMON
-from constructs_lib.base.fields import Name, unique
+from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
-from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     APPS_ACCOUNT,
@@ -30,8 +28,6 @@ from constructs_lib.kit import (
     Link,
     Manifest,
     Operator,
-    Pods,
-    PodSecurity,
     Release,
     Workload,
     cilium_policies,
@@ -44,6 +40,7 @@ from constructs_lib.kit import (
     workload,
 )
 from constructs_lib.platform.baseline import health
+from constructs_lib.platform.baseline.apps import AppNamespace
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import MONITORING
 
@@ -59,47 +56,13 @@ BASELINE = (NETWORK_POLICIES, CRDS)
 """What every other component comes after."""
 
 
-def _not_of_the_cluster(name: str) -> str:
-    if name in ("default", FLUX_NAMESPACE) or name.startswith("kube-"):
-        raise ValueError(
-            f"'{name}' belongs to Kubernetes or Flux, which default-deny would cut off; choose another name"
-        )
-    return name
-
-
-AppName = Annotated[Name, AfterValidator(_not_of_the_cluster)]
-"""A namespace that is not Kubernetes' own; one of the platform's is refused where both are made."""
-
-
-class AppNamespace(Settings):
-    """A namespace for applications, closed but for the platform's services and HTTPS to the outside."""
-
-    name: Annotated[AppName, COMMON]
-    pod_security: PodSecurity = Field(default="restricted", description="The standard that its pods have to meet.")
-    why_privileged: str | None = Field(default=None, description="The reason for privileged pods, which they ask for.")
-    http_port: int = Field(default=8080, ge=1, le=65535, description="Port on which Traefik reaches the pods.")
-
-    @model_validator(mode="after")
-    def _says_why(self) -> Self:
-        if (self.pod_security == "privileged") != bool(self.why_privileged):
-            raise ValueError(
-                f"why_privileged belongs to pod_security privileged, found {self.pod_security}; set both or neither"
-            )
-        return self
-
-    @property
-    def pods(self) -> Pods:
-        """All pods of the namespace."""
-        return Pods(self.name, "apps")
-
-
 class Baseline(Component):
     """Namespaces, rights, network policies and shared CRDs.
 
     ```yaml
     baseline:
       apps:
-        - {name: episodic, http_port: 8080}
+        - {name: episodic, uses: {postgres: [main]}}
     ```
     """
 

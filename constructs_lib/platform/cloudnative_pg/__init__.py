@@ -131,7 +131,8 @@ class CloudnativePg(Component):
             yield from scraped(env, pods, 9187)
             yield from scraped(env, pods, 9127)
             for app in env.platform.baseline.apps:
-                yield Link(app.pods, pods, (5432,))
+                if cluster.name in app.uses.postgres:
+                    yield Link(app.pods, pods, (5432,))
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of the operators, of the clusters and of the poolers."""

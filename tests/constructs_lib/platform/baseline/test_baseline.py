@@ -176,6 +176,11 @@ def test_settings() -> None:
         "AppNamespace.pod_security": "'restricted'",
         "AppNamespace.why_privileged": "None",
         "AppNamespace.http_port": "8080 Ge(ge=1) Le(le=65535)",
+        "AppNamespace.uses": "Uses(postgres=(), rabbitmq=(), valkey=(), vault=False)",
+        "Uses.postgres": "()",
+        "Uses.rabbitmq": "()",
+        "Uses.valkey": "()",
+        "Uses.vault": "False",
     }
 
 

@@ -223,7 +223,7 @@ def test_links() -> None:
         "rabbitmq-system/topology-operator -> messaging/brokers: 15671",
         "messaging/brokers -> messaging/brokers: 4369 25672 35672-35682 6000-6500",
         "observability/prometheus -> messaging/brokers: 15691",
-        "episodic/apps -> messaging/brokers: 5671",
+        "episodic/apps -> messaging/broker-main: 5671",
     ]
 
 

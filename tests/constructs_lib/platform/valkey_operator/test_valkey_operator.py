@@ -145,7 +145,7 @@ def test_links() -> None:
         "valkey-operator-system/operator -> cache/valkey: 6379",
         "cache/valkey -> cache/valkey: 6379 16379",
         "observability/prometheus -> cache/valkey: 9121",
-        "episodic/apps -> cache/valkey: 6379",
+        "episodic/apps -> cache/valkey-main: 6379",
     ]
 
 
