@@ -16,10 +16,10 @@ from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
 from constructs_lib.environment.cluster import ROLES, Cluster
 from constructs_lib.environment.dns import Dns
-from constructs_lib.environment.network import range_problems
+from constructs_lib.environment.network import inside, neighbour_problems, range_problems
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
 from constructs_lib.environment.vault import Vault
-from constructs_lib.kit import Chart, Layer, Rendered
+from constructs_lib.kit import Chart, Inside, Layer, Rendered
 from constructs_lib.platform import Platform
 from constructs_lib.platform.valkey_operator.admission import KUBERNETES
 
@@ -80,6 +80,7 @@ class Environment(Settings):
     @model_validator(mode="after")
     def _rules(self) -> Self:
         problems = [*range_problems(self.ranges), *self._production_problems(), *self._alerting_problems()]
+        problems += neighbour_problems(self.vpc_range, self.cluster.network)
         problems += [*self._version_problems(), *self._dns_problems(), *self._runner_problems()]
         if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
             problems.append(f"reviewers must name a team or a user in tier {self.tier}")
@@ -122,6 +123,11 @@ class Environment(Settings):
     def ranges(self) -> dict[str, IPv4Network]:
         """The address ranges of the cluster that the file names, by their key in it."""
         return {"vpc_range": self.vpc_range, **self.cluster.network.subnets()}
+
+    @property
+    def inside(self) -> Inside:
+        """The addresses of its nodes, pods and Services."""
+        return inside(self.vpc_range, self.cluster.network)
 
     def _dns_problems(self) -> list[str]:
         platform = self.platform

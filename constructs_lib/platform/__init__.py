@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
+
+from pydantic import model_validator
 
 from constructs_lib.base.change import Change, rolls
-from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
 from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator, Workload
@@ -38,6 +40,24 @@ class Platform(Settings):
     rabbitmq_operator: Annotated[RabbitmqOperator, Change(rolls("the operators of RabbitMQ"))] = RabbitmqOperator()
     valkey_operator: Annotated[ValkeyOperator, Change(rolls("the operator of Valkey"))] = ValkeyOperator()
     observability: Annotated[Observability, Change(rolls("the backends and collectors"))] = Observability()
+
+    @model_validator(mode="after")
+    def _what_is_used_is_there(self) -> Self:
+        there = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
+        for position, app in enumerate(self.baseline.apps):
+            for service, component in there.items():
+                where = f"baseline.apps[{position}].uses.{service}"
+                for name in getattr(app.uses, service):
+                    if problem := self._no_cluster(component, name):
+                        raise ValueError(f"{where}: {problem}")
+        return self
+
+    def _no_cluster(self, component: str, name: str) -> str | None:
+        """Return what is wrong with the name of a cluster of a component."""
+        known = [one.name for one in getattr(self, component).clusters] if component in self.enabled else []
+        if not known:
+            return f"'{name}' is no cluster: {component} has none; add it or remove this"
+        return None if name in known else unknown(f"cluster of {component}", name, known)
 
     @property
     def by_name(self) -> dict[str, Component]:

@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from constructs_lib.base.belonging import COMMON
-from constructs_lib.base.change import FREE, FREELY, Change, replaces
-from constructs_lib.base.fields import Name, unique
+from constructs_lib.base.change import FREE, Change, replaces
+from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
-from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     APPS_ACCOUNT,
     FLUX_NAMESPACE,
     HTTPS,
+    INTERNET,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
     PLATFORM_ACCOUNT,
@@ -31,8 +29,6 @@ from constructs_lib.kit import (
     Link,
     Manifest,
     Operator,
-    Pods,
-    PodSecurity,
     Release,
     Workload,
     cilium_policies,
@@ -45,6 +41,7 @@ from constructs_lib.kit import (
     workload,
 )
 from constructs_lib.platform.baseline import health
+from constructs_lib.platform.baseline.apps import AppNamespace
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import MONITORING
 
@@ -60,53 +57,13 @@ BASELINE = (NETWORK_POLICIES, CRDS)
 """What every other component comes after."""
 
 
-def _not_of_the_cluster(name: str) -> str:
-    if name in ("default", FLUX_NAMESPACE) or name.startswith("kube-"):
-        raise ValueError(
-            f"'{name}' belongs to Kubernetes or Flux, which default-deny would cut off; choose another name"
-        )
-    return name
-
-
-AppName = Annotated[Name, AfterValidator(_not_of_the_cluster)]
-"""A namespace that is not Kubernetes' own; one of the platform's is refused where both are made."""
-
-
-class AppNamespace(Settings):
-    """A namespace for applications, closed but for the platform's services and HTTPS to the outside."""
-
-    name: Annotated[AppName, COMMON]
-    pod_security: Annotated[PodSecurity, FREELY] = Field(
-        default="restricted", description="The standard that its pods have to meet."
-    )
-    why_privileged: Annotated[str | None, FREELY] = Field(
-        default=None, description="The reason for privileged pods, which they ask for."
-    )
-    http_port: Annotated[int, FREELY] = Field(
-        default=8080, ge=1, le=65535, description="Port on which Traefik reaches the pods."
-    )
-
-    @model_validator(mode="after")
-    def _says_why(self) -> Self:
-        if (self.pod_security == "privileged") != bool(self.why_privileged):
-            raise ValueError(
-                f"why_privileged belongs to pod_security privileged, found {self.pod_security}; set both or neither"
-            )
-        return self
-
-    @property
-    def pods(self) -> Pods:
-        """All pods of the namespace."""
-        return Pods(self.name, "apps")
-
-
 class Baseline(Component):
     """Namespaces, rights, network policies and shared CRDs.
 
     ```yaml
     baseline:
       apps:
-        - {name: episodic, http_port: 8080}
+        - {name: episodic, uses: {postgres: [main]}}
     ```
     """
 
@@ -131,7 +88,7 @@ class Baseline(Component):
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield what applications may reach outside of the cluster."""
-        return (Link(app.pods, ANYWHERE, HTTPS) for app in self.apps)
+        return (Link(app.pods, INTERNET, HTTPS) for app in self.apps)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of Flux (flux-operator v0.58.1 `config/data/flux/v2.9.4`, and its chart)."""
@@ -148,7 +105,7 @@ class Baseline(Component):
         namespaces = tuple(env.platform.namespaces(env))
         names = [item["metadata"]["name"] for item in namespaces]
         policies = [policy for name in names for policy in default_policies(name)]
-        policies += link_policies(env.platform.links(env), names)
+        policies += link_policies(env.platform.links(env), names, env.inside)
         if env.cluster.network_policies == "cilium":
             policies += cilium_policies(env.platform.links(env), names)
         yield Layer(NAMESPACES, namespaces, timeout=Minutes("5m"))

@@ -16,8 +16,8 @@ from constructs_lib.base.fields import Email, HttpsUrl
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     DNS_PORTS,
+    INTERNET,
     IS_READY,
     ON_SYSTEM_POOL,
     Chart,
@@ -141,8 +141,8 @@ class CertManager(Component):
         """Yield the ways to the API server, to Let's Encrypt, and of a challenge's own check by HTTP and DNS."""
         yield from to_api_server(CONTROLLER, WEBHOOK, CA_INJECTOR, STARTUP_CHECK)
         yield WEBHOOK_LINK
-        yield Link(CONTROLLER, ANYWHERE, (80, 443))
-        yield Link(CONTROLLER, ANYWHERE, DNS_PORTS)
+        yield Link(CONTROLLER, INTERNET, (80, 443))
+        yield Link(CONTROLLER, INTERNET, DNS_PORTS)
         for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
             yield from scraped(env, pods, 9402)
 

@@ -17,9 +17,9 @@ from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     EMPTY_FIRST,
     HTTPS,
+    INTERNET,
     ON_SYSTEM_POOL,
     RETIRE,
     Chart,
@@ -137,11 +137,12 @@ class CloudnativePg(Component):
             yield from to_api_server(pods)
             yield Link(OPERATOR_PODS, pods, (5432, 8000, 9127))
             yield Link(pods, pods, (5432, 8000))
-            yield Link(pods, ANYWHERE, HTTPS)
+            yield Link(pods, INTERNET, HTTPS)
             yield from scraped(env, pods, 9187)
             yield from scraped(env, pods, 9127)
-            for app in env.platform.baseline.apps if cluster.is_open else ():
-                yield Link(app.pods, pods, (5432,))
+            for app in env.platform.baseline.apps:
+                if cluster.is_open and cluster.name in app.uses.postgres:
+                    yield Link(app.pods, pods, (5432,))
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of the operators, of the clusters and of the poolers."""

@@ -15,8 +15,8 @@ from constructs_lib.base.change import FREE, Change, replaces
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     HTTPS,
+    INTERNET,
     ON_SYSTEM_POOL,
     Chart,
     Deployment,
@@ -71,7 +71,7 @@ class ExternalDns(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to the API server and to DigitalOcean."""
         yield from to_api_server(PODS)
-        yield Link(PODS, ANYWHERE, HTTPS)
+        yield Link(PODS, INTERNET, HTTPS)
         yield from scraped(env, PODS, 7979)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.kit import (
-    ANYWHERE,
     CONFINED,
     HTTPS,
+    INTERNET,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
     STORAGE_CLASS,
@@ -110,7 +110,7 @@ class Collectors(Part):
         if settings.has_metrics:
             yield Link(GATEWAY, PROMETHEUS, (PROMETHEUS_PORT,))
         if _outside(env):
-            yield Link(GATEWAY, ANYWHERE, HTTPS)
+            yield Link(GATEWAY, INTERNET, HTTPS)
 
     def controllers(self, env: Environment) -> Iterator[Release]:
         """Yield the operator."""

@@ -13,12 +13,13 @@ from pydantic import Field
 from constructs_lib.base.change import FREE, VOLUME_STAYS, Change, replaces, rolls
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
-    ANYWHERE,
     CONFINED,
     DNS,
     FLUX_CONTROLLERS,
     FLUX_OPERATOR,
     HTTPS,
+    INTERNET,
+    NODES,
     ON_SYSTEM_POOL,
     STORAGE_CLASS,
     SYSTEM_NODE_SELECTOR,
@@ -153,14 +154,14 @@ def _links() -> Iterator[Link]:
     yield Link(PROMETHEUS, FLUX_OPERATOR, (8080,))
     yield Link(PROMETHEUS, FLUX_CONTROLLERS, (8080,))
     # Node exporters and kubelets answer on addresses of nodes, which no selector names.
-    yield Link(PROMETHEUS, ANYWHERE, (9100, 10250))
+    yield Link(PROMETHEUS, NODES, (9100, 10250))
     yield Link(PROMETHEUS, DNS, (9153,))
     yield Link(OPERATOR_PODS, PROMETHEUS, (8080, PROMETHEUS_PORT))
     yield Link(OPERATOR_PODS, ALERTMANAGER, (8080, ALERTMANAGER_PORT))
     yield Link(GRAFANA, PROMETHEUS, (PROMETHEUS_PORT,))
     yield Link(GRAFANA, ALERTMANAGER, (ALERTMANAGER_PORT,))
     yield Link(ALERTMANAGER, ALERTMANAGER, (ALERTMANAGER_PORT, 9094, Udp(9094)))
-    yield Link(ALERTMANAGER, ANYWHERE, HTTPS)
+    yield Link(ALERTMANAGER, INTERNET, HTTPS)
 
 
 def _chart_workloads(values: Values) -> Iterator[Workload]:

@@ -17,9 +17,9 @@ from constructs_lib.base.change import FREE, VOLUME_STAYS, Change, replaces, rol
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
-    ANYWHERE,
     CONFINED,
     HTTPS,
+    INTERNET,
     ON_SYSTEM_POOL,
     STORAGE_CLASS,
     Chart,
@@ -104,7 +104,7 @@ class Traces(Part):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to Tempo, and on to its bucket."""
         yield Link(GATEWAY, PODS, (OTLP_GRPC,))
-        yield Link(PODS, ANYWHERE, HTTPS)
+        yield Link(PODS, INTERNET, HTTPS)
         if env.platform.observability.has_metrics:
             yield Link(GRAFANA, PODS, (PORT,))
         yield from scraped(env, PODS, PORT)

@@ -133,7 +133,8 @@ class RabbitmqOperator(Component):
         yield Link(BROKERS, BROKERS, (4369, 25672, (35672, 35682), (6000, 6500)))
         yield from scraped(env, BROKERS, 15691)
         for app in env.platform.baseline.apps:
-            yield Link(app.pods, BROKERS, (5671,))
+            used = (one for one in self.clusters if one.is_open and one.name in app.uses.rabbitmq)
+            yield from (Link(app.pods, one.pods, (5671,)) for one in used)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of the operators and the brokers."""

@@ -115,7 +115,7 @@ class RabbitmqCluster(Retirable):
     @property
     def pods(self) -> Pods:
         """The pods of the broker (`internal/metadata/label.go`)."""
-        return Pods(NAMESPACE, self.name, {"app.kubernetes.io/name": self.name, **COMPONENT})
+        return Pods(NAMESPACE, f"broker-{self.name}", {"app.kubernetes.io/name": self.name, **COMPONENT})
 
     @property
     def host(self) -> str:

@@ -101,7 +101,8 @@ class ValkeyOperator(Component):
         yield Link(NODES, NODES, (6379, 16379))
         yield from scraped(env, NODES, 9121)
         for app in env.platform.baseline.apps:
-            yield Link(app.pods, NODES, (6379,))
+            used = (one for one in self.clusters if one.is_open and one.name in app.uses.valkey)
+            yield from (Link(app.pods, one.pods, (6379,)) for one in used)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of the operator and of the clusters, with the exporter that it sets beside each."""

@@ -31,6 +31,8 @@ API = "hyperspike.io/v1"
 IMAGE = "ghcr.io/hyperspike/valkey:8.1.4"
 NAMESPACE = "cache"
 CONTAINER = "valkey"
+INSTANCE = "app.kubernetes.io/instance"
+"""The label with the name of a cluster."""
 NODES = Pods(NAMESPACE, "valkey", {"app.kubernetes.io/component": "valkey"})
 
 
@@ -67,6 +69,11 @@ class ValkeyCluster(Retirable):
     maxmemory_policy: MaxmemoryPolicy = Field(
         default="noeviction", description="What a full node does: it refuses writes, or gives up keys."
     )
+
+    @property
+    def pods(self) -> Pods:
+        """Its nodes (`internal/controller/valkey_controller.go`, labels)."""
+        return Pods(NAMESPACE, f"valkey-{self.name}", {**NODES.labels, INSTANCE: self.name})
 
     @property
     def max_memory_bytes(self) -> int:

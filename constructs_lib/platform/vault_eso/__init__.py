@@ -17,9 +17,9 @@ from pydantic import Field
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     APPROLE_SECRET,
     FLUX_NAMESPACE,
+    INTERNET,
     IS_READY,
     KEEP,
     KEEP_IN_HELM,
@@ -96,10 +96,10 @@ class VaultEso(Component):
         yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
-        """Yield the ways to Vault, of applications too (`vault-contract`), to the API server and to the webhook."""
+        """Yield the ways to Vault, of applications too that use it, to the API server and to the webhook."""
         vault = (urlsplit(env.vault.address).port or 443,)
-        for pods in (CONTROLLER, *(app.pods for app in env.platform.baseline.apps)):
-            yield Link(pods, ANYWHERE, vault)
+        for pods in (CONTROLLER, *(app.pods for app in env.platform.baseline.apps if app.uses.vault)):
+            yield Link(pods, INTERNET, vault)
         yield from to_api_server(CONTROLLER, WEBHOOK, CERT_CONTROLLER)
         yield WEBHOOK_LINK
         yield Link(CERT_CONTROLLER, WEBHOOK, (8081, 10250))
@@ -272,4 +272,5 @@ def _published_contract(env: Environment) -> Iterator[Manifest]:
     if env.vault.ca_bundle is not None:
         data["ca.crt"] = env.vault.ca_bundle
     for app in env.platform.baseline.apps:
-        yield manifest("v1", "ConfigMap", "vault-contract", app.name, data=data)
+        if app.uses.vault:
+            yield manifest("v1", "ConfigMap", "vault-contract", app.name, data=data)

@@ -228,6 +228,14 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
         {"cluster__network": {"cluster_subnet": "10.100.0.0/20"}, "cluster__pools__workload__max_nodes": 28},
         "network.cluster_subnet 10.100.0.0/20 has room for 32 nodes, and pools may grow to 33; widen it or lower",
     ),
+    (
+        {"cluster__network": {"neighbours": ["10.20.0.0/28", "10.30.0.0/28"]}},
+        "cluster.network.neighbours must be a part of vpc_range 10.20.0.0/20, found 10.30.0.0/28; leave it out",
+    ),
+    (
+        {"cluster__network": {"neighbours": ["10.20.0.0/20"]}},
+        "cluster.network.neighbours must be a part of vpc_range 10.20.0.0/20, found 10.20.0.0/20; leave it out",
+    ),
 ]
 
 

@@ -42,7 +42,9 @@ def test_only_what_may_be_deleted_is_not_kept(component: str) -> None:
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_what_is_retired_has_all_that_it_had(component: str) -> None:
     def names(retired: str | None) -> list[tuple[str, str]]:
-        return [(item["kind"], item["metadata"]["name"]) for item in objects(with_retired(component, retired), component)]
+        return [
+            (item["kind"], item["metadata"]["name"]) for item in objects(with_retired(component, retired), component)
+        ]
 
     assert names("closed") == names("deletable") == names(None)
 

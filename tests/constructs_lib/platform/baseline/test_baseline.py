@@ -165,7 +165,7 @@ def test_a_reason_and_privileged_pods_go_together(app: dict[str, str]) -> None:
 
 
 def test_links() -> None:
-    assert said.links("baseline", everything()) == ["episodic/apps -> outside: 443"]
+    assert said.links("baseline", everything()) == ["episodic/apps -> the internet: 443"]
 
 
 def test_settings() -> None:
@@ -176,6 +176,11 @@ def test_settings() -> None:
         "AppNamespace.pod_security": "'restricted'",
         "AppNamespace.why_privileged": "None",
         "AppNamespace.http_port": "8080 Ge(ge=1) Le(le=65535)",
+        "AppNamespace.uses": "Uses(postgres=(), rabbitmq=(), valkey=(), vault=False)",
+        "Uses.postgres": "()",
+        "Uses.rabbitmq": "()",
+        "Uses.valkey": "()",
+        "Uses.vault": "False",
     }
 
 

@@ -190,13 +190,13 @@ def test_nothing_waits_for_the_wildcard_certificate() -> None:
 
 def test_links() -> None:
     assert said.links("cert_manager", everything()) == [
-        "cert-manager/controller -> outside: 443 6443 16443",
-        "cert-manager/webhook -> outside: 443 6443 16443",
-        "cert-manager/cainjector -> outside: 443 6443 16443",
-        "cert-manager/startupapicheck -> outside: 443 6443 16443",
-        "outside -> cert-manager/webhook: 10250",
-        "cert-manager/controller -> outside: 80 443",
-        "cert-manager/controller -> outside: 53/UDP 53",
+        "cert-manager/controller -> the API server: 443 6443 16443",
+        "cert-manager/webhook -> the API server: 443 6443 16443",
+        "cert-manager/cainjector -> the API server: 443 6443 16443",
+        "cert-manager/startupapicheck -> the API server: 443 6443 16443",
+        "the API server -> cert-manager/webhook: 10250",
+        "cert-manager/controller -> the internet: 80 443",
+        "cert-manager/controller -> the internet: 53/UDP 53",
         "observability/prometheus -> cert-manager/controller: 9402",
         "observability/prometheus -> cert-manager/webhook: 9402",
         "observability/prometheus -> cert-manager/cainjector: 9402",

@@ -252,15 +252,15 @@ def test_every_other_name_is_refused_with_a_sentence(name: str) -> None:
 
 def test_links() -> None:
     assert said.links("cloudnative_pg", everything()) == [
-        "cnpg-system/operator -> outside: 443 6443 16443",
-        "cnpg-system/barman-cloud -> outside: 443 6443 16443",
-        "outside -> cnpg-system/operator: 9443",
+        "cnpg-system/operator -> the API server: 443 6443 16443",
+        "cnpg-system/barman-cloud -> the API server: 443 6443 16443",
+        "the API server -> cnpg-system/operator: 9443",
         "cnpg-system/operator -> cnpg-system/barman-cloud: 9090",
         "observability/prometheus -> cnpg-system/operator: 8080",
-        "databases/main -> outside: 443 6443 16443",
+        "databases/main -> the API server: 443 6443 16443",
         "cnpg-system/operator -> databases/main: 5432 8000 9127",
         "databases/main -> databases/main: 5432 8000",
-        "databases/main -> outside: 443",
+        "databases/main -> the internet: 443",
         "observability/prometheus -> databases/main: 9187",
         "observability/prometheus -> databases/main: 9127",
         "episodic/apps -> databases/main: 5432",

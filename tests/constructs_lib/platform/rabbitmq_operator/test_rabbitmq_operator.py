@@ -214,16 +214,16 @@ def test_bad_settings_are_refused(changes: dict[str, Any], sentence: str) -> Non
 
 def test_links() -> None:
     assert said.links("rabbitmq_operator", everything()) == [
-        "rabbitmq-system/cluster-operator -> outside: 443 6443 16443",
-        "rabbitmq-system/topology-operator -> outside: 443 6443 16443",
-        "messaging/brokers -> outside: 443 6443 16443",
-        "outside -> rabbitmq-system/cluster-operator: 9443",
-        "outside -> rabbitmq-system/topology-operator: 9443",
+        "rabbitmq-system/cluster-operator -> the API server: 443 6443 16443",
+        "rabbitmq-system/topology-operator -> the API server: 443 6443 16443",
+        "messaging/brokers -> the API server: 443 6443 16443",
+        "the API server -> rabbitmq-system/cluster-operator: 9443",
+        "the API server -> rabbitmq-system/topology-operator: 9443",
         "rabbitmq-system/cluster-operator -> messaging/brokers: 15671",
         "rabbitmq-system/topology-operator -> messaging/brokers: 15671",
         "messaging/brokers -> messaging/brokers: 4369 25672 35672-35682 6000-6500",
         "observability/prometheus -> messaging/brokers: 15691",
-        "episodic/apps -> messaging/brokers: 5671",
+        "episodic/apps -> messaging/broker-main: 5671",
     ]
 
 

@@ -133,7 +133,7 @@ def test_it_serves_the_wildcard_certificate_where_an_ingress_names_none() -> Non
 def test_links() -> None:
     assert said.links("traefik", everything()) == [
         "outside -> traefik/traefik: 8000 8443",
-        "traefik/traefik -> outside: 443 6443 16443",
+        "traefik/traefik -> the API server: 443 6443 16443",
         "observability/prometheus -> traefik/traefik: 9100",
         "traefik/traefik -> episodic/apps: 8080",
         "traefik/traefik -> episodic/acme-solver: 8089",

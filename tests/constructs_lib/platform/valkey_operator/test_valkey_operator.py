@@ -140,12 +140,12 @@ def test_two_clusters_of_one_name_are_refused() -> None:
 
 def test_links() -> None:
     assert said.links("valkey_operator", everything()) == [
-        "valkey-operator-system/operator -> outside: 443 6443 16443",
-        "cache/valkey -> outside: 443 6443 16443",
+        "valkey-operator-system/operator -> the API server: 443 6443 16443",
+        "cache/valkey -> the API server: 443 6443 16443",
         "valkey-operator-system/operator -> cache/valkey: 6379",
         "cache/valkey -> cache/valkey: 6379 16379",
         "observability/prometheus -> cache/valkey: 9121",
-        "episodic/apps -> cache/valkey: 6379",
+        "episodic/apps -> cache/valkey-main: 6379",
     ]
 
 
