@@ -104,15 +104,25 @@ def _of_setting(item: Transition) -> Reason:
 
 
 def _setting(item: Transition) -> str:
-    what = f" ({escaped(item.rule.what)})" if item.rule.what else ""
-    page = f", steps in docs/how-to/{item.rule.page}.md" if item.rule.page else ""
-    return f"{item.rule.effect}{what}: {code(item.key)} {_shown(item.old)} → {_shown(item.new)}{page}"
+    rule = item.rule
+    page = f" (docs/how-to/{rule.page}.md)" if rule.page else ""
+    does = f"{rule.effect}, {escaped(rule.what)}" if rule.what else rule.effect
+    return f"{code(item.key)} {_way(item)}: {does}{page}"
+
+
+def _way(item: Transition) -> str:
+    """Return how a setting changes; of a block that comes or goes, that it does."""
+    if isinstance(item.old, dict) and item.new is None:
+        return "goes"
+    if isinstance(item.new, dict) and item.old is None:
+        return "comes"
+    return f"{_shown(item.old)} → {_shown(item.new)}"
 
 
 def _of_stacks(changes: Sequence[StackChange]) -> Iterator[Reason]:
     for item in changes:
         if item.action in LOSING:
-            yield Reason(Effect.REPLACES, f"{item.action}: {code(item.address)} of {code(item.stack)}")
+            yield Reason(Effect.REPLACES, f"{code(item.address)} of {code(item.stack)} is {item.action}")
 
 
 def _of_objects(objects: Sequence[Difference]) -> Iterator[Reason]:

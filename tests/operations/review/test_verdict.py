@@ -86,18 +86,26 @@ def test_what_all_share_is_told_only_where_it_changes() -> None:
 def test_the_lines_say_key_values_reason_and_page_the_farthest_first() -> None:
     (found, _) = of(
         settings=[
-            setting(rolls("pods <x>"), "k.free", "a|b", None),
-            setting(steps("copy it", "shrink"), "k.disk", "x" * 99, {"a": 1}),
+            setting(rolls("pods <x>"), "k.pods", "a|b", None),
+            setting(steps("copy it", "shrink"), "k.disk", "x" * 99, [1]),
         ],
         objects=[changed(DATABASE, "removed"), changed(RELEASE)],
     )
-    disk = f"<code>k.disk</code> <code>{'x' * 59}…</code> → <code>{{&quot;a&quot;: 1}}</code>"
+    disk = f"<code>k.disk</code> <code>{'x' * 59}…</code> → <code>[1]</code>"
     assert list(found.markdown()) == [
         "- <b>sandbox</b>: <b>needs steps</b>",
-        f"  - needs steps (copy it): {disk}, steps in docs/how-to/shrink.md",
+        f"  - {disk}: needs steps, copy it (docs/how-to/shrink.md)",
         "  - deletes <code>Cluster databases main</code> with its data",
-        "  - rolls (pods &lt;x&gt;): <code>k.free</code> <code>a&#124;b</code> → <code>nothing</code>",
+        "  - <code>k.pods</code> <code>a&#124;b</code> → <code>nothing</code>: rolls, pods &lt;x&gt;",
         "  - may restart what <code>HelmRelease flux-system traefik</code> runs",
+    ]
+
+
+def test_a_block_that_comes_or_goes_is_not_told_whole() -> None:
+    (found, _) = of(settings=[setting(FREE, "k[a]", None, {"b": 1}), setting(rolls("x"), "k[c]", {"d": 1}, None)])
+    assert [reason.text for reason in found.reasons] == [
+        "<code>k[a]</code> comes: free",
+        "<code>k[c]</code> goes: rolls, x",
     ]
 
 
