@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.programs import run
 from constructs_lib.base.stacks import OUTPUT, definitions
 from gitops_render.capacity import Row, to_markdown
 from gitops_render.diff import Field, fields
@@ -45,6 +45,9 @@ REPLACING: dict[str, frozenset[str]] = {
 """Fields whose change makes OpenTofu replace the resource: `ForceNew` in the sources of the pinned providers."""
 
 UNBUILT = "The base cannot be built with this change's packages, so nothing is compared"
+BUILD_SECONDS = 600.0
+"""How long a step of building a checkout may take: it runs that checkout's own code."""
+
 KNOWN_LATER = "(known after apply)"
 
 StackAddress = tuple[str, str]
@@ -194,8 +197,7 @@ def _capacity(folder: Path) -> list[Row]:
     return [] if result.returncode else json.loads(result.stdout)
 
 
-def _run(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, command: list[str]) -> Any:
     environ = {**os.environ, "PYTHONPATH": str(folder.absolute())}
-    return subprocess.run(  # noqa: S603
-        [sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True, check=False
-    )
+    doing = f"{folder}: {' '.join(command)}"
+    return run([sys.executable, *command], doing=doing, deadline=BUILD_SECONDS, cwd=folder, env=environ, text=True)

@@ -83,6 +83,15 @@ def test_a_server_that_takes_a_request_and_says_nothing_is_given_up(
     assert len(server.requests) == 6
 
 
+def test_a_host_that_takes_a_request_and_says_nothing_is_asked_once(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "TIMEOUT_SECONDS", 0.1)
+    server.faults.append(Fault("GET", "/", silent=True))
+    with pytest.raises(requests.ReadTimeout):
+        http.status_of(server.url, trusted=True)
+
+
 def test_a_post_whose_answer_is_lost_is_repeated_only_where_that_does_no_harm(
     server: FakeServer, slept: list[float]
 ) -> None:
