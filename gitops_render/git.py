@@ -8,17 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.programs import installed
+from constructs_lib.base.programs import installed, run
 
 LOCAL = 60.0
 """Seconds that a command may take which reaches no server."""
 NETWORK = 600.0
 """Seconds that a command may take which does: a clone brings all of a repository's history."""
-
-
-class TookTooLongError(ConfigError):
-    """Git was stopped since it did not end in time."""
 
 
 @dataclass(frozen=True)
@@ -40,18 +35,12 @@ class Git:
         """
         git = installed("git", "install it")
         given = os.environ if self.environ is None else self.environ
-        try:
-            return subprocess.run(  # noqa: S603
-                [git, "-C", str(self.folder), *arguments],
-                env={**given, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=deadline,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise TookTooLongError(
-                f"git {arguments[0]}: did not end within {deadline:.0f} s in {self.folder}; see what keeps it"
-            ) from None
+        return run(
+            [git, "-C", str(self.folder), *arguments],
+            doing=f"git {arguments[0]} in {self.folder}",
+            deadline=deadline,
+            env={**given, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+        )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import yaml
 
 from constructs_lib.base.errors import ConfigError, unknown
-from constructs_lib.base.programs import installed
+from constructs_lib.base.programs import installed, run
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.kit import Manifest
 from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, sealed_file, sealed_folder, sealed_name
@@ -25,6 +24,9 @@ from gitops_render.yaml_output import to_yaml
 
 KEY_VARIABLES = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY")
 """Where `unseal` takes the age key from."""
+
+SOPS_SECONDS = 60.0
+"""How long SOPS may take with one file; with age keys it asks no server."""
 
 _YAML = ("--input-type", "yaml", "--output-type", "yaml")
 _FIELDS = ("data", "stringData")
@@ -182,7 +184,7 @@ def _sops(output: Path, about: Path, *arguments: str, given: bytes = b"") -> byt
     sops = installed("sops", "put it on PATH, or set SOPS to where it is", command=os.environ.get("SOPS"))
     kept = {key: value for key, value in os.environ.items() if key in KEY_VARIABLES or not key.startswith("SOPS_")}
     command = [sops, "--config", str(output / SOPS_FILE), *arguments]
-    result = subprocess.run(command, input=given, env=kept, capture_output=True, check=False)  # noqa: S603
+    result = run(command, doing=f"{about}: sops {arguments[0]}", deadline=SOPS_SECONDS, input=given, env=kept)
     if result.returncode:
         why = result.stderr.decode(errors="replace").partition("\n")[0].rstrip(".")
         raise ConfigError(f"{about}: sops cannot {arguments[0]} it: {why}; check the key and {SOPS_FILE}")

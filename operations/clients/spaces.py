@@ -1,4 +1,4 @@
-"""Buckets on Spaces, for what has to be there before OpenTofu can keep its state."""
+"""Buckets on Spaces, for what has to be there before OpenTofu can keep its state, and for the locks of states."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.errors import ConfigError
+from operations.clients.http import TIMEOUT_SECONDS
 
 
 class Spaces:
@@ -20,34 +21,55 @@ class Spaces:
         self._key_id, self._secret = key_id, secret
 
     def exists(self, bucket: Bucket) -> bool:
-        """Say whether a bucket is there. Raises `ConfigError` if it belongs to somebody else."""
-        return self._head(bucket) == 200
+        """Say whether the key's account has this bucket. Raises `ConfigError` if it belongs to somebody else.
+
+        Names are those of all accounts, and who has one may let everybody in: the account's own list is what counts.
+        """
+        own = self._asked(bucket, "list_buckets")["Buckets"]
+        if any(item["Name"] == bucket.bucket for item in own):
+            return True
+        if self._asked(bucket, "head_bucket", 404, Bucket=bucket.bucket) is not None:
+            raise _refused(bucket, 403)
+        return False
 
     def create(self, bucket: Bucket) -> None:
-        """Make a private bucket."""
-        self._call(bucket, "create_bucket", ACL="private")
+        """Make a private bucket. Raises `ConfigError` if somebody else has the name."""
+        made = self._asked(bucket, "create_bucket", 409, Bucket=bucket.bucket, ACL="private")
+        if made is None and not self.exists(bucket):  # an earlier try made it, and its answer was lost
+            raise _refused(bucket, 409)
 
     def holds(self, bucket: Bucket, key: str) -> bool:
         """Say whether a bucket has an object."""
-        return "Contents" in self._call(bucket, "list_objects_v2", Prefix=key, MaxKeys=1)
+        return "Contents" in self._asked(bucket, "list_objects_v2", Bucket=bucket.bucket, Prefix=key, MaxKeys=1)
 
-    def _head(self, bucket: Bucket) -> int:
+    def version(self, bucket: Bucket, key: str) -> str | None:
+        """Return what changes whenever an object does; nothing if there is none."""
+        found = self._asked(bucket, "head_object", 404, Bucket=bucket.bucket, Key=key)
+        return found and found["ETag"]
+
+    def read(self, bucket: Bucket, key: str) -> bytes | None:
+        """Return an object; nothing if there is none."""
+        found = self._asked(bucket, "get_object", 404, Bucket=bucket.bucket, Key=key)
+        return found and found["Body"].read()
+
+    def write_new(self, bucket: Bucket, key: str, data: bytes) -> bool:
+        """Write an object unless there is one, and say whether it was written."""
+        how = {"Bucket": bucket.bucket, "Key": key, "Body": data, "IfNoneMatch": "*"}
+        return self._asked(bucket, "put_object", 412, **how) is not None
+
+    def remove(self, bucket: Bucket, key: str) -> None:
+        """Remove an object; what is gone already is no error."""
+        self._asked(bucket, "delete_object", Bucket=bucket.bucket, Key=key)
+
+    def _asked(self, bucket: Bucket, operation: str, said_no: int = 0, **arguments: Any) -> Any:
+        """Return what Spaces answers; nothing if that is the status `said_no`."""
         try:
-            self._client(bucket).head_bucket(Bucket=bucket.bucket)
+            return getattr(self._client(bucket), operation)(**arguments)
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if status == 404:
-                return status
+            if status == said_no:
+                return None
             raise _refused(bucket, status) from None
-        except BotoCoreError:
-            raise _silent(bucket) from None
-        return 200
-
-    def _call(self, bucket: Bucket, operation: str, **arguments: Any) -> Any:
-        try:
-            return getattr(self._client(bucket), operation)(Bucket=bucket.bucket, **arguments)
-        except ClientError as error:
-            raise _refused(bucket, error.response["ResponseMetadata"]["HTTPStatusCode"]) from None
         except BotoCoreError:
             raise _silent(bucket) from None
 
@@ -60,6 +82,8 @@ class Spaces:
             aws_secret_access_key=self._secret,
             config=Config(
                 retries={"max_attempts": 5, "mode": "standard"},
+                connect_timeout=TIMEOUT_SECONDS,
+                read_timeout=TIMEOUT_SECONDS,
                 s3={"addressing_style": "virtual"},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",

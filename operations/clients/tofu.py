@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Event, Timer
 from typing import Any, NamedTuple
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
@@ -23,6 +24,13 @@ from operations.console import say
 
 PROGRESS = {"apply_start", "apply_complete", "apply_errored", "change_summary"}
 """The messages that are progress (their text holds no value)."""
+
+DEADLINES = {"init": 600, "plan": 1200, "apply": 4500}
+OTHERS = 300
+"""Seconds that a command may take. Providers give a cluster or a pool half an hour each, jobs an hour and a half."""
+
+GRACE = 300
+"""Seconds from the interrupt, after which the state is saved, to the end by force."""
 
 Json = dict[str, Any]
 
@@ -160,12 +168,11 @@ class Stack:
 
     def _run(self, command: str, *arguments: str) -> None:
         """Run `tofu` and relay its progress. An interrupt gives it the time to save its state."""
-        with self._started(command, "-json", *arguments) as process:
+        with self._running(command, "-json", *arguments) as process:
             problems: list[Diagnostic] = []
             try:
                 for line in process.stdout or ():
                     problems += _relay(self.name, line)
-                process.wait()
             except KeyboardInterrupt:
                 say(f"{self.name}: stopping OpenTofu, which saves its state first")
                 process.send_signal(signal.SIGINT)
@@ -183,13 +190,32 @@ class Stack:
         return json.loads(self._output(*arguments))
 
     def _output(self, *arguments: str) -> str:
-        with self._started(*arguments, stderr=subprocess.PIPE) as process:
+        with self._running(*arguments, stderr=subprocess.PIPE) as process:
             printed, errors = process.communicate()
         if process.returncode:
             raise ConfigError(explained(self.name, str(self.folder), Diagnostic(" ".join(errors.split()), "")))
         return printed
 
-    def _started(self, *arguments: str, stderr: int = subprocess.STDOUT) -> subprocess.Popen[str]:
+    @contextmanager
+    def _running(
+        self, command: str, *arguments: str, stderr: int = subprocess.STDOUT
+    ) -> Generator[subprocess.Popen[str]]:
+        """Run `tofu` until it ends. Raises `ConfigError` if it had to be stopped since that took too long."""
+        seconds, late = DEADLINES.get(command, OTHERS), Event()
+        with ExitStack() as timers, self._started(command, *arguments, stderr=stderr) as process:
+            for after, end in ((seconds, _interrupt), (seconds + GRACE, _kill)):
+                timer = Timer(after, end, (process, late))
+                timer.start()
+                timers.callback(timer.cancel)
+            yield process
+            process.wait()
+        if late.is_set() and process.returncode:
+            raise ConfigError(
+                f"{self.name}: tofu {command} did not end within {seconds // 60:.0f} min and was stopped; see which "
+                "server does not answer, and run this again"
+            )
+
+    def _started(self, *arguments: str, stderr: int) -> subprocess.Popen[str]:
         tofu = installed("tofu", "install OpenTofu 1.11 or newer")
         return subprocess.Popen(  # noqa: S603
             [tofu, *arguments],
@@ -204,6 +230,18 @@ class Stack:
 
 
 _CHECKSUMS = (("REQUEST", "CALCULATION"), ("RESPONSE", "VALIDATION"))
+
+
+def _interrupt(process: subprocess.Popen[str], late: Event) -> None:
+    """Ask `tofu` to save its state and end."""
+    late.set()
+    process.send_signal(signal.SIGINT)
+
+
+def _kill(process: subprocess.Popen[str], _late: Event) -> None:
+    """End `tofu` and its providers."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _relay(name: str, line: str) -> list[Diagnostic]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 from constructs_lib.base.change import Effect
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.programs import run
 from constructs_lib.base.stacks import OUTPUT
 from gitops_render.capacity import Row, to_markdown
 from gitops_render.markdown import escaped
@@ -25,6 +25,8 @@ from operations.review.verdict import Changes, Verdict, unjudged_verdict, verdic
 
 MARKER = "<!-- synth-and-diff -->"
 UNBUILT = "The base cannot be built with this change's packages, so nothing is compared"
+BUILD_SECONDS = 600.0
+"""How long a step of building a checkout may take: it runs that checkout's own code."""
 
 
 class Comparison(NamedTuple):
@@ -96,8 +98,7 @@ def _capacity(folder: Path) -> list[Row]:
     return [] if result.returncode else json.loads(result.stdout)
 
 
-def _run(folder: Path, command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, command: list[str]) -> Any:
     environ = {**os.environ, "PYTHONPATH": str(folder.absolute())}
-    return subprocess.run(  # noqa: S603
-        [sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True, check=False
-    )
+    doing = f"{folder}: {' '.join(command)}"
+    return run([sys.executable, *command], doing=doing, deadline=BUILD_SECONDS, cwd=folder, env=environ, text=True)

@@ -111,5 +111,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Wait for nothing between two tries, and return how long each wait would have been."""
     waits: list[float] = []
-    monkeypatch.setattr("urllib3.util.retry.time", SimpleNamespace(sleep=waits.append, time=time.time))
+    for module in ("urllib3.util.retry", "tenacity.nap"):
+        monkeypatch.setattr(f"{module}.time", SimpleNamespace(sleep=waits.append, time=time.time))
+    monkeypatch.setattr("github.Requester.time", SimpleNamespace(sleep=lambda _: None))  # between two writes
     return waits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -11,7 +12,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.errors import ConfigError
+from operations.clients import spaces as client
 from operations.clients.spaces import Spaces, endpoint
+from tests.fakes.server import Fault
 from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY, FakeSpaces
 
 BUCKET = Bucket(bucket="my-bucket", region="lon1")
@@ -45,6 +48,51 @@ def test_a_bucket_holds_what_was_put_there_and_nothing_else(fake: FakeSpaces) ->
     assert spaces().holds(BUCKET, "sandbox-cluster.tfstate") is False
 
 
+def test_a_bucket_that_everybody_may_reach_is_not_ours(fake: FakeSpaces) -> None:
+    fake.add_of_a_stranger("my-bucket")
+    for reach in (spaces().exists, spaces().create):
+        with pytest.raises(ConfigError, match="bucket my-bucket at http://test: belongs to another account, or"):
+            reach(BUCKET)
+
+
+@pytest.mark.parametrize("status", [200, 409])
+def test_a_bucket_whose_answer_is_lost_is_made_once(
+    fake: FakeSpaces, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=list[float]().append))
+    fake.faults.append(Fault("PUT", ".*", lost=True))
+    if status == 409:  # where S3 answers to the second try what it does outside us-east-1
+        fake.faults.append(Fault("PUT", ".*", status=409))
+    spaces().create(BUCKET)
+    assert fake.buckets() == ["my-bucket"]
+    assert len(fake.writes) == 2
+
+
+def test_spaces_that_takes_a_request_and_says_nothing_is_told(
+    fake: FakeSpaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=list[float]().append))
+    for method in ("GET", "HEAD", "PUT"):
+        fake.faults.append(Fault(method, ".*", times=float("inf"), silent=True))
+    for reach in (spaces().exists, spaces().create):
+        with pytest.raises(ConfigError, match="bucket my-bucket: Spaces at http://test gives no answer; try again"):
+            reach(BUCKET)
+
+
+def test_an_object_is_written_where_there_is_none_and_changes_its_version(fake: FakeSpaces) -> None:
+    spaces().create(BUCKET)
+    assert (spaces().read(BUCKET, "k"), spaces().version(BUCKET, "k")) == (None, None)
+    assert spaces().write_new(BUCKET, "k", b"one") is True
+    first = spaces().version(BUCKET, "k")
+    assert spaces().write_new(BUCKET, "k", b"two") is False
+    assert (spaces().read(BUCKET, "k"), spaces().version(BUCKET, "k")) == (b"one", first)
+    spaces().remove(BUCKET, "k")
+    spaces().remove(BUCKET, "k")
+    assert spaces().write_new(BUCKET, "k", b"two") is True
+    assert spaces().version(BUCKET, "k") not in {first, None}
+
+
 KEY = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
 
 
@@ -54,7 +102,7 @@ class Client:
     def __init__(self, error: Exception) -> None:
         self.error, self.arguments = error, dict[str, object]()
 
-    def head_bucket(self, **_: object) -> None:
+    def list_buckets(self) -> None:
         raise self.error
 
     def create_bucket(self, **arguments: object) -> None:
@@ -103,11 +151,13 @@ def test_a_bucket_that_cannot_be_reached_is_one_sentence(
 
 def test_the_client_has_the_key_the_address_and_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     given = use(monkeypatch, Client(answered(404)))
-    assert Spaces("id", "secret").exists(BUCKET) is False
+    with pytest.raises(ConfigError, match="Spaces answers 404"):
+        Spaces("id", "secret").exists(BUCKET)
     assert (given["aws_access_key_id"], given["aws_secret_access_key"]) == ("id", "secret")
     assert given["endpoint_url"] == "https://lon1.digitaloceanspaces.com"
     options = given["config"]._user_provided_options
     assert options["retries"] == {"max_attempts": 5, "mode": "standard"}
+    assert (options["connect_timeout"], options["read_timeout"]) == (30, 30)
     assert options["s3"] == {"addressing_style": "virtual"}
     assert options["request_checksum_calculation"] == options["response_checksum_validation"] == "when_required"
 

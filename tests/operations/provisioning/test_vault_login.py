@@ -140,3 +140,16 @@ def test_an_approle_is_its_owners_matter(outside: Outside) -> None:
 def test_a_look_and_an_end_tell_vault_nothing(outside: Outside, prepare: bool, destroy: bool) -> None:
     plans = planned(outside, outside.environment(), prepare=prepare, destroy=destroy)
     assert [item.publishes for item in plans.stacks] == [False]
+
+
+def test_answers_of_vault_that_are_lost_change_nothing(
+    outside: Outside, cluster: FakeKubernetes, slept: list[float]
+) -> None:
+    env = outside.environment()
+    lost = [Fault("POST", f".*/{path}", lost=True) for path in ("jwt-sandbox", "config", "external-secrets")]
+    outside.vault.faults += lost
+    provisioned(outside, env)
+    assert [fault.times for fault in lost] == [0, 0, 0]
+    assert outside.vault.mounts == {"jwt-sandbox": "jwt"}
+    assert set(outside.vault.auth) == {"jwt-sandbox/config", "jwt-sandbox/role/external-secrets"}
+    assert provisioned(outside, env) == []
