@@ -7,9 +7,9 @@ Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/`, cloudnative-pg/plug
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.fields import unique
@@ -31,6 +31,7 @@ from constructs_lib.kit import (
     Release,
     Values,
     Workload,
+    check_apart,
     group,
     namespace,
     resources,
@@ -109,6 +110,11 @@ class CloudnativePg(Component):
 
     operator_replicas: int = Field(default=1, ge=1, le=5, description="Pods of the operator.")
     clusters: Annotated[tuple[PostgresCluster, ...], unique("name")] = Field(default=(), description="The clusters.")
+
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> Self:
+        check_apart(item for cluster in self.clusters for item in cluster.objects)
+        return self
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the clusters."""

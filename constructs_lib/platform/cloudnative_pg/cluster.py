@@ -163,6 +163,20 @@ class PostgresCluster(Settings):
         """Return the name of the Secret with a role's password."""
         return f"{self.name}-{object_name(role)}"
 
+    def database_of(self, name: str) -> str:
+        """Return the name of the object of a database."""
+        return f"{self.name}-{object_name(name)}"
+
+    @property
+    def objects(self) -> Iterator[tuple[str, str, str]]:
+        """The words for each setting that has an object, with its kind and name; Secrets of the operator too."""
+        of = f"of '{self.name}'"
+        yield from ((f"clusters: '{self.name}'", "Secret", f"{self.name}-{end}") for end in sorted(TAKEN))
+        yield from ((f"roles: '{role.name}' {of}", "Secret", self.secret_of(role.name)) for role in self.roles)
+        yield from (
+            (f"databases: '{item.name}' {of}", "Database", self.database_of(item.name)) for item in self.databases
+        )
+
 
 def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Manifest]:
     """Yield the cluster, its store of backups and their schedule, its databases and the pooler."""
@@ -278,7 +292,6 @@ def _scheduled_backup(cluster: PostgresCluster) -> Manifest:
 
 
 def _database(cluster: PostgresCluster, database: Database) -> Manifest:
-    name = f"{cluster.name}-{object_name(database.name)}"
     spec: Manifest = {
         "name": database.name,
         "owner": database.owner,
@@ -288,7 +301,7 @@ def _database(cluster: PostgresCluster, database: Database) -> Manifest:
     }
     if database.extensions:
         spec["extensions"] = [{"name": extension, "ensure": "present"} for extension in database.extensions]
-    return manifest(API, "Database", name, NAMESPACE, spec=spec)
+    return manifest(API, "Database", cluster.database_of(database.name), NAMESPACE, spec=spec)
 
 
 def _pooler(cluster: PostgresCluster, pooler: Pooler) -> Manifest:

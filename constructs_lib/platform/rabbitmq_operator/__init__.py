@@ -7,9 +7,9 @@ Flux applies their tagged releases.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
@@ -26,6 +26,7 @@ from constructs_lib.kit import (
     Pods,
     Ready,
     Workload,
+    check_apart,
     group,
     is_true,
     namespace,
@@ -106,6 +107,11 @@ class RabbitmqOperator(Component):
     )
 
     clusters: Annotated[tuple[RabbitmqCluster, ...], unique("name")] = Field(default=(), description="The brokers.")
+
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> Self:
+        check_apart(item for cluster in self.clusters for item in cluster.objects)
+        return self
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the brokers."""

@@ -377,6 +377,42 @@ def test_a_cluster_counts_as_ready_when_it_takes_connections_and_is_updated_by_a
     assert "ContinuousArchiving" not in ready.current, "a bucket that fails is an alert, see docs/decisions/0021"
 
 
+OWNED = {"roles": [{"name": "one"}], "databases": [{"name": "one", "owner": "one"}]}
+
+
+@pytest.mark.parametrize(
+    ("main", "other", "sentence"),
+    [
+        (
+            {"roles": [{"name": "one"}, {"name": "a_b"}, {"name": "a__b"}]},
+            {},
+            "roles: 'a_b' of 'main' and roles: 'a__b' of 'main' would have one Secret, main-a-b; rename one of them",
+        ),
+        (
+            {"databases": [{"name": "a_b", "owner": "one"}, {"name": "a__b", "owner": "one"}]},
+            {},
+            "databases: 'a_b' of 'main' and databases: 'a__b' of 'main' would have one Database, main-a-b; rename",
+        ),
+        (
+            {"roles": [{"name": "one"}, {"name": "app_two"}]},
+            {"name": "main-app", "roles": [{"name": "one"}, {"name": "two"}]},
+            "roles: 'app_two' of 'main' and roles: 'two' of 'main-app' would have one Secret, main-app-two; rename one",
+        ),
+        (
+            {"roles": [{"name": "one"}, {"name": "app_ca"}]},
+            {"name": "main-app"},
+            "roles: 'app_ca' of 'main' and clusters: 'main-app' would have one Secret, main-app-ca; rename one of them",
+        ),
+    ],
+)
+def test_names_that_fall_on_one_object_are_refused_with_their_keys(
+    main: dict[str, Any], other: dict[str, Any], sentence: str
+) -> None:
+    clusters = [{"name": "main", **OWNED, **main}, {"name": "other", **OWNED, **other}]
+    with pytest.raises(ValidationError, match=sentence):
+        environment(platform__cloudnative_pg__clusters=clusters)
+
+
 @pytest.mark.parametrize("role", ["ca", "replication", "superuser", "postgres_tls"])
 def test_a_role_whose_secret_somebody_else_makes_is_refused(role: str) -> None:
     with pytest.raises(ValidationError, match=f"roles: '{role}' would have the Secret orders-"):
