@@ -165,9 +165,14 @@ class Provisioner:
         """Return whether the stage's stacks find what they look up; the end of records needs no balancer."""
         if stage is not Stage.DNS:
             return is_there(stage, self.env, self._api)
-        if not destroy and (prepare or is_there(stage, self.env, self._api)):
+        if destroy:
+            return True
+        if prepare:  # before the wait
             refuse_missing_zone(self.env, self._api)
-        return destroy or is_there(stage, self.env, self._api, wait_seconds=wait_seconds)
+        found = is_there(stage, self.env, self._api, wait_seconds=wait_seconds)
+        if found and not prepare:
+            refuse_missing_zone(self.env, self._api)
+        return found
 
     def _plan(self, stack: Stack, folder: Path, *, destroy: bool, prepare: bool) -> Reading:
         # The balancer may be gone before its records.

@@ -308,12 +308,21 @@ def test_records_wait_for_their_balancer_and_need_it_no_more_at_their_end(
     with pytest.raises(ConfigError, match=sentence):
         provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=True)
     assert provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=False)[0].waiting == ["sandbox-dns"]
+    outside.digitalocean.add_balancer(env.balancer)
+    with pytest.raises(ConfigError, match=sentence):
+        provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=False)
     outside.digitalocean.zones.records["episodic.example"] = {}
+    outside.digitalocean.requests.clear()
+    assert provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=False)[0].waiting == []
+    listed = [item.path.partition("?")[0] for item in outside.digitalocean.requests]
+    assert listed == ["/v2/load_balancers", "/v2/domains"], "each is asked for once"
     outside.digitalocean.add_balancer(env.balancer, ip="")
+    capsys.readouterr()
     written, readings = provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=True)
     assert (written.waiting, written.stacks) == (["sandbox-dns"], [])
     assert "- <b>sandbox-dns</b> is planned once the load balancer is there." in plans_markdown(written, readings)
 
+    assert "wait for" not in capsys.readouterr().out, "nobody asked to wait"
     waits = list[float]()
 
     def sleep(seconds: float) -> None:
