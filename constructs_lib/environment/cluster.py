@@ -30,6 +30,12 @@ class Cluster(Settings):
     name: Annotated[Name, Own("cluster")] = Field(
         description="Cluster name; the VPC, the project and the keys are named after it."
     )
+    generation: int = Field(
+        default=1,
+        ge=1,
+        le=9999,
+        description="Raised by one each time that the cluster is made anew, never while it lives.",
+    )
     kubernetes_minor: KubernetesMinor = Field(
         description="Minor version, raised by one at a time; DigitalOcean keeps the patch version current."
     )

@@ -24,6 +24,7 @@ from operations.clients.vault import Secrets
 from operations.console import say, step
 from operations.provisioning import vault_login
 from operations.provisioning.adoption import in_digitalocean
+from operations.provisioning.archives import refuse_old_archives
 from operations.provisioning.ended import ended_stack, ends_by_plan, in_the_way
 from operations.provisioning.lost import apply_and_tidy, lost_pools
 from operations.provisioning.needs import is_there, refuse_missing_zone
@@ -61,6 +62,8 @@ class Provisioner:
         it, a first plan is made as if it existed. What the stage needs may take `wait_seconds` to come.
         """
         plans = Plans(environment=self.env.name, stage=stage, destroy=destroy, prepared=prepare, stacks=[])
+        if prepare and not destroy and stage is Stage.FOUNDATION:
+            refuse_old_archives(self.env, self._api, self._spaces)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         ended = self._ended(stage)

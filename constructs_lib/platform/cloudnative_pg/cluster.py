@@ -53,6 +53,8 @@ OPERATOR_NAMESPACE = "cnpg-system"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
 ORIGIN = "origin"
+ARCHIVES = "postgres"
+"""The folder of the bucket below which each cluster has one."""
 TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
 """How Secrets of a cluster end that are not of a role: the operator's (v1.30.0 `api/v1/cluster_types.go`), and ours."""
 
@@ -83,8 +85,8 @@ class Pooler(Settings):
 class Recovery(Settings):
     """Start the cluster from a backup in the environment's bucket instead of empty."""
 
-    server_name: Annotated[Name, COMMON] = Field(
-        description="Whose archive to read: the server_name of the cluster that was lost."
+    archive: Annotated[Name, COMMON] = Field(
+        description="The folder that is read: name and generation of the cluster that was lost, such as main-1."
     )
     until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
 
@@ -110,9 +112,6 @@ class PostgresCluster(Settings):
         description="Age of the last backup from which on it counts as missing; fits backup_schedule.",
     )
     pooler: Pooler | None = None
-    server_name: Annotated[Name | None, COMMON] = Field(
-        default=None, description="Folder of its archive in the bucket; its name unless given."
-    )
     recover_from: Recovery | None = None
 
     @model_validator(mode="after")
@@ -122,17 +121,19 @@ class PostgresCluster(Settings):
         for database in self.databases:
             if database.owner not in roles:
                 raise ValueError(f"databases: owner of '{database.name}': {unknown('role', database.owner, roles)}")
-        if self.recover_from is not None and self.recover_from.server_name == self.archive:
-            raise ValueError(
-                f"server_name must differ from recover_from.server_name, found '{self.archive}' twice; "
-                "a recovered cluster writes an archive of its own"
-            )
         return self
 
-    @property
-    def archive(self) -> str:
-        """The folder of its archive in the bucket."""
-        return self.server_name or self.name
+    def archive(self, generation: int) -> str:
+        """Return the folder of its archive, below `ARCHIVES` in the bucket (docs/decisions/0033-archives.md)."""
+        return f"{self.name}-{generation}"
+
+    def check_recovery(self, generation: int) -> None:
+        """Raise `ValueError` if it would archive into the folder that it is to be recovered from."""
+        if self.recover_from is not None and self.recover_from.archive == self.archive(generation):
+            raise ValueError(
+                f"platform.cloudnative_pg.clusters: '{self.name}' would archive into {self.recover_from.archive}, which"
+                " it recovers from; take another name, or raise cluster.generation where the whole cluster is new"
+            )
 
     @property
     def pods(self) -> Pods:
@@ -181,7 +182,7 @@ class PostgresCluster(Settings):
 def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Manifest]:
     """Yield the cluster, its store of backups and their schedule, its databases and the pooler."""
     yield kept(_object_store(env, cluster))
-    yield kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(cluster)))
+    yield kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(env, cluster)))
     yield _scheduled_backup(cluster)
     for database in cluster.databases:
         yield kept(_database(cluster, database))
@@ -189,7 +190,7 @@ def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Mani
         yield _pooler(cluster, cluster.pooler)
 
 
-def _spec(cluster: PostgresCluster) -> Manifest:
+def _spec(env: Environment, cluster: PostgresCluster) -> Manifest:
     spec: Manifest = {
         "instances": cluster.instances,
         "imageName": cluster.image,
@@ -211,10 +212,10 @@ def _spec(cluster: PostgresCluster) -> Manifest:
             "tolerations": SYSTEM_TOLERATIONS,
         },
         "postgresql": _postgresql(cluster),
-        "plugins": [_plugin(cluster, cluster.archive, isWALArchiver=True)],
+        "plugins": [_plugin(cluster, cluster.archive(env.cluster.generation), isWALArchiver=True)],
     }
     if cluster.recover_from is not None:
-        source = _plugin(cluster, cluster.recover_from.server_name)
+        source = _plugin(cluster, cluster.recover_from.archive)
         spec["externalClusters"] = [{"name": ORIGIN, "plugin": source}]
     return spec
 
@@ -260,7 +261,7 @@ def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
     spec = {
         "retentionPolicy": cluster.backup_retention,
         "configuration": {
-            "destinationPath": f"s3://{env.backups.bucket}/postgres",
+            "destinationPath": f"s3://{env.backups.bucket}/{ARCHIVES}",
             "endpointURL": env.backups.endpoint,
             "s3Credentials": {
                 "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},

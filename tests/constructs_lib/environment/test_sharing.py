@@ -196,7 +196,6 @@ def test_clusters_in_one_vpc_name_subnets_of_their_own(write: Write) -> None:
         return write(sandbox=environment_data(cluster__network=first), second=data)
 
     load_all(files(network(100), network(101)))
-    load_all(write(sandbox=environment_data(cluster__network={"vpc": {"name": "another"}}), second=second()))
     elsewhere = {"vpc": {"name": "another"}}
     load_all(write(sandbox=environment_data(cluster__network=elsewhere), second=second()))
     folder = files(network(100, service_subnet=None), network(101, cluster_subnet=None))

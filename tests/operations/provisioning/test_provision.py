@@ -229,6 +229,31 @@ def test_services_that_mode_apply_made_have_to_end_before_the_mode_changes(outsi
     assert outside.tofu.calls("apply") == []
 
 
+def test_a_new_cluster_is_not_made_where_it_would_archive_into_the_folders_of_a_lost_one(outside: Outside) -> None:
+    env = outside.environment()
+    outside.synthesise(env)
+    backups = outside.spaces._client().create_bucket(Bucket=env.backups.bucket)  # pyright: ignore[reportPrivateUsage]
+    backups.put_object(Key="postgres/main-2/wals/x", Body=b"x")
+    backups.put_object(Key="postgres/main-10/wals/x", Body=b"x")
+    provisioner = Provisioner(env)
+    provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    backups.put_object(Key="postgres/main-1/wals/x", Body=b"x")
+    before = len(outside.tofu.calls())
+    with pytest.raises(ConfigError) as told:
+        provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    assert str(told.value) == (
+        "environments/sandbox.yaml: cluster.generation: bucket episodic-sandbox-backups has postgres/main-1/ of "
+        "generation 1, into which nothing can be archived any more; raise it to 2"
+    )
+    assert len(outside.tofu.calls()) == before
+    provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+    provisioner.plan(Stage.FOUNDATION, PLANS, destroy=True, prepare=True)
+    for changes in ({"cluster__generation": 3}, {"platform__cloudnative_pg__enabled": False}):
+        Provisioner(outside.environment(**changes)).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    outside.digitalocean.add_cluster(env.cluster.name)
+    provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+
+
 def test_what_was_planned_is_what_is_applied_with_the_providers_of_the_plan(outside: Outside) -> None:
     env = outside.environment()
     outside.tofu.changes["sandbox-cluster"] = [change(TAG)]
