@@ -141,7 +141,8 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
     """Write encrypted plan files, and a summary for people."""
     from operations.provisioning.needs import NEEDED
     from operations.provisioning.plan_report import plans_markdown
-    from operations.provisioning.provision import Provisioner, refuse_destruction
+    from operations.provisioning.provision import Provisioner
+    from operations.provisioning.refusals import refuse_destruction
 
     env = _named(environment)
     if destroy:
@@ -158,7 +159,9 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
 @provision.command()
 def apply(environment: EnvironmentName, plans: Folder = PLANS, confirm: Confirmed = None) -> None:
     """Apply the plans in a folder, exactly as they are."""
-    from operations.provisioning.provision import Provisioner, read_plans, refuse_destruction
+    from operations.provisioning.plans import read_plans
+    from operations.provisioning.provision import Provisioner
+    from operations.provisioning.refusals import refuse_destruction
 
     env = _named(environment)
     written = read_plans(plans, env)

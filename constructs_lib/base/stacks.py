@@ -27,6 +27,10 @@ CLUSTER_CA = "cluster_ca_certificate"
 VAULT_SECRET_ID = "vault_secret_id"  # noqa: S105 - the name of a variable, and of its entry in Vault
 
 
+GENERATION_TAG = "generation:"
+"""How the tag of a cluster begins that says the how-manieth of its name it is."""
+
+
 class StackKind(StrEnum):
     """A stack of an environment."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
-from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Effect, Rule, refused, rolls
+from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Effect, Rule, refused, replaces, rolls
 from constructs_lib.base.fields import KubernetesMinor, Name, PoolName, Range, Tag, TimeOfDay
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.network import Network
@@ -43,6 +43,18 @@ class Cluster(Settings):
         Own("cluster"),
         Change(refused("the cluster, its network and its keys are named after it; add another environment instead")),
     ] = Field(description="Cluster name; the VPC, the project and the keys are named after it.")
+    generation: Annotated[
+        int,
+        Change(
+            replaces("the archives, which start anew in folders of the new generation"),
+            smaller=refused("the folders of an older generation hold its archives; raise it instead"),
+        ),
+    ] = Field(
+        default=1,
+        ge=1,
+        le=9999,
+        description="Raised by one each time that the cluster is made anew, never while it lives.",
+    )
     kubernetes_minor: Annotated[KubernetesMinor, Change(rolls("every node"), judge=one_minor_up)] = Field(
         description="Minor version, raised by one at a time; DigitalOcean keeps the patch version current."
     )

@@ -82,6 +82,8 @@ class Environment(Settings):
         problems = [*range_problems(self.ranges), *self._production_problems(), *self._alerting_problems()]
         problems += neighbour_problems(self.vpc_range, self.cluster.network)
         problems += [*self._version_problems(), *self._dns_problems(), *self._runner_problems()]
+        for cluster in self.platform.cloudnative_pg.clusters:
+            cluster.check_recovery(self.cluster.generation)
         if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
             problems.append(f"reviewers must name a team or a user in tier {self.tier}")
         if problems:

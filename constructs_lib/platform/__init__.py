@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -12,7 +12,7 @@ from constructs_lib.base.change import Change, rolls
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
-from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator, Workload
+from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator, Release, Workload, group
 from constructs_lib.platform.baseline import Baseline
 from constructs_lib.platform.cert_manager import CertManager
 from constructs_lib.platform.cloudnative_pg import CloudnativePg
@@ -70,8 +70,13 @@ class Platform(Settings):
         return {name: component for name, component in self.by_name.items() if component.enabled}
 
     def layers(self, env: Environment) -> list[Layer]:
-        """Return the layers of all components that are on, each after those it needs. Raises as `in_order` does."""
-        return in_order([layer for component in self.enabled.values() for layer in component.layers(env)])
+        """Return the layers of all components that are on, each after those it needs.
+
+        Raises `ConfigError` as `in_order` does, and for two objects that would be one.
+        """
+        layers = in_order([layer for component in self.enabled.values() for layer in component.layers(env)])
+        refuse_doubles(layers)
+        return layers
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of all components that are on."""
@@ -123,6 +128,27 @@ def in_order(layers: Sequence[Layer]) -> list[Layer]:
     except CycleError as error:
         loop = " -> ".join(map(str, error.args[1]))
         raise ConfigError(f"platform: layers wait for each other in a loop: {loop}; remove one of these") from None
+
+
+def refuse_doubles(layers: Iterable[Layer]) -> None:
+    """Raise `ConfigError` for an object or release that two layers, or one twice, hold: Kubernetes would have one."""
+    holders: dict[tuple[str, ...], LayerId] = {}
+    for layer in layers:
+        for item in layer.objects:
+            key = _identity(item)
+            if key in holders:
+                where = f"{holders[key]} and {layer.id}" if holders[key] != layer.id else f"{layer.id}, twice"
+                raise ConfigError(
+                    f"platform: {' '.join(filter(None, key[1:]))} is in {where}; rename what makes one of them"
+                )
+            holders[key] = layer.id
+
+
+def _identity(item: Release | Manifest) -> tuple[str, ...]:
+    if isinstance(item, Release):
+        return "", "release", item.namespace, item.name
+    metadata = item["metadata"]
+    return group(item["apiVersion"]), item["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
 OPERATORS: tuple[Operator, ...] = tuple(

@@ -17,7 +17,8 @@ from operations.clients.spaces import Spaces
 from operations.clients.tofu import Stack
 from operations.clients.vault import Secrets, open_vault
 from operations.console import say, step, summarise
-from operations.provisioning.adoption import in_digitalocean, in_github, remove_lost_keys
+from operations.provisioning.adoption import in_digitalocean, in_github
+from operations.provisioning.lost import remove_lost_keys
 from operations.provisioning.plan_report import readings_markdown
 from operations.provisioning.planning import Planner
 from operations.secrets.credentials import GitOpsCredentials, missing

@@ -58,8 +58,8 @@ class Change(NamedTuple):
 class Stack:
     """A stack's folder below `cdktf.out`, and the variables that `tofu` gets beside `PATH` and the like."""
 
-    def __init__(self, name: str, state: StateBucket, variables: Mapping[str, str]) -> None:
-        self.name, self.state, self.folder = name, state, stack_folder(OUTPUT, name)
+    def __init__(self, name: str, state: StateBucket, variables: Mapping[str, str], *, output: Path = OUTPUT) -> None:
+        self.name, self.state, self.folder = name, state, stack_folder(output, name)
         if not (self.folder / DEFINITION).exists():
             raise ConfigError(f"{self.folder}: is not there; run make synth")
         # `when_required`: Spaces does not take the newer checksums of the AWS SDK.

@@ -18,6 +18,13 @@ class Reading(NamedTuple):
     stack: str
     changes: list[Change]
     text: str
+    notes: tuple[str, ...] = ()
+    """What else has to be done, as sentences in Markdown."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether what runs is not as it should be."""
+        return bool(self.changes or self.notes)
 
 
 class Planner(NamedTuple):

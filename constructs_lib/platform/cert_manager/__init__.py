@@ -146,6 +146,13 @@ class CertManager(Component):
         for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
             yield from scraped(env, pods, 9402)
 
+    def solved(self, env: Environment) -> Iterator[str]:
+        """Yield the namespaces whose certificates are proven by HTTP-01, where a pod answers for a while."""
+        if self.enabled and env.platform.traefik.enabled:
+            yield from (app.name for app in env.platform.baseline.apps)
+            if self.dns_challenge is None:
+                yield INGRESS
+
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the chart's pods, and those that answer an HTTP-01 challenge (`pkg/issuer/acme/http/pod.go`)."""
         for values in env.rendered.values("cert-manager"):
@@ -154,8 +161,8 @@ class CertManager(Component):
                 yield workload(NAMESPACE, f"Deployment/cert-manager{suffix}", part, pods=at(part, "replicaCount"))
             check = at(values, "startupapicheck")
             yield workload(NAMESPACE, "Job/cert-manager-startupapicheck", check, passing=True)
-        for app in env.platform.baseline.apps:
-            yield workload(app.name, "Pod/cm-acme-http-solver", {}, resources("10m", "64Mi"), passing=True)
+        for name in self.solved(env):
+            yield workload(name, "Pod/cm-acme-http-solver", {}, resources("10m", "64Mi"), passing=True)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about certificates."""

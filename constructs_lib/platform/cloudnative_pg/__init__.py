@@ -7,9 +7,9 @@ Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/`, cloudnative-pg/plug
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.change import FREE, Change, rolls
@@ -34,6 +34,7 @@ from constructs_lib.kit import (
     Release,
     Values,
     Workload,
+    check_apart,
     group,
     namespace,
     resources,
@@ -119,6 +120,11 @@ class CloudnativePg(Component):
         unique("name"),
         Change(rolls("its instances, replicas first"), added=FREE, removed=RETIRE),
     ] = Field(default=(), description="The clusters.")
+
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> Self:
+        check_apart(item for cluster in self.clusters for item in cluster.objects)
+        return self
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the clusters."""

@@ -55,6 +55,8 @@ OPERATOR_NAMESPACE = "cnpg-system"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
 ORIGIN = "origin"
+ARCHIVES = "postgres"
+"""The folder of the bucket below which each cluster has one."""
 TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
 """How Secrets of a cluster end that are not of a role: the operator's (v1.30.0 `api/v1/cluster_types.go`), and ours."""
 
@@ -98,8 +100,8 @@ class Pooler(Settings):
 class Recovery(Settings):
     """Start the cluster from a backup in the environment's bucket instead of empty."""
 
-    server_name: Annotated[Name, COMMON] = Field(
-        description="Whose archive to read: the server_name of the cluster that was lost."
+    archive: Annotated[Name, COMMON] = Field(
+        description="The folder that is read: name and generation of the cluster that was lost, such as main-1."
     )
     until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
 
@@ -144,9 +146,6 @@ class PostgresCluster(Retirable):
         Pooler | None,
         Change(rolls("the pooler"), added=FREE, removed=replaces("the pooler, to which clients may connect")),
     ] = None
-    server_name: Annotated[
-        Name | None, COMMON, Change(replaces("the archive: it starts anew, and recovers no older time"))
-    ] = Field(default=None, description="Folder of its archive in the bucket; its name unless given.")
     recover_from: Annotated[
         Recovery | None, Change(refused("a cluster is recovered when it is made; add another cluster"), removed=FREE)
     ] = None
@@ -158,17 +157,19 @@ class PostgresCluster(Retirable):
         for database in self.databases:
             if database.owner not in roles:
                 raise ValueError(f"databases: owner of '{database.name}': {unknown('role', database.owner, roles)}")
-        if self.recover_from is not None and self.recover_from.server_name == self.archive:
-            raise ValueError(
-                f"server_name must differ from recover_from.server_name, found '{self.archive}' twice; "
-                "a recovered cluster writes an archive of its own"
-            )
         return self
 
-    @property
-    def archive(self) -> str:
-        """The folder of its archive in the bucket."""
-        return self.server_name or self.name
+    def archive(self, generation: int) -> str:
+        """Return the folder of its archive, below `ARCHIVES` in the bucket (docs/decisions/0033-archives.md)."""
+        return f"{self.name}-{generation}"
+
+    def check_recovery(self, generation: int) -> None:
+        """Raise `ValueError` if it would archive into the folder that it is to be recovered from."""
+        if self.recover_from is not None and self.recover_from.archive == self.archive(generation):
+            raise ValueError(
+                f"platform.cloudnative_pg.clusters: '{self.name}' would archive into {self.recover_from.archive}, which"
+                " it recovers from; take another name, or raise cluster.generation where the whole cluster is new"
+            )
 
     @property
     def pods(self) -> Pods:
@@ -199,11 +200,25 @@ class PostgresCluster(Retirable):
         """Return the name of the Secret with a role's password."""
         return f"{self.name}-{object_name(role)}"
 
+    def database_of(self, name: str) -> str:
+        """Return the name of the object of a database."""
+        return f"{self.name}-{object_name(name)}"
+
+    @property
+    def objects(self) -> Iterator[tuple[str, str, str]]:
+        """The words for each setting that has an object, with its kind and name; Secrets of the operator too."""
+        of = f"of '{self.name}'"
+        yield from ((f"clusters: '{self.name}'", "Secret", f"{self.name}-{end}") for end in sorted(TAKEN))
+        yield from ((f"roles: '{role.name}' {of}", "Secret", self.secret_of(role.name)) for role in self.roles)
+        yield from (
+            (f"databases: '{item.name}' {of}", "Database", self.database_of(item.name)) for item in self.databases
+        )
+
 
 def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Manifest]:
     """Yield the cluster, its store of backups and their schedule, its databases and the pooler."""
     yield cluster.kept(_object_store(env, cluster))
-    yield cluster.kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(cluster)))
+    yield cluster.kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(env, cluster)))
     yield _scheduled_backup(cluster)
     for database in cluster.databases:
         yield cluster.kept(_database(cluster, database))
@@ -211,7 +226,7 @@ def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Mani
         yield _pooler(cluster, cluster.pooler)
 
 
-def _spec(cluster: PostgresCluster) -> Manifest:
+def _spec(env: Environment, cluster: PostgresCluster) -> Manifest:
     spec: Manifest = {
         "instances": cluster.instances,
         "imageName": cluster.image,
@@ -233,10 +248,10 @@ def _spec(cluster: PostgresCluster) -> Manifest:
             "tolerations": SYSTEM_TOLERATIONS,
         },
         "postgresql": _postgresql(cluster),
-        "plugins": [_plugin(cluster, cluster.archive, isWALArchiver=True)],
+        "plugins": [_plugin(cluster, cluster.archive(env.cluster.generation), isWALArchiver=True)],
     }
     if cluster.recover_from is not None:
-        source = _plugin(cluster, cluster.recover_from.server_name)
+        source = _plugin(cluster, cluster.recover_from.archive)
         spec["externalClusters"] = [{"name": ORIGIN, "plugin": source}]
     return spec
 
@@ -282,7 +297,7 @@ def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
     spec = {
         "retentionPolicy": cluster.backup_retention,
         "configuration": {
-            "destinationPath": f"s3://{env.backups.bucket}/postgres",
+            "destinationPath": f"s3://{env.backups.bucket}/{ARCHIVES}",
             "endpointURL": env.backups.endpoint,
             "s3Credentials": {
                 "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
@@ -314,7 +329,6 @@ def _scheduled_backup(cluster: PostgresCluster) -> Manifest:
 
 
 def _database(cluster: PostgresCluster, database: Database) -> Manifest:
-    name = f"{cluster.name}-{object_name(database.name)}"
     spec: Manifest = {
         "name": database.name,
         "owner": database.owner,
@@ -324,7 +338,7 @@ def _database(cluster: PostgresCluster, database: Database) -> Manifest:
     }
     if database.extensions:
         spec["extensions"] = [{"name": extension, "ensure": "present"} for extension in database.extensions]
-    return manifest(API, "Database", name, NAMESPACE, spec=spec)
+    return manifest(API, "Database", cluster.database_of(database.name), NAMESPACE, spec=spec)
 
 
 def _pooler(cluster: PostgresCluster, pooler: Pooler) -> Manifest:

@@ -7,9 +7,9 @@ Flux applies their tagged releases.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
@@ -29,6 +29,7 @@ from constructs_lib.kit import (
     Pods,
     Ready,
     Workload,
+    check_apart,
     group,
     is_true,
     namespace,
@@ -116,6 +117,11 @@ class RabbitmqOperator(Component):
         unique("name"),
         Change(rolls("its nodes, one after another"), added=FREE, removed=RETIRE),
     ] = Field(default=(), description="The brokers.")
+
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> Self:
+        check_apart(item for cluster in self.clusters for item in cluster.objects)
+        return self
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the brokers."""

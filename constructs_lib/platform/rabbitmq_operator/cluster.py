@@ -126,6 +126,31 @@ class RabbitmqCluster(Retirable):
         """Return the name of the Secret with a user's credentials."""
         return f"{self.name}-{object_name(user)}"
 
+    def vhost_of(self, vhost: str) -> str:
+        """Return the name of the object of a vhost."""
+        return f"{self.name}-{object_name(vhost)}"
+
+    def permission_of(self, user: str, vhost: str) -> str:
+        """Return the name of the object with a user's permission in a vhost."""
+        return f"{self.secret_of(user)}-{object_name(vhost)}"
+
+    def policy_of(self, policy: str) -> str:
+        """Return the name of the object of a policy."""
+        return f"{self.name}-{object_name(policy)}"
+
+    @property
+    def objects(self) -> Iterator[tuple[str, str, str]]:
+        """The words for each setting that has an object, with its kind and name; Secrets of the operator too."""
+        of = f"of '{self.name}'"
+        yield from ((f"clusters: '{self.name}'", "Secret", f"{self.name}-{end}") for end in sorted(TAKEN))
+        yield from ((f"vhosts: '{vhost}' {of}", "Vhost", self.vhost_of(vhost)) for vhost in self.vhosts)
+        yield from ((f"policies: '{item.name}' {of}", "Policy", self.policy_of(item.name)) for item in self.policies)
+        for user in self.users:
+            words = f"users: '{user.name}' {of}"
+            yield words, "Secret", self.secret_of(user.name)
+            for item in user.permissions:
+                yield f"{words} in '{item.vhost}'", "Permission", self.permission_of(user.name, item.vhost)
+
 
 def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Manifest]:
     """Yield the broker and its certificate."""
@@ -170,7 +195,7 @@ def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
     broker = {"rabbitmqClusterReference": {"name": cluster.name}}
     for vhost in cluster.vhosts:
         spec = {"name": vhost, "defaultQueueType": "quorum", "deletionPolicy": "retain", **broker}
-        yield manifest(API, "Vhost", f"{cluster.name}-{object_name(vhost)}", NAMESPACE, spec=spec)
+        yield manifest(API, "Vhost", cluster.vhost_of(vhost), NAMESPACE, spec=spec)
     for user in cluster.users:
         name = cluster.secret_of(user.name)
         spec = {"importCredentialsSecret": {"name": name}, "tags": list(user.tags), **broker}
@@ -178,11 +203,11 @@ def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
         for item in user.permissions:
             rights = {"configure": item.configure, "write": item.write, "read": item.read}
             spec = {"vhost": item.vhost, "userReference": {"name": name}, "permissions": rights, **broker}
-            yield manifest(API, "Permission", f"{name}-{object_name(item.vhost)}", NAMESPACE, spec=spec)
+            yield manifest(API, "Permission", cluster.permission_of(user.name, item.vhost), NAMESPACE, spec=spec)
     for policy in cluster.policies:
         spec = {**policy.model_dump(include={"name", "vhost", "pattern", "definition", "priority"}), **broker}
         spec["applyTo"] = policy.apply_to
-        yield manifest(API, "Policy", f"{cluster.name}-{object_name(policy.name)}", NAMESPACE, spec=spec)
+        yield manifest(API, "Policy", cluster.policy_of(policy.name), NAMESPACE, spec=spec)
 
 
 def _affinity(labels: dict[str, str], *, required: bool) -> Manifest:

@@ -380,12 +380,12 @@ def test_two_environments_may_not_share(project: Project, changes: dict[str, Any
 def test_two_environments_may_share_a_network_that_exists_but_not_a_subnet(
     project: Project, subnet: str, told: int
 ) -> None:
-    def network(pods: str) -> dict[str, Any]:
-        return {"vpc": {"name": "shared"}, "cluster_subnet": pods}
+    def network(pods: str, services: str) -> dict[str, Any]:
+        return {"vpc": {"name": "shared"}, "cluster_subnet": pods, "service_subnet": services}
 
     files = {
-        "sandbox": environment_data(cluster__network=network("10.100.0.0/16")),
-        "second": second(vpc_range="10.20.0.0/20", cluster__network=network(subnet)),
+        "sandbox": environment_data(cluster__network=network("10.100.0.0/16", "10.110.0.0/20")),
+        "second": second(vpc_range="10.20.0.0/20", cluster__network=network(subnet, "10.111.0.0/20")),
     }
     folder = project(**files) / "environments"
     try:

@@ -10,7 +10,7 @@ import pytest
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.environment.repository import StateBucket
 from operations.clients.tofu import Change
-from operations.provisioning.planning import Planner
+from operations.provisioning.planning import Planner, Reading
 
 CHANGES = [Change("digitalocean_tag.x", "digitalocean_tag", ("create",), {"name": "x"}, imported=False, before={})]
 FILE = Path("x.tfplan")
@@ -65,7 +65,8 @@ def planned(buckets: Buckets, **options: bool) -> FakeStack:
 
     planner = Planner(spaces, {"digitalocean_tag": lookup})
     reading = planner.plan(stack, FILE, **{"prepare": False, **options})
-    assert reading == ("sandbox-cluster", CHANGES, "text of x.tfplan")
+    assert reading == Reading("sandbox-cluster", CHANGES, "text of x.tfplan")
+    assert reading.differs
     stack.calls += looked_up
     return stack
 

@@ -10,7 +10,8 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from operations.provisioning.plan_report import plans_markdown
-from operations.provisioning.provision import Plans, Provisioner
+from operations.provisioning.plans import Plans
+from operations.provisioning.provision import Provisioner
 from operations.provisioning.stage import Stage
 from operations.secrets.entries import ensure_entries
 from tests.fakes.kubernetes import ISSUER, FakeKubernetes, new_key

@@ -185,6 +185,52 @@ def test_further_plugins_are_turned_on() -> None:
     assert "additionalPlugins" not in objects(with_broker())["RabbitmqCluster", "events"]["spec"]["rabbitmq"]
 
 
+@pytest.mark.parametrize(
+    ("main", "other", "sentence"),
+    [
+        (
+            {"vhosts": ["/", "default"]},
+            {},
+            "vhosts: '/' of 'main' and vhosts: 'default' of 'main' would have one Vhost, main-default; rename one",
+        ),
+        (
+            {"users": [{"name": "App"}, {"name": "app"}]},
+            {},
+            "users: 'App' of 'main' and users: 'app' of 'main' would have one Secret, main-app; rename one of them",
+        ),
+        (
+            {
+                "vhosts": ["/"],
+                "policies": [{"name": name, "vhost": "/", "definition": {"x": 1}} for name in ("a.b", "a_b")],
+            },
+            {},
+            "policies: 'a.b' of 'main' and policies: 'a_b' of 'main' would have one Policy, main-a-b; rename",
+        ),
+        (
+            {
+                "vhosts": ["b-c", "c"],
+                "users": [
+                    {"name": "a", "permissions": [{"vhost": "b-c"}]},
+                    {"name": "a-b", "permissions": [{"vhost": "c"}]},
+                ],
+            },
+            {},
+            "users: 'a' of 'main' in 'b-c' and users: 'a-b' of 'main' in 'c' would have one Permission, main-a-b-c",
+        ),
+        (
+            {"users": [{"name": "app-default-user"}]},
+            {"name": "main-app"},
+            "users: 'app-default-user' of 'main' and clusters: 'main-app' would have one Secret, main-app-default-user",
+        ),
+    ],
+)
+def test_names_that_fall_on_one_object_are_refused_with_their_keys(
+    main: dict[str, Any], other: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        environment(platform__rabbitmq_operator__clusters=[{"name": "main", **main}, {"name": "other", **other}])
+
+
 def test_a_user_comes_after_its_secret_and_its_broker() -> None:
     found = layers(environment())
     needed = ("configs", "credentials", "topology-controllers")

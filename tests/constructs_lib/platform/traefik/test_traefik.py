@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.kit import Layer
+from constructs_lib.kit import Layer, Pods
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.traefik import CONFIGS, CONTROLLERS, Traefik
 from tests.constructs_lib.platform import said
@@ -137,6 +137,21 @@ def test_links() -> None:
         "observability/prometheus -> traefik/traefik: 9100",
         "traefik/traefik -> episodic/apps: 8080",
         "traefik/traefik -> episodic/acme-solver: 8089",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "namespaces"),
+    [
+        ({}, ["episodic"]),
+        ({"cert_manager__dns_challenge": None}, ["episodic", "traefik"]),
+        ({"cert_manager__enabled": False}, []),
+    ],
+)
+def test_it_reaches_solvers_where_there_are_some(changes: dict[str, Any], namespaces: list[str]) -> None:
+    env = environment(**{f"platform__{key}": value for key, value in changes.items()})
+    assert [link.target for link in env.platform.traefik.links(env) if link.ports == (8089,)] == [
+        Pods(name, "acme-solver", {"acme.cert-manager.io/http01-solver": "true"}) for name in namespaces
     ]
 
 
