@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
@@ -54,7 +55,8 @@ class Environment(Settings):
     state: StateBucket = Field(description="The bucket for the state of this environment's stacks.")
     backups: Bucket = Field(description="The bucket for Postgres backups.")
     chart_mirror: ChartMirror | None = Field(
-        default=None, description="One address that replaces every public chart repository."
+        default=None,
+        description="One address that replaces every public chart repository; an oci:// one holds signatures too.",
     )
     sops_recipient: Annotated[AgeRecipient | None, Own("age key")] = Field(
         default=None, description="age public key of the environment, whose private half is in Vault."
@@ -135,7 +137,7 @@ class Environment(Settings):
 
     def mirrored(self, chart: Chart) -> Chart:
         """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""
-        return chart if self.chart_mirror is None else Chart(self.chart_mirror, chart.name, chart.version)
+        return chart if self.chart_mirror is None else replace(chart, repository=self.chart_mirror)
 
     def stack(self, kind: StackKind) -> str:
         """Return the name of a stack of this environment."""
