@@ -90,8 +90,10 @@ lock-pipenv: $(INSTALLER) ## Pin pipenv and what it needs anew, at the version t
 	mkdir -p $(VENV)/pipenv-itself
 	{ echo '[packages]'; sed -n 's/^pipenv==\([^ ;]*\).*/pipenv = "==\1"/p' $(PIPENV); } > $(VENV)/pipenv-itself/Pipfile
 	PIPENV_PIPFILE=$(VENV)/pipenv-itself/Pipfile $(BIN)/pipenv lock
-	PIPENV_PIPFILE=$(VENV)/pipenv-itself/Pipfile $(BIN)/pipenv requirements --hash | sed -e '/^-i /d' > $(VENV)/pipenv-itself/pinned
-	mv $(VENV)/pipenv-itself/pinned $(PIPENV)
+	PIPENV_PIPFILE=$(VENV)/pipenv-itself/Pipfile $(BIN)/pipenv requirements --hash > $(VENV)/pipenv-itself/pinned
+	$(BIN)/python -c "import pathlib; lines = pathlib.Path('$(VENV)/pipenv-itself/pinned').read_text().splitlines(); \
+	  wrapped = [line.replace(' --hash', ' \\\\\n    --hash') for line in lines if not line.startswith('-i ')]; \
+	  pathlib.Path('$(PIPENV)').write_text('\n'.join(wrapped) + '\n')"
 
 clean: ## Remove everything that is made
 	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out plans.out tools/bin tools/operators/external-secrets/upstream .pytest_cache .ruff_cache .hypothesis

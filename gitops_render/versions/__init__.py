@@ -41,7 +41,7 @@ def _read(root: Path) -> Iterator[Pinned]:
     for pattern in (".github/**/*.yml", "gitops_render/repository_files/*.yml"):
         for source in below(pattern):
             yield from files.actions(source)
-            yield from files.marked(source)
+            yield from files.set_up(source)
     yield from files.packages(Source.read(root, root / "Pipfile"))
     yield from files.requirements(Source.read(root, root / PIPENV))
     yield from files.npm_packages(Source.read(root, root / "package.json"))

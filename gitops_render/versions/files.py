@@ -11,6 +11,7 @@ from constructs_lib.base.errors import ConfigError
 from gitops_render.versions.pinned import Kind, Pinned, Source
 
 ACTION = re.compile(r"uses: (?P<name>[\w-]+/[\w./-]+)@(?P<digest>[0-9a-f]{40}) # (?P<version>v[\w.]+)")
+SET_UP = re.compile(r"^ +(?P<name>python|tofu)[-_]version: \"?(?P<version>\d[\d.]+)", re.MULTILINE)
 MARKED = re.compile(r"# renovate: datasource=(?P<datasource>\S+) depName=(?P<name>\S+)\n.*?(?P<version>\d[\w.-]*)")
 """A version whose line cannot say what it is the version of; renovate.json reads the same comment."""
 PACKAGE = re.compile(r"""^"?(?P<name>[\w.-]+)"? = .*?"==(?P<version>[^"]+)""", re.MULTILINE)
@@ -26,6 +27,11 @@ BOUND = re.compile(r"prebuilt bindings for (?P<name>\S+) provider version (?P<ve
 def actions(source: Source) -> Iterator[Pinned]:
     """Yield the actions that a workflow or an action uses."""
     return _found("action", ACTION, source)
+
+
+def set_up(source: Source) -> Iterator[Pinned]:
+    """Yield the programs that an action installs at a version."""
+    return _found("tool", SET_UP, source)
 
 
 def marked(source: Source) -> Iterator[Pinned]:

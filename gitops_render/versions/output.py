@@ -37,7 +37,7 @@ def to_json(pins: Iterable[Pinned]) -> str:
 
 
 def to_cyclonedx(pins: Iterable[Pinned], locked: Iterable[Json]) -> str:
-    """Return the bill of materials of pinned things and locked packages (CycloneDX 1.6, ECMA-424), the same each time."""
+    """Return the bill of materials (CycloneDX 1.6, ECMA-424) of pinned things and locked packages, in one order."""
     components = {component["bom-ref"]: component for component in (*map(_component, pins), *locked)}
     listed = [components[key] for key in sorted(components)]
     return json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": listed}, indent=2)

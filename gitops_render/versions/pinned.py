@@ -11,8 +11,8 @@ Kind = Literal["chart", "image", "source", "provider", "action", "package", "too
 class Pinned(NamedTuple):
     """One thing at one version, and the line of the file that says so.
 
-    A `source` is a Git repository that Flux applies. `digest` is what the version was when it was looked up: a digest of
-    an image, a commit of a source or an action; a `version` without one is a name that its publisher can move.
+    A `source` is a Git repository that Flux applies. `digest` is what the version was when it was looked up: that of an
+    image, or the commit of a source or an action. A `version` without one is a name that its publisher can move.
     """
 
     kind: Kind
