@@ -18,7 +18,7 @@ from gitops_render.versions.files import actions, marked, modules, npm_packages,
 from gitops_render.versions.output import cells, to_cyclonedx
 from gitops_render.versions.output import packages as components
 from gitops_render.versions.pinned import Pinned, Source
-from tests.support import ROOT, everything, parsed, run_python
+from tests.support import ROOT, Synthesised, everything, parsed, run_python
 
 
 @cache
@@ -111,10 +111,10 @@ def test_every_action_is_listed_with_its_commit() -> None:
     assert len(used) >= 7
 
 
-def test_the_providers_are_those_that_the_stacks_ask_for(stacks: dict[str, object]) -> None:
+def test_the_providers_are_those_that_the_stacks_ask_for(stacks: dict[str, Synthesised]) -> None:
     asked: dict[str, set[str]] = {}
     for stack in stacks.values():
-        for provider in stack.data["terraform"]["required_providers"].values():  # type: ignore[attr-defined]
+        for provider in stack.data["terraform"]["required_providers"].values():
             name = provider["source"] if "/" in provider["source"] else f"hashicorp/{provider['source']}"
             asked.setdefault(name, set()).add(provider["version"])
     assert named("provider") == asked
