@@ -165,6 +165,29 @@ def capacity(environment: Chosen = None, as_json: AsJson = False) -> None:
     typer.echo(to_json(found) if as_json else "\n".join(to_text(found)))
 
 
+class Listing(StrEnum):
+    """How pinned things are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    CYCLONEDX = "cyclonedx"
+
+
+@app.command()
+def versions(
+    format_: Annotated[Listing, typer.Option("--format", help="cyclonedx is a bill of materials.")] = Listing.TEXT,
+) -> None:
+    """List every chart, image, source, provider, action, package and tool that is pinned, and where."""
+    from gitops_render.versions import locked, output
+    from gitops_render.versions import versions as pinned
+
+    found = pinned(Path())
+    if format_ is Listing.CYCLONEDX:
+        typer.echo(output.to_cyclonedx(found, output.packages(locked(Path()))))
+    else:
+        typer.echo(output.to_json(found) if format_ is Listing.JSON else "\n".join(output.to_text(found)))
+
+
 @app.command()
 def pin(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],

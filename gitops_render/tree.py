@@ -23,12 +23,12 @@ from constructs_lib.kit import (
     KEEP_IN_FLUX,
     PLATFORM_ACCOUNT,
     RETRIES,
-    Chart,
     Layer,
     Manifest,
     Release,
     manifest,
 )
+from gitops_render.charts import fetched, repository, repository_name, verified
 from gitops_render.layers import flux_kustomization, flux_layers, health_check_exprs, layers_kustomization
 from gitops_render.objects import Identity, Item
 from gitops_render.paths import (
@@ -100,7 +100,12 @@ def _root(env: Environment) -> Iterator[tuple[PurePosixPath, Manifest]]:
 
 def _flux_objects(layer: Layer) -> Iterator[Manifest]:
     for item in layer.objects:
-        yield helm_release(item, layer) if isinstance(item, Release) else item
+        if not isinstance(item, Release):
+            yield item
+            continue
+        yield helm_release(item, layer)
+        if item.chart.is_verified:
+            yield verified(item.chart)
 
 
 def helm_release(release: Release, layer: Layer) -> Manifest:
@@ -120,7 +125,7 @@ def helm_release(release: Release, layer: Layer) -> Manifest:
         "storageNamespace": release.namespace,
         "serviceAccountName": PLATFORM_ACCOUNT,
         "maxHistory": HISTORY,
-        "chart": _chart(release.chart),
+        **fetched(release.chart),
         "install": {"crds": "CreateReplace", **_retried(RETRIES.install)},
         "upgrade": {"crds": "CreateReplace", **upgrade},
         "driftDetection": {"mode": "enabled", "ignore": DRIFT_IGNORED},
@@ -138,26 +143,11 @@ def _retried(after: Minutes) -> Manifest:
     return {"strategy": {"name": "RetryOnFailure", "retryInterval": after}}
 
 
-def _chart(chart: Chart) -> Manifest:
-    source = {"kind": "HelmRepository", "name": source_name(chart)}
-    return {"spec": {"chart": chart.name, "version": chart.version, "interval": FLUX_INTERVAL, "sourceRef": source}}
-
-
-def source_name(chart: Chart) -> str:
-    """Return the name of the HelmRepository of a chart's repository, made from its address."""
-    address = chart.repository.split("://", 1)[1].rstrip("/")
-    return "".join(letter if letter.isalnum() else "-" for letter in address.lower()).strip("-")
-
-
 def _sources(env: Environment, layers: Iterable[Layer]) -> Iterator[tuple[PurePosixPath, Manifest]]:
-    """Yield one HelmRepository for each chart repository in use."""
-    charts = {source_name(release.chart): release.chart for layer in layers for release in layer.releases}
-    for name, chart in sorted(charts.items()):
-        spec: Manifest = {"interval": FLUX_INTERVAL, "url": chart.repository}
-        if chart.is_oci:
-            spec["type"] = "oci"
-        item = manifest(FLUX_SOURCE, "HelmRepository", name, FLUX_NAMESPACE, spec=spec)
-        yield Place(env.name, SOURCES).path / f"{name}.yaml", item
+    """Yield one HelmRepository for each chart repository in use; a signed chart has a source of its own."""
+    charts = [release.chart for layer in layers for release in layer.releases if not release.chart.is_verified]
+    for name, chart in sorted({repository_name(chart): chart for chart in charts}.items()):
+        yield Place(env.name, SOURCES).path / f"{name}.yaml", repository(chart)
 
 
 def _listing(files: list[str]) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
@@ -68,7 +69,8 @@ class Environment(Settings):
         Bucket, Change(replaces("the archive: Postgres archives elsewhere, and recovers no older time from there"))
     ] = Field(description="The bucket for Postgres backups.")
     chart_mirror: Annotated[ChartMirror | None, FREELY] = Field(
-        default=None, description="One address that replaces every public chart repository."
+        default=None,
+        description="One address that replaces every public chart repository; an oci:// one holds signatures too.",
     )
     sops_recipient: Annotated[
         AgeRecipient | None,
@@ -159,7 +161,7 @@ class Environment(Settings):
 
     def mirrored(self, chart: Chart) -> Chart:
         """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""
-        return chart if self.chart_mirror is None else Chart(self.chart_mirror, chart.name, chart.version)
+        return chart if self.chart_mirror is None else replace(chart, repository=self.chart_mirror)
 
     def stack(self, kind: StackKind) -> str:
         """Return the name of a stack of this environment."""

@@ -17,6 +17,7 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform import OPERATORS, cert_manager
 from constructs_lib.platform.observability import logs
+from gitops_render.charts import chart_name
 from gitops_render.check.model import Found, Tree, at, fields_named, tree_policy
 from gitops_render.objects import Item
 
@@ -202,7 +203,7 @@ def _closed(tree: Tree) -> Iterator[Found]:
 @tree_policy("NET002", "the API server cannot call a webhook that is closed, and refuses every object", "open its port")
 def _webhooks_reachable(tree: Tree) -> Iterator[Found]:
     for item in tree.of("HelmRelease", "GitRepository"):
-        name = item.spec["chart"]["spec"]["chart"] if item.kind == "HelmRelease" else item.name
+        name = chart_name(item.spec) if item.kind == "HelmRelease" else item.name
         link = WEBHOOKS.get(name)
         if link is None or not isinstance(link.target, Pods):
             continue

@@ -143,6 +143,9 @@ def _empty_release() -> bytes:
     return gzip.compress(packed.getvalue(), mtime=0)
 
 
+CHART_SOURCES = ("helmrepositories.source.toolkit.fluxcd.io", "ocirepositories.source.toolkit.fluxcd.io")
+
+
 class Health:
     """Calls ready what would need a node or another controller, except for what is named in `broken`."""
 
@@ -151,8 +154,8 @@ class Health:
         self.broken: set[str] = set()
 
     def update(self) -> None:
-        """Patch every HelmRelease and HelmRepository, and every kind that a Kustomization waits for by expression."""
-        kinds = {"helmreleases.helm.toolkit.fluxcd.io", "helmrepositories.source.toolkit.fluxcd.io"}
+        """Patch every HelmRelease and chart source, and every kind that a Kustomization waits for by expression."""
+        kinds = {"helmreleases.helm.toolkit.fluxcd.io", *CHART_SOURCES}
         for kind in sorted(kinds | awaited(self._cluster)):
             for item in unready(self._cluster, kind):
                 if item["metadata"]["name"] not in self.broken:

@@ -106,6 +106,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX003": [
         lambda t: t.layer("traefik-configs")["sourceRef"].update(kind="Bucket"),
         lambda t: t.release()["chart"]["spec"]["sourceRef"].update(name="nothing"),
+        lambda t: t.remove("OCIRepository", "external-secrets"),
     ],
     "FLUX004": [lambda t: t.layer("traefik-configs")["dependsOn"].append({"name": "nothing"})],
     "FLUX005": [lambda t: t.layer("traefik-controllers")["dependsOn"].append({"name": "traefik-configs"})],
@@ -123,7 +124,9 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     ],
     "FLUX010": [lambda t: pop(t.layer("apps"), "serviceAccountName"), lambda t: pop(t.release(), "serviceAccountName")],
     "FLUX011": [lambda t: t.one("GitRepository", "platform")["spec"].update(url="http://github.com/x/y")],
+    "FLUX012": [lambda t: pop(t.one("OCIRepository")["spec"]["verify"], "matchOIDCIdentity")],
     "HELM001": [
+        lambda t: t.one("OCIRepository")["spec"].update(ref={"semver": "2.x"}),
         lambda t: t.release()["chart"]["spec"].update(version="41.x"),
         lambda t: t.release()["chart"]["spec"].update(version="41.0.0 || 42.0.0"),
         lambda t: pop(t.release()["chart"]["spec"], "version"),

@@ -47,8 +47,10 @@ if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 CHART = Chart("https://opensearch-project.github.io/opensearch-k8s-operator/", "opensearch-operator", "3.0.2")
+# renovate: datasource=docker depName=docker.io/opensearchproject/opensearch-operator
 OPERATOR_IMAGE_TAG = "3.0.0-alpha"
 """What chart 3.0.2 was published with; no later image is known (tags of the repository end at v3.0.0-alpha)."""
+# renovate: datasource=docker depName=docker.io/opensearchproject/opensearch
 OPENSEARCH_VERSION = "3.6.0"
 API = "opensearch.org/v1"
 

@@ -58,7 +58,7 @@ from constructs_lib.platform.vault_eso import InVault, external_secret
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-CHART = Chart("oci://ghcr.io/prometheus-community/charts", RELEASE, "88.5.3")
+CHART = Chart("oci://ghcr.io/prometheus-community/charts", "kube-prometheus-stack", "88.5.3")
 
 OPERATOR_PODS = Pods(NAMESPACE, "prometheus-operator", {"app": f"{RELEASE}-operator"})
 KUBE_STATE_METRICS = Pods(NAMESPACE, "kube-state-metrics", {"app.kubernetes.io/name": "kube-state-metrics"})

@@ -54,7 +54,12 @@ from constructs_lib.platform.vault_eso import health
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-CHART = Chart("oci://ghcr.io/external-secrets/charts", "external-secrets", "2.9.0")
+CHART = Chart(
+    "oci://ghcr.io/external-secrets/charts",
+    "external-secrets",
+    "2.9.0",
+    signed_by="external-secrets/external-secrets/.github/workflows/helm.yml@refs/heads/main",
+)
 CONTROLLERS = LayerId("secrets", "controllers")
 STORE = LayerId("secrets", "store")
 SEALED = LayerId("secrets", "sealed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, StackKind, load, load_all
-from constructs_lib.kit import Chart
 from tests.support import ROOT, environment, environment_data
 
 Project = Callable[..., Path]
@@ -489,7 +489,7 @@ def test_a_chart_mirror_replaces_every_repository_and_nothing_else() -> None:
     public, mirrored = environment(), environment(chart_mirror="https://charts.internal")
     charts = [(r.name, r.chart) for layer in public.layers for r in layer.releases]
     assert len(charts) >= 2
-    expected = [(name, Chart("https://charts.internal", chart.name, chart.version)) for name, chart in charts]
+    expected = [(name, replace(chart, repository="https://charts.internal")) for name, chart in charts]
     assert [(r.name, r.chart) for layer in mirrored.layers for r in layer.releases] == expected
 
 

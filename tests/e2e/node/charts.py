@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from constructs_lib.platform.scrape import MONITORING
+from gitops_render.charts import chart_name
 from tests.chart_facts.helm import objects
 from tests.e2e.cluster import BIN
 
@@ -22,7 +23,7 @@ TOOL = "helm"
 def render(release: dict[str, Any], charts: Path, folder: Path) -> Iterator[dict[str, Any]]:
     """Yield what a HelmRelease installs, from the chart of its name in `charts`; `folder` is for files of ours."""
     spec = release["spec"]
-    chart = folder / spec["chart"]["spec"]["chart"]
+    chart = folder / chart_name(spec)
     if not chart.exists():
         shutil.copytree(charts / chart.name, chart)
         if not (chart / "charts").exists():

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from constructs_lib.environment import Environment
+from gitops_render.charts import chart_name
 from tests.chart_facts import helm
 from tests.e2e.cluster import CRDS
 from tests.e2e.node import charts, postgres, prometheus, rabbitmq, released, valkey
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
 from tests.e2e.node.postgres import MANAGER
-from tests.e2e.reconciler import awaited, call_ready, unready
+from tests.e2e.reconciler import CHART_SOURCES, awaited, call_ready, unready
 
 
 class Program(NamedTuple):
@@ -81,10 +82,10 @@ class Releases:
 
     def update(self) -> None:
         """Install what is new, and say of each release whether it is Ready."""
-        for item in unready(self._cluster, "helmrepositories.source.toolkit.fluxcd.io"):
+        for item in (item for kind in CHART_SOURCES for item in unready(self._cluster, kind)):
             call_ready(self._cluster, item)
         for item in unready(self._cluster, "helmreleases.helm.toolkit.fluxcd.io"):
-            chart = item["spec"]["chart"]["spec"]["chart"]
+            chart = chart_name(item["spec"])
             if chart not in self._installed:
                 self._installed[chart] = self._install(item, chart)
             if self._runs(self._installed[chart], item["spec"].get("healthCheckExprs", ())):

@@ -36,11 +36,17 @@ def objects(env: Environment) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "version"), [("rabbitmq-cluster-operator", "2.22.3"), ("messaging-topology-operator", "1.20.1")]
+    ("name", "version", "commit"),
+    [
+        ("rabbitmq-cluster-operator", "2.22.3", "03e0b49c077a9c8d926fb4c8cbe2dd0bbdffd539"),
+        ("messaging-topology-operator", "1.20.1", "bf34d8456e5c44e861d40e265085fe2e9b8d1976"),
+    ],
 )
-def test_an_operator_is_its_tagged_release_with_the_image_pinned(name: str, version: str) -> None:
+def test_an_operator_is_one_commit_of_its_repository_with_the_image_pinned(
+    name: str, version: str, commit: str
+) -> None:
     found = objects(environment())
-    assert found["GitRepository", name]["spec"]["ref"] == {"tag": f"v{version}"}
+    assert found["GitRepository", name]["spec"]["ref"] == {"tag": f"v{version}", "commit": commit}
     spec = found["Kustomization", name]["spec"]
     assert [image["newTag"] for image in spec["images"]] == [version], "the release itself says latest"
     assert spec["path"] == "./config/installation"
