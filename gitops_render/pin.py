@@ -1,7 +1,8 @@
-"""Pinning: the commit that one environment runs becomes the commit of the next, as a change of one line.
+"""Pinning: the commit that one environment runs becomes the commit of the next, as a change of its `source.yaml` alone.
 
 What an environment runs is what the default branch says in its `source.yaml`, since Flux follows that branch: a pull
-request that is still open does not count.
+request that is still open does not count. The branch stands beside the commit, which Flux then takes from that branch
+alone (docs/decisions/0036-the-gate.md).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def pin(repository: Path, source: Environment, target: Environment, commit: str 
     new = history.running(source) if commit is None else history.chosen(source, commit)
     if ran.commit == new:
         return Pin(new, new, changed=False, commits=())
-    follow(path, new)
+    follow(path, history.branch, new)
     commits = history.between(ran.commit, new) if ran.commit else ()
     return Pin(ran.commit or f"branch {ran.branch}", new, changed=True, commits=commits)
 
@@ -70,12 +71,15 @@ def _refuse_order(source: Environment, target: Environment) -> None:
         )
 
 
-def follow(path: Path, commit: str) -> None:
-    """Let the `source.yaml` at `path` follow `commit`, with no other change. Raises `ConfigError` as `pin` does."""
+def follow(path: Path, branch: str, commit: str) -> None:
+    """Let the `source.yaml` at `path` follow `commit` of `branch`, with no other change.
+
+    Raises `ConfigError` as `pin` does.
+    """
     data = read_mapping(path)
     if path.read_bytes() != to_yaml(data):
         raise ConfigError(f"{path}: has comments or a layout that promotion would lose; give it its rendered form")
-    data["spec"]["ref"] = {"commit": commit}
+    data["spec"]["ref"] = {"branch": branch, "commit": commit}
     try:
         path.write_bytes(to_yaml(data))
     except OSError as error:
