@@ -46,7 +46,7 @@ def pin(repository: Path, source: Environment, target: Environment, commit: str 
     be used or has edits of the two files, or the commit is not on the default branch or never ran in `source`.
     """
     _refuse_order(source, target)
-    history = _History(repository, source.gitops.default_branch)
+    history = History(repository, source.gitops.default_branch)
     history.refuse_edits(source, target)
     path = repository / source_file(target.name)
     data = read_mapping(path)
@@ -114,7 +114,7 @@ def _ref(where: str, data: object) -> _Ref:
         raise ConfigError(*sentences(where, error, data)) from None
 
 
-class _History:
+class History:
     """The default branch of the repository behind a work tree, as it was fetched last."""
 
     def __init__(self, repository: Path, branch: str) -> None:
@@ -163,7 +163,7 @@ class _History:
     def _covers(self, ref: _Ref, until: str, commit: str) -> bool:
         if ref.commit:
             return ref.commit == commit
-        return ref.branch == self.branch and self._is_ancestor(commit, until)
+        return ref.branch == self.branch and self.is_ancestor(commit, until)
 
     def _ref_at(self, commit: str, env: Environment) -> _Ref:
         file = source_file(env.name)
@@ -187,12 +187,13 @@ class _History:
             raise ConfigError(
                 f"{name}: is no commit of {self.repository}, or of more than one name; fetch or correct it"
             )
-        if not self._is_ancestor(commit, self.head):
+        if not self.is_ancestor(commit, self.head):
             raise ConfigError(f"{commit}: is not on branch {self.branch}; merge it first")
         return commit
 
     def _commit(self, name: str) -> str | None:
         return self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
 
-    def _is_ancestor(self, commit: str, of: str) -> bool:
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """Say whether `of` has all that `commit` has."""
         return self.git.run("merge-base", "--is-ancestor", commit, of).returncode == 0

@@ -29,7 +29,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
 def empty_commit(fake: FakeGitHub) -> str:
     """Return a commit without files."""
     tree = fake.git.git("tools", "mktree", text="").strip()
-    return fake.git.git("tools", "-c", "user.name=a", "-c", "user.email=a@b.c", "commit-tree", tree, "-m", "one").strip()
+    person = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    return fake.git.git("tools", *person, "commit-tree", tree, "-m", "one").strip()
 
 
 def test_a_comment_is_written_once_and_then_kept_up_to_date(fake: FakeGitHub) -> None:
