@@ -220,6 +220,26 @@ def _pin_lines(target: str, pinned: Pin) -> Iterator[str]:
 
 
 @app.command()
+def validate(
+    change: Annotated[str, typer.Argument(metavar="COMMIT", help="The change's last commit, by its full name.")],
+    repository: Annotated[Path, typer.Option(help="A clone of the GitOps repository, fetched just now.")] = Path(),
+) -> None:
+    """Check that a change of the GitOps repository is rendered, sealed, promoted or an application's own, or exit 1."""
+    from constructs_lib.environment import load_all
+    from gitops_render.validate import Allowed
+    from gitops_render.validate.change import Change
+
+    environments = load_all()
+    proposed = Change(repository, environments[0].gitops.default_branch, change)
+    found = Allowed(environments).problems(proposed)
+    for problem in found:
+        typer.echo(problem)
+    typer.echo(f"{len(proposed.paths)} files change, {len(found)} findings")
+    if found:
+        raise typer.Exit(DIFFERENT)
+
+
+@app.command()
 def seal(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="YAML with Secrets; - reads stdin.")],
     environment: ReadBy,

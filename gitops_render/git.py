@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,22 @@ class Git:
         return None if result.returncode else result.stdout.rstrip("\n")
 
     def run(self, *arguments: str, deadline: float = LOCAL) -> subprocess.CompletedProcess[str]:
-        """Run Git and return how it ended.
+        """Run Git and return how it ended. Raises `ConfigError` as `read` does."""
+        done = self._finished(arguments, deadline)
+        out, err = (data.decode(errors="replace") for data in (done.stdout, done.stderr))
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
 
-        Raises `ConfigError` if Git is not installed, and `TookTooLongError`, which is one, after `deadline` seconds.
+    def read(self, *arguments: str) -> bytes:
+        """Return what Git prints, byte for byte.
+
+        Raises `ConfigError` if Git is not installed or fails, and `TookTooLongError`, which is one, where it hangs.
         """
+        done = self._finished(arguments, LOCAL)
+        if done.returncode:
+            raise ConfigError(f"git {arguments[0]}: {' '.join(done.stderr.decode(errors='replace').split())}")
+        return done.stdout
+
+    def _finished(self, arguments: Sequence[str], deadline: float) -> subprocess.CompletedProcess[bytes]:
         git = installed("git", "install it")
         given = os.environ if self.environ is None else self.environ
         return run(
@@ -41,6 +53,4 @@ class Git:
             deadline=deadline,
             env={**given, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
             stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
         )

@@ -45,9 +45,9 @@ def render_repository(environments: Sequence[Environment]) -> Rendered:
         VALIDATION_WORKFLOW: (FILES / VALIDATION_WORKFLOW.name).read_bytes(),
         VALIDATION: (FILES / VALIDATION.name).read_bytes(),
     }
-    recipients = {env.name: _recipients(env) for env in environments if env.sops_recipient is not None}
-    if recipients:
-        owned[SOPS_FILE] = sops_config(recipients)
+    sealed_for = {env.name: recipients(env) for env in environments if env.sops_recipient is not None}
+    if sealed_for:
+        owned[SOPS_FILE] = sops_config(sealed_for)
     return Rendered(owned, seeds={})
 
 
@@ -70,6 +70,7 @@ def _owners(env: Environment) -> list[str]:
     return sorted([*teams, *(f"@{user}" for user in env.reviewers.users)])
 
 
-def _recipients(env: Environment) -> list[str]:
+def recipients(env: Environment) -> list[str]:
+    """Return the age keys that can decrypt what is sealed for an environment."""
     keys = (env.sops_recipient, env.gitops.recovery_recipient)
     return [key for key in keys if key is not None]

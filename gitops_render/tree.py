@@ -91,7 +91,7 @@ def _root(env: Environment) -> Iterator[tuple[PurePosixPath, Manifest]]:
     """Yield what the cluster reads first. The root lists its files, or Flux would read the layers from its branch."""
     source, layers = source_file(env.name), layers_file(env.name)
     applied = flux_layers(env)
-    yield root_file(env.name), _listing([source.name, layers.name] if applied else [source.name])
+    yield root_file(env.name), listing([source.name, layers.name] if applied else [source.name])
     if applied:
         yield layers, layers_kustomization(env)
     for layer in applied:
@@ -150,7 +150,7 @@ def _sources(env: Environment, layers: Iterable[Layer]) -> Iterator[tuple[PurePo
         yield Place(env.name, SOURCES).path / f"{name}.yaml", repository(chart)
 
 
-def _listing(files: list[str]) -> Manifest:
+def listing(files: list[str]) -> Manifest:
     """A kustomize file: it has no metadata and is never sent to a cluster."""
     return {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": files}
 
@@ -162,7 +162,7 @@ def _listings(env: Environment, owned: Files) -> Files:
     for path in owned:
         if path.parent != root:
             folders.setdefault(path.parent, []).append(path.name)
-    return {folder / KUSTOMIZATION: to_yaml(_listing(sorted(names))) for folder, names in folders.items()}
+    return {folder / KUSTOMIZATION: to_yaml(listing(sorted(names))) for folder, names in folders.items()}
 
 
 def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:
@@ -183,7 +183,7 @@ def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:
     empty = (Place(env.name, APPS), *sealed)
     return {
         source_file(env.name): to_yaml(source),
-        **{place.path / KUSTOMIZATION: to_yaml(_listing([])) for place in empty},
+        **{place.path / KUSTOMIZATION: to_yaml(listing([])) for place in empty},
     }
 
 

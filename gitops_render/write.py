@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from difflib import unified_diff
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
@@ -57,9 +57,13 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
 def wanted_files(output: Path, environment: str, rendered: Rendered) -> Files:
     """Return what should be in `output`: the owned files, seeds that nobody wrote yet, and, last, the index."""
     seeds = {path: data for path, data in rendered.seeds.items() if not (output / path).exists()}
-    digests = {str(path): _digest(data) for path, data in rendered.written.items()}
-    index = json.dumps(digests, indent=1, sort_keys=True) + "\n"
-    return rendered.written | seeds | {index_file(environment): index.encode()}
+    return rendered.written | seeds | {index_file(environment): index_of(rendered.written)}
+
+
+def index_of(owned: Files) -> bytes:
+    """Return the index that says of these files that rendering wrote them."""
+    digests = {str(path): _digest(data) for path, data in owned.items()}
+    return (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
 
 
 def _stale(index: dict[str, str], owned: Files) -> list[PurePosixPath]:
@@ -149,8 +153,11 @@ def read_index(output: Path, environment: str) -> dict[str, str]:
     """
     path = output / index_file(environment)
     data = _bytes_in(path)
-    if data is None:
-        return {}
+    return {} if data is None else parsed_index(path, data)
+
+
+def parsed_index(path: PurePath, data: bytes) -> dict[str, str]:
+    """Return what the index at `path` holds. Raises `ConfigError` as `read_index` does."""
     try:
         index = _INDEX.validate_json(data)
     except ValidationError:

@@ -60,7 +60,7 @@ def _seed(clone: Clone, trees: dict[str, Rendered], chosen: Sequence[Environment
     first = clone.commit("Seed the platform of every environment")
     pinned = [env for env in chosen if env.tier != MOVING]
     for env in pinned:
-        follow(clone.folder / source_file(env.name), first)
+        follow(clone.folder / source_file(env.name), clone.branch, first)
     if pinned:
         clone.commit(f"Pin {', '.join(env.name for env in pinned)} to the first commit")
     clone.push(clone.branch)

@@ -101,8 +101,12 @@ class GitHub:
             return pull, made
 
     def supersede(self, repository: Repository, prefix: str, kept: str) -> list[int]:
-        """Close the open pull requests of other branches with this prefix, and return their numbers."""
-        with _explained(f"the pull requests of {repository.full_name}", "give the token the permission Pull requests"):
+        """Close the open pull requests of other branches with this prefix, and return their numbers.
+
+        The branches go, those of pull requests too that were closed before: nobody builds on one that was left behind.
+        """
+        advice = "give the token the permissions Pull requests and Contents"
+        with _explained(f"the pull requests and branches of {repository.full_name}", advice):
             old = [
                 pull
                 for pull in repository.get_pulls("open")
@@ -110,6 +114,9 @@ class GitHub:
             ]
             for pull in old:
                 pull.edit(state="closed")
+            for branch in repository.get_git_matching_refs(f"heads/{prefix}"):
+                if branch.ref != f"refs/heads/{kept}":
+                    branch.delete()
         return [pull.number for pull in old]
 
     def comment(self, repository: Repository, number: int, marker: str, body: str) -> bool:

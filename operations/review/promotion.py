@@ -22,13 +22,13 @@ def propose_promotion(
 ) -> str:
     """Open the pull request that lets `target` run what `source` runs, or find it, and return its body.
 
-    The branch is named after the commit, so that a second run finds the first one's. Raises `ConfigError` as
-    `pin` does, with nothing pushed.
+    The branch is named after both commits, so that a second run finds the first one's, and a way back no branch that
+    began before what it goes back from. Raises `ConfigError` as `pin` does, with nothing pushed.
     """
     with cloned(repository, github.token, source.gitops.default_branch) as clone:
         promotion = pin(clone.folder, source, target, commit)
         prefix = f"promote/{target.name}/"
-        branch = f"{prefix}{promotion.new[:12]}"
+        branch = f"{prefix}{_short(promotion.old)}-{promotion.new[:12]}"
         for number in github.supersede(repository, prefix, branch if promotion.changed else ""):
             say(f"closed pull request {number}, which something newer replaces")
         if not promotion.changed:
@@ -44,6 +44,11 @@ def propose_promotion(
         way = f"{promotion.old} -> {promotion.new}"
         say(f"{target.name}: pull request {pull.number} {'opened' if opened else 'is open'}: {way}")
     return body
+
+
+def _short(old: str) -> str:
+    """Return what the target ran, for the name of a branch: a part of the commit, or the branch before its first pin."""
+    return old.removeprefix("branch ")[:12]
 
 
 def _difference(clone: Clone, promotion: Pin, target: Environment) -> str:

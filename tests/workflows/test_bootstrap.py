@@ -44,7 +44,7 @@ def test_an_empty_organisation_gets_its_repository_and_a_second_run_writes_nothi
     first.assert_succeeded()
     pin, seed = world.github.git.log(REPOSITORY)
     assert promoted(world, "sandbox") == {"branch": "main"}
-    assert promoted(world, "staging") == promoted(world, "production") == {"commit": seed.id}
+    assert promoted(world, "staging") == promoted(world, "production") == {"branch": "main", "commit": seed.id}
     assert pin.message == "Pin staging, production to the first commit"
     for name in ENVIRONMENTS:
         assert public_half(world.vault.read(f"{name}/flux")["deploy_key"], "").startswith("ssh-ed25519 ")

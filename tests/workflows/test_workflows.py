@@ -147,7 +147,7 @@ def test_promotion_is_a_pull_request_with_what_it_changes(world: World, project:
 
     world.github.talk.merge(world.repository, pull["number"])
     source = yaml.safe_load(world.github.git.read(REPOSITORY, "clusters/staging/source.yaml"))
-    assert source["spec"]["ref"] == {"commit": head}
+    assert source["spec"]["ref"] == {"branch": "main", "commit": head}
     refused = run(project, world, "promote.yml", inputs={**inputs, "from": "sandbox", "to": "production"}, fails=True)
     assert "staging" in refused.log("Propose the promotion")
 

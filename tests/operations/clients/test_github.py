@@ -29,6 +29,13 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGitHub]:
         assert server.refused == []
 
 
+def empty_commit(fake: FakeGitHub) -> str:
+    """Return a commit without files."""
+    tree = fake.git.git("tools", "mktree", text="").strip()
+    person = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+    return fake.git.git("tools", *person, "commit-tree", tree, "-m", "one").strip()
+
+
 def test_a_comment_is_written_once_and_then_kept_up_to_date(fake: FakeGitHub) -> None:
     github = GitHub(fake.token)
     repository = github.repository(NAME)
@@ -132,8 +139,12 @@ def test_only_older_pull_requests_of_the_same_kind_are_closed(fake: FakeGitHub) 
     scope = fake.repositories["tools"]
     for head in ("layout/old", "layout/new", "topic"):
         fake.talk.add_pull(scope, head)
+    fake.git.git("tools", "update-ref", "refs/heads/main", commit := empty_commit(fake))
+    for branch in ("layout/old", "layout/new", "layout/older", "layouts/other", "topic"):
+        fake.git.git("tools", "branch", branch, commit)
     github = GitHub(fake.token)
     assert github.supersede(github.repository(NAME), "layout/", "layout/new") == [1]
+    assert sorted(fake.git.branches("tools")) == ["layout/new", "layouts/other", "main", "topic"]
     assert {pull["head"]["ref"]: pull["state"] for pull in scope["pulls"].values()} == {
         "layout/old": "closed",
         "layout/new": "open",

@@ -53,7 +53,7 @@ def test_the_pull_request_pins_the_target_and_lists_what_comes_in(fake: FakeGitH
     new, old = fake.git.log(NAME)
     body = promote(fake)
     (pull,) = fake.repositories[NAME]["pulls"].values()
-    assert pull["head"]["ref"] == f"promote/staging/{new.id[:12]}"
+    assert pull["head"]["ref"] == f"promote/staging/{old.id[:12]}-{new.id[:12]}"
     assert pull["title"] == f"Promote staging to {new.id[:12]}"
     assert pull["body"] == body
     assert body.startswith(
@@ -62,7 +62,7 @@ def test_the_pull_request_pins_the_target_and_lists_what_comes_in(fake: FakeGitH
     assert "<summary>1 commits</summary>" in body
     assert "Pin staging to the first commit</code>\n" in body
     source = fake.git.read(NAME, "clusters/staging/source.yaml", pull["head"]["ref"])
-    assert yaml.safe_load(source)["spec"]["ref"] == {"commit": new.id}
+    assert yaml.safe_load(source)["spec"]["ref"] == {"branch": "main", "commit": new.id}
 
 
 def test_the_root_does_not_come_by_promotion(fake: FakeGitHub) -> None:
@@ -84,7 +84,7 @@ def test_what_staging_runs_already_is_no_promotion_and_closes_an_older_one(
 ) -> None:
     promote(fake)
     old = fake.git.log(NAME)[1].id
-    fake.talk.add_pull(fake.repositories[NAME], f"promote/staging/{old[:12]}")
+    fake.talk.add_pull(fake.repositories[NAME], f"promote/staging/{old[:12]}-{old[:12]}")
     assert promote(fake, old) == f"staging runs {old} already."
     assert [pull["state"] for pull in fake.repositories[NAME]["pulls"].values()] == ["closed", "closed"]
     printed = capsys.readouterr().out
@@ -98,6 +98,25 @@ def test_pull_requests_of_other_targets_stay_open(fake: FakeGitHub) -> None:
     promote(fake)
     pulls = fake.repositories[NAME]["pulls"].values()
     assert [pull["state"] for pull in pulls] == ["open", "closed", "open"]
+
+
+def test_a_way_back_merges_though_what_it_goes_back_to_was_proposed_before(fake: FakeGitHub) -> None:
+    first = fake.git.log(NAME)[0].id
+    promote(fake)
+    (left,) = (branch for branch in fake.git.branches(NAME) if branch != "main")
+    fake.git.edit(NAME, "apps/sandbox/more.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}\n")
+    second = fake.git.log(NAME)[0].id
+    promote(fake)
+    assert left not in fake.git.branches(NAME), "what something newer replaces goes, its branch too"
+    fake.talk.merge(fake.repositories[NAME], 2)
+    fake.git.git(NAME, "branch", left, first)
+    promote(fake, first)
+    states = {number: pull["state"] for number, pull in fake.repositories[NAME]["pulls"].items()}
+    assert states == {1: "closed", 2: "closed", 3: "open"}
+    assert fake.repositories[NAME]["pulls"][3]["head"]["ref"] == f"promote/staging/{second[:12]}-{first[:12]}"
+    fake.talk.merge(fake.repositories[NAME], 3)
+    assert yaml.safe_load(fake.git.read(NAME, "clusters/staging/source.yaml"))["spec"]["ref"]["commit"] == first
+    assert list(fake.git.branches(NAME)) == ["main"]
 
 
 def test_what_changes_for_the_target_alone_is_shown(fake: FakeGitHub) -> None:
@@ -127,4 +146,4 @@ def test_an_environment_that_followed_the_branch_so_far_is_pinned(fake: FakeGitH
     assert "commits</summary>" not in body
     (pull,) = fake.repositories[NAME]["pulls"].values()
     source = fake.git.read(NAME, "clusters/staging/source.yaml", pull["head"]["ref"])
-    assert yaml.safe_load(source)["spec"]["ref"] == {"commit": first}
+    assert yaml.safe_load(source)["spec"]["ref"] == {"branch": "main", "commit": first}
