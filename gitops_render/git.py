@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from constructs_lib.base.programs import installed, run
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.programs import installed, passed_on, run
 
 LOCAL = 60.0
 """Seconds that a command may take which reaches no server."""
@@ -18,7 +18,7 @@ NETWORK = 600.0
 
 @dataclass(frozen=True)
 class Git:
-    """Git in a folder, with these environment variables, or with those of this process. It asks nobody anything."""
+    """Git in a folder, with these environment variables, or with its own of this process. It asks nobody anything."""
 
     folder: Path
     environ: Mapping[str, str] | None = None
@@ -46,7 +46,7 @@ class Git:
 
     def _finished(self, arguments: Sequence[str], deadline: float) -> subprocess.CompletedProcess[bytes]:
         git = installed("git", "install it")
-        given = os.environ if self.environ is None else self.environ
+        given = passed_on("GIT_", "SSH_") if self.environ is None else self.environ
         return run(
             [git, "-C", str(self.folder), *arguments],
             doing=f"git {arguments[0]} in {self.folder}",

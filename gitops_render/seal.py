@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from constructs_lib.base.errors import ConfigError, unknown
-from constructs_lib.base.programs import installed, run
+from constructs_lib.base.programs import installed, passed_on, run
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.kit import Manifest
 from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, sealed_file, sealed_folder, sealed_name
@@ -184,7 +184,7 @@ def _encrypted(output: Path, path: PurePosixPath, secret: Manifest) -> bytes:
 def _sops(output: Path, about: Path, *arguments: str, given: bytes = b"") -> bytes:
     """Return what `sops` prints, with the repository's rules and no setting from outside but the key."""
     sops = installed("sops", "put it on PATH, or set SOPS to where it is", command=os.environ.get("SOPS"))
-    kept = {key: value for key, value in os.environ.items() if key in KEY_VARIABLES or not key.startswith("SOPS_")}
+    kept = passed_on() | {name: os.environ[name] for name in KEY_VARIABLES if name in os.environ}
     command = [sops, "--config", str(output / SOPS_FILE), *arguments]
     result = run(command, doing=f"{about}: sops {arguments[0]}", deadline=SOPS_SECONDS, input=given, env=kept)
     if result.returncode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from constructs_lib.base.errors import DIFFERENT, ConfigError, unknown
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import GITOPS_REPOSITORY
 from gitops_render.program import EXIT_CODES, program
 from operations.console import say, step, summarise
@@ -19,12 +21,23 @@ from operations.provisioning.stage import Stage
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
+    from operations.secrets.trust import Trust
 
 app = program("Bootstrap, provision and watch.", epilog=EXIT_CODES)
 bootstrap = program("Bring up the GitOps repository; safe to run again at any point.")
 provision = program("Plan an environment's stacks, and apply exactly that plan.")
 
+vault = program("Whom Vault trusts with what: made from the environment files.")
+
 PLANS = Path("plans.out")
+
+
+class How(StrEnum):
+    """How something is printed."""
+
+    HCL = "hcl"
+    JSON = "json"
+
 
 EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment.")]
 EnvironmentNames = Annotated[
@@ -147,7 +160,8 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
     env = _named(environment)
     if destroy:
         refuse_destruction(env, confirm)
-    written, readings = Provisioner(env).plan(stage, plans, destroy=destroy, prepare=prepare, wait_seconds=wait)
+    planner = Provisioner(env, Purpose.PLAN)
+    written, readings = planner.plan(stage, plans, destroy=destroy, prepare=prepare, wait_seconds=wait)
     summarise(plans_markdown(written, readings))
     for planned in written.stacks:
         say(f"{planned.stack}: {planned.changes} resources to change")
@@ -167,7 +181,7 @@ def apply(environment: EnvironmentName, plans: Folder = PLANS, confirm: Confirme
     written = read_plans(plans, env)
     if written.destroy:
         refuse_destruction(env, confirm)
-    Provisioner(env).apply(written, plans)
+    Provisioner(env, Purpose.APPLY).apply(written, plans)
     say(f"{env.name}: {written.stage} is as planned")
 
 
@@ -181,7 +195,7 @@ def state_migrate(stack: Annotated[str, typer.Argument(help="The stack, such as 
     env = owners.get(stack)
     if env is None:
         raise ConfigError(unknown("stack", stack, list(owners)))
-    Provisioner(env).migrate(stack)
+    Provisioner(env, Purpose.APPLY).migrate(stack)
     say(f"{stack}: state is in bucket {env.state.bucket}")
 
 
@@ -203,15 +217,14 @@ def sweep(
 ) -> None:
     """Remove ephemeral resources that carry both the prefix eph- and an expired tag.
 
-    The account is that of DIGITALOCEAN_TOKEN, or else the one that Vault has for the first environment.
+    The account is that of DIGITALOCEAN_TOKEN, or else the one that Vault has for the integration tests.
     """
     from constructs_lib.environment import load_all
     from operations.clients.digitalocean import DigitalOcean
     from operations.provisioning.sweep import expired, remove
-    from operations.secrets.credentials import credentials_of
+    from operations.secrets.credentials import integration_token
 
-    token = os.environ.get("DIGITALOCEAN_TOKEN")
-    api = DigitalOcean(token or credentials_of(load_all()[0]).digitalocean_token)
+    api = DigitalOcean(os.environ.get("DIGITALOCEAN_TOKEN") or integration_token(load_all()[0].gitops))
     leftovers = expired(api)
     if dry_run:
         for item in leftovers:
@@ -219,6 +232,44 @@ def sweep(
     else:
         remove(api, leftovers)
     say(f"{len(leftovers)} expired")
+
+
+# Vault, for its owner
+
+
+@vault.command(name="print")
+def print_(
+    how: Annotated[How, typer.Option("--format", help="Commands with policies in HCL, or JSON.")] = How.HCL,
+) -> None:
+    """Print the auth methods, roles and policies that the environment files ask of each Vault."""
+    found = _trusts()
+    if how is How.JSON:
+        say(json.dumps([trust.as_json() for trust in found], indent=2))
+    else:
+        say("\n".join(trust.as_commands() for trust in found).rstrip())
+
+
+@vault.command(name="apply")
+def apply_vault() -> None:
+    """Make them, with the token of Vault's owner in VAULT_TOKEN, and remove the roles that were there before them."""
+    from operations.secrets.owner import apply
+
+    for trust in _trusts():
+        if not apply(trust):
+            say(f"Vault at {trust.server.address}: is as it should be")
+
+
+@vault.command()
+def compare() -> None:
+    """Say where a Vault differs, with a token in VAULT_TOKEN that may read its settings; exit 1 if one does."""
+    from operations.secrets.owner import differences
+
+    found = [sentence for trust in _trusts() for sentence in differences(trust)]
+    for sentence in found:
+        say(sentence)
+    if found:
+        raise typer.Exit(DIFFERENT)
+    say("Vault is as it should be")
 
 
 # What people read before they agree
@@ -239,7 +290,7 @@ def drift(
 
     environments = load_all()
     (env,) = chosen(environments, [environment])
-    differences = find_drift(env, environments, gitops_client(env.gitops))
+    differences = find_drift(env, environments, gitops_client(env.gitops, Purpose.DRIFT))
     say(f"{env.name}: {'differs' if differences else 'is as it should be'}")
     summarise(differences or f"**{env.name}** is as it should be.")
     if report:
@@ -264,7 +315,7 @@ def promote(
 
     environments = load_all()
     (before,), (after,) = chosen(environments, [source]), chosen(environments, [target])
-    github = gitops_client(before.gitops)
+    github = gitops_client(before.gitops, Purpose.PROMOTE)
     repository = github.repository(before.gitops.full_name)
     summarise(propose_promotion(github, repository, before, after, commit or None))
 
@@ -314,6 +365,14 @@ def comment(
 
 app.add_typer(bootstrap, name="bootstrap")
 app.add_typer(provision, name="provision")
+app.add_typer(vault, name="vault")
+
+
+def _trusts() -> list[Trust]:
+    from constructs_lib.environment import load_all
+    from operations.secrets.trust import trusts
+
+    return trusts(load_all())
 
 
 def _named(name: str) -> Environment:

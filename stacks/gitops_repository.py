@@ -24,5 +24,5 @@ class GitOpsRepositoryStack(TerraformStack):
         keep_state(self, id_, gitops.state)
         digitalocean.provider.DigitaloceanProvider(self, "digitalocean")
         github.provider.GithubProvider(self, "github", owner=gitops.organisation)
-        PrivateBucket(self, BucketPurpose.STATE, settings=gitops.state, key_name=f"{gitops.repository}-state")
+        PrivateBucket(self, BucketPurpose.STATE, settings=gitops.state)
         GitOpsRepository(self, "gitops", gitops=gitops, environments=environments)

@@ -13,7 +13,7 @@ from constructs_lib.environment import Environment
 
 
 class StateStack(TerraformStack):
-    """The bucket for state with CI's key, and those for Postgres backups and for traces with theirs."""
+    """The buckets for state, for Postgres backups and for traces."""
 
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
@@ -25,6 +25,5 @@ class StateStack(TerraformStack):
                 self,
                 purpose,
                 settings=bucket,
-                key_name=env.key_name(purpose),
                 disposable=not (keeps_state or env.cluster.protected),
             )

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from cdktf import TerraformStack, TerraformVariable, Token
 from constructs import Construct
 
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import deploy_key_variable
 from constructs_lib.cloud.providers import github
-from constructs_lib.environment import Environment
+from constructs_lib.environment import TIERS, Environment
 from constructs_lib.environment.repository import GitOps
 
 
@@ -49,6 +50,7 @@ class GitOpsRepository(Construct):
         for env in environments:
             self._deploy_key(env)
             self._environment(env)
+        self._workflow_environments(environments)
         self._actions_secrets()
 
     def _protect_default_branch(self) -> None:
@@ -101,7 +103,7 @@ class GitOpsRepository(Construct):
         )
 
     def _environment(self, env: Environment) -> None:
-        """The environment's GitHub environment, and the same where the workflows are that provision it."""
+        """The environment's GitHub environment, with what is not secret."""
         environment = self._protected_environment(env, f"environment-{env.name}", self._name)
         for name, value in _variables(env).items():
             github.actions_environment_variable.ActionsEnvironmentVariable(
@@ -112,18 +114,30 @@ class GitOpsRepository(Construct):
                 variable_name=name,
                 value=value,
             )
-        if self._gitops.infrastructure_repository is not None:
-            self._protected_environment(env, f"provision-{env.name}", self._gitops.infrastructure_repository)
 
-    def _protected_environment(self, env: Environment, id_: str, repository: str) -> str:
+    def _workflow_environments(self, environments: Sequence[Environment]) -> None:
+        """Those by which Vault tells jobs apart (decision 34): what applies and what bootstraps asks reviewers."""
+        repository = self._gitops.infrastructure_repository
+        if repository is None:
+            return
+        for env in environments:
+            self._protected_environment(env, f"provision-{env.name}", repository)
+            plan = env.github_environment(Purpose.PLAN)
+            self._protected_environment(env, f"plan-{env.name}", repository, name=plan, reviewed=False)
+        last = max(environments, key=lambda env: TIERS.index(env.tier))
+        self._protected_environment(last, "bootstrap", repository, name=last.github_environment(Purpose.BOOTSTRAP))
+
+    def _protected_environment(
+        self, env: Environment, id_: str, repository: str, *, name: str | None = None, reviewed: bool = True
+    ) -> str:
         """Add a GitHub environment that only the default branch may use, with reviewers where the file names some."""
-        teams = [self._team(slug) for slug in env.reviewers.teams]
-        users = [self._user(name) for name in env.reviewers.users]
+        teams = [self._team(slug) for slug in env.reviewers.teams if reviewed]
+        users = [self._user(name) for name in env.reviewers.users if reviewed]
         environment = github.repository_environment.RepositoryEnvironment(
             self,
             id_,
             repository=repository,
-            environment=env.name,
+            environment=name or env.name,
             can_admins_bypass=env.tier == "sandbox",
             prevent_self_review=bool(teams or users),
             reviewers=[{"teams": teams, "users": users}] if teams or users else None,

@@ -1,4 +1,4 @@
-"""Buckets on DigitalOcean Spaces, each with a key of its own."""
+"""Buckets on DigitalOcean Spaces."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from constructs_lib.cloud.providers import digitalocean
 
 
 class PrivateBucket(Construct):
-    """A private bucket, versioned as its purpose asks for, and the only limited key that may read and write it.
+    """A private bucket, versioned as its purpose asks for.
 
-    Spaces admits no bucket policy beside limited keys, so the key's grant is the access policy (docs/decisions/0003).
+    Spaces admits no bucket policy beside limited keys, so the grants of these are the access policy, and their secrets
+    are in no state: `operations` makes them (docs/decisions/0003, 0034).
     OpenTofu refuses to destroy the bucket unless it is `disposable`; then it is destroyed with all that is in it.
     """
 
@@ -21,11 +22,10 @@ class PrivateBucket(Construct):
         purpose: BucketPurpose,
         *,
         settings: Bucket,
-        key_name: str,
         disposable: bool = False,
     ) -> None:
         super().__init__(scope, purpose)
-        bucket = digitalocean.spaces_bucket.SpacesBucket(
+        digitalocean.spaces_bucket.SpacesBucket(
             self,
             "bucket",
             name=settings.bucket,
@@ -43,7 +43,4 @@ class PrivateBucket(Construct):
                 )
             ],
             lifecycle={"prevent_destroy": not disposable},
-        )
-        digitalocean.spaces_key.SpacesKey(
-            self, "key", name=key_name, grant=[{"bucket": bucket.name, "permission": "readwrite"}]
         )

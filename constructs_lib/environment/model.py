@@ -13,6 +13,7 @@ from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.bucket import Bucket, BucketPurpose
 from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, refused, replaces, rolls, steps
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, Region, RunnerLabel
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
 from constructs_lib.environment.cluster import ROLES, Cluster
@@ -26,6 +27,12 @@ from constructs_lib.platform.valkey_operator.admission import KUBERNETES
 
 GITHUB_HOSTED = ("ubuntu-", "windows-", "macos-")
 """How the labels of GitHub's own runners begin (docs.github.com, "GitHub-hosted runners")."""
+
+BOOTSTRAP_ENVIRONMENT = "bootstrap"
+"""The GitHub environment of the bootstrap, with the reviewers of the last tier: it makes keys for all environments."""
+
+PLAN_SUFFIX = "-plan"
+"""How the names of the GitHub environments end in which nothing can be changed."""
 
 Tier = Literal["sandbox", "staging", "production"]
 TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
@@ -86,6 +93,9 @@ class Environment(Settings):
         problems += [*self._version_problems(), *self._dns_problems(), *self._runner_problems()]
         for cluster in self.platform.cloudnative_pg.clusters:
             cluster.check_recovery(self.cluster.generation)
+        if self.name == BOOTSTRAP_ENVIRONMENT or self.name.endswith(PLAN_SUFFIX):
+            taken = f"which GitHub environments of our own have ('{BOOTSTRAP_ENVIRONMENT}', '<name>{PLAN_SUFFIX}')"
+            problems.append(f"name is '{self.name}', {taken}; choose another")
         if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
             problems.append(f"reviewers must name a team or a user in tier {self.tier}")
         if problems:
@@ -178,10 +188,15 @@ class Environment(Settings):
         """Return the name of the key that may read and write a bucket."""
         return f"{self.cluster.name}-{purpose}"
 
-    @property
-    def vault_policy(self) -> str:
-        """The name of the policy in Vault by which the cluster reads its entries; Vault's owner writes it."""
-        return f"{self.cluster.name}-external-secrets"
+    def github_environment(self, purpose: Purpose) -> str:
+        """Return the GitHub environment in which jobs of a purpose run: that of `apply` asks the reviewers."""
+        match purpose:
+            case Purpose.PLAN | Purpose.DRIFT:
+                return f"{self.name}{PLAN_SUFFIX}"
+            case Purpose.BOOTSTRAP:
+                return BOOTSTRAP_ENVIRONMENT
+            case _:
+                return self.name
 
     @property
     def zone(self) -> str:

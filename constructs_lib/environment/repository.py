@@ -44,6 +44,12 @@ class GitOps(Settings):
     infrastructure_repository: Annotated[GitHubName | None, COMMON, FREELY] = Field(
         default=None, description="The repository of these files: its environments get the same reviewers."
     )
+    organisation_id: int | None = Field(
+        default=None, ge=1, description="Number of the organisation, by which Vault knows its workflows."
+    )
+    infrastructure_repository_id: int | None = Field(
+        default=None, ge=1, description="Number of the repository of these files, by which Vault knows its workflows."
+    )
     default_branch: Branch = "main"
     required_checks: Annotated[tuple[CheckName, ...], FREELY] = Field(
         default=("validate",), min_length=1, description="Status checks that a pull request must pass."

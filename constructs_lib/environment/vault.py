@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.change import FREELY
 from constructs_lib.base.fields import Certificate, HttpsUrl, KeyPath, VaultName
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.settings import Settings
 
 OwnPath = Annotated[KeyPath, Own("path in Vault", within=("address", "namespace", "mount"), below=True)]
@@ -20,8 +21,12 @@ class VaultLogin(Settings):
 
     mount: Annotated[KeyPath, COMMON] = Field(description="Where Vault's JWT auth method for GitHub is mounted.")
     role: Annotated[VaultName, Own("role", within=("address", "namespace", "mount"))] = Field(
-        description="The role, bound to the workflows' repository and branch."
+        description="How its roles begin: each purpose has one, `<role>-plan`, `<role>-apply` and so on."
     )
+
+    def role_for(self, purpose: Purpose) -> str:
+        """Return the role of a purpose."""
+        return f"{self.role}-{purpose}"
 
 
 class VaultServer(Settings):
@@ -41,7 +46,11 @@ class GitOpsVault(VaultServer):
     """Where Vault keeps what the bootstrap of the GitOps repository needs."""
 
     mount: Annotated[KeyPath, COMMON]
-    path: OwnPath = Field(description="GitHub token, DigitalOcean token, Spaces key and state passphrase.")
+    path: OwnPath = Field(description="What the bootstrap reads. Below it, how others reach GitHub, by purpose.")
+
+    def github(self, purpose: Purpose) -> str:
+        """Return where the access to GitHub is that a purpose has."""
+        return self.path if purpose is Purpose.BOOTSTRAP else f"{self.path}/{purpose}"
 
 
 class ServiceAccountAuth(Settings):
@@ -86,7 +95,19 @@ class KvPaths(Settings):
     mount: Annotated[KeyPath, COMMON]
     flux: OwnPath = Field(description="Flux's deploy key and age key.")
     platform: OwnPath = Field(description="Below it, the credentials of the platform's services.")
-    provisioning: OwnPath = Field(description="DigitalOcean token, Spaces key and state passphrase, for CI alone.")
+    provisioning: OwnPath = Field(
+        description="What only `apply` reads. Below it, what those read who plan, and the state's."
+    )
+
+    @property
+    def state(self) -> str:
+        """Where the state's passphrase and the key of its bucket are, which all need who plan."""
+        return f"{self.provisioning}/state"
+
+    @property
+    def plan(self) -> str:
+        """Where the token and the key are that can change nothing."""
+        return f"{self.provisioning}/plan"
 
 
 class Vault(VaultServer):

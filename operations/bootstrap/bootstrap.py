@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import STATE_PASSPHRASE, deploy_key_variable, given
 from constructs_lib.environment import GITOPS_REPOSITORY, Environment
 from operations.bootstrap.layout import broken_layout, ensure_layout, refuse_other_repository
@@ -18,12 +19,12 @@ from operations.clients.tofu import Stack
 from operations.clients.vault import Secrets, open_vault
 from operations.console import say, step, summarise
 from operations.provisioning.adoption import in_digitalocean, in_github
-from operations.provisioning.lost import remove_lost_keys
 from operations.provisioning.plan_report import readings_markdown
 from operations.provisioning.planning import Planner
-from operations.secrets.credentials import GitOpsCredentials, missing
+from operations.secrets.credentials import ACCOUNT, gitops_credentials, missing, secrets_of
 from operations.secrets.entries import ensure_entries, missing_entries, new_password, public_deploy_key
-from operations.secrets.gitops_client import gitops_client
+from operations.secrets.gitops_client import gitops_client, missing_access
+from operations.secrets.spaces_keys import ensure_buckets, ensure_keys
 
 
 class Bootstrap:
@@ -41,14 +42,16 @@ class Bootstrap:
         problems = [problem for check in checks for problem in _refusals(check)]
         if problems:
             raise ConfigError(*problems)
+        refuse_shared_team(self.environments)
         self._github.organisation(self.gitops.organisation)
         say(f"{self.gitops.full_name}: all that only you can bring is there")
 
     def secrets(self, *, dry_run: bool) -> None:
-        """Make what Vault lacks, for the repository and for every environment."""
+        """Make what Vault lacks, for the repository and for every environment, and the buckets that keys are for."""
         for env in self.environments:
             entries = missing_entries(env) if dry_run else ensure_entries(env)
             _report(env.name, env.vault.kv.mount, entries, dry_run=dry_run)
+            self._make_keys(env, dry_run=dry_run)
         path, makers = self.gitops.vault.path, {STATE_PASSPHRASE: new_password}
         lacking = tuple(makers.keys() - self._secrets.read(path).keys())
         names = lacking if dry_run else self._secrets.add(path, makers)
@@ -70,9 +73,10 @@ class Bootstrap:
     def settings(self, folder: Path, *, dry_run: bool) -> None:
         """Plan and apply the repository's settings. Raises `ConfigError` if they would leave the branch open."""
         # A first dry run has no passphrase yet, and nothing that it encrypts is kept.
-        unkept = {STATE_PASSPHRASE: new_password()} if dry_run else {}
-        credentials = GitOpsCredentials.read(self._secrets, self.gitops.vault.path, unkept)
-        variables = {**credentials.variables(), **provider_variables(), **self._deploy_keys(dry_run)}
+        unkept = new_password() if dry_run else None
+        credentials = gitops_credentials(self._secrets, self.gitops.vault.path, unkept)
+        github = {"GITHUB_TOKEN": self._github.token, **provider_variables()}
+        variables = {**credentials.variables(), **github, **self._deploy_keys(dry_run)}
         stack = Stack(GITOPS_REPOSITORY, self.gitops.state, variables)
         api = DigitalOcean(credentials.digitalocean_token)
         spaces = Spaces(credentials.spaces_access_key_id, credentials.spaces_secret_access_key)
@@ -86,13 +90,23 @@ class Bootstrap:
         say(f"{stack.name}: {len(reading.changes)} resources to change")
         if reading.changes and not dry_run:
             with step(f"{stack.name}: apply"):
-                remove_lost_keys(stack, api)
                 stack.apply(file)
 
     def _refuse_missing(self) -> None:
-        problems = missing(self._secrets, self.gitops.vault.path, GitOpsCredentials.brought())
+        vault = self.gitops.vault
+        problems = missing(self._secrets, vault.path, ACCOUNT)
+        for purpose in (Purpose.BOOTSTRAP, Purpose.PROMOTE, Purpose.DRIFT):
+            problems += missing_access(self._secrets, vault.github(purpose))
         if problems:
             raise ConfigError(*problems)
+
+    def _make_keys(self, env: Environment, *, dry_run: bool) -> None:
+        """Make the environment's buckets and their keys, with the account that may."""
+        secrets = secrets_of(env, Purpose.BOOTSTRAP)
+        account = secrets.read(env.vault.kv.provisioning)
+        token, *key = (account[name] for name in ACCOUNT)
+        ensure_buckets(env, Spaces(*key), dry_run=dry_run)
+        ensure_keys(env, secrets, DigitalOcean(token), dry_run=dry_run)
 
     def _deploy_keys(self, dry_run: bool) -> dict[str, str]:
         """Return the public deploy keys as variables; before the first run, a dry run shows what is still to come."""
@@ -108,11 +122,34 @@ class Bootstrap:
 
     @cached_property
     def _secrets(self) -> Secrets:
-        return open_vault(self.gitops.vault, self.gitops.vault.mount)
+        return open_vault(self.gitops.vault, self.gitops.vault.mount, Purpose.BOOTSTRAP)
 
     @cached_property
     def _github(self) -> GitHub:
-        return gitops_client(self.gitops)
+        return gitops_client(self.gitops, Purpose.BOOTSTRAP)
+
+
+def refuse_shared_team(environments: Sequence[Environment]) -> None:
+    """Raise `ConfigError` if production is in a DigitalOcean team with another environment, or plans in another team.
+
+    The scopes of a token are for a whole team: sandbox's would delete production.
+    """
+    teams: dict[str, str] = {}
+    problems: list[str] = []
+    for env in environments:
+        secrets, kv = secrets_of(env, Purpose.BOOTSTRAP), env.vault.kv
+        own, plan = (DigitalOcean(secrets.read(path)[ACCOUNT[0]]).team() for path in (kv.provisioning, kv.plan))
+        teams[env.name] = own
+        if plan != own:
+            where = f"Vault {kv.mount}/{kv.plan}: {ACCOUNT[0]}"
+            problems.append(f"{where}: is of another DigitalOcean team than that of {kv.provisioning}; take one of it")
+    for env in (env for env in environments if env.tier == "production"):
+        others = [name for name, team in teams.items() if name != env.name and team == teams[env.name]]
+        if others:
+            shared = f"{env.name} is in one DigitalOcean team with {', '.join(others)}, whose tokens may delete it"
+            problems.append(f"{shared}; give it a team of its own")
+    if problems:
+        raise ConfigError(*problems)
 
 
 def _report(whose: str, mount: str, entries: Mapping[str, Sequence[str]], *, dry_run: bool) -> None:

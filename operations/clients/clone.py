@@ -13,6 +13,7 @@ from github.Repository import Repository
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.programs import passed_on
 from gitops_render.git import LOCAL, NETWORK, Git
 
 AUTHOR = {"NAME": "GitOps", "EMAIL": "gitops@users.noreply.github.com"}
@@ -100,7 +101,7 @@ def _environ(url: str, token: str) -> dict[str, str]:
     basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
     people = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
     return {
-        **os.environ,
+        **passed_on(),
         **people,
         "GIT_HTTP_LOW_SPEED_LIMIT": "1000",
         "GIT_HTTP_LOW_SPEED_TIME": str(STALLED_SECONDS),

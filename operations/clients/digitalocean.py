@@ -41,6 +41,14 @@ class DigitalOcean:
         """Return what is at `path`."""
         return self._answer("GET", path, params=query).json()
 
+    def post(self, path: str, body: Resource) -> Resource:
+        """Make something, asked once; return what it is."""
+        return self._answer("POST", path, json=body).json()
+
+    def put(self, path: str, body: Resource) -> Resource:
+        """Change what is at `path`; return what it is."""
+        return self._answer("PUT", path, json=body).json()
+
     def delete(self, path: str) -> None:
         """Delete what is at `path`; what is gone already is no error."""
         self._answer("DELETE", path, gone=True)
@@ -55,6 +63,14 @@ class DigitalOcean:
         raise ConfigError(
             f"DigitalOcean has not deleted {path} after {LOOKS * LOOK_SECONDS // 60} min; try again later"
         )
+
+    def team(self) -> str:
+        """Return what tells this account from others: the number of its team, or of itself if it has none.
+
+        Every token of a team reaches all that is the team's (digitalocean/openapi `account_get`).
+        """
+        account = self.get("/v2/account")["account"]
+        return (account.get("team") or account)["uuid"]
 
     def cluster(self, name: str) -> Resource | None:
         """Return the Kubernetes cluster of this name, if there is one."""

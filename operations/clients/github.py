@@ -7,12 +7,21 @@ looked for again if GitHub did not say whether it made it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import requests
-from github import Auth, Github, GithubException, GithubRetry, RateLimitExceededException, UnknownObjectException
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from github import (
+    Auth,
+    Github,
+    GithubException,
+    GithubIntegration,
+    GithubRetry,
+    RateLimitExceededException,
+    UnknownObjectException,
+)
 from github.Issue import Issue
 from github.Organization import Organization
 from github.PullRequest import PullRequest
@@ -154,6 +163,23 @@ class GitHub:
             return self._api.get_repo(full_name)
         except UnknownObjectException:
             return None
+
+
+def installation_token(app_id: str, key: str, organisation: str, permissions: Mapping[str, str]) -> str:
+    """Return a token of an hour that an app makes for itself in an organisation, with these permissions and no more.
+
+    Raises `ConfigError` if the app is not installed there, has another key, or has not been given a permission.
+    """
+    try:
+        load_pem_private_key(key.encode(), None)
+    except ValueError:
+        where = f"GitHub's app {app_id}: github_app_key in Vault"
+        raise ConfigError(f"{where}: is no private key in PEM; put the file there that GitHub gave") from None
+    advice = f"install the app in {organisation}, with all repositories that it is for and these permissions"
+    with _explained(f"app {app_id} in {organisation}", advice):
+        integration = GithubIntegration(auth=Auth.AppAuth(app_id, key), base_url=api_url())
+        installation = integration.get_org_installation(organisation)
+        return integration.get_access_token(installation.id, dict(permissions)).token
 
 
 def api_url() -> str:

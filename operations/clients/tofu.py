@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.programs import installed
+from constructs_lib.base.programs import installed, passed_on
 from constructs_lib.base.stacks import DEFINITION, OUTPUT, stack_folder
 from constructs_lib.environment.repository import StateBucket
 from operations.clients.spaces import endpoint
@@ -31,6 +31,9 @@ OTHERS = 300
 
 GRACE = 300
 """Seconds from the interrupt, after which the state is saved, to the end by force."""
+
+READ = ("TF_", "DIGITALOCEAN_API_", "DIGITALOCEAN_HTTP_", "SPACES_ENDPOINT_")
+"""How the variables begin that OpenTofu and its providers may take from whoever calls us: settings, no credentials."""
 
 Json = dict[str, Any]
 
@@ -65,7 +68,7 @@ class Stack:
         # `when_required`: Spaces does not take the newer checksums of the AWS SDK.
         checksums = {f"AWS_{way}_CHECKSUM_{what}": "when_required" for way, what in _CHECKSUMS}
         quiet = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
-        self._environ = {**os.environ, **checksums, **quiet, **variables}
+        self._environ = {**passed_on(*READ), **checksums, **quiet, **variables}
 
     @property
     def definition(self) -> Json:

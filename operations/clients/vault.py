@@ -16,6 +16,7 @@ import requests
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, Unauthorized, VaultDown, VaultError
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment.vault import VaultServer
 from operations.clients.http import TIMEOUT_SECONDS, ca_file, session
 from operations.console import mask
@@ -34,9 +35,9 @@ Entry = dict[str, str]
 class Secrets:
     """The entries of one KV mount."""
 
-    def __init__(self, client: hvac.Client, server: VaultServer, mount: str) -> None:
+    def __init__(self, client: hvac.Client, server: VaultServer, mount: str, role: str | None = None) -> None:
         self._kv = client.secrets.kv.v2
-        self._server, self.mount = server, mount
+        self._server, self._role, self.mount = server, role, mount
 
     def read(self, path: str) -> Entry:
         """Return the properties of an entry that hold something; none if there is no such entry.
@@ -82,8 +83,17 @@ class Secrets:
         where = f"Vault {self.mount}/{path}"
         raise ConfigError(f"{where}: somebody else wrote it at each of {TRIES} tries; run this again later")
 
+    def version(self, path: str) -> int:
+        """Return how often an entry was written."""
+        return self._versioned(path)[1]
+
+    def replace(self, path: str, values: Mapping[str, str], version: int) -> bool:
+        """Give properties of an entry these values, if `version` is its last one still; say whether it was."""
+        entry, found = self._versioned(path)
+        return found == version and self._write(path, {**entry, **values}, version)
+
     def _versioned(self, path: str) -> tuple[dict[str, Any], int]:
-        with explained(self._server, f"{self.mount}/{path}"):
+        with explained(self._server, f"{self.mount}/{path}", self._role):
             try:
                 answer = self._kv.read_secret_version(path, mount_point=self.mount, raise_on_deleted_version=False)
             except InvalidPath:
@@ -97,7 +107,7 @@ class Secrets:
     def _write(self, path: str, data: dict[str, Any], version: int) -> bool:
         for value in _texts(data).values():
             mask(value)
-        with explained(self._server, f"{self.mount}/{path}"):
+        with explained(self._server, f"{self.mount}/{path}", self._role):
             try:
                 self._kv.create_or_update_secret(path, data, cas=version, mount_point=self.mount)
             except InvalidRequest as error:
@@ -112,17 +122,21 @@ def _texts(data: Mapping[str, Any]) -> Entry:
     return {name: str(value) for name, value in data.items() if value is not None}
 
 
-_tokens: dict[tuple[str, str | None, str, str], str] = {}
+_tokens: dict[tuple[str, str | None, str, str | None], str] = {}
 """One login for each server, namespace, method and role."""
 
 
-def open_vault(server: VaultServer, mount: str) -> Secrets:
-    """Log in and return the entries of a mount. Raises `ConfigError` with what has to be fixed."""
-    return Secrets(log_in(server), server, mount)
+def open_vault(server: VaultServer, mount: str, purpose: Purpose) -> Secrets:
+    """Log in for a purpose and return the entries of a mount. Raises `ConfigError` with what has to be fixed."""
+    role = server.ci.role_for(purpose)
+    return Secrets(log_in(server, role), server, mount, role)
 
 
-def log_in(server: VaultServer) -> hvac.Client:
-    """Return a client that is logged in. Raises `ConfigError` with what has to be fixed."""
+def log_in(server: VaultServer, role: str | None) -> hvac.Client:
+    """Return a client that is logged in, in a job by this role; without one, a person's token is asked for.
+
+    Raises `ConfigError` with what has to be fixed.
+    """
     verify = True if server.ca_bundle is None else ca_file(server.ca_bundle)
     # 503 says that Vault is sealed. What is posted may be posted again: an entry is bound to the version that was read.
     http = session(repeated=(429, 500, 502, 504), posts_again=True)
@@ -130,18 +144,18 @@ def log_in(server: VaultServer) -> hvac.Client:
     client = hvac.Client(
         server.address, session=http, verify=verify, timeout=TIMEOUT_SECONDS, namespace=server.namespace
     )
-    key = (server.address, server.namespace, server.ci.mount, server.ci.role)
+    key = (server.address, server.namespace, server.ci.mount, role)
     if key not in _tokens:
-        with explained(server, f"auth/{server.ci.mount}/login"):
-            _tokens[key] = _login(client, server)
+        with explained(server, f"auth/{server.ci.mount}/login", role):
+            _tokens[key] = _login(client, server, role)
         mask(_tokens[key])
     client.token = _tokens[key]
     return client
 
 
-def _login(client: hvac.Client, server: VaultServer) -> str:
-    if os.environ.get(REQUEST_URL):
-        login: Any = client.auth.jwt.jwt_login(server.ci.role, _id_token(server.address), path=server.ci.mount)
+def _login(client: hvac.Client, server: VaultServer, role: str | None) -> str:
+    if role is not None and os.environ.get(REQUEST_URL):
+        login: Any = client.auth.jwt.jwt_login(role, _id_token(server.address), path=server.ci.mount)
         return login["auth"]["client_token"]
     token = os.environ.get("VAULT_TOKEN")
     if not token:
@@ -164,15 +178,16 @@ def _id_token(audience: str) -> str:
 
 
 @contextmanager
-def explained(server: VaultServer, what: str) -> Generator[None]:
+def explained(server: VaultServer, what: str, role: str | None) -> Generator[None]:
     """Turn what Vault answers into a sentence. None of them holds a value."""
     try:
         yield
     except VaultDown:
         raise ConfigError(f"Vault at {server.address} is sealed or not initialised; unseal it") from None
     except (Forbidden, Unauthorized):
-        role = f"role {server.ci.role}" if os.environ.get(REQUEST_URL) else "VAULT_TOKEN"
-        raise ConfigError(f"Vault at {server.address} forbids {what} to {role}; correct its policy") from None
+        whom = f"role {role}" if role is not None and os.environ.get(REQUEST_URL) else "VAULT_TOKEN"
+        advice = "run `bin/operations vault apply` with the token of Vault's owner"
+        raise ConfigError(f"Vault at {server.address} forbids {what} to {whom}; {advice}") from None
     except InvalidRequest as error:
         raise ConfigError(f"Vault at {server.address} refuses {what}: {error.errors or error}") from None
     except VaultError as error:

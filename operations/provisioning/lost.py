@@ -14,8 +14,6 @@ from operations.clients.tofu import Change, Json, Stack
 from operations.console import say
 from operations.provisioning.adoption import NODE_POOL
 
-SPACES_KEY = "digitalocean_spaces_key"
-
 
 class LostPool(NamedTuple):
     """A node pool that was made to replace another, and whether that one is going already."""
@@ -27,23 +25,9 @@ class LostPool(NamedTuple):
 
 def apply_and_tidy(stack: Stack, file: Path, api: DigitalOcean, cluster: str) -> None:
     """Apply a plan: remove what is in its way before, and what only the new state tells to be lost after it."""
-    remove_lost_keys(stack, api)
     remove_lost_pools(stack, api, cluster)
     stack.apply(file)
     remove_lost_pools(stack, api, cluster)
-
-
-def remove_lost_keys(stack: Stack, api: DigitalOcean) -> None:
-    """Remove Spaces keys that a killed run made: no state has their secret, and nobody can read it again."""
-    wanted = stack.definition["resource"].get(SPACES_KEY, {})
-    if not wanted:
-        return
-    names = {key["name"] for key in wanted.values()}
-    kept = {item["values"].get("access_key") for item in stack.resources() if item["type"] == SPACES_KEY}
-    for key in list(api.list("/v2/spaces/keys", "keys")):
-        if key["name"] in names and key["access_key"] not in kept:
-            say(f"Spaces key {key['name']}: removed one that a killed run left")
-            api.delete(f"/v2/spaces/keys/{key['access_key']}")
 
 
 def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster: str) -> None:

@@ -7,11 +7,10 @@ plan is made before anything is applied, and what is applied is the plan that wa
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, VAULT_SECRET_ID, given, state_key
 from constructs_lib.environment import Environment, StackKind
 from constructs_lib.environment.vault import AppRoleAuth
@@ -19,9 +18,8 @@ from gitops_render.markdown import code
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.kubernetes import cluster_access
 from operations.clients.spaces import Spaces
-from operations.clients.tofu import Json, Stack
-from operations.clients.vault import Secrets
-from operations.console import say, step
+from operations.clients.tofu import Stack
+from operations.console import step
 from operations.provisioning import vault_login
 from operations.provisioning.adoption import in_digitalocean
 from operations.provisioning.archives import refuse_old_archives
@@ -46,9 +44,9 @@ STAGES = {
 class Provisioner:
     """The stacks of one environment."""
 
-    def __init__(self, env: Environment) -> None:
-        self.env = env
-        self._credentials: Credentials = credentials_of(env)
+    def __init__(self, env: Environment, purpose: Purpose) -> None:
+        self.env, self._purpose = env, purpose
+        self._credentials: Credentials = credentials_of(env, purpose)
         self._api = DigitalOcean(self._credentials.digitalocean_token)
         self._spaces = Spaces(self._credentials.spaces_access_key_id, self._credentials.spaces_secret_access_key)
         self._planner = Planner(self._spaces, in_digitalocean(self._api, self._spaces))
@@ -86,7 +84,7 @@ class Provisioner:
         entry = PlannedStack(
             stack=name,
             changes=len(reading.changes),
-            publishes=prepare and not destroy and self._publishes(stack, reading),
+            publishes=prepare and not destroy and self._publishes(stack),
             lost=len(lost),
         )
         return entry, reading._replace(
@@ -97,16 +95,13 @@ class Provisioner:
         """Apply the plans in `folder`, exactly as they are."""
         for entry in plans.stacks:
             stack = self._stack(entry.stack)
-            if entry.publishes and self._logs_in(stack):  # first, or External Secrets finds Vault closed
+            if entry.publishes:  # first, or External Secrets finds Vault closed
                 vault_login.tell(self.env, self._api)
             if entry.changes or entry.lost:
                 with step(f"{stack.name}: apply"):
                     stack.init()
                     shutil.copy(_lock_file(folder, stack), stack.lock_file)
                     apply_and_tidy(stack, stack.plan_file(folder), self._api, self.env.cluster.name)
-            if entry.publishes and not self._logs_in(stack):
-                stack.init()
-                self._publish_keys(stack)
 
     def drift(self, folder: Path) -> list[Reading]:
         """Plan every stack without a lock and without writing anything, and return those that would change."""
@@ -156,13 +151,22 @@ class Provisioner:
         if name not in {self.env.stack(kind) for kind in self.env.stacks}:
             return ended_stack(self.env, name, variables)
         if name == self.env.stack(StackKind.FLUX):
-            variables[given(FLUX_DEPLOY_KEY)] = private_deploy_key(self.env)
-            if isinstance(self.env.vault.auth, AppRoleAuth):
-                entry = secrets_of(self.env).read(self.env.vault.kv.provisioning)
-                variables[given(VAULT_SECRET_ID)] = entry[VAULT_SECRET_ID]
+            variables |= self._for_flux()
         if name in {self.env.stack(kind) for kind in STAGES[Stage.SERVICES]}:
             variables |= cluster_access(self._api, self.env).variables()
         return Stack(name, self.env.state, variables)
+
+    def _for_flux(self) -> dict[str, str]:
+        """Return the secrets that Flux's stack writes into the cluster; what only plans is not given them.
+
+        They are ephemeral and write-only, so no plan holds them, and what applies one gives its own.
+        """
+        names = [FLUX_DEPLOY_KEY, *([VAULT_SECRET_ID] if isinstance(self.env.vault.auth, AppRoleAuth) else [])]
+        if self._purpose is not Purpose.APPLY:
+            return dict.fromkeys(map(given, names), "given when it is applied")
+        entry = secrets_of(self.env, self._purpose).read(self.env.vault.kv.provisioning)
+        values = {**entry, FLUX_DEPLOY_KEY: private_deploy_key(self.env, self._purpose)}
+        return {given(name): values[name] for name in names}
 
     def _can_plan(self, stage: Stage, *, destroy: bool, prepare: bool, wait_seconds: float) -> bool:
         """Return whether the stage's stacks find what they look up; the end of records needs no balancer."""
@@ -187,26 +191,10 @@ class Provisioner:
             refuse_replacement(self.env, reading.changes)
         return reading
 
-    def _publishes(self, stack: Stack, reading: Reading) -> bool:
-        """Return whether Vault lacks keys of buckets, or how the cluster logs in."""
-        if stack.name == self.env.stack(StackKind.STATE):
-            return bool(reading.changes or self._unpublished(stack, secrets_of(self.env)))
-        return self._logs_in(stack) and vault_login.has_to_be_told(self.env, self._api)
-
-    def _logs_in(self, stack: Stack) -> bool:
-        """Return whether what the stack makes needs the cluster's login in Vault."""
-        return stack.name == self.env.stack(StackKind.FLUX)
-
-    def _publish_keys(self, stack: Stack) -> None:
-        secrets = secrets_of(self.env)
-        for path, key in self._unpublished(stack, secrets).items():
-            secrets.put(path, key)
-            say(f"Vault {secrets.mount}/{path}: access_key_id, secret_access_key written")
-
-    def _unpublished(self, stack: Stack, secrets: Secrets) -> dict[str, Mapping[str, str]]:
-        """Return the keys of buckets that Vault has not got where the cluster's services read them, by path."""
-        keys = bucket_keys(self.env, stack.resources())
-        return {path: key for path, key in keys.items() if not secrets.read(path).items() >= key.items()}
+    def _publishes(self, stack: Stack) -> bool:
+        """Return whether Vault does not know the cluster, whose services need the login."""
+        is_flux = stack.name == self.env.stack(StackKind.FLUX)
+        return is_flux and vault_login.has_to_be_told(self.env, self._api, self._purpose)
 
 
 def stacks_of(env: Environment, stage: Stage, *, destroy: bool) -> list[str]:
@@ -215,18 +203,6 @@ def stacks_of(env: Environment, stage: Stage, *, destroy: bool) -> list[str]:
     if destroy:  # the state outlives what it tells of
         kinds = [kind for kind in reversed(kinds) if kind is not StackKind.STATE]
     return [env.stack(kind) for kind in kinds]
-
-
-def bucket_keys(env: Environment, resources: Iterable[Json]) -> dict[str, Mapping[str, str]]:
-    """Return the keys of buckets in a state, by the path in Vault at which the cluster's services read them."""
-    keys: dict[str, Mapping[str, str]] = {}
-    purposes = {env.key_name(purpose): purpose for purpose in BucketPurpose if purpose is not BucketPurpose.STATE}
-    for values in (item["values"] for item in resources if item["type"] == "digitalocean_spaces_key"):
-        purpose = purposes.get(values["name"])
-        if purpose is not None:
-            path = f"{env.vault.kv.platform}/{purpose}"
-            keys[path] = {"access_key_id": values["access_key"], "secret_access_key": values["secret_key"]}
-    return keys
 
 
 def _lock_file(folder: Path, stack: Stack) -> Path:

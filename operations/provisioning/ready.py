@@ -11,6 +11,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_NAMESPACE, FLUX_RELEASE, FLUX_ROOT, FLUX_SOURCE
 from gitops_render.paths import APPS
@@ -63,7 +64,7 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
 
 def _wait(env: Environment, waiting: list[str], until: float, poll_seconds: float) -> None:
     """Keep in `waiting` what is not Ready, until nothing that counts is left or the time is up."""
-    account = DigitalOcean(credentials_of(env).digitalocean_token)
+    account = DigitalOcean(credentials_of(env, Purpose.PLAN).digitalocean_token)
     for seen in _looks(account, env):
         lines = [*seen, *host.unanswered(env, account)]
         for line in lines:

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from gitops_render.markdown import bold, code
 from operations.bootstrap.layout import broken_layout
@@ -18,7 +19,7 @@ from operations.provisioning.provision import Provisioner
 def find_drift(env: Environment, environments: Sequence[Environment], github: GitHub) -> str | None:
     """Return what differs in an environment as Markdown, or nothing. Nothing is locked and nothing is written."""
     with tempfile.TemporaryDirectory(prefix="drift-") as folder:
-        readings = Provisioner(env).drift(Path(folder))
+        readings = Provisioner(env, Purpose.DRIFT).drift(Path(folder))
     repository = github.repository(env.gitops.full_name)
     files = broken_layout(github, repository, environments, [env])
     return to_markdown(env, readings, files) if readings or files else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 
 from constructs_lib.base.change import Effect
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.programs import run
+from constructs_lib.base.programs import passed_on, run
 from constructs_lib.base.stacks import OUTPUT
 from gitops_render.capacity import Row, to_markdown
 from gitops_render.markdown import escaped
@@ -99,6 +98,7 @@ def _capacity(folder: Path) -> list[Row]:
 
 
 def _run(folder: Path, command: list[str]) -> Any:
-    environ = {**os.environ, "PYTHONPATH": str(folder.absolute())}
+    passed = passed_on("PYTHON", "VIRTUAL_ENV", "JSII_", "NODE", "CDKTF_")
+    environ = {**passed, "PYTHONPATH": str(folder.absolute())}
     doing = f"{folder}: {' '.join(command)}"
     return run([sys.executable, *command], doing=doing, deadline=BUILD_SECONDS, cwd=folder, env=environ, text=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Self
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import STATE_PASSPHRASE, given
 from constructs_lib.environment import Environment
+from constructs_lib.environment.repository import GitOps
 from operations.clients.vault import Secrets, open_vault
 
 PASSPHRASE_CHARACTERS = 16
@@ -23,31 +24,8 @@ class Credentials:
     spaces_access_key_id: str = field(repr=False)
     spaces_secret_access_key: str = field(repr=False)
     state_passphrase: str = field(repr=False)
-
-    @classmethod
-    def brought(cls) -> list[str]:
-        """Return the names of the properties that a person has to bring; the passphrase is made."""
-        return [name for name in cls.names() if name != STATE_PASSPHRASE]
-
-    @classmethod
-    def read(cls, secrets: Secrets, path: str, instead: Mapping[str, str] | None = None) -> Self:
-        """Return what an entry of Vault holds, or what is to be used `instead` of a property that it lacks.
-
-        Raises `ConfigError` naming every property that is missing.
-        """
-        entry = {**(instead or {}), **secrets.read(path)}
-        problems = missing(secrets, path, [name for name in cls.names() if name not in entry])
-        if 0 < len(entry.get(STATE_PASSPHRASE, "")) < PASSPHRASE_CHARACTERS:
-            where = f"Vault {secrets.mount}/{path}: {STATE_PASSPHRASE}"
-            problems.append(f"{where}: must have {PASSPHRASE_CHARACTERS} characters or more; replace it")
-        if problems:
-            raise ConfigError(*problems)
-        return cls(**{name: entry[name] for name in cls.names()})
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Return the properties that the entry has to have."""
-        return [item.name for item in fields(cls)]
+    state_access_key_id: str = field(repr=False)
+    state_secret_access_key: str = field(repr=False)
 
     def variables(self) -> dict[str, str]:
         """Return the environment variables by which OpenTofu, its backend and the provider take them."""
@@ -55,35 +33,77 @@ class Credentials:
             "DIGITALOCEAN_TOKEN": self.digitalocean_token,
             "SPACES_ACCESS_KEY_ID": self.spaces_access_key_id,
             "SPACES_SECRET_ACCESS_KEY": self.spaces_secret_access_key,
-            "AWS_ACCESS_KEY_ID": self.spaces_access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.spaces_secret_access_key,
+            "AWS_ACCESS_KEY_ID": self.state_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.state_secret_access_key,
             given(STATE_PASSPHRASE): self.state_passphrase,
         }
 
 
-@dataclass(frozen=True)
-class GitOpsCredentials(Credentials):
-    """The same for the GitOps repository, with the token that may make and change it."""
+ACCOUNT = ("digitalocean_token", "spaces_access_key_id", "spaces_secret_access_key")
+"""What a person brings for what makes things: it makes keys that may less for all others."""
 
-    github_token: str = field(repr=False)
-
-    def variables(self) -> dict[str, str]:
-        """Return the environment variables, GitHub's among them."""
-        return {**super().variables(), "GITHUB_TOKEN": self.github_token}
+KEY = ("access_key_id", "secret_access_key")
+"""The properties of an entry that holds a Spaces key."""
 
 
-def secrets_of(env: Environment) -> Secrets:
-    """Return the Vault entries of an environment."""
-    return open_vault(env.vault, env.vault.kv.mount)
+def secrets_of(env: Environment, purpose: Purpose) -> Secrets:
+    """Return the Vault entries of an environment, as a purpose sees them."""
+    return open_vault(env.vault, env.vault.kv.mount, purpose)
 
 
-def credentials_of(env: Environment) -> Credentials:
-    """Return the credentials with which an environment is provisioned."""
-    return Credentials.read(secrets_of(env), env.vault.kv.provisioning)
+def credentials_of(env: Environment, purpose: Purpose) -> Credentials:
+    """Return the credentials of a purpose: what only looks has a token and a key that can change nothing.
+
+    Raises `ConfigError` naming every property that is missing.
+    """
+    secrets, kv = secrets_of(env, purpose), env.vault.kv
+    looks = purpose in {Purpose.PLAN, Purpose.DRIFT}
+    path, names = (kv.plan, ("digitalocean_token", *KEY)) if looks else (kv.provisioning, ACCOUNT)
+    account, state = secrets.read(path), secrets.read(kv.state)
+    problems = [*_lacking(secrets, path, account, names), *_lacking(secrets, kv.state, state, (*KEY, STATE_PASSPHRASE))]
+    problems += _weak(secrets, kv.state, state)
+    if problems:
+        raise ConfigError(*problems)
+    (token, key_id, secret), (own_id, own_secret) = (account[name] for name in names), (state[name] for name in KEY)
+    return Credentials(token, key_id, secret, state[STATE_PASSPHRASE], own_id, own_secret)
+
+
+def gitops_credentials(secrets: Secrets, path: str, passphrase: str | None = None) -> Credentials:
+    """Return the credentials of the GitOps repository's stack, whose one entry holds them all.
+
+    `passphrase` is used where the entry has none. Raises `ConfigError` naming every property that is missing.
+    """
+    entry = {**({} if passphrase is None else {STATE_PASSPHRASE: passphrase}), **secrets.read(path)}
+    problems = [*_lacking(secrets, path, entry, (*ACCOUNT, STATE_PASSPHRASE)), *_weak(secrets, path, entry)]
+    if problems:
+        raise ConfigError(*problems)
+    token, key_id, secret = (entry[name] for name in ACCOUNT)
+    return Credentials(token, key_id, secret, entry[STATE_PASSPHRASE], key_id, secret)
+
+
+def integration_token(gitops: GitOps) -> str:
+    """Return the token of the account in which tests make and remove things; it is that of no environment."""
+    secrets = open_vault(gitops.vault, gitops.vault.mount, Purpose.INTEGRATION)
+    path = gitops.vault.github(Purpose.INTEGRATION)
+    problems = missing(secrets, path, ["digitalocean_token"])
+    if problems:
+        raise ConfigError(*problems)
+    return secrets.read(path)["digitalocean_token"]
 
 
 def missing(secrets: Secrets, path: str, names: Iterable[str]) -> list[str]:
     """Return a sentence for each property that an entry of Vault lacks."""
-    entry = secrets.read(path)
-    where = f"Vault {secrets.mount}/{path}"
-    return [f"{where}: {name}: is missing; add it (docs/how-to/bootstrap.md)" for name in names if not entry.get(name)]
+    return [*_lacking(secrets, path, secrets.read(path), names)]
+
+
+def _lacking(secrets: Secrets, path: str, entry: Mapping[str, str], names: Iterable[str]) -> Iterator[str]:
+    where, advice = f"Vault {secrets.mount}/{path}", "(docs/how-to/bootstrap.md)"
+    for name in (name for name in names if not entry.get(name)):
+        made = name in {*KEY, STATE_PASSPHRASE}
+        yield f"{where}: {name}: is missing; {'run `bin/operations bootstrap secrets`' if made else 'add it'} {advice}"
+
+
+def _weak(secrets: Secrets, path: str, entry: Mapping[str, str]) -> Iterator[str]:
+    if 0 < len(entry.get(STATE_PASSPHRASE, "")) < PASSPHRASE_CHARACTERS:
+        where = f"Vault {secrets.mount}/{path}: {STATE_PASSPHRASE}"
+        yield f"{where}: must have {PASSPHRASE_CHARACTERS} characters or more; replace it"

@@ -22,11 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import STATE_PASSPHRASE, VAULT_SECRET_ID
 from constructs_lib.environment import Environment
 from constructs_lib.environment.vault import AppRoleAuth
 from operations.clients.vault import Secrets
-from operations.secrets.credentials import Credentials, missing, secrets_of
+from operations.secrets.credentials import ACCOUNT, missing, secrets_of
 
 DEPLOY_KEY = "deploy_key"
 AGE_KEY = "age_key"
@@ -43,7 +44,7 @@ def ensure_entries(env: Environment) -> dict[str, tuple[str, ...]]:
 
     Raises `ConfigError`, with nothing written, for each property that a person has to bring.
     """
-    vault = secrets_of(env)
+    vault = secrets_of(env, Purpose.BOOTSTRAP)
     _refuse_missing(env, vault)
     entries = {path: vault.add(path, made) for path, made in makers(env).items()}
     _refuse_other_age_key(env, vault)
@@ -52,7 +53,7 @@ def ensure_entries(env: Environment) -> dict[str, tuple[str, ...]]:
 
 def missing_entries(env: Environment) -> dict[str, tuple[str, ...]]:
     """Return what `ensure_entries` would make. Raises `ConfigError` as it does."""
-    vault = secrets_of(env)
+    vault = secrets_of(env, Purpose.BOOTSTRAP)
     _refuse_missing(env, vault)
     lacking = {path: tuple(made.keys() - vault.read(path).keys()) for path, made in makers(env).items()}
     return {path: names for path, names in lacking.items() if names}
@@ -60,12 +61,12 @@ def missing_entries(env: Environment) -> dict[str, tuple[str, ...]]:
 
 def public_deploy_key(env: Environment) -> str:
     """Return the public half of the deploy key that Vault holds, in OpenSSH form."""
-    return public_half(private_deploy_key(env), f"{env.vault.kv.mount}/{env.vault.kv.flux}")
+    return public_half(private_deploy_key(env, Purpose.BOOTSTRAP), f"{env.vault.kv.mount}/{env.vault.kv.flux}")
 
 
-def private_deploy_key(env: Environment) -> str:
+def private_deploy_key(env: Environment, purpose: Purpose) -> str:
     """Return the private half, in OpenSSH's PEM form. Raises `ConfigError` if Vault holds none."""
-    key = secrets_of(env).read(env.vault.kv.flux).get(DEPLOY_KEY)
+    key = secrets_of(env, purpose).read(env.vault.kv.flux).get(DEPLOY_KEY)
     if key is None:
         where = f"Vault {env.vault.kv.mount}/{env.vault.kv.flux}"
         raise ConfigError(f"{where}: {DEPLOY_KEY}: is missing; run `bin/operations bootstrap secrets`")
@@ -100,7 +101,7 @@ def _asked_for(env: Environment) -> Iterator[tuple[str, str]]:
 def makers(env: Environment) -> dict[str, Makers]:
     """Return what can be made, by path."""
     made: dict[str, Makers] = {
-        env.vault.kv.provisioning: {STATE_PASSPHRASE: new_password},
+        env.vault.kv.state: {STATE_PASSPHRASE: new_password},
         env.vault.kv.flux: {DEPLOY_KEY: _deploy_key},
     }
     for path, name in _asked_for(env):
@@ -124,11 +125,12 @@ def _maker(path: str, name: str) -> Callable[[], str] | None:
 
 
 def brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield what a person has to bring, by path; the keys of buckets come from the state stack."""
-    provisioning = Credentials.brought()
+    """Yield what a person has to bring, by path; the keys of buckets are made with these."""
+    provisioning = [*ACCOUNT]
     if isinstance(env.vault.auth, AppRoleAuth):
         provisioning.append(VAULT_SECRET_ID)
     yield env.vault.kv.provisioning, tuple(provisioning)
+    yield env.vault.kv.plan, ("digitalocean_token",)
     given = {f"{env.vault.kv.platform}/{purpose}" for purpose in BucketPurpose}
     for path, name in sorted(set(_asked_for(env))):
         if path not in given and _maker(path, name) is None:

@@ -5,22 +5,53 @@ from __future__ import annotations
 import os
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment.repository import GitOps
-from operations.clients.github import GitHub
-from operations.clients.vault import open_vault
+from operations.clients.github import GitHub, installation_token
+from operations.clients.vault import Secrets, open_vault
+from operations.console import mask
 from operations.secrets.credentials import missing
 
+APP = ("github_app_id", "github_app_key")
+"""The properties of an entry that holds a GitHub App: its number, and its private key in PEM."""
 
-def gitops_client(gitops: GitOps) -> GitHub:
-    """Return GitHub as the token sees it that Vault holds for the GitOps repository.
+TOKEN = "github_token"  # noqa: S105 - the name of a property
+"""The property of an entry that holds a person's token instead."""
 
-    Raises `ConfigError` if Vault holds none or does not answer.
+PERMISSIONS: dict[Purpose, dict[str, str]] = {
+    Purpose.BOOTSTRAP: {
+        **dict.fromkeys(("administration", "contents", "environments", "pull_requests"), "write"),
+        **dict.fromkeys(("secrets", "actions_variables", "workflows"), "write"),
+        **dict.fromkeys(("metadata", "members"), "read"),
+    },
+    Purpose.PROMOTE: {"contents": "write", "pull_requests": "write", "metadata": "read"},
+    Purpose.DRIFT: {"contents": "read", "metadata": "read"},
+    Purpose.INTEGRATION: {"administration": "write", "contents": "write", "metadata": "read"},
+}
+"""What the token of a purpose may, whatever the app may (docs.github.com, "Permissions required for GitHub Apps")."""
+
+
+def gitops_client(gitops: GitOps, purpose: Purpose) -> GitHub:
+    """Return GitHub as a purpose sees it: by a token of an hour that its app makes, or else by a person's token.
+
+    Raises `ConfigError` if Vault holds neither or does not answer.
     """
-    secrets, path = open_vault(gitops.vault, gitops.vault.mount), gitops.vault.path
-    problems = missing(secrets, path, ["github_token"])
+    secrets, path = open_vault(gitops.vault, gitops.vault.mount, purpose), gitops.vault.github(purpose)
+    problems = missing_access(secrets, path)
     if problems:
         raise ConfigError(*problems)
-    return GitHub(secrets.read(path)["github_token"])
+    entry = secrets.read(path)
+    if not entry.get(APP[0]):
+        return GitHub(entry[TOKEN])
+    token = installation_token(entry[APP[0]], entry[APP[1]], gitops.organisation, PERMISSIONS[purpose])
+    mask(token)
+    return GitHub(token)
+
+
+def missing_access(secrets: Secrets, path: str) -> list[str]:
+    """Return a sentence for each property that an entry lacks to reach GitHub."""
+    entry = secrets.read(path)
+    return missing(secrets, path, APP if any(map(entry.get, APP)) else (TOKEN,))
 
 
 def own_client() -> GitHub:

@@ -67,6 +67,8 @@ class FakeDigitalOcean(FakeServer):
         self.vpcs: dict[str, State] = {}
         self.clusters: dict[str, State] = {}
         self.spaces_keys: dict[str, State] = {}
+        self.teams: dict[str, str] = {token: "a-team"}
+        """The team of each token; all see the same account, whichever they are of."""
         self.zones = Zones()
         self.balancers: dict[str, State] = {}
         self.projects: dict[str, State] = {"default": {**_project("default"), "is_default": True}}
@@ -96,7 +98,7 @@ class FakeDigitalOcean(FakeServer):
         return self.balancers[name]
 
     def _authorise(self) -> Response | None:
-        if request.headers.get("Authorization") == f"Bearer {self.token}":
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") in {self.token, *self.teams}:
             return None
         return self.error(401, "Unable to authenticate you")
 
@@ -104,6 +106,7 @@ class FakeDigitalOcean(FakeServer):
         add = self._add
         add("/kubernetes/options", GET=self._options)
         add("/sizes", GET=_list_sizes)
+        add("/account", GET=self._account)
         add("/tags", POST=self._create_tag)
         add("/tags/<key>", GET=self._show_tag, DELETE=self._remover(self.tags))
         add("/vpcs", GET=self._list_vpcs, POST=self._create_vpc)
@@ -348,6 +351,10 @@ class FakeDigitalOcean(FakeServer):
         return self._list_resources(key)
 
     # Spaces keys
+
+    def _account(self) -> Answer:
+        team = self.teams[request.headers["Authorization"].removeprefix("Bearer ")]
+        return {"account": {"uuid": "a-person", "status": "active", "team": {"uuid": team, "name": team}}}
 
     def _list_keys(self) -> Answer:
         return _page("keys", {key: _without(item, "secret_key") for key, item in self.spaces_keys.items()})

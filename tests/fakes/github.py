@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from flask import Response, abort, request
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
@@ -48,6 +50,11 @@ REPOSITORY = "/repos/<owner>/<repository>"
 ENVIRONMENT = f"{REPOSITORY}/environments/<environment>"
 
 
+def _of_app(path: str) -> bool:
+    """Say whether an app itself has to ask for this, not a token that it made."""
+    return path.endswith("/installation") or "/app/installations/" in path
+
+
 class FakeGitHub(FakeServer):
     """One organisation. `repositories` is its whole state: plain dicts that a test may read, seed and change.
 
@@ -72,6 +79,10 @@ class FakeGitHub(FakeServer):
         self.teams = dict(teams or {})
         self.users = dict(users or {})
         self.repositories: dict[str, State] = {}
+        self.apps: dict[str, RSAPublicKey] = {}
+        """The public key of each app that the organisation has installed, by its number."""
+        self.installed: dict[str, dict[str, str]] = {}
+        """The permissions of each token that an app made."""
         self.key_id = "568250167242549743"
         self._private_key = PrivateKey.generate()
         self._ids = itertools.count(1001)
@@ -117,13 +128,33 @@ class FakeGitHub(FakeServer):
     def _authorise(self) -> Response | None:
         if request.path.startswith(f"/{self.organisation}/"):
             return self._authorise_git()
-        if request.headers.get("Authorization") not in {f"Bearer {self.token}", f"token {self.token}"}:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        known = self._is_app(token) if _of_app(request.path) else token in {self.token, *self.installed}
+        if kind not in {"Bearer", "token"} or not known:
             abort(401, "Bad credentials")
         return None
 
+    def _is_app(self, token: str) -> bool:
+        """Say whether an app signed this (docs: generating a JSON web token for a GitHub App)."""
+        try:
+            app = jwt.decode(token, options={"verify_signature": False})["iss"]
+            jwt.decode(token, self.apps[app], ["RS256"], options={"require": ["exp", "iat"]})
+        except (jwt.PyJWTError, KeyError):
+            return False
+        return True
+
+    def _installation(self) -> State:
+        return {"id": 77, "account": {"login": self.organisation}, "target_type": "Organization"}
+
+    def _installation_token(self, _installation: int) -> Created:
+        """Make a token of an hour (docs: create an installation access token for an app)."""
+        token = f"ghs_{next(self._ids)}_of_an_hour"
+        self.installed[token] = request.get_json()["permissions"]
+        return {"token": token, "expires_at": "2036-01-01T00:00:00Z", "permissions": self.installed[token]}, 201
+
     def _authorise_git(self) -> Response | None:
-        basic = b64encode(f"x-access-token:{self.token}".encode()).decode()
-        if request.headers.get("Authorization") == f"Basic {basic}":
+        known = (b64encode(f"x-access-token:{token}".encode()).decode() for token in (self.token, *self.installed))
+        if request.headers.get("Authorization") in {f"Basic {basic}" for basic in known}:
             return None
         return Response("", 401, {"WWW-Authenticate": 'Basic realm="GitHub"'})
 
@@ -154,6 +185,8 @@ class FakeGitHub(FakeServer):
 
     def _add_routes(self) -> None:
         self._add("/orgs/<owner>", GET=self._show_organisation)
+        self._add("/orgs/<owner>/installation", GET=self._installation)
+        self._add("/app/installations/<int:_installation>/access_tokens", POST=self._installation_token)
         self._add("/orgs/<owner>/teams/<slug>", GET=self._show_team)
         self._add(f"/organizations/{ORGANISATION_ID}/team/<int:_>/<any(members, repos):_list>", GET=nothing)
         self._add("/users/<login>", GET=self._show_user)

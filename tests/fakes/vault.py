@@ -39,6 +39,9 @@ class Mount(Body):
     """POST /v1/sys/auth/{mount}."""
 
     type: str
+    config: dict[str, Any] | None = None
+    local: bool = False
+    seal_wrap: bool = False
 
 
 class FakeVault(FakeServer):
@@ -53,14 +56,21 @@ class FakeVault(FakeServer):
         self.entries: dict[str, list[dict[str, Any]]] = {}
         self.mounts: dict[str, str] = {}
         self.auth: dict[str, dict[str, Any]] = {}
+        self.policies: dict[str, str] = {}
         self.logins: list[tuple[str, str, str]] = []
         self.namespaces: set[str | None] = set()
         self.app.before_request(self._authorise)
         self.app.add_url_rule("/v1/auth/<path:mount>/login", view_func=self._login, methods=["POST"])
         self.app.add_url_rule("/v1/sys/auth/<mount>", view_func=self._mount, methods=["POST"])
+        self.app.add_url_rule("/v1/sys/auth", view_func=self._list_methods, methods=["GET"])
+        policy = "/v1/sys/policies/acl/<name>"
+        self.app.add_url_rule(policy, "read_policy", self._read_policy, methods=["GET"])
+        self.app.add_url_rule(policy, "write_policy", self._write_policy, methods=["POST", "PUT"])
+        self.app.add_url_rule(policy, "delete_policy", self._delete_policy, methods=["DELETE"])
         method = "/v1/auth/<mount>/<path:path>"
         self.app.add_url_rule(method, "read_method", self._read_method, methods=["GET"])
-        self.app.add_url_rule(method, "write_method", self._write_method, methods=["POST"])
+        self.app.add_url_rule(method, "write_method", self._write_method, methods=["POST", "PUT"])
+        self.app.add_url_rule(method, "delete_method", self._delete_method, methods=["DELETE"])
         path = "/v1/<path:mount>/data/<path:path>"
         self.app.add_url_rule(path, "read", self._read, methods=["GET"])
         self.app.add_url_rule(path, "write", self._write, methods=["POST"])
@@ -106,6 +116,25 @@ class FakeVault(FakeServer):
         if mount in self.mounts:
             return self.error(400, f"path is already in use at {mount}/")
         self.mounts[mount] = Mount.model_validate(request.get_json()).type
+        return Response(status=204)
+
+    def _list_methods(self) -> Any:
+        return {"data": {f"{mount}/": {"type": kind} for mount, kind in {**self.mounts, "token": "token"}.items()}}
+
+    def _read_policy(self, name: str) -> Any:
+        found = self.policies.get(name)
+        return self.error(404, "") if found is None else {"data": {"name": name, "policy": found}}
+
+    def _write_policy(self, name: str) -> Any:
+        self.policies[name] = request.get_json()["policy"]
+        return Response(status=204)
+
+    def _delete_policy(self, name: str) -> Any:
+        del self.policies[name]
+        return Response(status=204)
+
+    def _delete_method(self, mount: str, path: str) -> Any:
+        del self.auth[f"{mount}/{path}"]
         return Response(status=204)
 
     def _read_method(self, mount: str, path: str) -> Any:

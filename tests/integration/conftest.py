@@ -19,13 +19,14 @@ from pathlib import Path
 
 import pytest
 
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment, load
 from constructs_lib.environment.pools import DEFAULT_POOL
 from constructs_lib.environment.repository import GitOps
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
 from operations.provisioning.refusals import EPHEMERAL
-from operations.secrets.credentials import credentials_of
+from operations.secrets.credentials import integration_token
 from operations.secrets.gitops_client import gitops_client
 from tests.support import ROOT
 
@@ -50,7 +51,7 @@ def base() -> Environment:
 @pytest.fixture(scope="session")
 def digitalocean_token(base: Environment) -> str:
     """The account that pays."""
-    return os.environ.get("DIGITALOCEAN_TOKEN") or credentials_of(base).digitalocean_token
+    return os.environ.get("DIGITALOCEAN_TOKEN") or integration_token(base.gitops)
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +78,7 @@ def github(base: Environment) -> GitHub:
     """GitHub, once it is sure that the organisation is one to test in."""
     refuse_organisation(base.gitops)
     token = os.environ.get("GITHUB_TOKEN")
-    return GitHub(token) if token else gitops_client(base.gitops)
+    return GitHub(token) if token else gitops_client(base.gitops, Purpose.INTEGRATION)
 
 
 def refuse_organisation(gitops: GitOps) -> None:

@@ -41,16 +41,26 @@ class Outside:
         self.folder = folder
         self.vault, self.github, self.digitalocean = FakeVault(), FakeGitHub(), FakeDigitalOcean()
         self.spaces, self.tofu = FakeSpaces(), FakeTofu(folder / "bin")
-        self.account = {
-            "digitalocean_token": self.digitalocean.token,
-            "spaces_access_key_id": ACCESS_KEY,
-            "spaces_secret_access_key": SECRET_KEY,
-        }
+        self.account = self.account_of("sandbox")
+        self.state_key = {"access_key_id": "STATE", "secret_access_key": "of the state"}
+        self.plan_key = {"access_key_id": "PLAN", "secret_access_key": "of plans"}
         for path, names in brought().items():
             self.vault.put(f"episodic/{path}", **dict.fromkeys(names, "brought by a person"))
         for name in ENVIRONMENTS:
-            self.vault.put(f"episodic/{name}/provisioning", state_passphrase=PASSPHRASE, **self.account)
+            account, path = self.account_of(name), f"episodic/{name}/provisioning"
+            self.digitalocean.teams[account["digitalocean_token"]] = name
+            self.vault.put(path, **account)
+            self.vault.put(f"{path}/state", state_passphrase=PASSPHRASE, **self.state_key)
+            self.vault.put(f"{path}/plan", digitalocean_token=account["digitalocean_token"], **self.plan_key)
         self.vault.put("episodic/gitops/provisioning", github_token=self.github.token, **self.account)
+        for purpose in ("promote", "drift", "integration"):
+            self.vault.put(f"episodic/gitops/provisioning/{purpose}", github_token=self.github.token)
+
+    def account_of(self, name: str) -> dict[str, str]:
+        """Return what a person brings of the account of an environment."""
+        token = self.digitalocean.token if name == "sandbox" else f"do-token-{name}"
+        keys = {"spaces_access_key_id": ACCESS_KEY, "spaces_secret_access_key": SECRET_KEY}
+        return {"digitalocean_token": token, **keys}
 
     def variables(self) -> dict[str, str]:
         """Return the variables by which the outside world is this one."""

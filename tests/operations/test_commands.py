@@ -60,10 +60,13 @@ def test_the_commands_are_those_that_workflows_and_people_know() -> None:
         *(f"bootstrap {step}" for step in ("check", "secrets", "layout", "settings")),
         *("provision plan", "provision apply", "deploy-key", "state-migrate", "wait-ready", "sweep"),
         *("environments", "drift", "promote", "report", "comment"),
+        *("vault print", "vault apply", "vault compare"),
     }
 
 
-@pytest.mark.parametrize("arguments", [(), ("provision",), ("provision", "plan"), ("bootstrap", "layout")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("provision",), ("provision", "plan"), ("bootstrap", "layout"), ("vault", "print")]
+)
 def test_help_imports_nothing_that_takes_time(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     code = (
         "import sys\nfrom operations.commands import app\n"
@@ -113,6 +116,7 @@ def test_options_and_their_variables_are_a_contract_with_the_workflows() -> None
         "promote --commit": None,
         "report --output": None,
         "comment --body": None,
+        "vault print --format": None,
     }
 
 
@@ -239,6 +243,7 @@ def test_waiting_has_its_environment_and_its_times(run: Run, monkeypatch: pytest
 def test_a_sweep_may_be_looked_at_first(run: Run, outside: Outside, monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = outside.digitalocean.add_cluster("eph-1")
     cluster["tags"] = ["expires:1000000000"]
+    outside.vault.put("episodic/gitops/provisioning/integration", digitalocean_token=outside.digitalocean.token)
     assert run("sweep", "--dry-run") == "cluster eph-1: would be removed\n1 expired\n"
     assert outside.digitalocean.clusters
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", "another")
@@ -314,7 +319,7 @@ def test_a_report_is_written_and_ends_with_1_if_a_policy_breaks(run: Run, monkey
 
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     finding = Finding("FLUX001", "a.yaml", "b", "is odd", "mend it")
-    comparisons = [report.Comparison([], Review([], [])), report.Comparison([], Review([], [finding]))]
+    comparisons = [report.Comparison([], [], Review([], [])), report.Comparison([], [], Review([], [finding]))]
     asked: list[tuple[Path, Path]] = []
 
     def compared(base: Path, head: Path) -> report.Comparison:
@@ -322,8 +327,8 @@ def test_a_report_is_written_and_ends_with_1_if_a_policy_breaks(run: Run, monkey
         return comparisons.pop(0)
 
     monkeypatch.setattr(report, "compared", compared)
-    assert "0 resources and 0 objects change, 0 findings\n" in run("report", "base")
-    assert "0 resources and 0 objects change, 1 findings\n" in run("report", "base", "--output", "r.md", code=1)
+    assert "0 blocks and 0 objects change, 0 findings\n" in run("report", "base")
+    assert "0 blocks and 0 objects change, 1 findings\n" in run("report", "base", "--output", "r.md", code=1)
     assert asked == [(Path("base"), Path())] * 2
     assert "Every policy is kept." in Path("report.md").read_text()
     assert "| FLUX001 | a.yaml | b | is odd | mend it |" in Path("r.md").read_text()

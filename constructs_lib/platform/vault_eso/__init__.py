@@ -67,7 +67,9 @@ SEALED = LayerId("secrets", "sealed")
 NAMESPACE = "external-secrets"
 PLATFORM_STORE = "vault"
 FLUX_STORE = "vault-flux"
-VAULT_ACCOUNT = "vault"
+STORES = (PLATFORM_STORE, FLUX_STORE)
+"""Each is the name of the service account as which it logs in, too."""
+
 AGE_KEY_SECRET = "sops-age"  # noqa: S105 - a name
 DNS_TOKEN = "digitalocean-dns"  # noqa: S105 - a name, in Vault and of each Secret
 
@@ -149,7 +151,7 @@ class VaultEso(Component):
             "processClusterExternalSecret": False,
             "processClusterPushSecret": False,
             "processPushSecret": False,
-            # Tokens are made for one account alone, see `_login`.
+            # Tokens are made for the stores' accounts alone, see `_login`.
             "rbac": {"serviceAccountTokenCreate": False},
             "resources": resources("50m", "128Mi", "256Mi"),
             "serviceMonitor": {"enabled": env.platform.observability.has_metrics},
@@ -207,7 +209,7 @@ def _store(env: Environment, name: str, condition: Manifest) -> Manifest:
         "server": env.vault.address,
         "path": env.vault.kv.mount,
         "version": "v2",
-        "auth": _auth(env),
+        "auth": _auth(env, name),
     }
     if env.vault.namespace is not None:
         vault["namespace"] = env.vault.namespace
@@ -218,28 +220,36 @@ def _store(env: Environment, name: str, condition: Manifest) -> Manifest:
     return manifest(API, "ClusterSecretStore", name, spec=spec)
 
 
-def _auth(env: Environment) -> Manifest:
+def vault_role(env: Environment, store: str) -> str:
+    """Return the name of a store's role in Vault; with an AppRole both stores have the same."""
+    auth = env.vault.auth
+    own = f"{env.cluster.name}-external-secrets" if auth.method == "approle" else auth.role
+    return own if store == PLATFORM_STORE or auth.method == "approle" else f"{own}-flux"
+
+
+def _auth(env: Environment, store: str) -> Manifest:
     auth = env.vault.auth
     if auth.method == "approle":
         secret = {"name": APPROLE_SECRET, "namespace": FLUX_NAMESPACE, "key": "secret-id"}
         return {"appRole": {"path": auth.mount, "roleId": auth.role_id, "secretRef": secret}}
-    account = {"name": VAULT_ACCOUNT, "namespace": NAMESPACE, "audiences": list(auth.audiences)}
+    account = {"name": store, "namespace": NAMESPACE, "audiences": list(auth.audiences)}
     if auth.method == "kubernetes":
-        return {"kubernetes": {"mountPath": auth.mount, "role": auth.role, "serviceAccountRef": account}}
+        return {"kubernetes": {"mountPath": auth.mount, "role": vault_role(env, store), "serviceAccountRef": account}}
     token = {"serviceAccountRef": account, "expirationSeconds": 600}
-    return {"jwt": {"path": auth.mount, "role": auth.role, "kubernetesServiceAccountToken": token}}
+    return {"jwt": {"path": auth.mount, "role": vault_role(env, store), "kubernetesServiceAccountToken": token}}
 
 
 def _login(env: Environment) -> Iterator[Manifest]:
-    """Yield the account that Vault knows, and the right to make tokens for it and for no other."""
+    """Yield the account of each store, which Vault knows, and the right to make tokens for these and for no other."""
     if env.vault.auth.method == "approle":
         return
     rbac = "rbac.authorization.k8s.io/v1"
-    yield manifest("v1", "ServiceAccount", VAULT_ACCOUNT, NAMESPACE)
+    for store in STORES:
+        yield manifest("v1", "ServiceAccount", store, NAMESPACE)
     rule = {
         "apiGroups": [""],
         "resources": ["serviceaccounts/token"],
-        "resourceNames": [VAULT_ACCOUNT],
+        "resourceNames": [*STORES],
         "verbs": ["create"],
     }
     yield manifest(rbac, "Role", "vault-token", NAMESPACE, rules=[rule])
@@ -248,8 +258,8 @@ def _login(env: Environment) -> Iterator[Manifest]:
     yield manifest(rbac, "RoleBinding", "vault-token", NAMESPACE, roleRef=role, subjects=[subject])
     if env.vault.auth.method == "kubernetes":
         review = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:auth-delegator"}
-        account = {"kind": "ServiceAccount", "name": VAULT_ACCOUNT, "namespace": NAMESPACE}
-        yield manifest(rbac, "ClusterRoleBinding", "vault-token-review", roleRef=review, subjects=[account])
+        accounts = [{"kind": "ServiceAccount", "name": store, "namespace": NAMESPACE} for store in STORES]
+        yield manifest(rbac, "ClusterRoleBinding", "vault-token-review", roleRef=review, subjects=accounts)
 
 
 def _age_key(env: Environment) -> Manifest:

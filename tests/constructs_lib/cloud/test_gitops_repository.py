@@ -89,7 +89,11 @@ def test_reviewers_guard_what_the_file_says() -> None:
     (team,) = stack.all("github_team", block="data")
     (user,) = stack.all("github_user", block="data")
     made = stack.all("github_repository_environment").values()
-    assert [item["environment"] for item in made if item["repository"] == "infrastructure"] == ["sandbox", "staging"]
+    ours = {item["environment"]: item for item in made if item["repository"] == "infrastructure"}
+    assert ours.keys() == {"sandbox", "sandbox-plan", "staging", "staging-plan", "bootstrap"}
+    assert ours["bootstrap"]["reviewers"] == ours["staging"]["reviewers"], "the last tier's"
+    for plan in ("sandbox-plan", "staging-plan"):
+        assert "reviewers" not in ours[plan]
     for guarded in (item for item in made if item["environment"] == "staging"):
         assert guarded["reviewers"] == [
             {"teams": [f"${{data.github_team.{team}.id}}"], "users": [f"${{data.github_user.{user}.id}}"]}
@@ -111,7 +115,7 @@ def test_environments_deploy_from_the_default_branch_alone() -> None:
     for guarded in stack.all("github_repository_environment").values():
         assert guarded["deployment_branch_policy"] == {"protected_branches": False, "custom_branch_policies": True}
     policies = stack.all("github_repository_environment_deployment_policy").values()
-    assert [policy["branch_pattern"] for policy in policies] == ["main"] * 4
+    assert [policy["branch_pattern"] for policy in policies] == ["main"] * 7
 
 
 def test_variables_tell_workflows_what_is_not_secret() -> None:

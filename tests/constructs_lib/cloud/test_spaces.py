@@ -1,4 +1,4 @@
-"""Buckets and their keys."""
+"""Buckets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ SETTINGS = Bucket(bucket="example-state", region="ams3")
 
 
 def bucket(purpose: BucketPurpose = BucketPurpose.STATE, **changes: bool) -> Synthesised:
-    return synthesised(
-        lambda stack: PrivateBucket(stack, purpose, settings=SETTINGS, key_name="example-key", **changes)
-    )
+    return synthesised(lambda stack: PrivateBucket(stack, purpose, settings=SETTINGS, **changes))
 
 
 @pytest.mark.parametrize(("purpose", "days"), [("state", 90), ("backups", 7), ("traces", 1)])
@@ -32,13 +30,9 @@ def test_the_bucket_is_private_and_keeps_old_versions_for_a_while(purpose: str, 
     ]
 
 
-def test_the_only_key_is_limited_to_the_bucket() -> None:
-    stack = bucket()
-    (name,) = stack.all("digitalocean_spaces_bucket")
-    assert stack.only("digitalocean_spaces_key")["grant"] == [
-        {"bucket": f"${{digitalocean_spaces_bucket.{name}.name}}", "permission": "readwrite"}
-    ]
-    assert not stack.all("digitalocean_spaces_bucket_policy"), "Spaces refuses a policy beside a limited key"
+def test_no_key_and_so_no_secret_is_in_the_state() -> None:
+    assert not bucket().all("digitalocean_spaces_key")
+    assert not bucket().all("digitalocean_spaces_bucket_policy"), "Spaces refuses a policy beside a limited key"
 
 
 def test_a_bucket_is_kept_unless_told_otherwise() -> None:

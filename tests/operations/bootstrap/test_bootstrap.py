@@ -32,13 +32,16 @@ def test_a_check_changes_nothing_and_says_that_all_is_there(
 
 
 def test_a_check_names_everything_that_is_missing_at_once(outside: Outside) -> None:
-    outside.vault.put(GITOPS, spaces_access_key_id="id", spaces_secret_access_key="secret", github_token="t")
+    outside.vault.put(GITOPS, spaces_access_key_id="id", spaces_secret_access_key="secret", github_app_id="1")
+    outside.vault.put(f"{GITOPS}/promote", other="x")
     for name in ("sandbox", "staging"):
         outside.vault.put(f"episodic/{name}/platform/digitalocean-dns", other="x")
     with pytest.raises(ConfigError) as told:
         bootstrap(outside).check("", "")
     assert [problem.rpartition(": is missing")[0] for problem in told.value.problems] == [
         f"Vault {GITOPS}: digitalocean_token",
+        f"Vault {GITOPS}: github_app_key",
+        f"Vault {GITOPS}/promote: github_token",
         "Vault episodic/sandbox/platform/digitalocean-dns: token",
         "Vault episodic/staging/platform/digitalocean-dns: token",
     ]
@@ -55,6 +58,24 @@ def test_a_check_for_another_repository_ends_before_anything_is_asked(outside: O
     assert outside.vault.requests == []
 
 
+def test_production_shares_its_digitalocean_team_with_nothing(outside: Outside) -> None:
+    files = ("sandbox", "staging", "production")
+    bootstrap(outside, *files).check("", "")
+    outside.digitalocean.teams["do-token-staging"] = "sandbox"
+    bootstrap(outside, *files).check("", "")
+    outside.digitalocean.teams["do-token-production"] = "sandbox"
+    with pytest.raises(ConfigError) as told:
+        bootstrap(outside, *files).check("", "")
+    shared = "production is in one DigitalOcean team with sandbox, staging, whose tokens may delete it"
+    assert told.value.problems == (f"{shared}; give it a team of its own",)
+
+
+def test_what_plans_is_of_the_team_of_what_applies(outside: Outside) -> None:
+    outside.vault.put("episodic/sandbox/provisioning/plan", digitalocean_token="do-token-staging")
+    with pytest.raises(ConfigError, match="sandbox/provisioning/plan: digitalocean_token: is of another DigitalOcean"):
+        bootstrap(outside).check("", "")
+
+
 def test_an_organisation_that_the_token_cannot_see_is_told(outside: Outside) -> None:
     outside.github.organisation = "another"
     with pytest.raises(ConfigError, match=r"organisation df12-test.*; correct gitops\.organisation, or let the token"):
@@ -69,6 +90,9 @@ def test_secrets_are_made_once_for_the_repository_and_every_environment(
     assert outside.vault.writes == []
     dry = capsys.readouterr().out.splitlines()
     assert "sandbox: Vault episodic/sandbox/flux: age_key, deploy_key would be made" in dry
+    assert "bucket episodic-sandbox-state: would be made" in dry
+    assert "Vault episodic/sandbox/provisioning/plan: key episodic-sandbox-plan would be made" in dry
+    assert (outside.spaces.buckets(), outside.digitalocean.spaces_keys) == ([], {})
     assert f"gitops-repository: Vault {GITOPS}: state_passphrase would be made" in dry
     steps.secrets(dry_run=False)
     wet = capsys.readouterr().out.splitlines()
@@ -129,7 +153,7 @@ def test_settings_are_planned_and_exactly_that_plan_is_applied(
     assert not (PLANS / "old").exists()
     file = str((PLANS / "gitops-repository.tfplan").absolute())
     assert [call.arguments for call in outside.tofu.calls("apply")] == [["apply", "-json", file]]
-    assert outside.spaces.buckets() == ["episodic-gitops-state"]
+    assert "episodic-gitops-state" in outside.spaces.buckets()
     first, second = outside.tofu.calls("plan")
     assert second.files["adopt.tf.json"] == {"import": [{"to": "github_repository.r", "id": "episodic-gitops"}]}
     assert "-lock=true" in first.arguments
@@ -169,18 +193,6 @@ def test_settings_need_a_passphrase_that_is_kept(outside: Outside) -> None:
     with pytest.raises(ConfigError, match=f"Vault {GITOPS}: state_passphrase: is missing"):
         bootstrap(outside, "sandbox").settings(PLANS, dry_run=False)
     assert outside.tofu.calls() == []
-
-
-def test_keys_that_a_killed_run_left_go_before_new_ones_are_made(outside: Outside) -> None:
-    outside.tofu.changes["gitops-repository"] = [change("digitalocean_spaces_key.k", name="gitops-state")]
-    outside.digitalocean.spaces_keys["LOST"] = {"name": "gitops-state", "access_key": "LOST"}
-    steps = bootstrap(outside, "sandbox")
-    outside.synthesise(*steps.environments, digitalocean_spaces_key={"k": {"name": "gitops-state"}})
-    steps.secrets(dry_run=False)
-    steps.settings(PLANS, dry_run=True)
-    assert "LOST" in outside.digitalocean.spaces_keys
-    steps.settings(PLANS, dry_run=False)
-    assert outside.digitalocean.spaces_keys == {}
 
 
 def test_a_passphrase_of_a_person_is_kept(outside: Outside) -> None:

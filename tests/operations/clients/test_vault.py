@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment.vault import VaultServer
 from operations.clients import vault as client
 from operations.clients.vault import Secrets, open_vault
@@ -16,6 +17,7 @@ from tests.fakes.server import Fault
 from tests.fakes.vault import TOKEN, FakeVault
 
 PATH = "episodic/sandbox/flux"
+ASK_THE_OWNER = "run `bin/operations vault apply` with the token of Vault's owner"
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def server(fake: FakeVault, role: str = "episodic-sandbox") -> VaultServer:
 
 
 def opened(fake: FakeVault) -> Secrets:
-    return open_vault(server(fake), "episodic")
+    return open_vault(server(fake), "episodic", Purpose.APPLY)
 
 
 def test_an_entry_that_is_not_there_has_no_properties(vault: FakeVault) -> None:
@@ -42,7 +44,9 @@ def test_an_entry_that_is_not_there_has_no_properties(vault: FakeVault) -> None:
 
 @pytest.mark.parametrize("namespace", [None, "admin/platform"])
 def test_a_namespace_is_asked_for_where_there_is_one(vault: FakeVault, namespace: str | None) -> None:
-    open_vault(server(vault).model_copy(update={"namespace": namespace}), "episodic").read("sandbox/flux")
+    open_vault(server(vault).model_copy(update={"namespace": namespace}), "episodic", Purpose.APPLY).read(
+        "sandbox/flux"
+    )
     assert vault.namespaces == {namespace}
 
 
@@ -63,7 +67,7 @@ def test_nothing_is_written_where_nothing_is_missing(vault: FakeVault) -> None:
 def test_every_write_says_which_version_it_read(vault: FakeVault) -> None:
     secrets = opened(vault)
     secrets.add("sandbox/flux", {"a": lambda: "1"})
-    secrets.put("sandbox/flux", {"b": "2"})
+    assert secrets.replace("sandbox/flux", {"b": "2"}, 1) is True
     assert [request.body["options"] for request in vault.writes] == [{"cas": 0}, {"cas": 1}]
 
 
@@ -77,19 +81,21 @@ def test_a_second_run_looks_again_and_keeps_what_the_first_one_wrote(vault: Fake
     assert vault.entries[PATH] == [{"deploy_key": "theirs"}]
 
 
-def test_values_are_put_beside_what_is_there_and_only_once(vault: FakeVault) -> None:
+def test_values_take_the_place_of_others_beside_what_is_there(vault: FakeVault) -> None:
     vault.put(PATH, other="kept", key="old")
     secrets = opened(vault)
-    assert secrets.put("sandbox/flux", {"key": "new"}) is True
-    assert secrets.put("sandbox/flux", {"key": "new"}) is False
+    assert (secrets.version("sandbox/flux"), secrets.version("sandbox/none")) == (1, 0)
+    assert secrets.replace("sandbox/flux", {"key": "new"}, 1) is True
     assert vault.entries[PATH][1:] == [{"other": "kept", "key": "new"}]
 
 
-def test_a_put_that_met_another_write_is_tried_again(vault: FakeVault) -> None:
+def test_what_somebody_else_wrote_meanwhile_is_not_replaced(vault: FakeVault) -> None:
+    vault.put(PATH, key="theirs")
+    assert opened(vault).replace("sandbox/flux", {"key": "ours"}, 0) is False
     conflict = "check-and-set parameter did not match the current version"
-    vault.faults.append(Fault("POST", f"/v1/episodic/data/{'sandbox/flux'}", status=400, message=conflict))
-    assert opened(vault).put("sandbox/flux", {"key": "new"}) is True
-    assert vault.held(PATH) == {"key": "new"}
+    vault.faults.append(Fault("POST", "/v1/episodic/data/sandbox/flux", status=400, message=conflict))
+    assert opened(vault).replace("sandbox/flux", {"key": "ours"}, 1) is False
+    assert vault.entries[PATH] == [{"key": "theirs"}]
 
 
 def test_a_write_whose_answer_is_lost_is_no_second_one(vault: FakeVault, slept: list[float]) -> None:
@@ -199,10 +205,10 @@ def test_a_job_logs_in_once_with_the_token_that_github_signs(
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
         for _ in range(2):
             opened(vault).read("sandbox/flux")
-        open_vault(server(vault, "episodic-gitops"), "episodic")
+        open_vault(server(vault, "episodic-gitops"), "episodic", Purpose.DRIFT)
     assert vault.logins == [
         ("github", role, token)
-        for role, token in zip(("episodic-sandbox", "episodic-gitops"), actions.tokens, strict=True)
+        for role, token in zip(("episodic-sandbox-apply", "episodic-gitops-drift"), actions.tokens, strict=True)
     ]
     assert f"audience={vault.url.replace(':', '%3A').replace('/', '%2F')}" in actions.requests[0].path
     assert f"::add-mask::{actions.tokens[0]}" in capsys.readouterr().out
@@ -227,7 +233,11 @@ def test_an_engineer_without_a_token_is_told(vault: FakeVault, monkeypatch: pyte
     ("status", "message", "sentence"),
     [
         (503, "Vault is sealed", "is sealed or not initialised; unseal it"),
-        (403, "permission denied", "forbids episodic/sandbox/flux to VAULT_TOKEN; correct its policy"),
+        (
+            403,
+            "permission denied",
+            f"forbids episodic/sandbox/flux to VAULT_TOKEN; {ASK_THE_OWNER}",
+        ),
         (400, "odd", "refuses episodic/sandbox/flux: ['odd']"),
         (405, "odd", "failed at episodic/sandbox/flux: UnexpectedError; try again"),
     ],
@@ -247,7 +257,7 @@ def test_the_role_of_a_job_is_named_if_it_may_not_read(vault: FakeVault, monkeyp
     secrets = opened(vault)
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", "https://github.example")
     vault.faults.append(Fault("GET", ".*", status=403))
-    with pytest.raises(ConfigError, match="forbids episodic/sandbox/flux to role episodic-sandbox"):
+    with pytest.raises(ConfigError, match="forbids episodic/sandbox/flux to role episodic-sandbox-apply"):
         secrets.read("sandbox/flux")
 
 
@@ -255,7 +265,7 @@ def test_a_failed_write_is_told_and_not_taken_for_a_race(vault: FakeVault) -> No
     secrets = opened(vault)
     vault.faults.append(Fault("POST", ".*", status=400, message="no versioned data"))
     with pytest.raises(ConfigError, match=r"refuses episodic/sandbox/flux: \['no versioned data'\]"):
-        secrets.put("sandbox/flux", {"key": "value"})
+        secrets.replace("sandbox/flux", {"key": "value"}, 0)
 
 
 def test_a_vault_that_is_away_for_a_moment_is_asked_again(vault: FakeVault, slept: list[float]) -> None:
@@ -270,4 +280,4 @@ def test_a_vault_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, slep
         gone = server(fake)
     fake._server.server_close()  # pyright: ignore[reportPrivateUsage]
     with pytest.raises(ConfigError, match=r"cannot be reached \(no answer\); check vault\.address"):
-        open_vault(gone, "episodic").read("sandbox/flux")
+        open_vault(gone, "episodic", Purpose.APPLY).read("sandbox/flux")

@@ -10,7 +10,7 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.tofu import Change
-from operations.provisioning.lost import apply_and_tidy, lost_pools, remove_lost_keys, remove_lost_pools
+from operations.provisioning.lost import apply_and_tidy, lost_pools, remove_lost_pools
 from tests.operations.conftest import Outside
 
 KIND = "digitalocean_kubernetes_node_pool"
@@ -30,26 +30,6 @@ class FakeStack:
 
     def apply(self, file: Path) -> None:
         self.state = [{"type": KIND, "values": {"id": file.name}}]
-
-
-def test_only_keys_that_nobody_knows_any_more_are_removed(outside: Outside, capsys: pytest.CaptureFixture[str]) -> None:
-    keys = outside.digitalocean.spaces_keys
-    keys.update({key: {"name": name, "access_key": key} for key, name in (("K", "b"), ("L", "b"), ("M", "mine"))})
-    stack: Any = FakeStack()
-    stack.definition = {"resource": {"digitalocean_spaces_key": {"b": {"name": "b"}}}}
-    stack.state = [
-        {"type": "digitalocean_spaces_key", "values": {"access_key": "K"}},
-        {"type": "digitalocean_tag", "values": {"access_key": "L"}},
-    ]
-    remove_lost_keys(stack, DigitalOcean(outside.digitalocean.token))
-    assert set(keys) == {"K", "M"}
-    assert capsys.readouterr().out == "Spaces key b: removed one that a killed run left\n"
-
-
-def test_a_stack_without_keys_asks_for_none(outside: Outside) -> None:
-    stack: Any = FakeStack()
-    remove_lost_keys(stack, DigitalOcean(outside.digitalocean.token))
-    assert outside.digitalocean.requests == []
 
 
 def pool(id_: str, name: str, size: str, **labels: str) -> dict[str, Any]:

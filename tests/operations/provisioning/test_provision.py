@@ -11,11 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from operations.provisioning import needs
 from operations.provisioning.plan_report import plans_markdown, readings_markdown
 from operations.provisioning.planning import Reading
 from operations.provisioning.plans import PlannedStack, Plans, read_plans
-from operations.provisioning.provision import Provisioner, bucket_keys, stacks_of
+from operations.provisioning.provision import Provisioner, stacks_of
 from operations.provisioning.refusals import EPHEMERAL, refuse_destruction
 from operations.provisioning.stage import Stage
 from operations.secrets.entries import ensure_entries
@@ -26,12 +27,6 @@ from tests.support import environment
 PLANS = Path("plans.out")
 TAG = "digitalocean_tag.x"
 NO_DNS = {"platform__cert_manager__dns_challenge": None}
-
-
-def spaces_key(name: str, access: str = "AK", secret: str = "SK") -> dict[str, object]:
-    """Return a Spaces key as a state has it."""
-    values = {"name": f"episodic-sandbox-{name}", "access_key": access, "secret_key": secret}
-    return {"type": "digitalocean_spaces_key", "values": values}
 
 
 @pytest.mark.parametrize(
@@ -84,10 +79,10 @@ def plans(*stacks: PlannedStack, destroy: bool = False, prepared: bool = True) -
     return Plans(environment="sandbox", stage=Stage.FOUNDATION, destroy=destroy, prepared=prepared, stacks=[*stacks])
 
 
-def test_keys_that_are_to_be_published_are_a_change_too() -> None:
+def test_a_login_that_is_to_be_told_is_a_change_too() -> None:
     assert plans().changes == 0
     planned = [
-        PlannedStack(stack="sandbox-state", changes=0, publishes=True),
+        PlannedStack(stack="sandbox-flux", changes=0, publishes=True),
         PlannedStack(stack="sandbox-cluster", changes=6),
     ]
     assert plans(*planned).changes == 7
@@ -119,24 +114,11 @@ def test_a_folder_without_plans_is_told(tmp_path: Path, text: str | None) -> Non
         read_plans(tmp_path, environment())
 
 
-def test_only_keys_that_services_need_are_put_into_vault() -> None:
-    resources = [
-        spaces_key("state"),
-        spaces_key("backups", "B", "b"),
-        spaces_key("traces", "T", "t"),
-        {"type": "digitalocean_tag", "values": {"name": "episodic-sandbox-backups"}},
-    ]
-    assert bucket_keys(environment(), resources) == {
-        "sandbox/platform/backups": {"access_key_id": "B", "secret_access_key": "b"},
-        "sandbox/platform/traces": {"access_key_id": "T", "secret_access_key": "t"},
-    }
-
-
 def test_a_first_look_makes_nothing(outside: Outside) -> None:
     env = outside.environment()
     outside.tofu.changes["sandbox-state"] = [change("digitalocean_spaces_bucket.b", name="other", region="lon1")]
     outside.synthesise(env)
-    written, readings = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+    written, readings = Provisioner(env, Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
     assert [(item.stack, item.changes, item.publishes) for item in written.stacks] == [
         ("sandbox-state", 1, False),
         ("sandbox-cluster", 0, False),
@@ -155,7 +137,7 @@ def test_a_pool_that_a_killed_run_left_is_a_change_although_its_file_has_none(ou
     cluster["node_pools"] += [{**pool, "labels": {"pool": "system"}, "count": 2, "nodes": []} for pool in (old, lost)]
     outside.tofu.resources["sandbox-cluster"] = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
     outside.synthesise(env, digitalocean_kubernetes_node_pool={"p": {}})
-    provisioner = Provisioner(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
     written, readings = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     assert [(item.stack, item.changes, item.lost) for item in written.stacks] == [
         ("sandbox-state", 0, 0),
@@ -188,7 +170,7 @@ def test_records_that_the_file_has_no_more_end_by_a_plan(
 ) -> None:
     env = outside.environment(**{"platform__external_dns__enabled": False, **NO_DNS, **changes})
     outside.synthesise(env)
-    provisioner = Provisioner(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
     assert provisioner.plan(Stage.DNS, PLANS, destroy=destroy, prepare=True)[0].stacks == []
     outside.spaces._client().create_bucket(Bucket="episodic-sandbox-state")  # pyright: ignore[reportPrivateUsage]
     assert provisioner.plan(Stage.DNS, PLANS, destroy=destroy, prepare=True)[0].stacks == []
@@ -219,7 +201,7 @@ def test_services_that_mode_apply_made_have_to_end_before_the_mode_changes(outsi
         "set it back to apply, end the services (bin/operations provision plan sandbox --stage services --destroy, "
         "then provision apply), and change it then"
     )
-    provisioner = Provisioner(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
     for destroy in (False, True):
         with pytest.raises(ConfigError) as told:
             provisioner.plan(Stage.SERVICES, PLANS, destroy=destroy, prepare=True)
@@ -235,7 +217,7 @@ def test_a_new_cluster_is_not_made_where_it_would_archive_into_the_folders_of_a_
     backups = outside.spaces._client().create_bucket(Bucket=env.backups.bucket)  # pyright: ignore[reportPrivateUsage]
     backups.put_object(Key="postgres/main-2/wals/x", Body=b"x")
     backups.put_object(Key="postgres/main-10/wals/x", Body=b"x")
-    provisioner = Provisioner(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
     provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     backups.put_object(Key="postgres/main-1/wals/x", Body=b"x")
     before = len(outside.tofu.calls())
@@ -249,7 +231,7 @@ def test_a_new_cluster_is_not_made_where_it_would_archive_into_the_folders_of_a_
     provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
     provisioner.plan(Stage.FOUNDATION, PLANS, destroy=True, prepare=True)
     for changes in ({"cluster__generation": 3}, {"platform__cloudnative_pg__enabled": False}):
-        Provisioner(outside.environment(**changes)).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+        Provisioner(outside.environment(**changes), Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     outside.digitalocean.add_cluster(env.cluster.name)
     provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
 
@@ -257,15 +239,14 @@ def test_a_new_cluster_is_not_made_where_it_would_archive_into_the_folders_of_a_
 def test_what_was_planned_is_what_is_applied_with_the_providers_of_the_plan(outside: Outside) -> None:
     env = outside.environment()
     outside.tofu.changes["sandbox-cluster"] = [change(TAG)]
-    outside.tofu.resources["sandbox-state"] = [spaces_key("backups", "B", "b")]
     outside.synthesise(env)
     PLANS.mkdir()
     (PLANS / "old").touch()
-    provisioner = Provisioner(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
     written, _ = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     assert outside.spaces.buckets() == ["episodic-sandbox-state"]
     assert not (PLANS / "old").exists()
-    assert [(item.changes, item.publishes) for item in written.stacks] == [(0, True), (1, False)]
+    assert [(item.changes, item.publishes) for item in written.stacks] == [(0, False), (1, False)]
     (PLANS / "sandbox-cluster.lock.hcl").write_text("chosen by the plan")
     before = len(outside.tofu.calls())
     provisioner.apply(written, PLANS)
@@ -273,51 +254,17 @@ def test_what_was_planned_is_what_is_applied_with_the_providers_of_the_plan(outs
         ["apply", "-json", str((PLANS / "sandbox-cluster.tfplan").absolute())]
     ]
     assert Path("cdktf.out/stacks/sandbox-cluster/.terraform.lock.hcl").read_text() == "chosen by the plan"
-    assert [call.arguments[0] for call in outside.tofu.calls()[before:]].count("init") == 2
-    assert outside.vault.held("episodic/sandbox/platform/backups") == {"access_key_id": "B", "secret_access_key": "b"}
-
-
-def test_keys_that_a_killed_run_left_go_before_new_ones_are_made(outside: Outside) -> None:
-    env = outside.environment()
-    outside.tofu.changes["sandbox-state"] = [change("digitalocean_spaces_key.k", name="episodic-sandbox-backups")]
-    outside.synthesise(env, digitalocean_spaces_key={"k": {"name": "episodic-sandbox-backups"}})
-    lost = {"name": "episodic-sandbox-backups", "access_key": "LOST"}
-    outside.digitalocean.spaces_keys["LOST"] = lost
-    provisioner = Provisioner(env)
-    written, _ = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
-    assert outside.digitalocean.spaces_keys == {"LOST": lost}
-    provisioner.apply(written, PLANS)
-    assert outside.digitalocean.spaces_keys == {}
-
-
-def test_keys_that_vault_has_are_published_once(outside: Outside) -> None:
-    env = outside.environment()
-    outside.tofu.resources["sandbox-state"] = [spaces_key("backups", "B", "b")]
-    outside.vault.put("episodic/sandbox/platform/backups", access_key_id="B", secret_access_key="b")
-    outside.synthesise(env)
-    written, _ = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
-    assert not any(item.publishes for item in written.stacks)
-    outside.vault.put("episodic/sandbox/platform/backups", access_key_id="B", secret_access_key="old")
-    written, _ = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
-    assert [item.publishes for item in written.stacks] == [True, False]
-
-
-def test_a_change_of_the_state_stack_may_bring_keys(outside: Outside) -> None:
-    env = outside.environment()
-    outside.tofu.changes = {"sandbox-state": [change(TAG)], "sandbox-cluster": [change(TAG)]}
-    outside.synthesise(env)
-    written, _ = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
-    assert [item.publishes for item in written.stacks] == [True, False]
+    assert [call.arguments[0] for call in outside.tofu.calls()[before:]].count("init") == 1
 
 
 def test_services_wait_for_their_cluster(outside: Outside) -> None:
     env = outside.environment()
     ensure_entries(env)
     outside.synthesise(env)
-    written, readings = Provisioner(env).plan(Stage.SERVICES, PLANS, destroy=False, prepare=False)
+    written, readings = Provisioner(env, Purpose.APPLY).plan(Stage.SERVICES, PLANS, destroy=False, prepare=False)
     assert (written.waiting, written.stacks, readings) == (["sandbox-flux"], [], [])
     outside.digitalocean.add_cluster(env.cluster.name)
-    written, _ = Provisioner(env).plan(Stage.SERVICES, PLANS, destroy=False, prepare=False)
+    written, _ = Provisioner(env, Purpose.APPLY).plan(Stage.SERVICES, PLANS, destroy=False, prepare=False)
     assert (written.waiting, [item.stack for item in written.stacks]) == ([], ["sandbox-flux"])
 
 
@@ -326,7 +273,7 @@ def test_records_wait_for_their_balancer_and_need_it_no_more_at_their_end(
 ) -> None:
     env = outside.environment()
     outside.synthesise(env)
-    provisioner = Provisioner(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
     sentence = (
         "environments/sandbox.yaml: dns.zone: DigitalOcean has no zone episodic.example, found none; add it there"
     )
@@ -374,28 +321,48 @@ def test_a_record_that_is_there_is_taken_over(outside: Outside) -> None:
     record = {"domain": "episodic.example", "type": "A", "name": "ingress.sandbox"}
     outside.tofu.changes["sandbox-dns"] = [change("digitalocean_record.r", **record)]
     outside.synthesise(env)
-    Provisioner(env).plan(Stage.DNS, PLANS, destroy=False, prepare=True)
+    Provisioner(env, Purpose.APPLY).plan(Stage.DNS, PLANS, destroy=False, prepare=True)
     (imported,) = outside.tofu.calls("plan")[-1].files["adopt.tf.json"]["import"]
     assert imported == {"to": "digitalocean_record.r", "id": f"episodic.example,{number}"}
 
 
-def test_only_flux_gets_the_deploy_key_and_the_secret_id(outside: Outside) -> None:
+def test_only_what_applies_gets_the_deploy_key_and_the_secret_id_and_only_for_flux(outside: Outside) -> None:
     approle = {"method": "approle", "mount": "approle", "role_id": "role"}
     env = outside.environment(vault__auth=approle)
-    outside.vault.put(
-        "episodic/sandbox/provisioning", state_passphrase=PASSPHRASE, vault_secret_id="sid", **outside.account
-    )
+    outside.vault.put("episodic/sandbox/provisioning", vault_secret_id="sid", **outside.account)
     ensure_entries(env)
     outside.synthesise(env)
     outside.digitalocean.add_cluster(env.cluster.name)
-    for stage in (Stage.FOUNDATION, Stage.SERVICES):
-        Provisioner(env).plan(stage, PLANS, destroy=False, prepare=False)
-    variables = {call.stack: call.environ for call in outside.tofu.calls("plan")}
+    outside.tofu.changes["sandbox-flux"] = [change(TAG)]
+    outside.synthesise(env)
     key = outside.vault.held("episodic/sandbox/flux")["deploy_key"]
-    assert variables["sandbox-flux"]["TF_VAR_flux_deploy_key"] == key
-    assert variables["sandbox-flux"]["TF_VAR_vault_secret_id"] == "sid"
-    assert not {"TF_VAR_flux_deploy_key", "TF_VAR_vault_secret_id"} & variables["sandbox-cluster"].keys()
-    assert all(environ["TF_VAR_state_passphrase"] == PASSPHRASE for environ in variables.values())
+    for purpose in (Purpose.PLAN, Purpose.DRIFT):
+        for stage in (Stage.FOUNDATION, Stage.SERVICES):
+            written, _ = Provisioner(env, purpose).plan(stage, PLANS, destroy=False, prepare=False)
+    Provisioner(env, Purpose.APPLY).apply(written, PLANS)
+    secrets = ("TF_VAR_flux_deploy_key", "TF_VAR_vault_secret_id")
+    calls = outside.tofu.calls()
+    assert not any(set(secrets) & call.environ.keys() for call in calls if call.stack != "sandbox-flux")
+    given = {call.arguments[0]: tuple(map(call.environ.get, secrets)) for call in calls if call.stack == "sandbox-flux"}
+    assert (given["plan"], given["apply"]) == (("given when it is applied",) * 2, (key, "sid"))
+    assert all(call.environ["TF_VAR_state_passphrase"] == PASSPHRASE for call in calls)
+
+
+def test_what_only_looks_has_a_token_and_a_key_of_its_own(outside: Outside) -> None:
+    env = outside.environment()
+    outside.digitalocean.teams["looks"] = "sandbox"
+    outside.vault.put("episodic/sandbox/provisioning/plan", digitalocean_token="looks", **outside.plan_key)
+    outside.synthesise(env)
+    names = ("DIGITALOCEAN_TOKEN", "SPACES_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID")
+    seen: dict[Purpose, tuple[str, ...]] = {}
+    for purpose in (Purpose.PLAN, Purpose.DRIFT, Purpose.APPLY):
+        Provisioner(env, purpose).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+        seen[purpose] = tuple(outside.tofu.calls("plan")[-1].environ[name] for name in names)
+    assert seen == {
+        Purpose.PLAN: ("looks", "PLAN", "STATE"),
+        Purpose.DRIFT: ("looks", "PLAN", "STATE"),
+        Purpose.APPLY: (outside.digitalocean.token, outside.account["spaces_access_key_id"], "STATE"),
+    }
 
 
 def test_each_plan_and_each_apply_fetches_short_lived_credentials_of_the_cluster(outside: Outside) -> None:
@@ -405,7 +372,7 @@ def test_each_plan_and_each_apply_fetches_short_lived_credentials_of_the_cluster
     outside.synthesise(env)
     api = outside.digitalocean
     path = f"/v2/kubernetes/clusters/{api.add_cluster(env.cluster.name)['id']}/credentials?expiry_seconds=900"
-    provisioner = Provisioner(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
 
     def given_to(command: str) -> str:
         assert {item.path for item in api.requests if "/credentials" in item.path} == {path}
@@ -424,7 +391,7 @@ def test_the_end_of_a_stage_is_planned_with_a_lock_and_takes_nothing_over(outsid
     outside.digitalocean.add_cluster(env.cluster.name)
     outside.tofu.changes["sandbox-cluster"] = [change("digitalocean_kubernetes_cluster.c", name=env.cluster.name)]
     outside.synthesise(env)
-    provisioner = Provisioner(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
     provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     written, readings = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=True, prepare=True)
     assert written.destroy is True
@@ -440,10 +407,10 @@ def test_drift_is_every_stack_that_would_change_and_nothing_is_locked(outside: O
     ensure_entries(env)
     outside.tofu.changes = {"sandbox-cluster": [change(TAG, "update")], "sandbox-flux": [change(TAG, "delete")]}
     outside.synthesise(env)
-    Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    Provisioner(env, Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     outside.digitalocean.add_cluster(env.cluster.name)
     writes, before = len(outside.vault.writes), len(outside.tofu.calls("plan"))
-    readings = Provisioner(env).drift(Path("drift"))
+    readings = Provisioner(env, Purpose.APPLY).drift(Path("drift"))
     assert [reading.stack for reading in readings] == ["sandbox-cluster", "sandbox-flux"]
     assert all("-lock=false" in call.arguments for call in outside.tofu.calls("plan")[before:])
     assert len(outside.vault.writes) == writes
@@ -452,7 +419,7 @@ def test_drift_is_every_stack_that_would_change_and_nothing_is_locked(outside: O
 def test_a_state_is_moved_into_its_bucket_unless_one_is_there(outside: Outside) -> None:
     env = outside.environment()
     outside.synthesise(env)
-    provisioner, local = Provisioner(env), Path("cdktf.out/stacks/sandbox-state/terraform.tfstate")
+    provisioner, local = Provisioner(env, Purpose.APPLY), Path("cdktf.out/stacks/sandbox-state/terraform.tfstate")
     with pytest.raises(ConfigError, match=r"sandbox-state/terraform\.tfstate: is not there; nothing to migrate"):
         provisioner.migrate("sandbox-state")
     local.write_text("{}")
@@ -474,12 +441,12 @@ def test_a_plan_that_would_replace_the_cluster_is_refused_unless_it_is_only_look
     outside.tofu.changes["sandbox-cluster"] = [change("digitalocean_kubernetes_cluster.c", "create", "delete")]
     outside.synthesise(env)
     with pytest.raises(ConfigError) as told:
-        Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+        Provisioner(env, Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     assert str(told.value) == (
         "environments/sandbox.yaml: region, vpc_range and cluster.network of a cluster cannot change; "
         "change them back, or destroy the environment and provision it anew"
     )
-    Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+    Provisioner(env, Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
 
 
 def test_the_cluster_is_planned_with_what_runs_and_no_other_stack_is(outside: Outside) -> None:
@@ -487,7 +454,7 @@ def test_the_cluster_is_planned_with_what_runs_and_no_other_stack_is(outside: Ou
     cluster = outside.digitalocean.add_cluster(env.cluster.name, "1.36.9-do.0")
     cluster["node_pools"].append({"id": "p", "name": "p", "labels": {"pool": "system"}, "count": 3})
     outside.synthesise(env)
-    Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    Provisioner(env, Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     calls = {call.stack: call.environ for call in outside.tofu.calls("plan")}
     assert calls["sandbox-cluster"]["TF_VAR_kubernetes_version"] == "1.36.9-do.0"
     assert json.loads(calls["sandbox-cluster"]["TF_VAR_pool_nodes"]) == {"system": 3}
@@ -504,7 +471,7 @@ def test_a_plan_is_read_as_counts_and_as_opentofu_prints_it(outside: Outside) ->
         adopted,
     ]
     outside.synthesise(env)
-    provisioner = Provisioner(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
     written, readings = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     written.waiting.append("sandbox-flux")
     written.stage = Stage.SERVICES
@@ -536,7 +503,7 @@ def test_a_long_plan_is_cut_and_none_can_end_its_block(outside: Outside) -> None
     outside.tofu.changes["sandbox-cluster"] = [change(TAG)]
     env = outside.environment()
     outside.synthesise(env)
-    _, readings = Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+    _, readings = Provisioner(env, Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
     long = readings[1]._replace(text="a```b" + "x" * 200_000)
     text = "\n".join(readings_markdown([long]))
     assert "a'''b" in text
@@ -547,7 +514,7 @@ def test_a_long_plan_is_cut_and_none_can_end_its_block(outside: Outside) -> None
 def test_the_list_of_plans_is_for_machines(outside: Outside) -> None:
     env = outside.environment()
     outside.synthesise(env)
-    Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+    Provisioner(env, Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
     assert json.loads((PLANS / "plans.json").read_text()) == {
         "environment": "sandbox",
         "stage": "foundation",

@@ -11,6 +11,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import ConnectTimeoutError
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from operations.clients.digitalocean import DigitalOcean
 from operations.provisioning import ready
@@ -103,8 +104,9 @@ def wait(
     def unanswered(env: Environment, api: DigitalOcean) -> list[str]:
         return [line for line in [next(said, "")] if line]
 
-    def credentials(_: Environment) -> Credentials:
-        return Credentials("token", "id", "secret", "passphrase")
+    def credentials(_: Environment, purpose: Purpose) -> Credentials:
+        assert purpose is Purpose.PLAN
+        return Credentials("token", "id", "secret", "passphrase", "own id", "own secret")
 
     def connect(api: DigitalOcean, env: Environment) -> Cluster:
         assert (type(api), env.name) == (DigitalOcean, "sandbox")

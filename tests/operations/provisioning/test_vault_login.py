@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from operations.provisioning.plan_report import plans_markdown
 from operations.provisioning.plans import Plans
@@ -17,10 +18,10 @@ from operations.secrets.entries import ensure_entries
 from tests.fakes.kubernetes import ISSUER, FakeKubernetes, new_key
 from tests.fakes.server import Fault
 from tests.fakes.tofu import change
-from tests.operations.conftest import PASSPHRASE, Outside
+from tests.operations.conftest import Outside
 
 PLANS = Path("plans.out")
-WRITES = ["/v1/auth/jwt-sandbox/config", "/v1/auth/jwt-sandbox/role/external-secrets"]
+CONFIG = "/v1/auth/jwt-sandbox/config"
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def cluster(outside: Outside) -> Iterator[FakeKubernetes]:
     with FakeKubernetes() as server:
         outside.digitalocean.server = server.url
         outside.digitalocean.add_cluster("episodic-sandbox")
+        outside.vault.mounts["jwt-sandbox"] = "jwt"
         yield server
         assert server.refused == []
 
@@ -36,13 +38,13 @@ def cluster(outside: Outside) -> Iterator[FakeKubernetes]:
 def planned(outside: Outside, env: Environment, *, prepare: bool = True, destroy: bool = False) -> Plans:
     ensure_entries(env)
     outside.synthesise(env)
-    return Provisioner(env).plan(Stage.SERVICES, PLANS, destroy=destroy, prepare=prepare)[0]
+    return Provisioner(env, Purpose.PLAN).plan(Stage.SERVICES, PLANS, destroy=destroy, prepare=prepare)[0]
 
 
 def provisioned(outside: Outside, env: Environment) -> list[str]:
     """Plan and apply the services, and return the paths of auth methods that were written."""
     before = len(outside.vault.writes)
-    Provisioner(env).apply(planned(outside, env), PLANS)
+    Provisioner(env, Purpose.APPLY).apply(planned(outside, env), PLANS)
     return [write.path for write in outside.vault.writes[before:] if "/auth/" in write.path]
 
 
@@ -51,19 +53,10 @@ def test_a_new_cluster_can_log_in_once_its_services_are_applied(outside: Outside
     plans = planned(outside, env)
     assert [(item.stack, item.changes, item.publishes) for item in plans.stacks] == [("sandbox-flux", 0, True)]
     assert plans_markdown(plans, []).splitlines()[-1] == "- <b>sandbox-flux</b> writes into Vault too."
-    assert outside.vault.mounts == {}, "a plan writes nothing"
-    assert provisioned(outside, env) == [WRITES[0], "/v1/sys/auth/jwt-sandbox", *WRITES]
-    assert outside.vault.mounts == {"jwt-sandbox": "jwt"}
+    assert outside.vault.auth == {}, "a plan writes nothing"
+    assert provisioned(outside, env) == [CONFIG]
     assert outside.vault.auth == {
-        "jwt-sandbox/config": {"jwt_validation_pubkeys": [cluster.pem], "bound_issuer": ISSUER},
-        "jwt-sandbox/role/external-secrets": {
-            "role_type": "jwt",
-            "user_claim": "sub",
-            "bound_audiences": ["vault"],
-            "bound_subject": "system:serviceaccount:external-secrets:vault",
-            "token_policies": ["episodic-sandbox-external-secrets"],
-            "token_ttl": "1200",
-        },
+        "jwt-sandbox/config": {"jwt_validation_pubkeys": [cluster.pem], "bound_issuer": ISSUER}
     }
 
 
@@ -74,16 +67,14 @@ def test_a_second_run_writes_only_what_is_another(outside: Outside, cluster: Fak
     assert provisioned(outside, env) == []
     cluster.key = new_key()
     assert planned(outside, env).changes == 1
-    assert provisioned(outside, env) == WRITES[:1]
-    outside.vault.auth["jwt-sandbox/role/external-secrets"]["token_policies"] = ["root"]
-    assert provisioned(outside, env) == WRITES[1:]
+    assert provisioned(outside, env) == [CONFIG]
 
 
 @pytest.mark.usefixtures("cluster")
 def test_vault_is_told_before_flux_comes_that_needs_it(outside: Outside) -> None:
     env = outside.environment()
     outside.tofu.changes["sandbox-flux"] = [change("kubernetes_namespace_v1.flux")]
-    outside.vault.faults.append(Fault("POST", "/v1/auth/jwt-sandbox/config", status=403))
+    outside.vault.faults.append(Fault("POST", CONFIG, status=403))
     with pytest.raises(ConfigError, match="forbids auth/jwt-sandbox/config"):
         provisioned(outside, env)
     assert outside.tofu.calls("apply") == []
@@ -92,45 +83,30 @@ def test_vault_is_told_before_flux_comes_that_needs_it(outside: Outside) -> None
 
 
 @pytest.mark.usefixtures("cluster")
-def test_a_mount_that_vault_forbids_is_named(outside: Outside) -> None:
-    outside.vault.faults.append(Fault("POST", "/v1/sys/auth/jwt-sandbox", status=403))
-    with pytest.raises(ConfigError, match=r"forbids sys/auth/jwt-sandbox to VAULT_TOKEN; correct its policy$"):
+def test_a_mount_that_vaults_owner_has_not_enabled_is_named(outside: Outside) -> None:
+    outside.vault.mounts.clear()
+    with pytest.raises(ConfigError, match=r"auth/jwt-sandbox is not enabled; run `bin/operations vault apply` with"):
         provisioned(outside, outside.environment())
-
-
-@pytest.mark.usefixtures("cluster")
-def test_a_mount_that_another_run_made_meanwhile_is_used(outside: Outside) -> None:
-    outside.vault.mounts["jwt-sandbox"] = "jwt"
-    outside.vault.faults.append(Fault("POST", "/v1/auth/jwt-sandbox/config", status=404))
-    assert provisioned(outside, outside.environment()) == [WRITES[0], "/v1/sys/auth/jwt-sandbox", *WRITES]
 
 
 def test_a_cluster_whose_api_server_vault_asks_is_known_by_its_address(
     outside: Outside, cluster: FakeKubernetes
 ) -> None:
     auth = {"method": "kubernetes", "mount": "k8s", "role": "r", "audiences": ["one", "two"]}
+    outside.vault.mounts["k8s"] = "kubernetes"
     provisioned(outside, outside.environment(vault__auth=auth))
-    assert outside.vault.mounts == {"k8s": "kubernetes"}
     assert outside.vault.auth == {
         "k8s/config": {
             "kubernetes_host": cluster.url,
             "kubernetes_ca_cert": outside.digitalocean.ca.decode().strip(),
             "disable_local_ca_jwt": True,
-        },
-        "k8s/role/r": {
-            "bound_service_account_names": ["vault"],
-            "bound_service_account_namespaces": ["external-secrets"],
-            "audience": "one",
-            "token_policies": ["episodic-sandbox-external-secrets"],
-            "token_ttl": "1200",
-        },
+        }
     }
 
 
 @pytest.mark.usefixtures("cluster")
 def test_an_approle_is_its_owners_matter(outside: Outside) -> None:
-    secret_id = {"vault_secret_id": "sid", "state_passphrase": PASSPHRASE, **outside.account}
-    outside.vault.put("episodic/sandbox/provisioning", **secret_id)
+    outside.vault.put("episodic/sandbox/provisioning", vault_secret_id="sid", **outside.account)
     approle = {"method": "approle", "mount": "approle", "role_id": "role"}
     assert provisioned(outside, outside.environment(vault__auth=approle)) == []
     assert outside.vault.auth == {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from operations.secrets.entries import (
     age_recipient,
     brought,
@@ -15,6 +16,7 @@ from operations.secrets.entries import (
     public_deploy_key,
     public_half,
 )
+from operations.secrets.spaces_keys import bucket_keys
 from tests.operations.conftest import Outside
 from tests.support import environment, everything
 
@@ -37,6 +39,7 @@ def test_every_entry_that_the_cluster_reads_is_made_brought_or_published() -> No
         for name in names
     }
     published = {path for path, _ in read - known}
+    assert published == {key.path for key in bucket_keys(env).values() if key.path.startswith(env.vault.kv.platform)}
     assert published == {f"{env.vault.kv.platform}/backups", f"{env.vault.kv.platform}/traces"}
 
 
@@ -44,10 +47,11 @@ def test_a_person_brings_nothing_that_can_be_made() -> None:
     made = makers(environment())
     assert dict(brought(environment())) == {
         "sandbox/provisioning": ("digitalocean_token", "spaces_access_key_id", "spaces_secret_access_key"),
+        "sandbox/provisioning/plan": ("digitalocean_token",),
         "sandbox/platform/digitalocean-dns": ("token",),
     }
     assert set(made["sandbox/flux"]) == {"deploy_key", "age_key"}
-    assert set(made["sandbox/provisioning"]) == {"state_passphrase"}
+    assert set(made["sandbox/provisioning/state"]) == {"state_passphrase"}
 
 
 def test_an_approle_needs_its_secret_id() -> None:
@@ -79,7 +83,7 @@ def test_what_would_be_made_is_what_is_made_and_only_once(outside: Outside) -> N
         path: set(names) for path, names in lacking.items()
     }
     assert set(entries["sandbox/flux"]) == {"age_key", "deploy_key"}
-    assert "sandbox/provisioning" not in entries, "it holds its passphrase already"
+    assert "sandbox/provisioning/state" not in entries, "it holds its passphrase already"
     before = len(outside.vault.writes)
     assert (ensure_entries(env), missing_entries(env)) == ({}, {})
     assert len(outside.vault.writes) == before
@@ -97,7 +101,7 @@ def test_what_is_made_can_be_used(outside: Outside) -> None:
     env = outside.environment()
     ensure_entries(env)
     flux = outside.vault.held("episodic/sandbox/flux")
-    assert private_deploy_key(env) == flux["deploy_key"]
+    assert private_deploy_key(env, Purpose.APPLY) == flux["deploy_key"]
     assert flux["deploy_key"].startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
     assert public_deploy_key(env) == public_half(flux["deploy_key"], "here")
     assert public_deploy_key(env).startswith("ssh-ed25519 ")
@@ -106,12 +110,12 @@ def test_what_is_made_can_be_used(outside: Outside) -> None:
 
 def test_every_environment_has_keys_and_passwords_of_its_own(outside: Outside) -> None:
     for name in ("sandbox", "staging"):
-        outside.vault.put(f"episodic/{name}/provisioning", **outside.account)
+        outside.vault.put(f"episodic/{name}/provisioning/state", **outside.state_key)
         ensure_entries(outside.environment(name))
-    for path in ("flux", "provisioning"):
+    for path in ("flux", "provisioning/state"):
         first, second = (outside.vault.held(f"episodic/{name}/{path}") for name in ("sandbox", "staging"))
         assert first.keys() == second.keys()
-        own = first.keys() - outside.account.keys()
+        own = first.keys() - outside.state_key.keys()
         assert all(first[name] != second[name] for name in own)
         assert all(len(first[name]) >= 43 for name in own)
 

@@ -45,6 +45,8 @@ def test_kubernetes_may_have_its_token_reviewed() -> None:
     assert found["serviceAccountRef"]["audiences"] == ["a", "b"]
     review = objects(env)["ClusterRoleBinding", "vault-token-review"]
     assert review["roleRef"]["name"] == "system:auth-delegator"
+    assert [subject["name"] for subject in review["subjects"]] == ["vault", "vault-flux"]
+    assert vault(env, "vault-flux")["auth"]["kubernetes"]["role"] == "eso-flux"
 
 
 def test_approle_reads_its_secret_id_from_the_secret_of_the_flux_stack() -> None:
@@ -57,9 +59,17 @@ def test_approle_reads_its_secret_id_from_the_secret_of_the_flux_stack() -> None
     assert ("ServiceAccount", "vault") not in objects(env)
 
 
-def test_tokens_are_made_for_one_account_alone() -> None:
+def test_each_store_logs_in_as_an_account_of_its_own() -> None:
+    logins = [vault(environment(), store)["auth"]["jwt"] for store in ("vault", "vault-flux")]
+    accounts = [login["kubernetesServiceAccountToken"]["serviceAccountRef"]["name"] for login in logins]
+    assert accounts == ["vault", "vault-flux"]
+    assert [login["role"] for login in logins] == ["external-secrets", "external-secrets-flux"]
+    assert {("ServiceAccount", name) for name in accounts} <= objects(environment()).keys()
+
+
+def test_tokens_are_made_for_these_accounts_alone() -> None:
     (rule,) = objects(environment())["Role", "vault-token"]["rules"]
-    assert (rule["resources"], rule["resourceNames"]) == (["serviceaccounts/token"], ["vault"])
+    assert (rule["resources"], rule["resourceNames"]) == (["serviceaccounts/token"], ["vault", "vault-flux"])
     (release,) = [item for layer in environment().layers for item in layer.releases if item.name == "external-secrets"]
     assert release.values["rbac"] == {"serviceAccountTokenCreate": False}
 

@@ -1,0 +1,123 @@
+"""What each purpose of a workflow, and each store of a cluster, may do in Vault: policies, as values and as HCL.
+
+Upstream: HashiCorp Vault's documentation, "Policies": `allowed_parameters` names the only parameters of a write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from constructs_lib.base.purpose import Purpose
+from constructs_lib.environment import Environment
+from constructs_lib.environment.repository import GitOps
+from constructs_lib.environment.vault import AppRoleAuth, VaultServer
+from constructs_lib.platform.vault_eso import FLUX_STORE, PLATFORM_STORE, STORES
+
+READ = ("read",)
+MAKE = ("create", "read", "update")
+KEYS: dict[str, dict[str, list[Any]]] = {
+    "jwt": {"jwt_validation_pubkeys": [], "bound_issuer": []},
+    "kubernetes": {"kubernetes_host": [], "kubernetes_ca_cert": [], "disable_local_ca_jwt": [True]},
+}
+"""What provisioning may write of a cluster's auth method: how its tokens are known, which only the cluster can say."""
+
+
+class Rule(NamedTuple):
+    """What may be done at a path; `parameters` are the only ones of a write, each with its values if not any may be."""
+
+    path: str
+    capabilities: tuple[str, ...]
+    parameters: Mapping[str, list[Any]] | None = None
+
+    def block(self) -> dict[str, Any]:
+        """Return the rule as Vault reads it in JSON."""
+        limits = {} if self.parameters is None else {"allowed_parameters": dict(self.parameters)}
+        return {"capabilities": list(self.capabilities), **limits}
+
+
+Policies = dict[str, tuple[Rule, ...]]
+"""The rules of each policy, by its name."""
+
+ENVIRONMENT_PURPOSES = (Purpose.PLAN, Purpose.DRIFT, Purpose.APPLY, Purpose.BOOTSTRAP)
+GITOPS_PURPOSES = (Purpose.BOOTSTRAP, Purpose.PROMOTE, Purpose.DRIFT, Purpose.INTEGRATION)
+
+
+def environment_policies(env: Environment) -> Policies:
+    """Return the policies of an environment: one for each purpose, and one for each store of its cluster."""
+    ci = env.vault.ci
+    workflows = {ci.role_for(purpose): tuple(_environment_rules(env, purpose)) for purpose in ENVIRONMENT_PURPOSES}
+    return workflows | {store_policy(env, store): (_store_rule(env, store),) for store in STORES}
+
+
+def gitops_policies(gitops: GitOps) -> Policies:
+    """Return the policies of the GitOps repository, one for each purpose."""
+    role_for = gitops.vault.ci.role_for
+    return {role_for(purpose): tuple(_gitops_rules(gitops, purpose)) for purpose in GITOPS_PURPOSES}
+
+
+def store_policy(env: Environment, store: str) -> str:
+    """Return the name of the policy of a store."""
+    return f"{env.cluster.name}-{store}"
+
+
+def hcl(rules: Iterable[Rule]) -> str:
+    """Return a policy in HCL."""
+    return "".join(f'path "{rule.path}" {{\n{"".join(_attributes(rule))}}}\n' for rule in rules)
+
+
+def _environment_rules(env: Environment, purpose: Purpose) -> Iterator[Rule]:
+    kv = env.vault.kv
+    match purpose:
+        case Purpose.PLAN:
+            yield from _data(kv.mount, READ, kv.state, kv.plan)
+            yield from _login(env, READ, limited=False)
+        case Purpose.DRIFT:
+            yield from _data(kv.mount, READ, kv.state, kv.plan)
+        case Purpose.APPLY:
+            yield from _data(kv.mount, READ, kv.provisioning, kv.state, kv.flux)
+            yield from _login(env, MAKE, limited=True)
+        case _:
+            yield from _data(kv.mount, READ, kv.provisioning)
+            yield from _data(kv.mount, MAKE, kv.state, kv.plan, kv.flux, f"{kv.platform}/*")
+
+
+def _gitops_rules(gitops: GitOps, purpose: Purpose) -> Iterator[Rule]:
+    vault = gitops.vault
+    if purpose is Purpose.BOOTSTRAP:
+        yield from _data(vault.mount, MAKE, vault.path)
+        others = (vault.github(other) for other in (Purpose.PROMOTE, Purpose.DRIFT))
+        yield from _data(vault.mount, READ, *others)
+    else:
+        yield from _data(vault.mount, READ, vault.github(purpose))
+
+
+def _data(mount: str, capabilities: tuple[str, ...], *paths: str) -> Iterator[Rule]:
+    yield from (Rule(f"{mount}/data/{path}", capabilities) for path in paths)
+
+
+def _login(env: Environment, capabilities: tuple[str, ...], *, limited: bool) -> Iterator[Rule]:
+    """Yield what may be done about the keys by which the cluster's tokens are known; an AppRole has none."""
+    auth = env.vault.auth
+    if not isinstance(auth, AppRoleAuth):
+        yield Rule(f"auth/{auth.mount}/config", capabilities, KEYS[auth.method] if limited else None)
+
+
+def _store_rule(env: Environment, store: str) -> Rule:
+    kv = env.vault.kv
+    paths = {PLATFORM_STORE: f"{kv.platform}/*", FLUX_STORE: kv.flux}
+    return next(_data(kv.mount, READ, paths[store]))
+
+
+def _attributes(rule: Rule) -> Iterator[str]:
+    yield f"  capabilities = {json.dumps(list(rule.capabilities))}\n"
+    if rule.parameters is not None:
+        yield "  allowed_parameters = {\n"
+        yield from (f"    {json.dumps(name)} = {json.dumps(values)}\n" for name, values in rule.parameters.items())
+        yield "  }\n"
+
+
+def server_key(server: VaultServer) -> tuple[str, str | None]:
+    """Return what tells one Vault, or one namespace of it, from another."""
+    return server.address, server.namespace

@@ -1,0 +1,96 @@
+"""An environment's buckets and the limited key of each purpose: made before OpenTofu runs, and kept in Vault alone.
+
+A key that OpenTofu made would have its secret in the state, for all who plan, and its successor would take its place
+before anybody had it. API: digitalocean/openapi `spacesKey_create` (a grant is `read` or `readwrite` on a bucket).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from constructs_lib.base.bucket import BucketPurpose
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment import Environment
+from operations.clients.digitalocean import DigitalOcean, Resource
+from operations.clients.spaces import Spaces
+from operations.clients.vault import Secrets
+from operations.console import say
+
+LIST = "/v2/spaces/keys"
+
+
+class BucketKey(NamedTuple):
+    """A limited key: its name at DigitalOcean, where Vault holds it, and what it may do with which bucket."""
+
+    name: str
+    path: str
+    grants: Mapping[str, str]
+
+    def body(self) -> Resource:
+        """Return what DigitalOcean is told of it."""
+        grants = [{"bucket": bucket, "permission": permission} for bucket, permission in self.grants.items()]
+        return {"name": self.name, "grants": grants}
+
+
+def bucket_keys(env: Environment) -> dict[str, BucketKey]:
+    """Return the keys of an environment: one for each bucket, which may write to it, and one that reads them all."""
+    paths = {purpose: f"{env.vault.kv.platform}/{purpose}" for purpose in env.buckets}
+    paths[BucketPurpose.STATE] = env.vault.kv.state
+    writing = {
+        str(purpose): BucketKey(env.key_name(purpose), paths[purpose], {bucket.bucket: "readwrite"})
+        for purpose, bucket in env.buckets.items()
+    }
+    reading = dict.fromkeys((bucket.bucket for bucket in env.buckets.values()), "read")
+    return {**writing, "plan": BucketKey(f"{env.cluster.name}-plan", env.vault.kv.plan, reading)}
+
+
+def ensure_buckets(env: Environment, spaces: Spaces, *, dry_run: bool) -> None:
+    """Make the buckets that are missing; OpenTofu takes them over, and sees to their settings."""
+    for bucket in env.buckets.values():
+        if not spaces.exists(bucket):
+            if not dry_run:
+                spaces.create(bucket)
+            say(f"bucket {bucket.bucket}: {'would be made' if dry_run else 'made'}")
+
+
+def ensure_keys(env: Environment, secrets: Secrets, api: DigitalOcean, *, dry_run: bool) -> None:
+    """Make the keys that Vault lacks or DigitalOcean has no more, and give each the grants that it needs."""
+    there = {key["access_key"]: key for key in api.list(LIST, "keys")}
+    for key in bucket_keys(env).values():
+        known = there.get(secrets.read(key.path).get("access_key_id", ""))
+        if known is None:
+            if not dry_run:
+                put_new_key(key, secrets, api)
+            say(f"Vault {secrets.mount}/{key.path}: key {key.name} {'would be made' if dry_run else 'made'}")
+        elif _grants(known) != key.grants:
+            if not dry_run:
+                api.put(f"{LIST}/{known['access_key']}", key.body())
+            say(f"Spaces key {key.name}: its grants {'would be corrected' if dry_run else 'corrected'}")
+
+
+def put_new_key(key: BucketKey, secrets: Secrets, api: DigitalOcean) -> None:
+    """Make a key and put it into Vault; one that another run put there meanwhile stays, and this one goes again.
+
+    A run that is killed in between leaves a key that nobody knows; `lost_keys` finds it.
+    """
+    version = secrets.version(key.path)
+    made = api.post(LIST, key.body())["key"]
+    values = {"access_key_id": made["access_key"], "secret_access_key": made["secret_key"]}
+    if not secrets.replace(key.path, values, version):
+        api.delete(f"{LIST}/{made['access_key']}")
+        raise ConfigError(f"Vault {secrets.mount}/{key.path}: was written by another run meanwhile; run this again")
+
+
+def other_keys(key: BucketKey, secrets: Secrets, api: DigitalOcean) -> Iterator[Resource]:
+    """Yield the keys of this name that are not the one in Vault: those before it, and what a killed run left."""
+    kept = secrets.read(key.path).get("access_key_id")
+    if kept is None:
+        return
+    for item in [*api.list(LIST, "keys")]:
+        if item["name"] == key.name and item["access_key"] != kept:
+            yield item
+
+
+def _grants(key: Resource) -> dict[str, str]:
+    return {grant["bucket"]: grant["permission"] for grant in key["grants"]}
