@@ -77,7 +77,7 @@ lock: $(VENV)/pipenv ## Pin all packages anew; the lock names no package index, 
 	  d['_meta']['sources'] = []; p.write_text(json.dumps(d, indent=4, sort_keys=True) + '\n')"
 
 clean: ## Remove everything that is made
-	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out plans.out tools/bin tools/operators/external-secrets/upstream .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out plans.out tools/bin tools/operators/external-secrets/upstream tools/traefik/upstream .pytest_cache .ruff_cache .hypothesis
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -31,7 +31,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 class Image(NamedTuple):
     """An image that holds one of the built tools, as each of `files`, and starts the first; `/<tool>` without any.
 
-    `base` is a built archive of files below, `path` where their programs are, and `links` where else some of them are.
+    `base` is a built archive of files below, `path` where their programs are, `links` where else some of them are, and
+    `environ` what else its processes find in their environment.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Image(NamedTuple):
     base: str = ""
     path: str = "/"
     links: tuple[tuple[str, str], ...] = ()
+    environ: tuple[str, ...] = ()
 
     def add(self, archive: Archive, trusted: bytes) -> dict[str, Any]:
         """Add what it is made of to an archive, and return its entry in the index."""
@@ -55,7 +57,7 @@ class Image(NamedTuple):
                 "Entrypoint": started,
                 "Cmd": list(self.arguments),
                 "User": str(self.user),
-                "Env": [f"PATH={self.path}"],
+                "Env": [f"PATH={self.path}", *self.environ],
             },
             "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
         }

@@ -20,6 +20,8 @@ INTERNET = "198.51.100.10"
 
 VAULT = "198.51.100.20"
 SPACES = "198.51.100.30"
+BALANCER = "198.51.100.40"
+"""Where the balancer of the ingress takes connections."""
 
 PODS = "10.244.0.0/16"
 SERVICES = "10.245.0.0/16"
@@ -42,7 +44,7 @@ def pods(number: int) -> str:
 def switch(middle: Namespaces) -> None:
     """Make the switch, with the addresses of the control plane, the metadata service and the world."""
     middle.ip("link add lan0 type bridge")
-    for own in (f"{CONTROL_PLANE}/24", *(f"{other}/32" for other in (METADATA, INTERNET, VAULT, SPACES))):
+    for own in (f"{CONTROL_PLANE}/24", *(f"{other}/32" for other in (METADATA, INTERNET, VAULT, SPACES, BALANCER))):
         middle.ip(f"address add {own} dev lan0")
     middle.ip("link set lan0 up")
 

@@ -9,13 +9,11 @@ import requests
 
 from constructs_lib.kit import Manifest
 from constructs_lib.platform.observability.names import NAMESPACE
+from tests.e2e.node import charts
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
 
 POD, PORT = "prometheus-kube-prometheus-stack-0", 9090
-
-RELOADER = "--prometheus-config-reloader="
-"""The argument by which the operator is told of the image beside Prometheus."""
 
 
 def operands(items: list[Manifest]) -> Iterator[Image]:
@@ -24,12 +22,8 @@ def operands(items: list[Manifest]) -> Iterator[Image]:
         if item["kind"] == "Prometheus":
             # Its data is at /prometheus.
             yield Image(item["spec"]["image"], "prometheus", files=("bin/prometheus",))
-        elif item["kind"] == "Deployment":
-            containers = item["spec"]["template"]["spec"]["containers"]
-            arguments = [argument for container in containers for argument in container.get("args", ())]
-            named = (argument.removeprefix(RELOADER) for argument in arguments if argument.startswith(RELOADER))
-            for name in named:
-                yield Image(name, "prometheus-config-reloader", files=("bin/prometheus-config-reloader",))
+    for name in charts.named(items, "--prometheus-config-reloader"):
+        yield Image(name, "prometheus-config-reloader", files=("bin/prometheus-config-reloader",))
 
 
 class Prometheus:

@@ -21,7 +21,7 @@ from tests.support import environment_data
 TOOLS = (
     *(*CLUSTER_TOOLS, *world.TOOLS, *(program.tool for program in releases.PROGRAMS.values())),
     *(charts.TOOL, postgres.POSTGRES_FILES, postgres.BARMAN_FILES, postgres.POOLER_FILES),
-    *(rabbitmq.RABBITMQ_FILES, valkey.VALKEY_FILES, APPLICATION.base),
+    *(rabbitmq.RABBITMQ_FILES, *rabbitmq.TOOLS.values(), valkey.VALKEY_FILES, APPLICATION.base),
     *("kustomize-controller", "prometheus", "prometheus-config-reloader"),
 )
 SECRETS = {
@@ -34,8 +34,11 @@ SECRETS = {
 }
 """What the documentation says that Vault has to hold for the sandbox."""
 
-REAL = ("kustomize-controller", "Vault", "Pebble", "Postgres", "PgBouncer", "RabbitMQ", "Valkey", *releases.PROGRAMS)
-STAND_INS = frozenset({"source-controller", "helm-controller", "RabbitMQ's operators", "Spaces (moto)"})
+REAL = (
+    *("kustomize-controller", "Vault", "Pebble", "Postgres", "PgBouncer", "RabbitMQ", "Valkey"),
+    *(*rabbitmq.TOOLS.values(), *releases.PROGRAMS),
+)
+STAND_INS = frozenset({"source-controller", "helm-controller", "Spaces (moto)", "DigitalOcean's balancer"})
 """What stands beside the releases and is not real either."""
 
 NOT_AWAITED = {"cert-manager-certificates"}
@@ -75,7 +78,8 @@ def sandbox(env: Environment, folder: Path) -> Generator[Sandbox]:
         for path, values in SECRETS.items():
             around.write(path, **values)
         spaces.start()
-        cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, rabbitmq.RABBITMQ, valkey.VALKEY)
+        cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, valkey.VALKEY)
+        cluster.add_images(rabbitmq.RABBITMQ, *rabbitmq.OPERATORS)
         with follow(cluster, env, folder) as follower:
             yield Sandbox(env, cluster, around, spaces, follower)
 
