@@ -15,7 +15,8 @@ import logging
 import subprocess
 import tarfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -45,14 +46,31 @@ class Repository:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._place: tuple[str, ...] = ()
         folder.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments: str) -> str:
         """Run git and return what it printed."""
         identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
-        command = ["git", *identity, *arguments]
+        return self.read(*self._place, *identity, *arguments)
+
+    def read(self, *arguments: str) -> str:
+        """Run git as Flux does, which finds nothing while the repository is away, and return what it printed."""
+        command = ["git", *arguments]
         return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+
+    @contextmanager
+    def away(self) -> Generator[None]:
+        """Take the repository away from Flux; people go on with their own."""
+        here, elsewhere = self.folder / ".git", self.folder.with_suffix(".git")
+        here.rename(elsewhere)
+        self._place = (f"--git-dir={elsewhere}", f"--work-tree={self.folder}")
+        try:
+            yield
+        finally:
+            self._place = ()
+            elsewhere.rename(here)
 
     def commit(self, message: str) -> str:
         """Commit everything and return the commit."""
@@ -119,7 +137,7 @@ class Sources(FakeServer):
     def _commit(self, url: str, name: str) -> str:
         """Return the commit of a repository, whose archive is served from now on."""
         if url == self._url:
-            commit = self._repository.git("rev-parse", f"{name}^{{commit}}")
+            commit = self._repository.read("rev-parse", f"{name}^{{commit}}")
             if commit not in self._archives:
                 self._archives[commit] = _archive(self._repository.folder, commit)
         else:

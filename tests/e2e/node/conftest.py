@@ -72,7 +72,7 @@ def prometheus(platform: Sandbox) -> Prometheus:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put faults last: what other tests say is about a platform to which nothing has happened yet."""
-    items.sort(key=lambda item: item.path.name == "test_faults.py")
+    items.sort(key=lambda item: item.path.name.startswith("test_faults"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -69,11 +69,26 @@ def connect(middle: Namespaces, machine: Namespaces, number: int, count: int) ->
 def away(middle: Namespaces, address: str) -> Generator[None]:
     """Let no machine reach an address of the world; the control plane, where tests are, still does."""
     rule = ("INPUT", "-i", "lan0", "-p", "tcp", "-d", address, "-j", "REJECT", "--reject-with", "tcp-reset")
-    middle.run("iptables", "-w", "-I", *rule)
+    with _rule(middle, *rule):
+        yield
+
+
+@contextmanager
+def apart(machine: Namespaces, source: str, target: str, port: int) -> Generator[None]:
+    """Let a pod of a machine not reach a port of another pod, whatever policies say."""
+    with _rule(
+        machine, "PREROUTING", "-t", "raw", "-p", "tcp", "-s", source, "-d", target, "--dport", f"{port}", "-j", "DROP"
+    ):
+        yield
+
+
+@contextmanager
+def _rule(place: Namespaces, *rule: str) -> Generator[None]:
+    place.run("iptables", "-w", "-I", *rule)
     try:
         yield
     finally:
-        middle.run("iptables", "-w", "-D", *rule)
+        place.run("iptables", "-w", "-D", *rule)
 
 
 def plugins(number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -50,6 +51,10 @@ class Prometheus:
         answer = self._cluster.from_machine(NAMESPACE, POD, get)
         answer.raise_for_status()
         return answer.json()["data"]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return what a query finds now."""
+        return self.ask(f"query?query={quote(expression, safe='')}")["result"]
 
     def alerts(self) -> set[str]:
         """Return the name of each alert that fires, or will when its condition has held for long enough."""

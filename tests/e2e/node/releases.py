@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from constructs_lib.environment import Environment
 from tests.chart_facts import helm
 from tests.e2e.cluster import CRDS
-from tests.e2e.node import charts, postgres, prometheus, released, valkey
+from tests.e2e.node import charts, collector, postgres, prometheus, released, valkey
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
 from tests.e2e.node.postgres import MANAGER
@@ -71,7 +71,7 @@ REAL = frozenset(
 )
 """The groups of objects whose operator runs."""
 
-SERVED = {"Valkey": valkey.is_served}
+SERVED = {"OpenTelemetryCollector": collector.is_served, "Valkey": valkey.is_served}
 """What does the part of an operator around a real server, and says whether that serves."""
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from constructs_lib.environment import Environment
 from tests.chart_facts.helm import charts_path
-from tests.e2e.node import charts, postgres, rabbitmq, releases, valkey, world
+from tests.e2e.node import charts, collector, postgres, rabbitmq, releases, valkey, world
 from tests.e2e.node.cluster import TOOLS as CLUSTER_TOOLS
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.flux import Follower, follow
@@ -22,7 +22,7 @@ TOOLS = (
     *(*CLUSTER_TOOLS, *world.TOOLS, *(program.tool for program in releases.PROGRAMS.values())),
     *(charts.TOOL, postgres.POSTGRES_FILES, postgres.BARMAN_FILES, postgres.POOLER_FILES),
     *(rabbitmq.RABBITMQ_FILES, *rabbitmq.TOOLS.values(), valkey.VALKEY_FILES, APPLICATION.base),
-    *("kustomize-controller", "prometheus", "prometheus-config-reloader"),
+    *("kustomize-controller", "prometheus", "prometheus-config-reloader", collector.TOOL),
 )
 SECRETS = {
     "digitalocean-dns": {"token": "dop_v1_test"},
@@ -35,10 +35,21 @@ SECRETS = {
 """What the documentation says that Vault has to hold for the sandbox."""
 
 REAL = (
-    *("kustomize-controller", "Vault", "Pebble", "Postgres", "PgBouncer", "RabbitMQ", "Valkey"),
+    *(
+        "kustomize-controller",
+        "Vault",
+        "Pebble",
+        "Postgres",
+        "PgBouncer",
+        "RabbitMQ",
+        "Valkey",
+        "the gateway's collector",
+    ),
     *(*rabbitmq.TOOLS.values(), *releases.PROGRAMS),
 )
-STAND_INS = frozenset({"source-controller", "helm-controller", "Spaces (moto)", "DigitalOcean's balancer"})
+STAND_INS = frozenset(
+    {"source-controller", "helm-controller", "Spaces (moto)", "DigitalOcean's balancer", "collectors' agents"}
+)
 """What stands beside the releases and is not real either."""
 
 NOT_AWAITED = {"cert-manager-certificates"}
@@ -61,10 +72,11 @@ class Sandbox(NamedTuple):
 
 
 def environment() -> Environment:
-    """Return the sandbox with a pooler before Postgres, which it leaves out."""
+    """Return the sandbox with a pooler before Postgres, which it leaves out, and a queue that a test can fill."""
     data = environment_data("sandbox")
     (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
     cluster["pooler"] = {"instances": 1}
+    data["platform"]["observability"]["collectors"] = {"queue": "8Mi"}
     return Environment.model_validate_json(json.dumps(data))
 
 
@@ -79,7 +91,7 @@ def sandbox(env: Environment, folder: Path) -> Generator[Sandbox]:
             around.write(path, **values)
         spaces.start()
         cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, valkey.VALKEY)
-        cluster.add_images(rabbitmq.RABBITMQ, *rabbitmq.OPERATORS)
+        cluster.add_images(rabbitmq.RABBITMQ, *rabbitmq.OPERATORS, collector.COLLECTOR)
         with follow(cluster, env, folder) as follower:
             yield Sandbox(env, cluster, around, spaces, follower)
 
