@@ -71,8 +71,11 @@ def prometheus(platform: Sandbox) -> Prometheus:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put faults last: what other tests say is about a platform to which nothing has happened yet."""
-    items.sort(key=lambda item: item.path.name.startswith("test_faults"))
+    """Put faults last: what other tests say is about a platform to which nothing has happened yet.
+
+    Production comes first, and is over when the sandbox begins: one machine does not hold both.
+    """
+    items.sort(key=lambda item: (item.path.name != "test_production.py", item.path.name.startswith("test_faults")))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from tests.e2e.node.cluster import TOOLS as CLUSTER_TOOLS
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.flux import Follower, follow
 from tests.e2e.node.images import APPLICATION
+from tests.e2e.node.machine import SYSTEM, WORKLOAD, Pool
 from tests.e2e.node.spaces import Spaces
 from tests.support import environment_data
 
@@ -80,10 +81,25 @@ def environment() -> Environment:
     return Environment.model_validate_json(json.dumps(data))
 
 
+def production() -> Environment:
+    """Return production, scaled down to what this machine has: as many pods of all that really runs, but small ones.
+
+    Valkey and observability are left out: of their operators too little runs.
+    """
+    data = environment_data("production")
+    platform = data["platform"]
+    for part in ("cloudnative_pg", "rabbitmq_operator"):
+        (cluster,) = platform[part]["clusters"]
+        cluster |= {"cpu": "100m", "memory": "512Mi"}
+    del platform["valkey_operator"]
+    platform["observability"] = {"enabled": False}
+    return Environment.model_validate_json(json.dumps(data))
+
+
 @contextmanager
-def sandbox(env: Environment, folder: Path) -> Generator[Sandbox]:
+def sandbox(env: Environment, folder: Path, pools: Sequence[Pool] = (SYSTEM, WORKLOAD)) -> Generator[Sandbox]:
     """Start a cluster and all that it needs, and let it follow the environment."""
-    with NodeCluster(folder / "cluster", hosts=world.hosts(env), zone=env.domain) as cluster:
+    with NodeCluster(folder / "cluster", pools, hosts=world.hosts(env), zone=env.domain) as cluster:
         around, spaces = world.World(cluster, env), Spaces(cluster, env)
         around.start()
         around.trust()
