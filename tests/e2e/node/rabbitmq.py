@@ -21,14 +21,14 @@ RABBITMQ = Image(
 )
 """It is as the official one (docker-library/rabbitmq 4.2 `Dockerfile`), from which the operator expects all that."""
 
-TOOLS = {CLUSTER_OPERATOR: "cluster-operator", TOPOLOGY_OPERATOR: "messaging-topology-operator"}
-"""The built program of each operator: the cluster operator's is v2.22.1, the newest that the Go proxy serves."""
+TOOLS = {"cluster-operator": CLUSTER_OPERATOR, "messaging-topology-operator": TOPOLOGY_OPERATOR}
+"""What each built program is: the cluster operator's is v2.22.1, the newest that the Go proxy serves."""
 
 OPERATORS = tuple(
-    Image(f"{operator.image}:{operator.version}", tool, files=("manager",)) for operator, tool in TOOLS.items()
+    Image(f"{operator.image}:{operator.version}", tool, files=("manager",)) for tool, operator in TOOLS.items()
 )
 
 
 def releases() -> dict[str, Path]:
     """Return the folder with what each operator's repository has in `config/`."""
-    return {operator.repository: BIN / "releases" / tool for operator, tool in TOOLS.items()}
+    return {operator.repository: BIN / "releases" / tool for tool, operator in TOOLS.items()}

@@ -22,7 +22,7 @@ from tests.support import environment_data
 TOOLS = (
     *(*CLUSTER_TOOLS, *world.TOOLS, *(program.tool for program in releases.PROGRAMS.values())),
     *(charts.TOOL, postgres.POSTGRES_FILES, postgres.BARMAN_FILES, postgres.POOLER_FILES),
-    *(rabbitmq.RABBITMQ_FILES, *rabbitmq.TOOLS.values(), valkey.VALKEY_FILES, APPLICATION.base),
+    *(rabbitmq.RABBITMQ_FILES, *rabbitmq.TOOLS, valkey.VALKEY_FILES, APPLICATION.base),
     *("kustomize-controller", "prometheus", "prometheus-config-reloader", collector.TOOL),
 )
 SECRETS = {
@@ -46,7 +46,7 @@ REAL = (
         "Valkey",
         "the gateway's collector",
     ),
-    *(*rabbitmq.TOOLS.values(), *releases.PROGRAMS),
+    *(*rabbitmq.TOOLS, *releases.PROGRAMS),
 )
 STAND_INS = frozenset(
     {"source-controller", "helm-controller", "Spaces (moto)", "DigitalOcean's balancer", "collectors' agents"}
