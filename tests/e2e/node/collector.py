@@ -16,6 +16,9 @@ from tests.e2e.node import operands
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
 
+KIND = "opentelemetrycollector.opentelemetry.io"
+"""What Flux does not wait for, beside the kinds of which the others are."""
+
 TOOL = "otelcol"
 COLLECTOR = Image(f"{IMAGE}:{IMAGE_TAG}", TOOL)
 PORTS = {"otlp-grpc": OTLP_GRPC, "otlp-http": OTLP_HTTP, "balanced": BALANCED_PORT, "metrics": COLLECTOR_METRICS}

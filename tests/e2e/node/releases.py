@@ -94,7 +94,7 @@ class Releases:
                 self._installed[chart] = self._install(item, chart)
             if self._runs(self._installed[chart], item["spec"].get("healthCheckExprs", ())):
                 call_ready(self._cluster, item)
-        for kind in awaited(self._cluster):
+        for kind in awaited(self._cluster) | {collector.KIND}:
             if kind.partition(".")[2] not in REAL:
                 self._stand_in(kind)
 

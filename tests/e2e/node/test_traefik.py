@@ -137,7 +137,7 @@ def test_a_host_has_its_certificate_by_a_challenge_through_traefik(web: Web) -> 
     seen = requests_seen(web.sandbox, web.host)
     asked = [line for line in seen if "/.well-known/acme-challenge/" in line["RequestPath"]]
     # Each challenge is redirected before the host has a certificate, and answered all the same.
-    assert {line["DownstreamStatus"] for line in asked} == {200, 301}
+    assert {line["DownstreamStatus"] for line in asked} >= {200, 301}
 
 
 def test_a_host_without_a_certificate_of_its_own_shows_the_wildcard(web: Web) -> None:
