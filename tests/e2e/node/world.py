@@ -137,11 +137,13 @@ class World:
         server = f"{network.INTERNET}:53"
         self._cluster.daemons.start("pebble", "-config", str(config), "-dnsserver", server, PEBBLE_VA_NOSLEEP="1")
         zone = self._cluster.folder / "zone"
-        module = ("-m", "tests.e2e.node.internet", network.INTERNET, str(pki), self._env.domain, str(zone))
+        domain = self._env.domain
+        own = [f"{name}.={where}" for name, where in hosts(self._env).items() if name.endswith(f".{domain}")]
+        module = ("-m", "tests.e2e.node.internet", network.INTERNET, str(pki), domain, str(zone), *own)
         self._cluster.daemons.start("internet", *module, program=Path(sys.executable), PYTHONPATH=str(ROOT))
 
         corefile = self._cluster.folder / "Corefile"
-        corefile.write_text(COREFILE.format(zone=self._env.domain, address=network.INTERNET, file=zone))
+        corefile.write_text(COREFILE.format(zone=domain, address=network.INTERNET, file=zone))
         self._cluster.eventually(zone.exists, "the zone is written")
         self._cluster.daemons.start("coredns", "-conf", str(corefile))
 
