@@ -1,4 +1,4 @@
-"""The rest of the world as a cluster sees it, by HTTPS: `python -m tests.e2e.node.internet ADDRESS PKI ZONE FILE HOST=ADDRESS…`.
+"""The rest of the world as a cluster sees it, by HTTPS: `python -m tests.e2e.node.internet ADDRESS PKI ZONE FILE …`.
 
 Let's Encrypt is Pebble, Let's Encrypt's own test server, which this process puts behind the names and paths of the real
 one. DigitalOcean keeps the records of one zone, in a file that a real DNS server reads. Nobody else answers.
@@ -125,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main(address: str, pki: str, zone: str, file: str, *hosts: str) -> None:
-    """Serve for ever; the zone has `hosts` as well."""
+    """Serve for ever; the zone has `hosts` as well, each `NAME=ADDRESS`."""
     Handler.pki, Handler.zone = Path(pki), Zone(zone, Path(file), address, hosts)
     server = ThreadingHTTPServer((address, 443), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
