@@ -96,7 +96,7 @@ lock-pipenv: $(INSTALLER) ## Pin pipenv and what it needs anew, at the version t
 	  pathlib.Path('$(PIPENV)').write_text('\n'.join(wrapped) + '\n')"
 
 clean: ## Remove everything that is made
-	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out plans.out tools/bin tools/operators/external-secrets/upstream .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out plans.out tools/bin tools/operators/external-secrets/upstream tools/traefik/upstream .pytest_cache .ruff_cache .hypothesis
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

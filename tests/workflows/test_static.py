@@ -86,9 +86,10 @@ def test_no_job_may_more_than_it_needs() -> None:
     }
     assert writes == {("drift.yml", "drift", "issues"), ("pull-request.yml", "comment", "pull-requests")}
     without_vault = {(file, name) for file, name, job in jobs() if "id-token" not in job["permissions"]}
-    pulls = {("pull-request.yml", name) for name in ("test", "e2e", "synth-and-diff", "comment")}
+    pulls = {("pull-request.yml", name) for name in ("test", "e2e", "node", "synth-and-diff", "comment")}
     lists = {(file, "environments") for file in ("drift.yml", "provision-doks.yml")}
-    assert without_vault == {*pulls, *lists, ("integration.yml", "bench"), ("validate.yml", "validate")}
+    nights = {("integration.yml", name) for name in ("bench", "upstream")}
+    assert without_vault == {*pulls, *lists, *nights, ("validate.yml", "validate")}
 
 
 def test_every_job_ends_and_every_step_has_a_name() -> None:

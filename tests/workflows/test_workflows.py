@@ -94,6 +94,7 @@ def test_a_pull_request_has_one_comment_that_says_what_it_changes(world: World, 
     assert "HelmRelease flux-system traefik" in comment
     assert "Every policy is kept." in comment
     assert comment.strip() in done.summary
+    assert done.log("Test on a real node").endswith("TOOLS_REQUIRED=1 make e2e-node\n")
 
     change.edit("sandbox", vpc_range="10.20.0.0/20")
     change.run()

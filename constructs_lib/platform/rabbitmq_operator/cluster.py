@@ -153,7 +153,7 @@ class RabbitmqCluster(Retirable):
 
 
 def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Manifest]:
-    """Yield the broker and its certificate."""
+    """Yield the broker and its certificate, and a budget that never lets two of its nodes go at once."""
     services = (cluster.name, f"*.{cluster.name}-nodes")
     yield certificate(cluster.certificate, NAMESPACE, services)
     labels = {"app.kubernetes.io/name": cluster.name}
@@ -180,6 +180,10 @@ def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Mani
         "override": {"statefulSet": {"spec": {"template": {"spec": pods}}}},
     }
     yield cluster.kept(manifest(API, "RabbitmqCluster", cluster.name, NAMESPACE, spec=spec))
+    if cluster.replicas > 1:
+        # The operator makes none (cluster-operator v2.22.3 `docs/examples/production-ready`).
+        budget = {"maxUnavailable": 1, "selector": {"matchLabels": cluster.pods.labels}}
+        yield manifest("policy/v1", "PodDisruptionBudget", cluster.name, NAMESPACE, spec=budget)
 
 
 def cluster_workloads(env: Environment) -> Iterator[Workload]:

@@ -44,6 +44,13 @@ def images(items: list[dict[str, Any]]) -> set[str]:
     return {container["image"] for pod in pods for container in pod["containers"]}
 
 
+def named(items: list[dict[str, Any]], option: str) -> Iterator[str]:
+    """Yield the images that operators are told of by an option."""
+    pods = (item["spec"]["template"]["spec"] for item in items if item["kind"] == "Deployment")
+    arguments = (argument for pod in pods for container in pod["containers"] for argument in container.get("args", ()))
+    yield from (argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}="))
+
+
 def _without_dependencies(file: Path) -> None:
     """Leave out charts in the chart, which are elsewhere; none of them is on."""
     chart = yaml.safe_load(file.read_text())

@@ -23,6 +23,7 @@ COMPONENT = {
     "cloudnative-pg": "cloudnative_pg",
     "kube-prometheus-stack": "observability",
     "plugin-barman-cloud": "cloudnative_pg",
+    "traefik": "traefik",
 }
 """The component whose tests have the facts of a chart."""
 

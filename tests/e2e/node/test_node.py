@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from constructs_lib.kit import (
     ON_SYSTEM_POOL,
     POOL_LABEL,
@@ -25,9 +27,10 @@ from constructs_lib.kit import (
     manifest,
     spread,
 )
-from tests.e2e.node import network, pods
+from tests.e2e.node import images, network, pods
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.groups import Group, end_left, hierarchies
+from tests.e2e.node.images import Image
 from tests.support import ROOT
 
 Rooms = Callable[[str], str]
@@ -48,6 +51,21 @@ def test_a_pod_runs_and_its_log_is_read(node: NodeCluster, rooms: Rooms) -> None
     node.apply(pods.pod(room, "server", "serve", "tcp:8080"))
     node.await_pods(room)
     node.eventually(lambda: node.said(room, "server") == ["serving tcp:8080"], "the log is read")
+
+
+def test_an_image_that_upstream_has_is_taken_instead_of_the_built_one(
+    node: NodeCluster, rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, name = rooms("upstream"), "upstream.test/tool:1"
+    images.write(tmp_path / "upstream.test_tool_1.tar", [Image(name, "probe", ("serve", "tcp:8080"))], b"")
+    monkeypatch.setenv("IMAGES", str(tmp_path))
+    node.add_images(Image(name, "etcd"))
+    assert node.upstream == {name}
+    made = pods.pod(room, "server")
+    made["spec"]["containers"][0] |= {"image": name}
+    node.apply(made)
+    node.await_pods(room)
+    node.eventually(lambda: node.said(room, "server") == ["serving tcp:8080"], "it is upstream's that runs")
 
 
 def test_names_lead_to_services_and_to_the_pods_of_headless_ones(node: NodeCluster, rooms: Rooms) -> None:

@@ -231,7 +231,9 @@ def test_a_new_cluster_is_not_made_where_it_would_archive_into_the_folders_of_a_
     provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
     provisioner.plan(Stage.FOUNDATION, PLANS, destroy=True, prepare=True)
     for changes in ({"cluster__generation": 3}, {"platform__cloudnative_pg__enabled": False}):
-        Provisioner(outside.environment(**changes), Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+        Provisioner(outside.environment(**changes), Purpose.APPLY).plan(
+            Stage.FOUNDATION, PLANS, destroy=False, prepare=True
+        )
     outside.digitalocean.add_cluster(env.cluster.name)
     provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
 

@@ -149,6 +149,18 @@ def test_brokers_are_kept_apart(file: str, rule: str) -> None:
     assert terms == [{"matchExpressions": [{"key": "pool-role", "operator": "In", "values": ["system"]}]}]
 
 
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_never_two_nodes_of_a_broker_go_at_once_and_a_lone_one_is_in_nobodys_way(replicas: int) -> None:
+    found = objects(with_broker(replicas=replicas))
+    budget = found.get(("PodDisruptionBudget", "events"))
+    if replicas == 1:
+        assert budget is None
+    else:
+        labels = {"app.kubernetes.io/name": "events", "app.kubernetes.io/component": "rabbitmq"}
+        assert budget is not None
+        assert budget["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+
+
 def test_a_user_with_the_label_that_the_webhook_wants() -> None:
     found = objects(with_broker())
     template = found["ExternalSecret", "events-shop"]["spec"]["target"]["template"]
