@@ -119,6 +119,13 @@ def _way(item: Transition) -> str:
     return f"{_shown(item.old)} → {_shown(item.new)}"
 
 
+def impossible(settings: Sequence[Transition]) -> Iterator[str]:
+    """Yield a sentence for each change that is refused, or that leaves out a step of which the file tells."""
+    for item in settings:
+        if item.rule.effect is Effect.REFUSED or item.rule.step is not None:
+            yield f"{item.key}: {item.rule}"
+
+
 def _of_stacks(changes: Sequence[StackChange]) -> Iterator[Reason]:
     for item in changes:
         if item.action in LOSING:
