@@ -90,13 +90,25 @@ def check(
     if list_:
         _list_policies(as_json=as_json)
         return
-    findings = [*check_trees(read_trees(tree)), *check_stacks(read_stacks(stacks))]
+    findings = [*check_trees(read_trees(tree)), *check_stacks(read_stacks(stacks)), *_without_file(tree)]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         _print_findings(findings)
     if findings:
         raise typer.Exit(DIFFERENT)
+
+
+def _without_file(tree: Path) -> list[Finding]:
+    """Return a finding for each environment in a tree of which no file is in `environments/`."""
+    from constructs_lib.environment import ENVIRONMENTS
+    from gitops_render.check.model import Finding
+    from gitops_render.paths import CLUSTER, Place
+    from gitops_render.repository import without_file
+
+    ended = without_file(tree, (path.stem for path in ENVIRONMENTS.glob("*.yaml")))
+    fix = "end it, as docs/how-to/remove-an-environment.md says"
+    return [Finding("ENV001", str(Place(name, CLUSTER).path), name, "has no environment file", fix) for name in ended]
 
 
 def _list_policies(*, as_json: bool) -> None:

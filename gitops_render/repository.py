@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from constructs_lib.environment import Environment
 from gitops_render.paths import (
+    CLUSTER,
     CODE_OWNERS,
     SOPS_FILE,
     SOURCE_IGNORE,
     VALIDATION,
     VALIDATION_WORKFLOW,
+    Place,
     owned_patterns,
 )
 from gitops_render.sops_config import sops_config
@@ -49,6 +51,12 @@ def render_repository(environments: Sequence[Environment]) -> Rendered:
     if sealed_for:
         owned[SOPS_FILE] = sops_config(sealed_for)
     return Rendered(owned, seeds={})
+
+
+def without_file(root: Path, environments: Iterable[str]) -> list[str]:
+    """Return the environments that have a tree in the repository at `root` and are none of `environments`."""
+    folders = (root / Place("*", CLUSTER).path.parent).glob("*/")
+    return sorted({folder.name for folder in folders if folder.is_dir()} - set(environments))
 
 
 def _code_owners(environments: Sequence[Environment]) -> bytes:
