@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.programs import installed, passed_on, run
@@ -32,7 +33,7 @@ class Git:
         """Run Git and return how it ended. Raises `ConfigError` as `read` does."""
         done = self._finished(arguments, deadline)
         out, err = (data.decode(errors="replace") for data in (done.stdout, done.stderr))
-        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+        return CompletedProcess(done.args, done.returncode, out, err)
 
     def read(self, *arguments: str) -> bytes:
         """Return what Git prints, byte for byte.

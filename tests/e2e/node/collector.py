@@ -10,7 +10,7 @@ import yaml
 
 from constructs_lib.environment import Environment
 from constructs_lib.kit import Manifest, manifest
-from constructs_lib.platform.observability.collectors import IMAGE, IMAGE_TAG
+from constructs_lib.platform.observability.collectors import IMAGE
 from constructs_lib.platform.observability.names import BALANCED_PORT, COLLECTOR_METRICS, OTLP_GRPC, OTLP_HTTP
 from tests.e2e.node import operands
 from tests.e2e.node.cluster import NodeCluster
@@ -20,7 +20,7 @@ KIND = "opentelemetrycollector.opentelemetry.io"
 """What Flux does not wait for, beside the kinds of which the others are."""
 
 TOOL = "otelcol"
-COLLECTOR = Image(f"{IMAGE}:{IMAGE_TAG}", TOOL)
+COLLECTOR = Image(IMAGE, TOOL)
 PORTS = {"otlp-grpc": OTLP_GRPC, "otlp-http": OTLP_HTTP, "balanced": BALANCED_PORT, "metrics": COLLECTOR_METRICS}
 
 

@@ -123,10 +123,9 @@ def test_answers_of_vault_that_are_lost_change_nothing(
     outside: Outside, cluster: FakeKubernetes, slept: list[float]
 ) -> None:
     env = outside.environment()
-    lost = [Fault("POST", f".*/{path}", lost=True) for path in ("jwt-sandbox", "config", "external-secrets")]
+    lost = [Fault("POST", f".*/{path}", lost=True) for path in ("config",)]
     outside.vault.faults += lost
     provisioned(outside, env)
-    assert [fault.times for fault in lost] == [0, 0, 0]
-    assert outside.vault.mounts == {"jwt-sandbox": "jwt"}
-    assert set(outside.vault.auth) == {"jwt-sandbox/config", "jwt-sandbox/role/external-secrets"}
+    assert [fault.times for fault in lost] == [0]
+    assert set(outside.vault.auth) == {"jwt-sandbox/config"}
     assert provisioned(outside, env) == []
