@@ -8,84 +8,55 @@ from typing import Any
 
 import hvac
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hvac.exceptions import Forbidden, InvalidRequest, VaultError
 
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from operations.clients import vault as client
 from operations.clients.digitalocean import DigitalOcean
 from operations.provisioning import vault_login
 from tests.e2e.cluster import TOOLS, Cluster
 from tests.e2e.conftest import require
-from tests.e2e.vault import MOUNT, Vault, documented_policies, documented_review
+from tests.e2e.vault import MOUNT, Vault
 from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.support import environment
 
-WORKFLOW, CLUSTER = "episodic-sandbox", "episodic-sandbox-external-secrets"
-ROLE = "auth/jwt-sandbox/role/external-secrets"
-WRITTEN: dict[str, Any] = {
-    "role_type": "jwt",
-    "user_claim": "sub",
-    "bound_audiences": ["vault"],
-    "bound_subject": "system:serviceaccount:external-secrets:vault",
-    "token_policies": [CLUSTER],
-    "token_ttl": "1200",
-}
-WIDER: tuple[dict[str, Any], ...] = (
-    {"token_policies": [CLUSTER, "root"]},
-    {"policies": [WORKFLOW]},
-    {"groups_claim": "groups"},
-    {"role_type": "oidc"},
-    {"user_claim": "iss"},
-    {"bound_audiences": ["vault", "other"]},
-    {"bound_subject": "system:serviceaccount:external-secrets:other"},
-    *({name: ""} for name in ("bound_audiences", "bound_subject", "token_ttl")),
-    {"bound_audiences": []},
-    {"token_ttl": "720h"},
-    {"token_ttl": 2592000},
-    {"token_max_ttl": "720h"},
-)
-WIDER_REVIEWED: tuple[dict[str, Any], ...] = (
-    *({"bound_service_account_names": names} for names in (["*"], ["vault", "other"], [], "")),
-    *({"bound_service_account_namespaces": names} for names in (["*"], [], "")),
-    {"audience": ""},
-    {"audience": "other"},
-    {"token_ttl": ""},
-    {"token_ttl": "720h"},
-    {"token_policies": [CLUSTER, "root"]},
-)
-OTHERS = ("auth/jwt-sandbox/role/mine", "auth/jwt-staging/config", f"sys/policies/acl/{CLUSTER}")
+_key = generate_private_key(65537, 2048).public_key()
+PUBLIC_KEY = _key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+REVIEWED = {"method": "kubernetes", "mount": "k8s-sandbox", "role": "external-secrets", "audiences": ["vault", ISSUER]}
 
 
 class Place:
-    """A Vault with the documented policies, a cluster, and what a workflow has of both."""
+    """A Vault that follows the sandbox, a cluster, and the token of the job that applies."""
 
     def __init__(self, vault: Vault, cluster: Cluster, api: DigitalOcean) -> None:
         self.vault, self.cluster, self.api = vault, cluster, api
-        for name, text in documented_policies().items():
-            vault.client().sys.create_or_update_policy(name, text)
-        made: Any = vault.client().auth.token.create(policies=[WORKFLOW])
-        self.workflow = vault.client(made["auth"]["client_token"])
         for entry in ("flux", "platform/backups", "provisioning"):
             vault.write(f"sandbox/{entry}", key=entry)
 
     def environment(self, **auth: Any) -> Environment:
-        """Return the sandbox with this Vault."""
+        """Return the sandbox with this Vault, which follows it."""
         env = environment(**({"vault__auth": auth} if auth else {}))
         here = {"address": self.vault.address, "ca_bundle": self.vault.ca}
-        return env.model_copy(update={"vault": env.vault.model_copy(update=here)})
+        gitops = env.gitops.model_copy(update={"vault": env.gitops.vault.model_copy(update=here)})
+        env = env.model_copy(update={"vault": env.vault.model_copy(update=here), "gitops": gitops})
+        self.vault.follow([env], PUBLIC_KEY)
+        return env
 
-    def log_in(self, account: str = "vault", audience: str = "vault") -> hvac.Client:
+    def applying(self) -> str:
+        """Return a token with the rights of the job that applies."""
+        made: Any = self.vault.client().auth.token.create(policies=["episodic-sandbox-apply"])
+        return made["auth"]["client_token"]
+
+    def log_in(self, account: str, role: str, *audiences: str, mount: str = "jwt-sandbox") -> hvac.Client:
         """Log in with a token that the API server signs for an account."""
-        token = self.cluster.kubectl("create", "token", account, "-n", "external-secrets", f"--audience={audience}")
-        answer: Any = self.vault.client("").auth.jwt.jwt_login("external-secrets", token.strip(), path="jwt-sandbox")
-        return self.vault.client(answer["auth"]["client_token"])
-
-    def log_in_reviewed(self, account: str, *audiences: str) -> hvac.Client:
-        """Log in with a token of an account that Vault shows to the API server."""
-        named = [f"--audience={audience}" for audience in audiences]
+        named = [f"--audience={audience}" for audience in audiences or ["vault"]]
         token = self.cluster.kubectl("create", "token", account, "-n", "external-secrets", *named)
-        data = {"role": "external-secrets", "jwt": token.strip()}
-        answer: Any = self.vault.client("").write_data("auth/k8s-sandbox/login", data=data)
+        data = {"role": role, "jwt": token.strip()}
+        answer: Any = self.vault.client("").write_data(f"auth/{mount}/login", data=data)
         return self.vault.client(answer["auth"]["client_token"])
 
 
@@ -94,7 +65,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     require("vault-server", *TOOLS)
     with Cluster(tmp_path / "cluster") as cluster, Vault(tmp_path / "vault") as vault:
         cluster.kubectl("create", "namespace", "external-secrets")
-        for account in ("vault", "other"):
+        for account in ("vault", "vault-flux", "other"):
             cluster.kubectl("create", "serviceaccount", account, "-n", "external-secrets")
         with FakeDigitalOcean(server=cluster.url, ca=cluster.ca) as fake:
             fake.cluster_token = cluster.token
@@ -103,8 +74,34 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
             here = Place(vault, cluster, DigitalOcean(fake.token))
             monkeypatch.setattr(client, "_tokens", {})
             monkeypatch.delenv(client.REQUEST_URL, raising=False)
-            monkeypatch.setenv("VAULT_TOKEN", here.workflow.token)
             yield here
+
+
+STORES = (
+    ("vault", "external-secrets", "sandbox/platform/backups"),
+    ("vault-flux", "external-secrets-flux", "sandbox/flux"),
+)
+
+
+def told(place: Place, env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell Vault the cluster's keys as the job that applies."""
+    monkeypatch.setenv("VAULT_TOKEN", place.applying())
+    assert vault_login.has_to_be_told(env, place.api, Purpose.APPLY)
+    vault_login.tell(env, place.api)
+    assert not vault_login.has_to_be_told(env, place.api, Purpose.APPLY)
+    vault_login.tell(env, place.api)
+
+
+def assert_reads_alone(vault: hvac.Client, path: str) -> None:
+    """Fail unless a login reads this entry, and no other, and writes none."""
+    for other in ("sandbox/platform/backups", "sandbox/flux", "sandbox/provisioning"):
+        if other == path:
+            assert read(vault, path) == {"key": path.removeprefix("sandbox/")}
+        else:
+            with pytest.raises(Forbidden):
+                read(vault, other)
+        with pytest.raises(Forbidden):
+            vault.secrets.kv.v2.create_or_update_secret(other, {"key": "other"}, mount_point=MOUNT)
 
 
 def read(vault: hvac.Client, path: str) -> dict[str, str]:
@@ -112,63 +109,34 @@ def read(vault: hvac.Client, path: str) -> dict[str, str]:
     return found["data"]["data"]
 
 
-def test_a_cluster_reads_what_is_its_own_and_the_workflow_can_give_it_no_more(place: Place) -> None:
-    env = place.environment()
-    assert vault_login.has_to_be_told(env, place.api)
-    vault_login.tell(env, place.api)
-    assert not vault_login.has_to_be_told(env, place.api)
-    vault_login.tell(env, place.api)
-
-    logged_in = place.log_in()
-    assert read(logged_in, "sandbox/flux") == {"key": "flux"}
-    assert read(logged_in, "sandbox/platform/backups") == {"key": "platform/backups"}
-    with pytest.raises(Forbidden):
-        read(logged_in, "sandbox/provisioning")
-    with pytest.raises(Forbidden):
-        logged_in.secrets.kv.v2.create_or_update_secret("sandbox/flux", {"key": "other"}, mount_point=MOUNT)
-    with pytest.raises(InvalidRequest, match="sub"):
-        place.log_in(account="other")
-    with pytest.raises(InvalidRequest, match="audience"):
-        place.log_in(audience="other")
-
-    known: Any = place.vault.client().read(ROLE)
-    place.workflow.write_data(ROLE, data=WRITTEN)
-    for more in WIDER:
-        with pytest.raises(Forbidden):
-            place.workflow.write_data(ROLE, data={**WRITTEN, **more})
-    for name in WRITTEN.keys() - {"role_type", "user_claim"}:
-        place.workflow.write_data(ROLE, data={key: value for key, value in WRITTEN.items() if key != name})
-    for path in OTHERS:
-        with pytest.raises(Forbidden):
-            place.workflow.write_data(path, data={"policy": "", "role_type": "jwt"})
-    with pytest.raises(Forbidden):
-        place.workflow.write_data("sys/auth/jwt-sandbox", data={"type": "approle"})
-    after: Any = place.vault.client().read(ROLE)
-    assert after["data"] == known["data"]
+def test_each_store_of_a_cluster_reads_what_is_its_own_and_no_other_account_anything(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(place, place.environment(), monkeypatch)
+    for account, role, path in STORES:
+        assert_reads_alone(place.log_in(account, role), path)
+        for other in {"vault", "vault-flux", "other", "default"} - {account}:
+            with pytest.raises(InvalidRequest, match="sub"):
+                place.log_in(other, role)
+        with pytest.raises(InvalidRequest, match="audience"):
+            place.log_in(account, role, "other")
 
 
-def test_a_cluster_logs_in_by_its_api_server_too(place: Place) -> None:
-    issuer = "https://kubernetes.default.svc.cluster.local"
-    auth = {"method": "kubernetes", "mount": "k8s-sandbox", "role": "external-secrets", "audiences": ["vault", issuer]}
-    env = place.environment(**auth)
-    place.vault.client().sys.create_or_update_policy(WORKFLOW, documented_review())
-    vault_login.tell(env, place.api)
-    assert not vault_login.has_to_be_told(env, place.api)
-    review = ("--clusterrole=system:auth-delegator", "--serviceaccount=external-secrets:vault")
+def test_a_cluster_logs_in_by_its_api_server_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(place, place.environment(**REVIEWED), monkeypatch)
+    accounts = [f"--serviceaccount=external-secrets:{account}" for account, _, _ in STORES]
+    review = ("--clusterrole=system:auth-delegator", *accounts)
     place.cluster.kubectl("create", "clusterrolebinding", "vault-token-review", *review)
-
-    logged_in = place.log_in_reviewed("vault", "vault", issuer)
-    assert read(logged_in, "sandbox/platform/backups") == {"key": "platform/backups"}
+    for account, role, path in STORES:
+        assert_reads_alone(place.log_in(account, role, "vault", ISSUER, mount="k8s-sandbox"), path)
+        for other, *audiences in ((account, "vault"), (account, ISSUER), ("other", "vault", ISSUER)):
+            with pytest.raises(VaultError):
+                place.log_in(other, role, *audiences, mount="k8s-sandbox")
+    vault = place.vault.client(place.applying())
     with pytest.raises(Forbidden):
-        read(logged_in, "sandbox/provisioning")
-    for account, audiences in (("vault", ["vault"]), ("vault", [issuer]), ("other", ["vault", issuer])):
-        with pytest.raises(VaultError):
-            place.log_in_reviewed(account, *audiences)
-
-    role = f"auth/{auth['mount']}/role/external-secrets"
-    known: Any = place.vault.client().read(role)
-    for more in WIDER_REVIEWED:
-        with pytest.raises((Forbidden, InvalidRequest)):
-            place.workflow.write_data(role, data=more)
-    after: Any = place.vault.client().read(role)
-    assert after["data"] == known["data"]
+        vault.write_data(
+            "auth/k8s-sandbox/config", data={"kubernetes_host": "https://mine", "disable_local_ca_jwt": False}
+        )
+    for account, role, _ in STORES:
+        with pytest.raises(Forbidden):
+            vault.write_data(f"auth/k8s-sandbox/role/{role}", data={"bound_service_account_names": [account, "other"]})

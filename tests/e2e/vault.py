@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
+import os
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 import hvac
 import requests
 from hvac.exceptions import InvalidPath, InvalidRequest
 
+from constructs_lib.environment import Environment
+from operations.clients import vault as client
+from operations.secrets.owner import apply
+from operations.secrets.trust import ISSUER, trusts
 from tests.e2e.certificate import make_certificate
 from tests.support import ROOT
 
 BINARY = ROOT / "tools/bin/vault-server"
 MOUNT = "episodic"
-
-GUIDE = ROOT / "docs/how-to/bootstrap.md"
-POLICY = re.compile(r"vault policy write (\S+) - <<'EOF'\n(.*?)^EOF$", re.DOTALL | re.MULTILINE)
-
-
-def documented_policies(environment: str = "sandbox") -> dict[str, str]:
-    """Return the policies of an environment that the guide asks Vault's owner to write, by name."""
-    return dict(POLICY.findall(GUIDE.read_text().replace("sandbox", environment)))
-
-
-def documented_review() -> str:
-    """Return what a workflow may do if the API server is to review the sandbox's tokens, from the guide."""
-    (text,) = re.findall(r"^```hcl\n(.*?)^```$", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
-    return text
 
 
 class Vault:
@@ -106,25 +98,17 @@ class Vault:
         """Return how often each entry was written."""
         return dict(self._versions(""))
 
-    def trust(self, mount: str, public_key: str) -> None:
-        """Let tokens that this key signed log in."""
-        client = self.client()
-        client.sys.enable_auth_method("jwt", path=mount)
-        client.write_data(f"auth/{mount}/config", data={"jwt_validation_pubkeys": [public_key]})
+    def follow(self, environments: Sequence[Environment], public_key: str) -> None:
+        """Make what `bin/operations vault apply` makes of these environments, whose Vault this is.
 
-    def add_role(self, mount: str, role: str, policy: str, **claims: str) -> None:
-        """Let a token with these claims have what a policy allows."""
-        client = self.client()
-        client.sys.create_or_update_policy(role, policy)
-        data = {
-            "role_type": "jwt",
-            "user_claim": "sub",
-            "bound_audiences": [self.address],
-            "bound_claims": claims,
-            "token_policies": [role],
-            "token_ttl": "20m",
-        }
-        client.write_data(f"auth/{mount}/role/{role}", data=data)
+        GitHub's address cannot be reached, so Vault is given the key by which the tests sign.
+        """
+        with patch.dict(os.environ, {"VAULT_TOKEN": self.token}), patch.object(client, "_tokens", {}):
+            for trust in trusts(environments):
+                for path in trust.writes:
+                    if "oidc_discovery_url" in trust.writes[path]:
+                        trust.writes[path] = {"jwt_validation_pubkeys": [public_key], "bound_issuer": ISSUER}
+                apply(trust)
 
     def _mount(self) -> None:
         self.client().sys.enable_secrets_engine("kv", path=MOUNT, options={"version": "2"})

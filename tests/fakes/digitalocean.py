@@ -28,7 +28,7 @@ from tests.fakes.digitalocean_bodies import (
     VpcUpdate,
 )
 from tests.fakes.digitalocean_dns import Zones, new_balancer
-from tests.fakes.server import Body, FakeServer
+from tests.fakes.server import READS, Body, FakeServer
 
 State = dict[str, Any]
 Model = TypeVar("Model", bound=Body)
@@ -69,6 +69,8 @@ class FakeDigitalOcean(FakeServer):
         self.spaces_keys: dict[str, State] = {}
         self.teams: dict[str, str] = {token: "a-team"}
         """The team of each token; all see the same account, whichever they are of."""
+        self.read_only: set[str] = set()
+        """The tokens whose scopes let nothing change."""
         self.zones = Zones()
         self.balancers: dict[str, State] = {}
         self.projects: dict[str, State] = {"default": {**_project("default"), "is_default": True}}
@@ -98,7 +100,10 @@ class FakeDigitalOcean(FakeServer):
         return self.balancers[name]
 
     def _authorise(self) -> Response | None:
-        if request.headers.get("Authorization", "").removeprefix("Bearer ") in {self.token, *self.teams}:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token in self.read_only and request.method not in READS:
+            return self.error(403, "You are not authorized to perform this operation")
+        if token in {self.token, *self.teams}:
             return None
         return self.error(401, "Unable to authenticate you")
 

@@ -29,11 +29,12 @@ def test_it_runs_in_its_folder_with_its_variables_and_asks_nobody(stand_in: Path
     assert git.ask("status", "--short") == f"-C|{tmp_path}|status|--short|value|C|0||"
 
 
-def test_without_variables_of_its_own_it_takes_those_of_the_process(
+def test_without_variables_of_its_own_it_takes_gits_of_the_process(
     stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in.write_text('#!/bin/sh\necho "$KEY"\n')
-    monkeypatch.setenv("KEY", "outside")
+    stand_in.write_text('#!/bin/sh\necho "$GIT_DIR$GITHUB_TOKEN"\n')
+    monkeypatch.setenv("GIT_DIR", "outside")
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
     assert Git(tmp_path).ask("x") == "outside"
     assert Git(tmp_path, {"PATH": os.environ["PATH"]}).ask("x") == ""
 

@@ -127,7 +127,7 @@ def test_a_key_that_seals_for_somebody_else_is_refused(world: World, project: Pr
 
 
 def test_a_job_of_another_repository_or_branch_gets_nothing_from_vault(world: World, project: Project) -> None:
-    for changed in ({"repository": "somebody/else"}, {"ref": "refs/heads/topic"}):
+    for changed in ({"repository_id": "1002"}, {"repository_owner_id": "1"}, {"ref": "refs/heads/topic"}):
         before = {name: getattr(world.actions, name) for name in changed}
         for name, value in changed.items():
             setattr(world.actions, name, value)
@@ -168,14 +168,14 @@ def test_the_wrong_passphrase_is_told_from_a_broken_state(
 ) -> None:
     provision("plan", "sandbox", "--stage", "foundation", "--prepare")
     provision("apply", "sandbox")
-    right = world.vault.read("sandbox/provisioning")["state_passphrase"]
-    world.vault.write("sandbox/provisioning", state_passphrase="another passphrase of some length")
+    right = world.vault.read("sandbox/provisioning/state")["state_passphrase"]
+    world.vault.write("sandbox/provisioning/state", state_passphrase="another passphrase of some length")
     printed = provision("plan", "sandbox", "--stage", "foundation", code=2)
     assert "its state was written with another state_passphrase than Vault has" in printed
-    world.vault.write("sandbox/provisioning", state_passphrase="short")
+    world.vault.write("sandbox/provisioning/state", state_passphrase="short")
     too_short = provision("plan", "sandbox", "--stage", "foundation", code=2)
     assert "state_passphrase: must have 16 characters or more" in too_short
-    world.vault.write("sandbox/provisioning", state_passphrase=right)
+    world.vault.write("sandbox/provisioning/state", state_passphrase=right)
     assert "sandbox-state: 0 resources to change" in provision("plan", "sandbox", "--stage", "foundation")
 
 
@@ -188,7 +188,7 @@ def provision(world: World, project: Project) -> Callable[..., str]:
 
 
 def test_a_refused_token_is_told_from_a_failure(world: World, project: Project, provision: Callable[..., str]) -> None:
-    world.vault.write("sandbox/provisioning", digitalocean_token="dop_v1_wrong")
+    world.vault.write("sandbox/provisioning/plan", digitalocean_token="dop_v1_wrong")
     printed = provision("plan", "sandbox", "--stage", "services", code=2)
     assert "DigitalOcean refuses GET /v2/kubernetes/clusters (401); correct digitalocean_token in Vault" in printed
 

@@ -52,14 +52,14 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
     world = provisioned
     project = project_in(world, tmp_path / "project")
     world.run("bootstrap", "secrets", folder=project.folder)
-    before = world.end_state()
+    before, made = world.end_state(), len(world.digitalocean.writes)
 
     planned = run(project, world, "plan")
     planned.assert_succeeded()
     assert steps(planned) == ["Plan: Plan"] * 3
     assert "is planned once the cluster is there" in planned.output
     assert "is planned once the load balancer is there" in planned.output
-    assert (world.end_state(), world.digitalocean.writes) == (before, [])
+    assert (world.end_state(), len(world.digitalocean.writes)) == (before, made)
 
     applied = run(project, world, "apply")
     applied.assert_succeeded()
@@ -71,7 +71,9 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
     if world.providers:
         assert world.end_state()["records"] == ["*.sandbox", "ingress.sandbox"]
         assert "https://ingress.sandbox.episodic.example/ answers" in applied.output
-        (backups,) = (key for key in world.digitalocean.spaces_keys.values() if key["name"].endswith("-backups"))
+        (backups,) = (
+            key for key in world.digitalocean.spaces_keys.values() if key["name"] == "episodic-sandbox-backups"
+        )
         published = {"access_key_id": backups["access_key"], "secret_access_key": backups["secret_key"]}
         assert world.vault.read("sandbox/platform/backups") == published
         assert "| sandbox-cluster | 7 | 0 | 0 | 0 | 0 |" in applied.summary
@@ -92,9 +94,11 @@ def test_an_environment_is_planned_applied_left_alone_and_destroyed(provisioned:
     run(project, world, "destroy").assert_succeeded()
     if world.providers:
         assert world.end_state()["clusters"] == world.end_state()["networks"] == world.end_state()["records"] == []
-        assert world.spaces.buckets() == ["episodic-sandbox-backups", "episodic-sandbox-state"]
+        assert [name for name in world.spaces.buckets() if "sandbox" in name] == SANDBOX_BUCKETS
 
 
+SANDBOX_BUCKETS = ["episodic-sandbox-backups", "episodic-sandbox-state"]
+SANDBOX_KEYS = ["episodic-sandbox-backups", "episodic-sandbox-plan", "episodic-sandbox-state"]
 READY = ["Wait for Flux: Wait until Flux is ready and the host answers"]
 
 
@@ -148,10 +152,10 @@ def test_a_run_that_is_killed_after_any_step_is_finished_by_the_next(provisioned
     assert world.writes() == writes
     found = world.end_state()
     assert found["clusters"] == ["episodic-sandbox"]
-    assert found["buckets"] == (["episodic-sandbox-backups"] if world.providers else []) + ["episodic-sandbox-state"]
+    assert [name for name in found["buckets"] if "sandbox" in name] == SANDBOX_BUCKETS
     if world.providers:
         assert found["records"] == ["*.sandbox", "ingress.sandbox"]
         assert found["pools"] == SANDBOX_POOLS
         assert found["networks"] == ["episodic-sandbox"]
         assert found["projects"] == ["default", "episodic-sandbox"]
-        assert found["keys"] == ["episodic-sandbox-backups", "episodic-sandbox-state"]
+        assert [name for name in found["keys"] if "sandbox" in name] == SANDBOX_KEYS

@@ -135,11 +135,17 @@ def test_what_reaches_an_environment_runs_on_its_runners() -> None:
 def test_plans_are_applied_only_where_the_environments_reviewers_agree() -> None:
     stage = WORKFLOWS["provision-stage.yml"]["jobs"]
     assert stage["apply"]["environment"] == "${{ inputs.environment }}"
-    assert "environment" not in stage["plan"]
+    assert stage["plan"]["environment"] == "${{ inputs.environment }}-plan"
     calls = [step["run"] for step in stage["apply"]["steps"] if "bin/operations " in step.get("run", "")]
     assert calls == ['bin/operations provision apply "$ENVIRONMENT"']
     others = [job for _, _, job in jobs() if job is not stage["apply"]]
     assert not any("provision apply" in step.get("run", "") for job in others for step in job.get("steps", []))
+
+
+def test_every_job_that_may_log_in_to_vault_is_in_an_environment_but_where_no_secret_of_one_is() -> None:
+    free = {(file, name) for file, name, job in jobs() if "id-token" in job["permissions"] and "uses" not in job}
+    free -= {(file, name) for file, name, job in jobs() if "environment" in job}
+    assert free == {("promote.yml", "promote"), ("integration.yml", "integration")}
 
 
 def test_the_token_that_comments_is_not_given_to_the_change() -> None:

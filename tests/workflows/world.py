@@ -15,11 +15,14 @@ from typing import Any, Self
 
 import yaml
 
+from constructs_lib.base.purpose import Purpose
+from constructs_lib.base.stacks import STATE_PASSPHRASE
 from constructs_lib.cloud.fluxcd import OPERATOR_CHART
-from operations.secrets.credentials import Credentials
+from constructs_lib.environment import Environment
+from operations.secrets.credentials import ACCOUNT, KEY, Credentials
 from operations.secrets.entries import brought
 from tests.e2e.cluster import Cluster
-from tests.e2e.vault import MOUNT, Vault, documented_policies
+from tests.e2e.vault import Vault
 from tests.fakes.actions import FakeActions
 from tests.fakes.charts import FakeCharts
 from tests.fakes.digitalocean import FakeDigitalOcean
@@ -36,7 +39,8 @@ ZONE = "episodic.example"
 MADE = ("rulesets", "keys", "environments")
 SANDBOX_POOLS = ["default", "system-s-4vcpu-8gb", "workload-s-2vcpu-4gb"]
 
-GITOPS_POLICY = f'path "{MOUNT}/data/gitops/*" {{ capabilities = ["create", "read", "update"] }}'
+JOBS = {"deploy-key": "bootstrap", "state-migrate": "apply", "wait-ready": "ready", "sweep": "integration"}
+"""The job of each command that is not named like one."""
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 
@@ -140,19 +144,27 @@ class World:
         return {f"environments/{name}.yaml": yaml.safe_dump(self._environment(name)) for name in ENVIRONMENTS}
 
     def run(self, *arguments: str, folder: Path, code: int = 0, **variables: str) -> str:
-        """Run a command of `operations` in a folder as an engineer does, and return what it printed."""
-        return self._finish([sys.executable, "-m", "operations", *arguments], folder, code, variables)
+        """Run a command of `operations` in a folder as the job does that is there for it; return what it printed."""
+        given = {**self._asking(arguments), **variables}
+        return self._finish([sys.executable, "-m", "operations", *arguments], folder, code, given)
 
     def start(self, *arguments: str, folder: Path) -> subprocess.Popen[str]:
         """Start such a command."""
         return subprocess.Popen(
             [sys.executable, "-m", "operations", *arguments],
             cwd=folder,
-            env=self.command_environment(),
+            env={**self.command_environment(), **self._asking(arguments)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    def _asking(self, arguments: Sequence[str]) -> dict[str, str]:
+        """Return the variables by which a command asks for a token as its job does."""
+        words = [word for word in arguments if not word.startswith("-")]
+        kind = words[1] if words[0] == "provision" else words[0]
+        name = words[2] if words[0] == "provision" else words[-1].partition("-")[0]
+        return self.actions.environment(JOBS.get(kind, kind), name)
 
     def synthesise(self, folder: Path) -> None:
         """Write the stacks, as `make synth` does."""
@@ -160,8 +172,10 @@ class World:
 
     def tofu(self, *arguments: str, folder: Path, environment: str) -> str:
         """Run OpenTofu as an engineer does who has the credentials of an environment."""
-        held = self.vault.read(f"{environment}/provisioning")
-        variables = Credentials(**held).variables()
+        path = f"{environment}/provisioning"
+        account, state = self.vault.read(path), self.vault.read(f"{path}/state")
+        held = [*(account[name] for name in ACCOUNT), *(state[name] for name in (STATE_PASSPHRASE, *KEY))]
+        variables = Credentials(*held).variables()
         return self._finish([str(self.binaries / "tofu"), *arguments], folder, 0, variables)
 
     def _finish(self, command: Sequence[str], folder: Path, code: int, variables: Mapping[str, str]) -> str:
@@ -192,6 +206,7 @@ class World:
             self.github.token,
             self.vault.token,
             *self.actions.tokens,
+            *self.digitalocean.teams,
         ]
         # What DigitalOcean calls a key's id is none.
         held = (entry for path in self.vault.versions() for entry in self.vault.read(path).items())
@@ -248,17 +263,28 @@ class World:
         return self.digitalocean.zones.leads_to(host) if self.providers else host
 
     def _fill_vault(self) -> None:
-        self.vault.trust("github", self.actions.public_key)
-        claims = {"repository": self.actions.repository, "ref": self.actions.ref}
-        account = {"digitalocean_token": self.digitalocean.token, **_spaces_key()}
         for name in ENVIRONMENTS:
             for path, properties in brought(environment(name)):
                 self.vault.write(path, **{key: secrets.token_hex(20) for key in properties})
-            self.vault.write(f"{name}/provisioning", **account)
-            policies = documented_policies(name)
-            self.vault.add_role("github", f"episodic-{name}", policies[f"episodic-{name}"], **claims)
-        self.vault.write("gitops/provisioning", github_token=self.github.token, **account)
-        self.vault.add_role("github", "episodic-gitops", GITOPS_POLICY, **claims)
+            self.vault.write(f"{name}/provisioning", **self._account(name))
+            self.vault.write(f"{name}/provisioning/plan", digitalocean_token=self._token(name, writes=False))
+        self.vault.write("gitops/provisioning", github_token=self.github.token, **self._account("gitops"))
+        for purpose in (Purpose.PROMOTE, Purpose.DRIFT, Purpose.INTEGRATION):
+            self.vault.write(f"gitops/provisioning/{purpose}", github_token=self.github.token)
+        files = (self._environment(name) for name in ENVIRONMENTS)
+        models = [Environment.model_validate_json(json.dumps(data)) for data in files]
+        self.vault.follow(models, self.actions.public_key)
+
+    def _account(self, name: str) -> dict[str, str]:
+        """Return what a person brings of a DigitalOcean team of its own."""
+        return {"digitalocean_token": self._token(name, writes=True), **_spaces_key()}
+
+    def _token(self, team: str, *, writes: bool) -> str:
+        token = f"do-{secrets.token_hex(12)}"
+        self.digitalocean.teams[token] = team
+        if not writes:
+            self.digitalocean.read_only.add(token)
+        return token
 
     def _environment(self, name: str) -> dict[str, Any]:
         server = {"address": self.vault.address, "ca_bundle": self.vault.ca}

@@ -20,14 +20,14 @@ from hvac.exceptions import InvalidRequest
 
 from constructs_lib.environment import Environment
 from constructs_lib.platform.cert_manager import ACME
+from operations.secrets.policies import hcl
+from operations.secrets.trust import trusts
 from tests.e2e.cluster import BIN
 from tests.e2e.node import network
 from tests.e2e.node.cluster import ISSUER, NodeCluster
-from tests.e2e.vault import documented_policies
 from tests.support import ROOT
 
 TOOLS = ("age-keygen", "pebble", "vault-server")
-ACCOUNT = "system:serviceaccount:external-secrets:vault"
 COREFILE = """
 {zone}:53 {{
   bind {address}
@@ -82,23 +82,18 @@ class World:
         kv, auth = self._env.vault.kv, self._env.vault.auth
         assert auth.method == "jwt"
         key = (self._cluster.authority.folder / "sa.pub").read_text()
-        policy = self._env.vault_policy
-        role = {
-            "role_type": "jwt",
-            "user_claim": "sub",
-            "bound_audiences": list(auth.audiences),
-            "bound_subject": ACCOUNT,
-            "token_policies": [policy],
-            "token_ttl": "20m",
-        }
+        (trust,) = trusts([self._env])
+        roles = {path: data for path, data in trust.writes.items() if path.startswith(f"auth/{auth.mount}/role/")}
         config = {"jwt_validation_pubkeys": [key], "bound_issuer": ISSUER}
 
         def set_up(client: hvac.Client) -> None:
             client.sys.enable_secrets_engine("kv", path=kv.mount, options={"version": "2"})
             client.sys.enable_auth_method("jwt", path=auth.mount)
             client.write_data(f"auth/{auth.mount}/config", data=config)
-            client.sys.create_or_update_policy(policy, documented_policies(self._env.name)[policy])
-            client.write_data(f"auth/{auth.mount}/role/{auth.role}", data=role)
+            for name, rules in trust.policies.items():
+                client.sys.create_or_update_policy(name, hcl(rules))
+            for path, role in roles.items():
+                client.write_data(path, data=role)
 
         self._vault(set_up)
         self._cluster.eventually(self._has_engine, "Vault's KV engine is ready")
