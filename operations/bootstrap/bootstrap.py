@@ -17,7 +17,7 @@ from operations.clients.spaces import Spaces
 from operations.clients.tofu import Stack
 from operations.clients.vault import Secrets, open_vault
 from operations.console import say, step, summarise
-from operations.provisioning.adoption import in_digitalocean, in_github, remove_lost_keys
+from operations.provisioning.adoption import in_digitalocean, in_github, remove_lost
 from operations.provisioning.plan_report import readings_markdown
 from operations.provisioning.planning import Planner
 from operations.secrets.credentials import GitOpsCredentials, missing
@@ -85,7 +85,7 @@ class Bootstrap:
         say(f"{stack.name}: {len(reading.changes)} resources to change")
         if reading.changes and not dry_run:
             with step(f"{stack.name}: apply"):
-                remove_lost_keys(stack, api)
+                remove_lost(stack, api, spaces)
                 stack.apply(file)
 
     def _refuse_missing(self) -> None:

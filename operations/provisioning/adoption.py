@@ -17,6 +17,7 @@ from constructs_lib.environment.pools import pool_name
 from operations.clients.digitalocean import DigitalOcean, pool_key
 from operations.clients.github import GitHub
 from operations.clients.spaces import Spaces
+from operations.clients.state_lock import StateLock
 from operations.clients.tofu import Change, Json, Stack
 from operations.console import say
 
@@ -63,6 +64,17 @@ def _existing(changes: list[Change], lookups: Mapping[str, Lookup]) -> Iterator[
             id_ = lookup(change.after)
             if id_ is not None:
                 yield change.address, id_
+
+
+def remove_lost(stack: Stack, api: DigitalOcean, spaces: Spaces, cluster_name: str = "") -> None:
+    """Remove what a killed run left and no state knows.
+
+    The state's lock is held meanwhile: without it, the state may not know yet what another run has just made.
+    Raises `BusyError` if somebody else holds the lock.
+    """
+    with StateLock(spaces, stack.state, stack.name).held("removing what a killed run left"):
+        remove_lost_keys(stack, api)
+        remove_lost_pools(stack, api, cluster_name)
 
 
 def remove_lost_keys(stack: Stack, api: DigitalOcean) -> None:

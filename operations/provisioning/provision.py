@@ -24,7 +24,7 @@ from operations.clients.tofu import Change, Json, Stack
 from operations.clients.vault import Secrets
 from operations.console import say, step
 from operations.provisioning import vault_login
-from operations.provisioning.adoption import in_digitalocean, remove_lost_keys, remove_lost_pools
+from operations.provisioning.adoption import in_digitalocean, remove_lost
 from operations.provisioning.moves import CLUSTER
 from operations.provisioning.needs import is_there, refuse_missing_zone
 from operations.provisioning.planning import Planner, Reading
@@ -115,8 +115,7 @@ class Provisioner:
                 with step(f"{stack.name}: apply"):
                     stack.init()
                     shutil.copy(_lock_file(folder, stack), stack.lock_file)
-                    remove_lost_keys(stack, self._api)
-                    remove_lost_pools(stack, self._api, self.env.cluster.name)
+                    remove_lost(stack, self._api, self._spaces, self.env.cluster.name)
                     stack.apply(stack.plan_file(folder))
             if entry.publishes and not self._logs_in(stack):
                 stack.init()

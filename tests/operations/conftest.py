@@ -113,5 +113,5 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waits: list[float] = []
     for module in ("urllib3.util.retry", "tenacity.nap"):
         monkeypatch.setattr(f"{module}.time", SimpleNamespace(sleep=waits.append, time=time.time))
-    monkeypatch.setattr("github.Requester.time", SimpleNamespace(sleep=lambda _: None))  # between two writes
+    monkeypatch.setattr("github.Requester.time", SimpleNamespace(sleep=list[float]().append))
     return waits

@@ -11,16 +11,21 @@ import pytest
 
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment.repository import StateBucket
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
+from operations.clients.spaces import Spaces
+from operations.clients.state_lock import BusyError, StateLock
 from operations.clients.tofu import Change, Json
 from operations.provisioning.adoption import (
     in_digitalocean,
     in_github,
     plan_with_adoption,
+    remove_lost,
     remove_lost_keys,
     remove_lost_pools,
 )
+from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY
 from tests.operations.conftest import Outside
 
 CLUSTER, POOL = "digitalocean_kubernetes_cluster.c", "digitalocean_kubernetes_node_pool.p"
@@ -198,6 +203,24 @@ def test_a_stack_without_keys_asks_for_none(outside: Outside) -> None:
     stack: Any = FakeStack()
     remove_lost_keys(stack, DigitalOcean(outside.digitalocean.token))
     assert outside.digitalocean.requests == []
+
+
+def test_what_another_run_has_just_made_is_not_removed(outside: Outside) -> None:
+    outside.digitalocean.spaces_keys["NEW"] = {"name": "b", "access_key": "NEW"}
+    state = StateBucket(bucket="states", region="lon1")
+    spaces = Spaces(ACCESS_KEY, SECRET_KEY)
+    spaces.create(state)
+    stack: Any = FakeStack()
+    stack.name, stack.state = "gitops-repository", state
+    stack.definition = {"resource": {"digitalocean_spaces_key": {"b": {"name": "b"}}}}
+    stack.resources = list[Any]
+    api = DigitalOcean(outside.digitalocean.token)
+    with StateLock(spaces, state, stack.name).held("apply"):  # as the other run does, whose state tells of no key yet
+        with pytest.raises(BusyError, match=r"gitops-repository: its state is locked by .* \(apply\)"):
+            remove_lost(stack, api, spaces)
+        assert outside.digitalocean.spaces_keys.keys() == {"NEW"}
+    remove_lost(stack, api, spaces)
+    assert (outside.digitalocean.spaces_keys, outside.spaces.objects("states")) == ({}, {})
 
 
 def pool(id_: str, name: str, size: str, **labels: str) -> dict[str, Any]:

@@ -301,7 +301,7 @@ def test_each_plan_and_each_apply_fetches_short_lived_credentials_of_the_cluster
         return outside.tofu.calls(command)[-1].environ["TF_VAR_cluster_token"]
 
     api.cluster_token = "of the plan"
-    written, _ = provisioner.plan(Stage.SERVICES, PLANS, destroy=False, prepare=False)
+    written, _ = provisioner.plan(Stage.SERVICES, PLANS, destroy=False, prepare=True)
     assert given_to("plan") == "of the plan"
     api.cluster_token = "of the apply"
     provisioner.apply(written, PLANS)
