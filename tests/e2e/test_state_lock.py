@@ -32,8 +32,8 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     require("tofu")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{BINARY.parent}{os.pathsep}{os.environ['PATH']}")
-    definition = synthesised(lambda stack: keep_state(stack, NAME, STATE)).data
-    definition["resource"] = {"terraform_data": {"kept": {"input": "x"}}}
+    resources = {"terraform_data": {"kept": {"input": "x"}}}
+    definition = {**synthesised(lambda stack: keep_state(stack, NAME, STATE)).data, "resource": resources}
     folder = tmp_path / "cdktf.out/stacks" / NAME
     folder.mkdir(parents=True)
     (folder / "cdk.tf.json").write_text(json.dumps(definition))
