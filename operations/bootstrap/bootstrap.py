@@ -87,6 +87,7 @@ class Bootstrap:
             with step(f"{stack.name}: apply"):
                 remove_lost(stack, api, spaces)
                 stack.apply(file)
+                remove_lost(stack, api, spaces)
 
     def _refuse_missing(self) -> None:
         problems = missing(self._secrets, self.gitops.vault.path, GitOpsCredentials.brought())

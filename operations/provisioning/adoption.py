@@ -67,18 +67,19 @@ def _existing(changes: list[Change], lookups: Mapping[str, Lookup]) -> Iterator[
 
 
 def remove_lost(stack: Stack, api: DigitalOcean, spaces: Spaces, cluster_name: str = "") -> None:
-    """Remove what a killed run left and no state knows.
+    """Remove what no state knows: a killed run left it, or a provider repeated a POST whose answer was lost.
 
     The state's lock is held meanwhile: without it, the state may not know yet what another run has just made.
     Raises `BusyError` if somebody else holds the lock.
     """
     with StateLock(spaces, stack.state, stack.name).held("removing what a killed run left"):
         remove_lost_keys(stack, api)
-        remove_lost_pools(stack, api, cluster_name)
+        if cluster_name:
+            remove_lost_pools(stack, api, cluster_name)
 
 
 def remove_lost_keys(stack: Stack, api: DigitalOcean) -> None:
-    """Remove Spaces keys that a killed run made: no state has their secret, and nobody can read it again."""
+    """Remove Spaces keys that no state knows: nobody has their secret, and nobody can read it again."""
     wanted = stack.definition["resource"].get("digitalocean_spaces_key", {})
     if not wanted:
         return
@@ -86,7 +87,7 @@ def remove_lost_keys(stack: Stack, api: DigitalOcean) -> None:
     kept = {item["values"].get("access_key") for item in stack.resources() if item["type"] == "digitalocean_spaces_key"}
     for key in list(api.list("/v2/spaces/keys", "keys")):
         if key["name"] in names and key["access_key"] not in kept:
-            say(f"Spaces key {key['name']}: removed one that a killed run left")
+            say(f"Spaces key {key['name']}: removed one that no state knows")
             api.delete(f"/v2/spaces/keys/{key['access_key']}")
 
 

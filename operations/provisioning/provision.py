@@ -117,6 +117,7 @@ class Provisioner:
                     shutil.copy(_lock_file(folder, stack), stack.lock_file)
                     remove_lost(stack, self._api, self._spaces, self.env.cluster.name)
                     stack.apply(stack.plan_file(folder))
+                    remove_lost(stack, self._api, self._spaces)
             if entry.publishes and not self._logs_in(stack):
                 stack.init()
                 self._publish_keys(stack)

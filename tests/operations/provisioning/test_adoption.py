@@ -196,7 +196,7 @@ def test_only_keys_that_nobody_knows_any_more_are_removed(outside: Outside, caps
     ]
     remove_lost_keys(stack, DigitalOcean(outside.digitalocean.token))
     assert set(keys) == {"K", "M"}
-    assert capsys.readouterr().out == "Spaces key b: removed one that a killed run left\n"
+    assert capsys.readouterr().out == "Spaces key b: removed one that no state knows\n"
 
 
 def test_a_stack_without_keys_asks_for_none(outside: Outside) -> None:

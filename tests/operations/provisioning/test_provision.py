@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from constructs_lib.base.errors import ConfigError
+from operations.clients.spaces import Spaces
 from operations.provisioning import needs
 from operations.provisioning.plan_report import plans_markdown, readings_markdown
 from operations.provisioning.planning import Reading
@@ -25,6 +26,7 @@ from operations.provisioning.provision import (
 )
 from operations.provisioning.stage import Stage
 from operations.secrets.entries import ensure_entries
+from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY
 from tests.fakes.tofu import change
 from tests.operations.conftest import PASSPHRASE, Outside
 from tests.support import environment
@@ -295,13 +297,14 @@ def test_each_plan_and_each_apply_fetches_short_lived_credentials_of_the_cluster
     api = outside.digitalocean
     path = f"/v2/kubernetes/clusters/{api.add_cluster(env.cluster.name)['id']}/credentials?expiry_seconds=900"
     provisioner = Provisioner(env)
+    Spaces(ACCESS_KEY, SECRET_KEY).create(env.state)
 
     def given_to(command: str) -> str:
         assert {item.path for item in api.requests if "/credentials" in item.path} == {path}
         return outside.tofu.calls(command)[-1].environ["TF_VAR_cluster_token"]
 
     api.cluster_token = "of the plan"
-    written, _ = provisioner.plan(Stage.SERVICES, PLANS, destroy=False, prepare=True)
+    written, _ = provisioner.plan(Stage.SERVICES, PLANS, destroy=False, prepare=False)
     assert given_to("plan") == "of the plan"
     api.cluster_token = "of the apply"
     provisioner.apply(written, PLANS)
