@@ -16,7 +16,7 @@ CLIENTS = Path("operations/clients")
 
 PLACES = {
     "subprocess.run": {Path("constructs_lib/base/programs.py")},
-    "subprocess.Popen": {CLIENTS / "tofu.py"},
+    "subprocess.Popen": {CLIENTS / "tofu_process.py"},
     "requests.Session": {CLIENTS / "http.py"},
     "Retry": {CLIENTS / "http.py"},
     "Github": {CLIENTS / "github.py"},

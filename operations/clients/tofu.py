@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from threading import Event, Timer
 from typing import Any, NamedTuple
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.programs import installed, passed_on
+from constructs_lib.base.programs import passed_on
 from constructs_lib.base.stacks import DEFINITION, OUTPUT, stack_folder
 from constructs_lib.environment.repository import StateBucket
 from operations.clients.spaces import endpoint
 from operations.clients.tofu_errors import Diagnostic, explained, is_transient
+from operations.clients.tofu_process import running
 from operations.console import say
 
 PROGRESS = {"apply_start", "apply_complete", "apply_errored", "change_summary"}
 """The messages that are progress (their text holds no value)."""
-
-DEADLINES = {"init": 600, "plan": 1200, "apply": 4500}
-OTHERS = 300
-"""Seconds that a command may take. Providers give a cluster or a pool half an hour each, jobs an hour and a half."""
-
-GRACE = 300
-"""Seconds from the interrupt, after which the state is saved, to the end by force."""
 
 READ = ("TF_", "DIGITALOCEAN_API_", "DIGITALOCEAN_HTTP_", "SPACES_ENDPOINT_")
 """How the variables begin that OpenTofu and its providers may take from whoever calls us: settings, no credentials."""
@@ -199,52 +191,14 @@ class Stack:
             raise ConfigError(explained(self.name, str(self.folder), Diagnostic(" ".join(errors.split()), "")))
         return printed
 
-    @contextmanager
     def _running(
-        self, command: str, *arguments: str, stderr: int = subprocess.STDOUT
-    ) -> Generator[subprocess.Popen[str]]:
-        """Run `tofu` until it ends. Raises `ConfigError` if it had to be stopped since that took too long."""
-        seconds, late = DEADLINES.get(command, OTHERS), Event()
-        with ExitStack() as timers, self._started(command, *arguments, stderr=stderr) as process:
-            for after, end in ((seconds, _interrupt), (seconds + GRACE, _kill)):
-                timer = Timer(after, end, (process, late))
-                timer.start()
-                timers.callback(timer.cancel)
-            yield process
-            process.wait()
-        if late.is_set() and process.returncode:
-            raise ConfigError(
-                f"{self.name}: tofu {command} did not end within {seconds // 60:.0f} min and was stopped; see which "
-                "server does not answer, and run this again"
-            )
-
-    def _started(self, *arguments: str, stderr: int) -> subprocess.Popen[str]:
-        tofu = installed("tofu", "install OpenTofu 1.11 or newer")
-        return subprocess.Popen(  # noqa: S603
-            [tofu, *arguments],
-            cwd=self.folder,
-            env=self._environ,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            # A terminal's Ctrl-C must reach OpenTofu once: a second one makes it drop its state.
-            start_new_session=True,
-        )
+        self, *arguments: str, stderr: int = subprocess.STDOUT
+    ) -> AbstractContextManager[subprocess.Popen[str]]:
+        return running(self.name, arguments, self.folder, self._environ, stderr)
 
 
+Process = AbstractContextManager[subprocess.Popen[str]]
 _CHECKSUMS = (("REQUEST", "CALCULATION"), ("RESPONSE", "VALIDATION"))
-
-
-def _interrupt(process: subprocess.Popen[str], late: Event) -> None:
-    """Ask `tofu` to save its state and end."""
-    late.set()
-    process.send_signal(signal.SIGINT)
-
-
-def _kill(process: subprocess.Popen[str], _late: Event) -> None:
-    """End `tofu` and its providers."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _relay(name: str, line: str) -> list[Diagnostic]:

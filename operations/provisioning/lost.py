@@ -10,6 +10,8 @@ from typing import NamedTuple
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.pools import pool_name
 from operations.clients.digitalocean import DigitalOcean, pool_key
+from operations.clients.spaces import Spaces
+from operations.clients.state_lock import StateLock
 from operations.clients.tofu import Change, Json, Stack
 from operations.console import say
 from operations.provisioning.adoption import NODE_POOL
@@ -23,11 +25,21 @@ class LostPool(NamedTuple):
     serves: bool
 
 
-def apply_and_tidy(stack: Stack, file: Path, api: DigitalOcean, cluster: str) -> None:
-    """Apply a plan: remove what is in its way before, and what only the new state tells to be lost after it."""
-    remove_lost_pools(stack, api, cluster)
+def apply_and_tidy(stack: Stack, file: Path, api: DigitalOcean, spaces: Spaces, cluster: str) -> None:
+    """Apply a plan: remove what is in its way before, and what only the new state tells to be lost after it.
+
+    The state's lock is held while it is removed: without it, the state may not know yet what another run has just made.
+    Raises `BusyError` if somebody else holds the lock.
+    """
+    _tidy(stack, api, spaces, cluster)
     stack.apply(file)
-    remove_lost_pools(stack, api, cluster)
+    _tidy(stack, api, spaces, cluster)
+
+
+def _tidy(stack: Stack, api: DigitalOcean, spaces: Spaces, cluster: str) -> None:
+    if NODE_POOL in stack.definition["resource"]:
+        with StateLock(spaces, stack.state, stack.name).held("removing what a killed run left"):
+            remove_lost_pools(stack, api, cluster)
 
 
 def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster: str) -> None:

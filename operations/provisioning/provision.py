@@ -101,7 +101,8 @@ class Provisioner:
                 with step(f"{stack.name}: apply"):
                     stack.init()
                     shutil.copy(_lock_file(folder, stack), stack.lock_file)
-                    apply_and_tidy(stack, stack.plan_file(folder), self._api, self.env.cluster.name)
+                    file = stack.plan_file(folder)
+                    apply_and_tidy(stack, file, self._api, self._spaces, self.env.cluster.name)
 
     def drift(self, folder: Path) -> list[Reading]:
         """Plan every stack without a lock and without writing anything, and return those that would change."""

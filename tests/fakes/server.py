@@ -38,8 +38,8 @@ class Fault:
     """How the next requests go wrong that match a method and a path (a regular expression for all of it).
 
     With a `status`, that is the answer; with `cut`, the connection ends without one; with `delay_seconds`, it is late.
-    `lost` is the answer alone: what was asked for is done, then the connection ends. `silent` takes the request and
-    says nothing more, for as long as the server runs.
+    The first of them that are to be `spared` go well. `lost` is the answer alone: what was asked for is done, then the
+    connection ends. `silent` takes the request and says nothing more, for as long as the server runs.
     """
 
     method: str
@@ -52,6 +52,17 @@ class Fault:
     delay_seconds: float = 0
     lost: bool = False
     silent: bool = False
+    spared: int = 0
+
+    def meets(self, method: str, path: str) -> bool:
+        """Say whether a request goes wrong, and count it."""
+        if not self.times or self.method != method or not re.fullmatch(self.path, path):
+            return False
+        if self.spared:
+            self.spared -= 1
+            return False
+        self.times -= 1
+        return True
 
 
 class FakeServer:
@@ -100,8 +111,7 @@ class FakeServer:
     def _fail(self) -> Response | None:
         """Answer as a fault says, if there is one for this request."""
         for fault in self.faults:
-            if fault.times and fault.method == request.method and re.fullmatch(fault.path, request.path):
-                fault.times -= 1
+            if fault.meets(request.method, request.path):
                 time.sleep(fault.delay_seconds)
                 g.lost = fault.lost
                 if fault.silent:

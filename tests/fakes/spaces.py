@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -63,8 +62,7 @@ class FakeSpaces:
         if method not in READS:
             self.writes.append((method, place))
         for fault in self.faults:
-            if fault.times and fault.method == method and re.fullmatch(fault.path, place):
-                fault.times -= 1
+            if fault.meets(method, place):
                 done = self._moto(environ, start) if fault.lost else []
                 if fault.silent:
                     self._ended.wait()

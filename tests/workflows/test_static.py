@@ -64,7 +64,9 @@ def test_zizmor_finds_nothing() -> None:
 @pytest.mark.e2e
 def test_actionlint_finds_nothing() -> None:
     require("actionlint")
-    command = [ROOT / "tools/bin/actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *FILES, RENDERED]
+    # actionlint 1.7.12 does not know it yet: rhysd/actionlint#657.
+    known = ("-ignore", 'unexpected key "queue" for "concurrency" section')
+    command = [ROOT / "tools/bin/actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *known, *FILES, RENDERED]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
@@ -107,9 +109,10 @@ def test_no_checkout_leaves_its_token_behind() -> None:
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_what_changes_something_runs_alone_and_to_its_end() -> None:
+def test_what_changes_something_runs_alone_and_to_its_end_and_none_that_waits_is_dropped() -> None:
     for file in CHANGING:
-        assert WORKFLOWS[file]["concurrency"]["cancel-in-progress"] is False
+        how = WORKFLOWS[file]["concurrency"]
+        assert (how["cancel-in-progress"], how["queue"]) == (False, "max")
     assert "${{ inputs.environment }}" in WORKFLOWS["provision-doks.yml"]["concurrency"]["group"]
     alone = {file for file, flow in WORKFLOWS.items() if "concurrency" in flow}
     assert alone == WORKFLOWS.keys() - {"provision-stage.yml"}

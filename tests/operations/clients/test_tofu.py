@@ -17,7 +17,7 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.repository import StateBucket
-from operations.clients import tofu
+from operations.clients import tofu, tofu_process
 from operations.clients.tofu import Change, Stack, TransientError
 from tests.fakes.tofu import FakeTofu, change
 
@@ -316,7 +316,7 @@ class Timers:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.waits: list[float] = []
         self._ends: list[Callable[[], None]] = []
-        monkeypatch.setattr(tofu, "Timer", self._timer)
+        monkeypatch.setattr(tofu_process, "Timer", self._timer)
         monkeypatch.setattr(tofu, "say", self._ring)
 
     def _timer(self, seconds: float, end: Callable[..., None], arguments: tuple[Any, ...]) -> Any:
@@ -372,9 +372,9 @@ def test_what_ends_well_after_an_interrupt_has_ended_well(fake: FakeTofu, timers
 
 
 def test_each_command_has_a_deadline_and_a_silent_one_is_ended(fake: FakeTofu, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tofu.DEADLINES == {"init": 600, "plan": 1200, "apply": 4500}
-    monkeypatch.setattr(tofu, "DEADLINES", {"plan": 0.2})
-    monkeypatch.setattr(tofu, "OTHERS", 0.2)
+    assert tofu_process.DEADLINES == {"init": 600, "plan": 1200, "apply": 4500}
+    monkeypatch.setattr(tofu_process, "DEADLINES", {"plan": 0.2})
+    monkeypatch.setattr(tofu_process, "OTHERS", 0.2)
     (fake.folder / "tofu").write_text("#!/bin/sh\nexec sleep 600\n")
     for command, call in (("show", stack().resources), ("plan", lambda: stack().plan(Path("a")))):
         with pytest.raises(ConfigError, match=f"tofu {command} did not end within 0 min and was stopped"):

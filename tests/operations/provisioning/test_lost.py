@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment.repository import StateBucket
 from operations.clients.digitalocean import DigitalOcean
+from operations.clients.spaces import Spaces
+from operations.clients.state_lock import BusyError, StateLock
 from operations.clients.tofu import Change
 from operations.provisioning.lost import apply_and_tidy, lost_pools, remove_lost_pools
+from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY
 from tests.operations.conftest import Outside
 
 KIND = "digitalocean_kubernetes_node_pool"
@@ -21,15 +25,16 @@ class FakeStack:
 
     def __init__(self) -> None:
         self.definition: dict[str, Any] = {"resource": {KIND: {"p": {}}}}
-        self.state: list[dict[str, Any]] = []
+        self.name, self.state = "sandbox-cluster", StateBucket(bucket="states", region="lon1")
+        self.known: list[dict[str, Any]] = []
         self.reads = 0
 
     def resources(self) -> list[dict[str, Any]]:
         self.reads += 1
-        return self.state
+        return self.known
 
     def apply(self, file: Path) -> None:
-        self.state = [{"type": KIND, "values": {"id": file.name}}]
+        self.known = [{"type": KIND, "values": {"id": file.name}}]
 
 
 def pool(id_: str, name: str, size: str, **labels: str) -> dict[str, Any]:
@@ -48,7 +53,7 @@ def test_only_pools_that_a_killed_run_made_to_replace_others_are_removed(
     api = DigitalOcean(outside.digitalocean.token)
     remove_lost_pools(stack, api, "c")
     assert outside.digitalocean.writes == [], "no state knows any"
-    stack.state = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
+    stack.known = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
     remove_lost_pools(stack, api, "elsewhere")
     remove_lost_pools(stack, api, "c")
     assert [item["id"] for item in cluster["node_pools"][1:]] == ["old", "first", "mine", "none"]
@@ -65,7 +70,7 @@ def test_a_pool_whose_labels_somebody_removed_is_in_nobodys_way(outside: Outside
     bare = {**pool("old", "system", "s-4vcpu-8gb"), "labels": labels}
     cluster["node_pools"] += [bare, {**pool("mine", "x", "y"), "labels": labels}]
     stack: Any = FakeStack()
-    stack.state = [{"type": "digitalocean_kubernetes_node_pool", "values": bare}]
+    stack.known = [{"type": "digitalocean_kubernetes_node_pool", "values": bare}]
     remove_lost_pools(stack, DigitalOcean(outside.digitalocean.token), "c")
     assert outside.digitalocean.writes == []
 
@@ -76,7 +81,7 @@ def test_a_pool_stays_whose_forerunner_is_going_already(outside: Outside, status
     old = {**pool("old", "system", "s-4vcpu-8gb"), "nodes": [{"status": {"state": status}}]}
     cluster["node_pools"] += [old, pool("new", "system", "s-8vcpu-16gb")]
     stack: Any = FakeStack()
-    stack.state = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
+    stack.known = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
     with pytest.raises(ConfigError) as told:
         remove_lost_pools(stack, DigitalOcean(outside.digitalocean.token), "c")
     assert str(told.value) == (
@@ -106,5 +111,11 @@ def test_what_a_plan_takes_over_is_not_lost_and_tells_what_is(outside: Outside) 
     kept = Change(f"{KIND}.p", KIND, ("no-op",), {"id": "old"}, imported=True, before={})
     assert [lost.name for lost in lost_pools(stack, api, "c", [kept])] == [new["name"]]
     assert list(lost_pools(stack, api, "c", [kept._replace(imported=False)])) == []
-    apply_and_tidy(stack, Path("old"), api, "c")  # only then the state knows the old one
+    spaces = Spaces(ACCESS_KEY, SECRET_KEY)
+    spaces.create(stack.state)
+    with StateLock(spaces, stack.state, stack.name).held("apply"):  # another run, whose state tells of nothing yet
+        with pytest.raises(BusyError, match=r"sandbox-cluster: its state is locked by .* \(apply\)"):
+            apply_and_tidy(stack, Path("old"), api, spaces, "c")
+        assert [item["id"] for item in cluster["node_pools"][1:]] == ["old", "new"]
+    apply_and_tidy(stack, Path("old"), api, spaces, "c")  # only then the state knows the old one
     assert [item["id"] for item in cluster["node_pools"][1:]] == ["old"]

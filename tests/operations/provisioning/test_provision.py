@@ -12,6 +12,7 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
+from operations.clients.spaces import Spaces
 from operations.provisioning import needs
 from operations.provisioning.plan_report import plans_markdown, readings_markdown
 from operations.provisioning.planning import Reading
@@ -20,6 +21,7 @@ from operations.provisioning.provision import Provisioner, stacks_of
 from operations.provisioning.refusals import EPHEMERAL, refuse_destruction
 from operations.provisioning.stage import Stage
 from operations.secrets.entries import ensure_entries
+from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY
 from tests.fakes.tofu import change
 from tests.operations.conftest import PASSPHRASE, Outside
 from tests.support import environment
@@ -375,6 +377,7 @@ def test_each_plan_and_each_apply_fetches_short_lived_credentials_of_the_cluster
     api = outside.digitalocean
     path = f"/v2/kubernetes/clusters/{api.add_cluster(env.cluster.name)['id']}/credentials?expiry_seconds=900"
     provisioner = Provisioner(env, Purpose.APPLY)
+    Spaces(ACCESS_KEY, SECRET_KEY).create(env.state)
 
     def given_to(command: str) -> str:
         assert {item.path for item in api.requests if "/credentials" in item.path} == {path}
