@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from constructs_lib.environment import Environment
+from constructs_lib.environment.repository import GitOps
 from gitops_render.paths import (
     CODE_OWNERS,
     SOPS_FILE,
     SOURCE_IGNORE,
-    VALIDATION,
     VALIDATION_WORKFLOW,
     owned_patterns,
 )
@@ -31,7 +31,7 @@ IGNORED = b"""\
 
 
 FILES = Path(__file__).with_name("repository_files")
-"""What is the same in every GitOps repository: its validation."""
+"""What is nearly the same in every GitOps repository: its validation."""
 
 
 def render_repository(environments: Sequence[Environment]) -> Rendered:
@@ -42,13 +42,19 @@ def render_repository(environments: Sequence[Environment]) -> Rendered:
     owned = {
         SOURCE_IGNORE: IGNORED,
         CODE_OWNERS: _code_owners(environments),
-        VALIDATION_WORKFLOW: (FILES / VALIDATION_WORKFLOW.name).read_bytes(),
-        VALIDATION: (FILES / VALIDATION.name).read_bytes(),
+        VALIDATION_WORKFLOW: _validation(environments[0].gitops),
     }
     sealed_for = {env.name: recipients(env) for env in environments if env.sops_recipient is not None}
     if sealed_for:
         owned[SOPS_FILE] = sops_config(sealed_for)
     return Rendered(owned, seeds={})
+
+
+def _validation(gitops: GitOps) -> bytes:
+    """Return the workflow of the required check, whose program is the infrastructure repository's."""
+    text = (FILES / VALIDATION_WORKFLOW.name).read_text()
+    named = text.replace("INFRASTRUCTURE", f"{gitops.organisation}/{gitops.infrastructure_repository}")
+    return named.replace("BRANCH", gitops.default_branch).encode()
 
 
 def _code_owners(environments: Sequence[Environment]) -> bytes:

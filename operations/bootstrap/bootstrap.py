@@ -10,6 +10,7 @@ from pathlib import Path
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import STATE_PASSPHRASE, deploy_key_variable, given
 from constructs_lib.environment import GITOPS_REPOSITORY, Environment
+from operations.bootstrap.gate import gate_problems
 from operations.bootstrap.layout import broken_layout, ensure_layout, refuse_other_repository
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub, provider_variables
@@ -32,8 +33,11 @@ class Bootstrap:
         self.environments = environments
         self.gitops = environments[0].gitops
 
-    def check(self, organisation: str, repository: str) -> None:
-        """Raise `ConfigError` with every input and secret that has to be fixed before a run can succeed."""
+    def check(self, organisation: str, repository: str, *, enforced: bool = False) -> None:
+        """Raise `ConfigError` with every input and secret that has to be fixed before a run can succeed.
+
+        Where it has to be `enforced` too, also with every guard of the repositories that cannot be seen to be.
+        """
         refuse_other_repository(self.environments, organisation, repository)
         checks: list[Callable[[], object]] = [self._refuse_missing]
         checks += [lambda env=env: missing_entries(env) for env in self.environments]
@@ -42,6 +46,8 @@ class Bootstrap:
             raise ConfigError(*problems)
         self._github.organisation(self.gitops.organisation)
         say(f"{self.gitops.full_name}: all that only you can bring is there")
+        if enforced:
+            self._refuse_open_gates()
 
     def secrets(self, *, dry_run: bool) -> None:
         """Make what Vault lacks, for the repository and for every environment."""
@@ -87,6 +93,12 @@ class Bootstrap:
             with step(f"{stack.name}: apply"):
                 remove_lost_keys(stack, api)
                 stack.apply(file)
+
+    def _refuse_open_gates(self) -> None:
+        problems = gate_problems(self._github, self.gitops)
+        if problems:
+            raise ConfigError(*problems)
+        say(f"{self.gitops.full_name}: it and {self.gitops.infrastructure_repository} change by their gates alone")
 
     def _refuse_missing(self) -> None:
         problems = missing(self._secrets, self.gitops.vault.path, GitOpsCredentials.brought())
