@@ -1,7 +1,4 @@
-"""The layout of the GitOps repository: every path in it is made here, and read here.
-
-`repository_files/validate.py` runs in that repository with nothing but Python, so it knows a part of this by itself.
-"""
+"""The layout of the GitOps repository: every path in it is made here, and read here."""
 
 from __future__ import annotations
 
@@ -27,7 +24,6 @@ KUSTOMIZATION = "kustomization.yaml"
 SOPS_FILE = PurePosixPath(".sops.yaml")
 SOURCE_IGNORE = PurePosixPath(".sourceignore")
 CODE_OWNERS = PurePosixPath(".github/CODEOWNERS")
-VALIDATION = PurePosixPath(".github/validate.py")
 VALIDATION_WORKFLOW = PurePosixPath(".github/workflows/validate.yml")
 
 _FOLDERS = {CLUSTER: "clusters", APPS: "apps"}

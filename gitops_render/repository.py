@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from constructs_lib.environment import Environment
+from constructs_lib.environment.repository import GitOps
 from gitops_render.paths import (
     CLUSTER,
     CODE_OWNERS,
     SOPS_FILE,
     SOURCE_IGNORE,
-    VALIDATION,
     VALIDATION_WORKFLOW,
     Place,
     owned_patterns,
@@ -33,7 +33,7 @@ IGNORED = b"""\
 
 
 FILES = Path(__file__).with_name("repository_files")
-"""What is the same in every GitOps repository: its validation."""
+"""What is nearly the same in every GitOps repository: its validation."""
 
 
 def render_repository(environments: Sequence[Environment]) -> Rendered:
@@ -44,8 +44,7 @@ def render_repository(environments: Sequence[Environment]) -> Rendered:
     owned = {
         SOURCE_IGNORE: IGNORED,
         CODE_OWNERS: _code_owners(environments),
-        VALIDATION_WORKFLOW: (FILES / VALIDATION_WORKFLOW.name).read_bytes(),
-        VALIDATION: (FILES / VALIDATION.name).read_bytes(),
+        VALIDATION_WORKFLOW: _validation(environments[0].gitops),
     }
     sealed_for = {env.name: recipients(env) for env in environments if env.sops_recipient is not None}
     if sealed_for:
@@ -57,6 +56,13 @@ def without_file(root: Path, environments: Iterable[str]) -> list[str]:
     """Return the environments that have a tree in the repository at `root` and are none of `environments`."""
     folders = (root / Place("*", CLUSTER).path.parent).glob("*/")
     return sorted({folder.name for folder in folders if folder.is_dir()} - set(environments))
+
+
+def _validation(gitops: GitOps) -> bytes:
+    """Return the workflow of the required check, whose program is the infrastructure repository's."""
+    text = (FILES / VALIDATION_WORKFLOW.name).read_text()
+    named = text.replace("INFRASTRUCTURE", f"{gitops.organisation}/{gitops.infrastructure_repository}")
+    return named.replace("BRANCH", gitops.default_branch).encode()
 
 
 def _code_owners(environments: Sequence[Environment]) -> bytes:

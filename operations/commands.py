@@ -69,12 +69,15 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def check(
     organisation: Annotated[str, typer.Option(help="Refuse to go on unless the files name this organisation.")] = "",
     repository: Annotated[str, typer.Option(help="Refuse to go on unless the files name this repository.")] = "",
+    enforced: Annotated[
+        bool, typer.Option("--enforced", help="After `settings`: refuse what guards the repositories, but not visibly.")
+    ] = False,
 ) -> None:
     """Check the inputs, the credentials in Vault and the GitHub token before anything is changed."""
     from constructs_lib.environment import load_all
     from operations.bootstrap.bootstrap import Bootstrap
 
-    Bootstrap(load_all()).check(organisation, repository)
+    Bootstrap(load_all()).check(organisation, repository, enforced=enforced)
 
 
 @bootstrap.command()

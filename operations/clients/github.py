@@ -87,6 +87,15 @@ class GitHub:
             return answer
         return next(value for value in answer.values() if isinstance(value, list))
 
+    def item(self, path: str) -> dict[str, Any] | None:
+        """Return the object at `path`, if there is one."""
+        with _explained(path, "give the token access to it"):
+            try:
+                _, answer = self._api.requester.requestJsonAndCheck("GET", path)
+            except UnknownObjectException:
+                return None
+        return answer
+
     def create_repository(self, gitops: GitOps) -> Repository:
         """Make the GitOps repository, private and empty; its settings are OpenTofu's."""
         organisation = self.organisation(gitops.organisation)

@@ -62,7 +62,7 @@ def propose_promotion(
 
 
 def _short(old: str) -> str:
-    """Return what the target ran, for the name of a branch: of the commit a part, or the branch before its pin."""
+    """Return what the target ran, for a branch's name: part of the commit, or the branch before its first pin."""
     return old.removeprefix("branch ")[:12]
 
 

@@ -191,7 +191,7 @@ class Alerting(Settings):
 def runbooks(env: Environment) -> str:
     """Return the address of the folder with the runbooks."""
     gitops = env.gitops
-    repository = gitops.infrastructure_repository or gitops.repository
+    repository = gitops.infrastructure_repository
     own = f"https://github.com/{gitops.organisation}/{repository}/blob/HEAD/docs/runbooks"
     return env.platform.observability.alerting.runbooks or own
 
