@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from constructs_lib.base.belonging import Own
-from constructs_lib.base.fields import BucketName, Region
+from constructs_lib.base.belonging import COMMON, Own
+from constructs_lib.base.fields import SPACES_REGION, BucketName, Region, S3Address, S3Region
 from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
 
@@ -44,3 +45,35 @@ class Bucket(Settings):
     def endpoint(self) -> str:
         """The S3 endpoint of the bucket's region."""
         return f"https://{self.host}"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is on another S3 than Spaces."""
+        return False
+
+
+class AnyBucket(Bucket):
+    """A bucket on Spaces, or one on another S3, which a person makes and brings the key of."""
+
+    region: S3Region = Field(description="Spaces region, or that of the other S3.")
+    address: Annotated[S3Address | None, COMMON] = Field(
+        default=None, description="Endpoint of another S3 than Spaces, such as https://s3.eu-central-1.amazonaws.com."
+    )
+
+    @model_validator(mode="after")
+    def _on_spaces_unless_it_says_where(self) -> Self:
+        if self.address is None and not re.fullmatch(SPACES_REGION, self.region):
+            raise ValueError(
+                f"region must be a DigitalOcean region such as 'lon1', found '{self.region}'; or add address"
+            )
+        return self
+
+    @property
+    def endpoint(self) -> str:
+        """The S3 endpoint of the bucket."""
+        return self.address or super().endpoint
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is on another S3 than Spaces."""
+        return self.address is not None

@@ -258,6 +258,9 @@ def _plugin(cluster: PostgresCluster, server_name: str, **more: bool) -> Manifes
 def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
     """A store for each cluster, for retention is a setting of the store."""
     checksums = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+    environ = dict.fromkeys(checksums, "when_required")
+    if env.backups.elsewhere:
+        environ["AWS_DEFAULT_REGION"] = env.backups.region
     spec = {
         "retentionPolicy": cluster.backup_retention,
         "configuration": {
@@ -272,7 +275,7 @@ def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
         },
         # Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`).
         "instanceSidecarConfiguration": {
-            "env": [{"name": name, "value": "when_required"} for name in checksums],
+            "env": [{"name": name, "value": value} for name, value in environ.items()],
             # A base backup of an empty database took 188 MiB with Barman 3.13 on Python 3.13 (tests/e2e/node).
             "resources": resources("50m", "512Mi"),
         },

@@ -95,6 +95,15 @@ def test_the_log_is_archived_to_the_bucket_without_checksums_that_spaces_refuses
     assert "serverName" not in store["configuration"], "the plugin wants it empty here"
 
 
+def test_backups_may_go_to_another_s3() -> None:
+    env = environment(backups={"bucket": "b-b", "region": "eu-central-1", "address": "https://s3.example.org"})
+    store = objects(env)["ObjectStore", "main"]["spec"]
+    assert store["configuration"]["endpointURL"] == "https://s3.example.org"
+    assert store["configuration"]["destinationPath"] == "s3://b-b/postgres"
+    sidecar = {item["name"]: item["value"] for item in store["instanceSidecarConfiguration"]["env"]}
+    assert sidecar["AWS_DEFAULT_REGION"] == "eu-central-1"
+
+
 def test_base_backups_are_daily_and_by_the_plugin() -> None:
     backup = objects(with_clusters(CLUSTER))["ScheduledBackup", "orders"]["spec"]
     assert len(backup["schedule"].split()) == 6, "seconds first, or a daily backup runs every hour"
