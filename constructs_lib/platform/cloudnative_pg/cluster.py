@@ -53,6 +53,9 @@ OPERATOR_NAMESPACE = "cnpg-system"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
 ORIGIN = "origin"
+SEGMENTS_AT_ONCE = 2
+SIDECAR_MEMORY = Memory("512Mi")
+"""Measured (docs/decisions/0032-capacity.md): a base backup of an empty database 188 MiB, each segment about 61 MiB."""
 ARCHIVES = "postgres"
 """The folder of the bucket below which each cluster has one."""
 TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
@@ -270,14 +273,13 @@ def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
                 "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
                 "secretAccessKey": {"name": BACKUP_SECRET, "key": "ACCESS_SECRET_KEY"},
             },
-            "wal": {"compression": "gzip", "maxParallel": 4},
+            "wal": {"compression": "gzip", "maxParallel": SEGMENTS_AT_ONCE},
             "data": {"compression": "gzip", "jobs": 2},
         },
         # Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`).
         "instanceSidecarConfiguration": {
             "env": [{"name": name, "value": value} for name, value in environ.items()],
-            # A base backup of an empty database took 188 MiB with Barman 3.13 on Python 3.13 (tests/e2e/node).
-            "resources": resources("50m", "512Mi"),
+            "resources": resources("50m", SIDECAR_MEMORY),
         },
     }
     return manifest(OBJECT_STORES, "ObjectStore", cluster.name, NAMESPACE, spec=spec)
