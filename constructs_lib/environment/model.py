@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
-from constructs_lib.base.bucket import Bucket, BucketPurpose
+from constructs_lib.base.bucket import AnyBucket, Bucket, BucketPurpose
 from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, refused, replaces, rolls, steps
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, Region, RunnerLabel
 from constructs_lib.base.purpose import Purpose
@@ -73,7 +73,7 @@ class Environment(Settings):
     vault: Annotated[Vault, Change(rolls("External Secrets; its secrets have to be there before"))]
     state: Annotated[StateBucket, FREELY] = Field(description="The bucket for the state of this environment's stacks.")
     backups: Annotated[
-        Bucket, Change(replaces("the archive: Postgres archives elsewhere, and recovers no older time from there"))
+        AnyBucket, Change(replaces("the archive: Postgres archives elsewhere, and recovers no older time from there"))
     ] = Field(description="The bucket for Postgres backups.")
     chart_mirror: Annotated[ChartMirror | None, FREELY] = Field(
         default=None,
@@ -179,10 +179,11 @@ class Environment(Settings):
 
     @property
     def buckets(self) -> dict[BucketPurpose, Bucket]:
-        """The buckets of this environment."""
-        buckets = {BucketPurpose.STATE: self.state, BucketPurpose.BACKUPS: self.backups}
+        """The buckets that are made for this environment."""
+        backups = None if self.backups.elsewhere else self.backups
         traces = self.platform.observability.traces.bucket
-        return buckets if traces is None else {**buckets, BucketPurpose.TRACES: traces}
+        wanted = {BucketPurpose.STATE: self.state, BucketPurpose.BACKUPS: backups, BucketPurpose.TRACES: traces}
+        return {purpose: bucket for purpose, bucket in wanted.items() if bucket is not None}
 
     def key_name(self, purpose: BucketPurpose) -> str:
         """Return the name of the key that may read and write a bucket."""

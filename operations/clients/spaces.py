@@ -1,4 +1,4 @@
-"""Buckets on Spaces, for what has to be there before OpenTofu can keep its state, and for the locks of states."""
+"""Buckets on Spaces or another S3, for what has to be there before OpenTofu can keep its state, and for its locks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from operations.clients.http import TIMEOUT_SECONDS
 
 
 class Spaces:
-    """The buckets that a Spaces key reaches. `SPACES_ENDPOINT_URL` names another address, as for the provider."""
+    """The buckets that a key reaches. `SPACES_ENDPOINT_URL` names another address, as for the provider."""
 
     def __init__(self, key_id: str, secret: str) -> None:
         self._key_id, self._secret = key_id, secret
@@ -77,14 +77,15 @@ class Spaces:
         return boto3.client(
             "s3",
             endpoint_url=endpoint(bucket),
-            region_name="us-east-1",  # any value; the endpoint decides
+            # On Spaces any value does, since the endpoint decides. Elsewhere both are as Barman has them.
+            region_name=bucket.region if bucket.elsewhere else "us-east-1",
             aws_access_key_id=self._key_id,
             aws_secret_access_key=self._secret,
             config=Config(
                 retries={"max_attempts": 5, "mode": "standard"},
                 connect_timeout=TIMEOUT_SECONDS,
                 read_timeout=TIMEOUT_SECONDS,
-                s3={"addressing_style": "virtual"},
+                s3={"addressing_style": "path" if bucket.elsewhere else "virtual"},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
@@ -98,11 +99,11 @@ def endpoint(bucket: Bucket) -> str:
 
 def _refused(bucket: Bucket, status: int) -> ConfigError:
     if status == 403:
-        why = "belongs to another account, or the Spaces key may not reach it; choose another name or correct the key"
+        why = "belongs to another account, or the key may not reach it; choose another name or correct the key"
     else:
-        why = f"Spaces answers {status}; try again later"
+        why = f"it answers {status}; try again later"
     return ConfigError(f"bucket {bucket.bucket} at {endpoint(bucket)}: {why}")
 
 
 def _silent(bucket: Bucket) -> ConfigError:
-    return ConfigError(f"bucket {bucket.bucket}: Spaces at {endpoint(bucket)} gives no answer; try again later")
+    return ConfigError(f"bucket {bucket.bucket}: {endpoint(bucket)} gives no answer; try again later")

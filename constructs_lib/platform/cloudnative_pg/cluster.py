@@ -55,6 +55,9 @@ OPERATOR_NAMESPACE = "cnpg-system"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
 ORIGIN = "origin"
+SEGMENTS_AT_ONCE = 2
+SIDECAR_MEMORY = Memory("512Mi")
+"""Measured (docs/decisions/0032-capacity.md): a base backup of an empty database 188 MiB, each segment about 61 MiB."""
 ARCHIVES = "postgres"
 """The folder of the bucket below which each cluster has one."""
 TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
@@ -294,6 +297,9 @@ def _plugin(cluster: PostgresCluster, server_name: str, **more: bool) -> Manifes
 def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
     """A store for each cluster, for retention is a setting of the store."""
     checksums = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+    environ = dict.fromkeys(checksums, "when_required")
+    if env.backups.elsewhere:
+        environ["AWS_DEFAULT_REGION"] = env.backups.region
     spec = {
         "retentionPolicy": cluster.backup_retention,
         "configuration": {
@@ -303,14 +309,13 @@ def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
                 "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
                 "secretAccessKey": {"name": BACKUP_SECRET, "key": "ACCESS_SECRET_KEY"},
             },
-            "wal": {"compression": "gzip", "maxParallel": 4},
+            "wal": {"compression": "gzip", "maxParallel": SEGMENTS_AT_ONCE},
             "data": {"compression": "gzip", "jobs": 2},
         },
         # Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`).
         "instanceSidecarConfiguration": {
-            "env": [{"name": name, "value": "when_required"} for name in checksums],
-            # A base backup of an empty database took 188 MiB with Barman 3.13 on Python 3.13 (tests/e2e/node).
-            "resources": resources("50m", "512Mi"),
+            "env": [{"name": name, "value": value} for name, value in environ.items()],
+            "resources": resources("50m", SIDECAR_MEMORY),
         },
     }
     return manifest(OBJECT_STORES, "ObjectStore", cluster.name, NAMESPACE, spec=spec)

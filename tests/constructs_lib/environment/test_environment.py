@@ -54,6 +54,31 @@ def test_a_pool_of_gpu_nodes_may_vanish_and_needs_no_role() -> None:
     ]
 
 
+def test_a_bucket_elsewhere_is_not_made_and_keeps_its_region() -> None:
+    elsewhere = environment(backups__address="https://s3.example.org:443", backups__region="eu-central-1")
+    assert set(environment().buckets) == {"state", "backups"}
+    assert set(elsewhere.buckets) == {"state"}
+    assert (elsewhere.backups.endpoint, elsewhere.backups.elsewhere) == ("https://s3.example.org:443", True)
+    assert (environment().backups.endpoint, environment().backups.elsewhere) == (
+        "https://lon1.digitaloceanspaces.com",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("bucket", "sentence"),
+    [
+        ({"region": "eu-central-1"}, "region must be a DigitalOcean region such as 'lon1', found 'eu-central-1'; or"),
+        ({"address": "https://s3.example.org:9000"}, "must be an https:// address without a path, at port 443, found"),
+        ({"address": "https://s3.example.org/x"}, "must be an https:// address without a path, at port 443, found"),
+        ({"address": "http://s3.example.org"}, "must be an https:// address without a path, at port 443, found"),
+    ],
+)
+def test_a_bucket_that_nobody_reaches_is_refused(bucket: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        environment(backups={"bucket": "b-b", "region": "lon1", **bucket})
+
+
 def test_a_subnet_with_room_for_just_all_nodes_is_taken() -> None:
     env = environment(cluster__network={"cluster_subnet": "10.100.0.0/20"}, cluster__pools__workload__max_nodes=27)
     assert sum(pool.max_nodes for pool in env.cluster.pools.values()) + 2 == 32

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.bucket import AnyBucket, Bucket
 from constructs_lib.base.errors import ConfigError
 from operations.clients import spaces as client
 from operations.clients.spaces import Spaces, endpoint
@@ -130,10 +130,10 @@ def answered(status: int) -> ClientError:
     ("error", "sentence"),
     [
         (answered(403), "bucket my-bucket at https://lon1.digitaloceanspaces.com: belongs to another account, or"),
-        (answered(500), "bucket my-bucket at https://lon1.digitaloceanspaces.com: Spaces answers 500; try again later"),
+        (answered(500), "bucket my-bucket at https://lon1.digitaloceanspaces.com: it answers 500; try again later"),
         (
             EndpointConnectionError(endpoint_url="x"),
-            "bucket my-bucket: Spaces at https://lon1.digitaloceanspaces.com gives no answer; try again later",
+            "bucket my-bucket: https://lon1.digitaloceanspaces.com gives no answer; try again later",
         ),
     ],
 )
@@ -160,6 +160,16 @@ def test_the_client_has_the_key_the_address_and_retries(monkeypatch: pytest.Monk
     assert (options["connect_timeout"], options["read_timeout"]) == (30, 30)
     assert options["s3"] == {"addressing_style": "virtual"}
     assert options["request_checksum_calculation"] == options["response_checksum_validation"] == "when_required"
+
+
+def test_a_bucket_elsewhere_is_reached_as_barman_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = use(monkeypatch, Client(answered(404)))
+    address = "https://s3.example.org"
+    assert spaces().exists(AnyBucket(bucket="my-bucket", region="eu-central-1", address=address)) is False
+    assert (given["endpoint_url"], given["region_name"]) == (address, "eu-central-1")
+    assert given["config"]._user_provided_options["s3"] == {"addressing_style": "path"}
+    assert spaces().exists(AnyBucket(bucket="my-bucket", region="lon1")) is False
+    assert given["region_name"] == "us-east-1"
 
 
 def test_another_address_is_taken_from_the_provider_variable(monkeypatch: pytest.MonkeyPatch) -> None:

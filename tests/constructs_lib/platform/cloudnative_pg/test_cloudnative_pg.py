@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from constructs_lib.base.quantities import Memory
 from constructs_lib.environment import Environment
 from gitops_render.tree import render
 from tests.constructs_lib.platform import said
@@ -93,6 +94,23 @@ def test_the_log_is_archived_to_the_bucket_without_checksums_that_spaces_refuses
     sidecar = {item["name"]: item["value"] for item in store["instanceSidecarConfiguration"]["env"]}
     assert set(sidecar.values()) == {"when_required"}
     assert "serverName" not in store["configuration"], "the plugin wants it empty here"
+
+
+def test_backups_may_go_to_another_s3() -> None:
+    env = environment(backups={"bucket": "b-b", "region": "eu-central-1", "address": "https://s3.example.org"})
+    store = objects(env)["ObjectStore", "main"]["spec"]
+    assert store["configuration"]["endpointURL"] == "https://s3.example.org"
+    assert store["configuration"]["destinationPath"] == "s3://b-b/postgres"
+    sidecar = {item["name"]: item["value"] for item in store["instanceSidecarConfiguration"]["env"]}
+    assert sidecar["AWS_DEFAULT_REGION"] == "eu-central-1"
+
+
+def test_the_sidecar_has_room_for_a_base_backup_while_the_log_is_archived() -> None:
+    """What was measured, in MiB: docs/decisions/0032-capacity.md."""
+    store = objects(with_clusters(CLUSTER))["ObjectStore", "orders"]["spec"]
+    base, segment = 188, 61
+    limit = Memory(store["instanceSidecarConfiguration"]["resources"]["limits"]["memory"]).mebibytes
+    assert base + store["configuration"]["wal"]["maxParallel"] * segment <= 0.75 * limit, "the plugin needs some too"
 
 
 def test_base_backups_are_daily_and_by_the_plugin() -> None:
