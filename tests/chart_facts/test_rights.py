@@ -59,6 +59,7 @@ def test_secrets_of_another_namespace_are_somebody_elses(kind: str) -> None:
         ({"apiGroups": ["r"], "resources": ["x"], "verbs": ["bind", "escalate"]}, ["bind x of r", "escalate x of r"]),
         ({"apiGroups": [""], "resources": ["pods", "pods/exec"], "verbs": ["create"]}, ["create pods/exec"]),
         ({"apiGroups": [""], "resources": ["nodes/proxy"], "verbs": ["get"]}, ["get nodes/proxy"]),
+        ({"apiGroups": [""], "resources": ["pods/attach"], "verbs": ["create"]}, ["create pods/attach"]),
         (TOKENS, ["create serviceaccounts/token"]),
         ({**TOKENS, "resourceNames": ["x"]}, []),
         ({"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "create", "delete"]}, []),

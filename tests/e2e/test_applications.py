@@ -120,10 +120,11 @@ def before(cluster: Cluster) -> dict[str, str]:
 def closed(cluster: Cluster, before: dict[str, str]) -> Cluster:
     """The API server once the policies hold: it takes a moment to know them."""
     cluster.apply(*GRANTED)
-    for _ in range(150):
-        if not not_so(cluster, EACH):
-            break
-        time.sleep(0.2)
+    for sentence, (item, _) in EACH.items():
+        for _ in range(60):
+            if sentence in tried(cluster, item):
+                break
+            time.sleep(0.2)
     return cluster
 
 

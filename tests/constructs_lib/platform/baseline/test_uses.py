@@ -111,5 +111,6 @@ def test_a_cluster_that_is_not_there_is_refused(service: str) -> None:
 def test_a_service_that_is_off_cannot_be_used() -> None:
     apps = [{"name": "shop", "uses": {"valkey": ["main"]}}]
     why = r"baseline\.apps\[0\]\.uses\.valkey: 'main' is no cluster: valkey_operator has none; add it or remove this"
+    off = {"enabled": False, "clusters": [{"name": "main"}]}
     with pytest.raises(ValidationError, match=why):
-        environment(platform__baseline={"apps": apps}, platform__valkey_operator={"enabled": False})
+        environment(platform__baseline={"apps": apps}, platform__valkey_operator=off)
