@@ -16,13 +16,11 @@ from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    APPS_ACCOUNT,
     FLUX_NAMESPACE,
     HTTPS,
     INTERNET,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
-    PLATFORM_ACCOUNT,
     Chart,
     Layer,
     LayerId,
@@ -35,13 +33,13 @@ from constructs_lib.kit import (
     default_policies,
     group,
     link_policies,
-    manifest,
     namespace,
     resources,
     workload,
 )
-from constructs_lib.platform.baseline import health
+from constructs_lib.platform.baseline import admission, health
 from constructs_lib.platform.baseline.apps import AppNamespace
+from constructs_lib.platform.baseline.rights import rights
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import MONITORING
 
@@ -109,7 +107,8 @@ class Baseline(Component):
         if env.cluster.network_policies == "cilium":
             policies += cilium_policies(env.platform.links(env), names)
         yield Layer(NAMESPACES, namespaces, timeout=Minutes("5m"))
-        yield Layer(RBAC, tuple(self._rights()), after=(NAMESPACES,), timeout=Minutes("5m"))
+        granted = (*rights([app.name for app in self.apps]), *self._refused(env, policies))
+        yield Layer(RBAC, granted, after=(NAMESPACES,), timeout=Minutes("5m"))
         yield Layer(
             NETWORK_POLICIES,
             tuple(policies),
@@ -120,35 +119,8 @@ class Baseline(Component):
         crds = Release(CRDS_CHART.name, FLUX_NAMESPACE, CRDS_CHART, values, stateful=True)
         yield Layer(CRDS, (crds,), after=(RBAC,))
 
-    def _rights(self) -> Iterator[Manifest]:
-        """Flux acts as one account for the platform, and as a lesser one for applications."""
-        for name in (PLATFORM_ACCOUNT, APPS_ACCOUNT):
-            yield manifest("v1", "ServiceAccount", name, FLUX_NAMESPACE)
-        yield _bind("ClusterRoleBinding", PLATFORM_ACCOUNT, "cluster-admin")
-        for app in self.apps:
-            yield _bind("RoleBinding", APPS_ACCOUNT, "admin", app.name)
-        yield _app_role()
-
-
-def _bind(kind: str, account: str, role: str, namespace: str | None = None) -> Manifest:
-    return manifest(
-        "rbac.authorization.k8s.io/v1",
-        kind,
-        account,
-        namespace,
-        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": FLUX_NAMESPACE}],
-    )
-
-
-def _app_role() -> Manifest:
-    """What `admin` of an application's namespace may do beyond Kubernetes' own kinds; other charts add theirs."""
-    granted = {
-        "traefik.io": ["ingressroutes", "ingressroutetcps", "middlewares", "middlewaretcps"],
-        group(MONITORING): ["servicemonitors", "podmonitors", "prometheusrules"],
-        "opentelemetry.io": ["instrumentations"],
-    }
-    rules = [{"apiGroups": [name], "resources": kinds, "verbs": ["*"]} for name, kinds in granted.items()]
-    role = manifest("rbac.authorization.k8s.io/v1", "ClusterRole", "platform-apps", rules=rules)
-    role["metadata"]["labels"] = {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}
-    return role
+    def _refused(self, env: Environment, policies: list[Manifest]) -> Iterator[Manifest]:
+        """Yield what applications may not do, where there are any."""
+        apps = {app.name for app in self.apps}
+        kept = {item["metadata"]["name"] for item in policies if item["metadata"]["namespace"] in apps}
+        return admission.policies(env, kept) if apps else iter(())

@@ -43,6 +43,7 @@ from constructs_lib.kit import (
     workload,
 )
 from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.baseline.admission import INTERNAL_CA
 from constructs_lib.platform.cert_manager import health
 from constructs_lib.platform.cert_manager.acme import (
     ACCOUNT_KEY,
@@ -64,8 +65,6 @@ ISSUERS = LayerId("cert-manager", "issuers")
 CERTIFICATES = LayerId("cert-manager", "certificates")
 
 NAMESPACE = "cert-manager"
-INTERNAL_CA = "internal-ca"
-"""The ClusterIssuer of certificates for traffic inside the cluster."""
 TRUSTED_CA = "trusted-ca"
 """The Secret by whose `ca.crt` the clients of a namespace know what the internal CA signed."""
 CA_VOLUME = ca_volume(TRUSTED_CA)

@@ -15,11 +15,11 @@ from tests.support import environment, environment_data
 SERVICES = {"postgres": ("databases", 5432), "rabbitmq": ("messaging", 5671), "valkey": ("cache", 6379)}
 COMPONENTS = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
 LABELS = {
-    "postgres": lambda name: {"cnpg.io/cluster": name},
-    "rabbitmq": lambda name: {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "rabbitmq"},
-    "valkey": lambda name: {"app.kubernetes.io/instance": name, "app.kubernetes.io/component": "valkey"},
+    "postgres": ("cnpg.io/cluster", {}),
+    "rabbitmq": ("app.kubernetes.io/name", {"app.kubernetes.io/component": "rabbitmq"}),
+    "valkey": ("app.kubernetes.io/instance", {"app.kubernetes.io/component": "valkey"}),
 }
-"""The labels of a cluster's pods, as its operator sets them (`operand_facts.yaml`)."""
+"""The label with a cluster's name, and the others of its pods, as its operator sets them (`operand_facts.yaml`)."""
 
 
 def with_apps(*apps: dict[str, Any]) -> Environment:
@@ -64,7 +64,8 @@ def reached(env: Environment, app: str) -> set[tuple[str, str]]:
     found = set[tuple[str, str]]()
     for service, (namespace, port) in SERVICES.items():
         for name in ("main", "other"):
-            target = Pods(namespace, "pod", LABELS[service](name))
+            label, others = LABELS[service]
+            target = Pods(namespace, "pod", {label: name, **others})
             out = opens(env, source, "egress", target, port)
             if out and opens(env, target, "ingress", source, port):
                 found.add((service, name))
@@ -110,5 +111,6 @@ def test_a_cluster_that_is_not_there_is_refused(service: str) -> None:
 def test_a_service_that_is_off_cannot_be_used() -> None:
     apps = [{"name": "shop", "uses": {"valkey": ["main"]}}]
     why = r"baseline\.apps\[0\]\.uses\.valkey: 'main' is no cluster: valkey_operator has none; add it or remove this"
+    off = {"enabled": False, "clusters": [{"name": "main"}]}
     with pytest.raises(ValidationError, match=why):
-        environment(platform__baseline={"apps": apps}, platform__valkey_operator={"enabled": False})
+        environment(platform__baseline={"apps": apps}, platform__valkey_operator=off)
