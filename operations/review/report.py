@@ -20,6 +20,7 @@ from gitops_render.diff_output import field_markdown
 from gitops_render.markdown import bold, code, details, escaped, table
 from gitops_render.paths import TREE
 from gitops_render.review import Review, review
+from gitops_render.versions.output import to_markdown as versions_markdown
 
 MARKER = "<!-- synth-and-diff -->"
 REPLACING: dict[str, frozenset[str]] = {
@@ -68,20 +69,22 @@ class StackChange(NamedTuple):
 class Comparison(NamedTuple):
     """What a change does to stacks and trees; `unbuilt` says why the base cannot be built, if it cannot.
 
-    `capacity` is what pods ask for and have before and after it.
+    `capacity` is what pods ask for and have before and after it, `pinned` what is pinned.
     """
 
     stacks: Sequence[StackChange]
     trees: Review
     unbuilt: str | None = None
     capacity: tuple[Sequence[Row], Sequence[Row]] = ((), ())
+    pinned: tuple[Sequence[Row], Sequence[Row]] = ((), ())
 
     def markdown(self) -> str:
         """Return the pull request's comment."""
         lines = [MARKER, "## What this change does", ""]
         if self.unbuilt is not None:
             lines += [f"> {UNBUILT}: {escaped(self.unbuilt)}", ""]
-        lines += ["### OpenTofu", "", *_stacks(self.stacks), "", *to_markdown(*self.capacity), *self.trees.markdown()]
+        lines += [*versions_markdown(*self.pinned), "### OpenTofu", "", *_stacks(self.stacks), ""]
+        lines += [*to_markdown(*self.capacity), *self.trees.markdown()]
         return "\n".join(lines) + "\n"
 
 
@@ -99,7 +102,11 @@ def compared(base: Path, head: Path) -> Comparison:
     before = None if unbuilt else base
     trees = review(before and before / TREE, head / TREE, head / OUTPUT)
     changes = stack_changes(before / OUTPUT, head / OUTPUT) if before else []
-    return Comparison(changes, trees, unbuilt, (_capacity(base) if before else [], _capacity(head)))
+    capacity, pinned = (
+        (_said(base, *command) if before else [], _said(head, *command))
+        for command in (("capacity", "--json"), ("versions", "--format", "json"))
+    )
+    return Comparison(changes, trees, unbuilt, capacity, pinned)
 
 
 def stack_changes(old: Path, new: Path) -> list[StackChange]:
@@ -188,9 +195,9 @@ def _build(folder: Path) -> str | None:
     return None
 
 
-def _capacity(folder: Path) -> list[Row]:
-    """Return what a checkout says of its pools; nothing where its code does not know that."""
-    result = _run(folder, ["-m", "gitops_render", "capacity", "--json"])
+def _said(folder: Path, *command: str) -> list[Row]:
+    """Return what a checkout says of its pools, or of what it pins; nothing where its code does not know that."""
+    result = _run(folder, ["-m", "gitops_render", *command])
     return [] if result.returncode else json.loads(result.stdout)
 
 
