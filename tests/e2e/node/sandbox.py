@@ -58,10 +58,10 @@ class Sandbox(NamedTuple):
 
 
 def environment() -> Environment:
-    """Return the sandbox with a pooler before Postgres, which it leaves out."""
+    """Return the sandbox with a pooler before Postgres, which it leaves out, and with the image that is built here."""
     data = environment_data("sandbox")
     (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
-    cluster["pooler"] = {"instances": 1}
+    cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name}
     return Environment.model_validate_json(json.dumps(data))
 
 

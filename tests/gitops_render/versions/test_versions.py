@@ -72,7 +72,8 @@ def images(value: object) -> Iterator[str]:
 def test_every_image_of_our_objects_is_listed() -> None:
     files = render(everything()).owned
     used = {image for data in files.values() for image in images(parsed(data)) if "/" in image}
-    listed = {f"{pin.name}:{pin.version}" for pin in own() if pin.kind == "image"}
+    digests = {pin: f"@{pin.digest}" if pin.digest else "" for pin in own()}
+    listed = {f"{pin.name}:{pin.version}{digests[pin]}" for pin in own() if pin.kind == "image"}
     assert len(used) >= 4
     assert used <= listed
 
