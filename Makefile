@@ -81,6 +81,9 @@ integration: $(TESTS) ## Make and remove real resources (docs/decisions/0012-ope
 bench: $(TESTS) ## Time and memory, as a table
 	$(BIN)/python benchmarks/run.py
 
+providers-lock: synth ## Pin the providers' official hashes, for Linux on both processors (needs OpenTofu and its registry)
+	bin/operations lock-providers
+
 lock: $(INSTALLER) ## Pin all packages anew; the lock names no package index, so each machine's own is used
 	$(BIN)/pipenv lock
 	$(BIN)/python -c "import json, pathlib; p = pathlib.Path('Pipfile.lock'); d = json.loads(p.read_text()); \
@@ -118,4 +121,4 @@ $(TESTS): | $(READY)
 node_modules/.package-lock.json: package-lock.json | $(READY)
 	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
-.PHONY: all setup setup-tests synth render schema picture graph chart-facts lint format test tools e2e e2e-tools e2e-node cdktf-synth integration bench lock lock-pipenv clean help
+.PHONY: all setup setup-tests synth render schema picture graph chart-facts lint format test tools e2e e2e-tools e2e-node cdktf-synth integration bench providers-lock lock lock-pipenv clean help

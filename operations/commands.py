@@ -125,6 +125,18 @@ def deploy_key(environment: Annotated[str, typer.Argument(help="The environment.
 
 
 @app.command()
+def lock_providers() -> None:
+    """Write the official hashes of the providers into providers.lock.hcl; needs the registry."""
+    from constructs_lib.base.stacks import OUTPUT, definitions
+    from operations.clients.provider_lock import write_lock
+
+    stacks = [json.loads(path.read_bytes()) for path in definitions(OUTPUT)]
+    if not stacks:
+        raise ConfigError(f"{OUTPUT}: holds no stack; run make synth")
+    write_lock(stacks)
+
+
+@app.command()
 def environments(
     environment: Annotated[
         list[str] | None, typer.Argument(metavar="ENVIRONMENT…", help="Only these; all if none is named.")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from gitops_render.columns import in_columns
+from gitops_render.markdown import table
 from gitops_render.versions.pinned import Pinned
 
 HEADER = ("kind", "name", "version", "digest", "where")
@@ -34,6 +35,27 @@ def to_text(pins: Iterable[Pinned]) -> Iterator[str]:
 def to_json(pins: Iterable[Pinned]) -> str:
     """Return every pinned thing, with each of its places, as JSON."""
     return json.dumps([pin._asdict() for pin in pins], indent=2)
+
+
+def to_markdown(before: Sequence[Json], after: Sequence[Json]) -> Iterator[str]:
+    """Yield a table of what a change pins otherwise; no line where that is nothing, or where `before` is not known.
+
+    Providers are left out: which one some bindings are of is read from those that are installed, on both sides alike.
+    """
+    old, new = _shown(before), _shown(after)
+    changed = [(*key, old.get(key, ""), new.get(key, "")) for key in sorted(old | new) if old.get(key) != new.get(key)]
+    if before and changed:
+        yield from ("### Versions", "", *table(("kind", "name", "before", "after"), changed), "")
+
+
+def _shown(rows: Iterable[Json]) -> dict[tuple[str, str], str]:
+    """Return by kind and name what is pinned, digests included."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        digest = f" {row['digest']}" if row["digest"] else ""
+        if row["kind"] != "provider":
+            found.setdefault((row["kind"], row["name"]), set()).add(f"{row['version']}{digest}")
+    return {key: ", ".join(sorted(versions)) for key, versions in found.items()}
 
 
 def to_cyclonedx(pins: Iterable[Pinned], locked: Iterable[Json]) -> str:

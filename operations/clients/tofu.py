@@ -16,6 +16,7 @@ from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.programs import passed_on
 from constructs_lib.base.stacks import DEFINITION, OUTPUT, stack_folder
 from constructs_lib.environment.repository import StateBucket
+from operations.clients.provider_lock import LOCK_OF_A_STACK, lock_of
 from operations.clients.spaces import endpoint
 from operations.clients.tofu_errors import Diagnostic, explained, is_transient
 from operations.clients.tofu_process import running
@@ -75,7 +76,7 @@ class Stack:
     @property
     def lock_file(self) -> Path:
         """The providers that `init` chose."""
-        return self.folder / ".terraform.lock.hcl"
+        return self.folder / LOCK_OF_A_STACK
 
     def plan_file(self, folder: Path) -> Path:
         """Return where the stack's plan is in a folder of plans."""
@@ -159,6 +160,10 @@ class Stack:
         reraise=True,
     )
     def _init(self, *options: str) -> None:
+        allowed = lock_of(self.definition)
+        if allowed is not None:
+            self.lock_file.write_text(allowed, encoding="utf-8")
+            options = (*options, "-lockfile=readonly")
         self._run("init", *options)
 
     def _run(self, command: str, *arguments: str) -> None:

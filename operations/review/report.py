@@ -18,12 +18,15 @@ from gitops_render.markdown import escaped
 from gitops_render.paths import TREE
 from gitops_render.review import Review, review
 from gitops_render.settings import read_settings, settings_transitions
+from gitops_render.versions.output import to_markdown as versions_markdown
 from gitops_render.write import changed_files
 from operations.review.stack_changes import StackChange, stack_changes, stacks_markdown
 from operations.review.verdict import Changes, Verdict, unjudged_verdict, verdicts
 
 MARKER = "<!-- synth-and-diff -->"
 UNBUILT = "The base cannot be built with this change's packages, so nothing is compared"
+CAPACITY = ("capacity", "--json")
+PINNED = ("versions", "--format", "json")
 BUILD_SECONDS = 600.0
 """How long a step of building a checkout may take: it runs that checkout's own code."""
 
@@ -32,7 +35,7 @@ class Comparison(NamedTuple):
     """What a change does: a verdict for each environment, and what differs in stacks and trees.
 
     `unbuilt` says why the base cannot be built, if it cannot; `capacity` is what pods ask for and have before and after
-    it.
+    it, `pinned` what is pinned.
     """
 
     verdicts: Sequence[Verdict]
@@ -40,6 +43,7 @@ class Comparison(NamedTuple):
     trees: Review
     unbuilt: str | None = None
     capacity: tuple[Sequence[Row], Sequence[Row]] = ((), ())
+    pinned: tuple[Sequence[Row], Sequence[Row]] = ((), ())
 
     @property
     def is_refused(self) -> bool:
@@ -52,8 +56,8 @@ class Comparison(NamedTuple):
         if self.unbuilt is not None:
             lines += [f"> {UNBUILT}: {escaped(self.unbuilt)}", ""]
         lines += [line for verdict in self.verdicts for line in verdict.markdown()]
-        lines += ["", "### OpenTofu", "", *stacks_markdown(self.stacks), "", *to_markdown(*self.capacity)]
-        return "\n".join([*lines, *self.trees.markdown()]) + "\n"
+        lines += ["", *versions_markdown(*self.pinned), "### OpenTofu", "", *stacks_markdown(self.stacks), ""]
+        return "\n".join([*lines, *to_markdown(*self.capacity), *self.trees.markdown()]) + "\n"
 
 
 def compared(base: Path, head: Path) -> Comparison:
@@ -70,7 +74,7 @@ def compared(base: Path, head: Path) -> Comparison:
     if unbuilt is not None:
         trees = review(None, head / TREE, head / OUTPUT)
         unjudged = [unjudged_verdict(name, UNBUILT) for name in read_settings(head / TREE)]
-        return Comparison(unjudged, [], trees, unbuilt, ([], _capacity(head)))
+        return Comparison(unjudged, [], trees, unbuilt, ([], _said(head, *CAPACITY)), ([], _said(head, *PINNED)))
     old, new = base / TREE, head / TREE
     trees = review(old, new, head / OUTPUT)
     changes = Changes(
@@ -79,7 +83,8 @@ def compared(base: Path, head: Path) -> Comparison:
         trees.objects,
         changed_files(old, new),
     )
-    return Comparison(verdicts(changes), changes.stacks, trees, None, (_capacity(base), _capacity(head)))
+    capacity, pinned = ((_said(base, *command), _said(head, *command)) for command in (CAPACITY, PINNED))
+    return Comparison(verdicts(changes), changes.stacks, trees, None, capacity, pinned)
 
 
 def _build(folder: Path) -> str | None:
@@ -91,9 +96,9 @@ def _build(folder: Path) -> str | None:
     return None
 
 
-def _capacity(folder: Path) -> list[Row]:
-    """Return what a checkout says of its pools; nothing where its code does not know that."""
-    result = _run(folder, ["-m", "gitops_render", "capacity", "--json"])
+def _said(folder: Path, *command: str) -> list[Row]:
+    """Return what a checkout says of its pools, or of what it pins; nothing where its code does not know that."""
+    result = _run(folder, ["-m", "gitops_render", *command])
     return [] if result.returncode else json.loads(result.stdout)
 
 

@@ -152,7 +152,7 @@ def post(item: Json) -> Json:
 def answer(arguments: list[str], changes: list[Json], resources: list[Json], files: Json) -> None:
     """Do what the command does that is told from `changes` and `resources`."""
     match arguments:
-        case ["init", *_]:
+        case ["init", *options] if "-lockfile=readonly" not in options:
             Path(".terraform.lock.hcl").write_text("chosen by init")
         case ["plan", *options]:
             (out,) = (option.removeprefix("-out=") for option in options if option.startswith("-out="))

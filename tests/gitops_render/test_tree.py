@@ -12,7 +12,7 @@ from constructs_lib.environment import Environment, load_all
 from constructs_lib.kit import Chart, Layer, LayerId, Release, manifest
 from gitops_render.charts import repository_name
 from gitops_render.tree import render
-from tests.support import ROOT, environment, parsed
+from tests.support import ROOT, environment, everything, parsed
 
 ENVIRONMENTS = load_all(ROOT / "environments")
 OPERATORS_OF_UPSTREAM = ("rabbitmq-cluster-operator", "messaging-topology-operator")
@@ -262,8 +262,19 @@ def test_a_signed_chart_is_taken_from_its_own_workflow_alone() -> None:
 @pytest.mark.parametrize(("mirror", "verified"), [("oci://mirror.internal/charts/", True), ("https://mirror", False)])
 def test_a_mirror_of_a_registry_has_to_have_the_signatures_too(mirror: str, verified: bool) -> None:
     sources = of_kind(environment(chart_mirror=mirror), "OCIRepository")
-    urls = {item["spec"]["url"]: item["spec"]["verify"]["matchOIDCIdentity"] for item in sources}
-    assert list(urls) == (["oci://mirror.internal/charts/external-secrets"] if verified else [])
+    signed = ("cloudnative-pg", "external-secrets", "plugin-barman-cloud")
+    assert all(item["spec"]["verify"]["matchOIDCIdentity"] for item in sources)
+    urls = sorted(item["spec"]["url"] for item in sources)
+    assert urls == ([f"oci://mirror.internal/charts/{name}" for name in signed] if verified else [])
+
+
+def test_who_signs_which_chart() -> None:
+    signed = {item.chart.name: item.chart.signed_by for layer in everything().layers for item in layer.releases}
+    assert {name: workflow for name, workflow in signed.items() if workflow} == {
+        "cloudnative-pg": "cloudnative-pg/charts/.github/workflows/release-publish.yml@refs/heads/main",
+        "plugin-barman-cloud": "cloudnative-pg/charts/.github/workflows/release-publish.yml@refs/heads/main",
+        "external-secrets": "external-secrets/external-secrets/.github/workflows/helm.yml@refs/heads/main",
+    }
 
 
 def test_with_a_mirror_there_is_one_source() -> None:

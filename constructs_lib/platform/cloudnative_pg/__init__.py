@@ -62,8 +62,9 @@ from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, ext
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-CHART = Chart("https://cloudnative-pg.github.io/charts", "cloudnative-pg", "0.29.0")
-BARMAN_CHART = Chart("https://cloudnative-pg.github.io/charts", "plugin-barman-cloud", "0.7.0")
+SIGNED_BY = "cloudnative-pg/charts/.github/workflows/release-publish.yml@refs/heads/main"
+CHART = Chart("oci://ghcr.io/cloudnative-pg/charts", "cloudnative-pg", "0.29.0", SIGNED_BY)
+BARMAN_CHART = Chart("oci://ghcr.io/cloudnative-pg/charts", "plugin-barman-cloud", "0.7.0", SIGNED_BY)
 CONTROLLERS = LayerId("databases", "controllers")
 CREDENTIALS = LayerId("databases", "credentials")
 CONFIGS = LayerId("databases", "configs")

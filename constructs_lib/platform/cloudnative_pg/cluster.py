@@ -49,7 +49,8 @@ API = "postgresql.cnpg.io/v1"
 OBJECT_STORES = "barmancloud.cnpg.io/v1"
 OWNER_LABEL = "cnpg.io/cluster"
 """The label of every pod of a cluster, with its name."""
-IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie"
+IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.4-202608130737-system-trixie@sha256:42708a75345b7a48fdd9257b071830783a97fd228529196b6313187a7198e185"  # noqa: E501
+"""The last build of 18.4 (cloudnative-pg/artifacts `image-catalogs/catalog-system-trixie.yaml`, its history)."""
 NAMESPACE = "databases"
 OPERATOR_NAMESPACE = "cnpg-system"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
@@ -297,7 +298,7 @@ def _plugin(cluster: PostgresCluster, server_name: str, **more: bool) -> Manifes
 def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
     """A store for each cluster, for retention is a setting of the store."""
     checksums = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
-    environ = dict.fromkeys(checksums, "when_required")
+    environ: dict[str, str] = dict.fromkeys(checksums, "when_required")
     if env.backups.elsewhere:
         environ["AWS_DEFAULT_REGION"] = env.backups.region
     spec = {

@@ -73,10 +73,10 @@ class Sandbox(NamedTuple):
 
 
 def environment() -> Environment:
-    """Return the sandbox with a pooler before Postgres, which it leaves out, and a queue that a test can fill."""
+    """Return the sandbox with a pooler before Postgres, which it leaves out, the image that is built here, and a small queue."""
     data = environment_data("sandbox")
     (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
-    cluster["pooler"] = {"instances": 1}
+    cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name}
     data["platform"]["observability"]["collectors"] = {"queue": "8Mi"}
     return Environment.model_validate_json(json.dumps(data))
 
@@ -88,6 +88,8 @@ def production() -> Environment:
     """
     data = environment_data("production")
     platform = data["platform"]
+    (postgres_cluster,) = platform["cloudnative_pg"]["clusters"]
+    postgres_cluster["image"] = postgres.POSTGRES.name
     for part in ("cloudnative_pg", "rabbitmq_operator"):
         (cluster,) = platform[part]["clusters"]
         cluster |= {"cpu": "100m", "memory": "512Mi"}

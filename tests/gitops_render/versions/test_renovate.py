@@ -115,6 +115,17 @@ def test_an_image_gets_its_digest_behind_its_tag() -> None:
     assert unpinned["matchDepTypes"] == ["chart", "named"], "there is no place for a digest there"
 
 
+def test_a_newer_build_of_postgres_is_known_by_its_time() -> None:
+    (rule,) = (rule for rule in CONFIG["packageRules"] if rule.get("versioning", "").startswith("regex:"))
+    (name,) = rule["matchPackageNames"]
+    (image,) = (pin for pin in versions(ROOT) if pin.kind == "image" and pin.name == name)
+    found = python(rule["versioning"].removeprefix("regex:")).fullmatch(image.version)
+    assert found is not None
+    assert (found["major"], found["compatibility"]) == ("18", "system-trixie")
+    assert len(found["patch"]) == len("202608130737")
+    assert image.digest is not None
+
+
 def test_modules_that_only_a_command_line_names_are_raised_too() -> None:
     (indirect,) = (rule for rule in CONFIG["packageRules"] if rule.get("matchDepTypes") == ["indirect"])
     named = {

@@ -15,7 +15,7 @@ from gitops_render.tree import render
 from gitops_render.versions import locked, versions
 from gitops_render.versions.constructs import constructs
 from gitops_render.versions.files import actions, marked, modules, npm_packages, packages, requirements, set_up
-from gitops_render.versions.output import cells, to_cyclonedx
+from gitops_render.versions.output import cells, to_cyclonedx, to_markdown
 from gitops_render.versions.output import packages as components
 from gitops_render.versions.pinned import Pinned, Source
 from tests.support import ROOT, Synthesised, everything, parsed, run_python
@@ -72,7 +72,8 @@ def images(value: object) -> Iterator[str]:
 def test_every_image_of_our_objects_is_listed() -> None:
     files = render(everything()).owned
     used = {image for data in files.values() for image in images(parsed(data)) if "/" in image}
-    listed = {f"{pin.name}:{pin.version}" for pin in own() if pin.kind == "image"}
+    digests = {pin: f"@{pin.digest}" if pin.digest else "" for pin in own()}
+    listed = {f"{pin.name}:{pin.version}{digests[pin]}" for pin in own() if pin.kind == "image"}
     assert len(used) >= 4
     assert used <= listed
 
@@ -206,6 +207,26 @@ def test_what_is_pinned_alike_is_one_row() -> None:
         ("action", "a/b", "v1", "c" * 19, "x:1 and 2 more"),
         ("tool", "t", "v2", "", "x:4"),
     ]
+
+
+def test_a_pull_request_is_told_only_of_what_is_pinned_otherwise() -> None:
+    def rows(*pins: Pinned) -> list[dict[str, object]]:
+        return [pin._asdict() for pin in pins]
+
+    same = Pinned("package", "same", "1", "Pipfile", 1)
+    action = Pinned("action", "a/b", "v1", "x", 1, "1" * 40)
+    moved = action._replace(digest="2" * 40)
+    provider = Pinned("provider", "a/b", "1", "Pipfile", 2)
+    before = rows(same, action, action._replace(file="y"), provider, Pinned("image", "gone", "1", "x", 1))
+    after = rows(same._replace(line=9), action, moved._replace(file="y"), provider._replace(version="2"))
+    title, _, header, _, *lines, _ = to_markdown(before, after)
+    assert (title, header) == ("### Versions", "| kind | name | before | after |")
+    assert lines == [
+        f"| action | a/b | v1 {'1' * 40} | v1 {'1' * 40}, v1 {'2' * 40} |",
+        "| image | gone | 1 |  |",
+    ]
+    assert list(to_markdown(before, before)) == []
+    assert list(to_markdown([], after)) == [], "of a base whose code does not know nothing can be said"
 
 
 def test_the_command_prints_each_format() -> None:

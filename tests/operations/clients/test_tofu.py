@@ -24,6 +24,7 @@ from tests.fakes.tofu import FakeTofu, change
 NAME = "sandbox-cluster"
 STATE = StateBucket(bucket="my-state", region="lon1")
 VPC = "digitalocean_vpc.main"
+PROVIDERS = {"digitalocean": {"source": "digitalocean/digitalocean", "version": "2.71.0"}}
 
 
 @pytest.fixture
@@ -35,7 +36,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTofu:
     folder = tmp_path / "cdktf.out/stacks" / NAME
     folder.mkdir(parents=True)
     backend = {"s3": {"bucket": "my-state", "key": f"{NAME}.tfstate"}}
-    (folder / "cdk.tf.json").write_text(json.dumps({"terraform": {"backend": backend}}))
+    (folder / "cdk.tf.json").write_text(
+        json.dumps({"terraform": {"backend": backend, "required_providers": PROVIDERS}})
+    )
     program.save()
     return program
 

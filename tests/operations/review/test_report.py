@@ -143,8 +143,26 @@ def test_the_capacity_is_told_when_a_change_makes_it_differ(sides: tuple[Path, P
     assert "| sandbox | base |" not in text
 
 
-def test_no_capacity_is_told_where_nothing_differs() -> None:
-    assert "Capacity" not in Comparison([], [], Review([], [])).markdown()
+VERSIONS = """
+if sys.argv[1:] == ["versions", "--format", "json"]:
+    print(json.dumps([{"kind": "chart", "name": "oci://<x>", "version": SAID, "digest": None}]))
+    sys.exit()
+"""
+
+
+def test_the_versions_are_told_when_a_change_makes_them_differ(sides: tuple[Path, Path]) -> None:
+    base, head = sides
+    knows = "import json, sys" + VERSIONS + PROGRAMS["gitops_render/__main__.py"]
+    checkout(base, head, gitops_render__main=knows)
+    checkout(head, base, gitops_render__main=knows)
+    assert "### Versions\n" in (text := compared(base, head).markdown())
+    assert "| chart | oci://&lt;x&gt; | base | head |" in text
+
+
+def test_neither_capacity_nor_versions_are_told_where_nothing_differs() -> None:
+    text = Comparison([], [], Review([], [])).markdown()
+    assert "Capacity" not in text
+    assert "Versions" not in text
 
 
 def test_the_verdict_is_said_first_and_what_is_refused_or_unjudged_is_told() -> None:

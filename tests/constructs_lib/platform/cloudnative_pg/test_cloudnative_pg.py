@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from constructs_lib.base.quantities import Memory
 from constructs_lib.environment import Environment
+from constructs_lib.platform.cloudnative_pg.cluster import IMAGE
 from gitops_render.tree import render
 from tests.constructs_lib.platform import said
 from tests.support import environment, everything
@@ -154,7 +155,14 @@ def test_an_image_of_ones_own_and_libraries_that_load_at_start() -> None:
         "parameters": {"auto_explain.log_analyze": "on"},
         "shared_preload_libraries": ["timescaledb"],
     }
-    assert cluster()["imageName"] == "ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie"
+    assert (
+        cluster()["imageName"]
+        == IMAGE
+        == (
+            "ghcr.io/cloudnative-pg/postgresql:18.4-202608130737-system-trixie"
+            "@sha256:42708a75345b7a48fdd9257b071830783a97fd228529196b6313187a7198e185"
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -308,7 +316,7 @@ def test_settings() -> None:
         "PostgresCluster.wal_storage": "'5Gi'",
         "PostgresCluster.cpu": "'250m'",
         "PostgresCluster.memory": "'512Mi'",
-        "PostgresCluster.image": "'ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie'",
+        "PostgresCluster.image": repr(IMAGE),
         "PostgresCluster.parameters": "{}",
         "PostgresCluster.preload_libraries": "()",
         "PostgresCluster.roles": "required MinLen(min_length=1)",
