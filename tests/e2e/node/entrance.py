@@ -52,8 +52,8 @@ async def pass_on(
     api: Api, source: str, port: int, client: asyncio.StreamReader, answers: asyncio.StreamWriter
 ) -> None:
     """Pass a connection on; without a machine that serves it ends at once."""
-    found = await asyncio.to_thread(lambda: next(ways(api, port), None))
     try:
+        found = await asyncio.to_thread(lambda: next(ways(api, port), None))
         if found is not None:
             machine, behind, with_header = found
             reader, writer = await asyncio.open_connection(machine, behind, local_addr=(source, 0))
@@ -62,7 +62,7 @@ async def pass_on(
                 writer.write(f"PROXY TCP4 {address} {network.BALANCER} {number} {port}\r\n".encode())
             await asyncio.gather(_copy(client, writer), _copy(reader, answers))
             writer.close()
-    except OSError as error:
+    except OSError as error:  # of the API server's as well
         sys.stderr.write(f"{error}\n")
     finally:
         answers.close()
