@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.platform.cloudnative_pg.cluster import ARCHIVES
 from operations.clients.digitalocean import DigitalOcean
@@ -16,7 +17,10 @@ from operations.secrets.credentials import missing, secrets_of
 
 
 def refuse_old_archives(env: Environment, api: DigitalOcean, spaces: Spaces) -> None:
-    """Raise `ConfigError` if a cluster that is to be made would archive into what another of its name has left."""
+    """Raise `ConfigError` if a cluster that is to be made would archive into what another of its name has left.
+
+    The key of a bucket that is not on Spaces only what applies may read.
+    """
     postgres, generation = env.platform.cloudnative_pg, env.cluster.generation
     if not (postgres.enabled and postgres.clusters) or api.cluster(env.cluster.name):
         return
@@ -35,7 +39,7 @@ def refuse_old_archives(env: Environment, api: DigitalOcean, spaces: Spaces) -> 
 
 def _elsewhere(env: Environment) -> Spaces:
     """Return the client for a bucket on another S3, with the key that a person has to bring for it."""
-    secrets, path = secrets_of(env), f"{env.vault.kv.platform}/{BucketPurpose.BACKUPS}"
+    secrets, path = secrets_of(env, Purpose.APPLY), f"{env.vault.kv.platform}/{BucketPurpose.BACKUPS}"
     if problems := missing(secrets, path, ("access_key_id", "secret_access_key")):
         raise ConfigError(*problems)
     key = secrets.read(path)

@@ -60,7 +60,7 @@ class Provisioner:
         it, a first plan is made as if it existed. What the stage needs may take `wait_seconds` to come.
         """
         plans = Plans(environment=self.env.name, stage=stage, destroy=destroy, prepared=prepare, stacks=[])
-        if prepare and not destroy and stage is Stage.FOUNDATION:
+        if prepare and not destroy and stage is Stage.FOUNDATION and not self.env.backups.elsewhere:
             refuse_old_archives(self.env, self._api, self._spaces)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -93,6 +93,8 @@ class Provisioner:
 
     def apply(self, plans: Plans, folder: Path) -> None:
         """Apply the plans in `folder`, exactly as they are."""
+        if plans.stage is Stage.FOUNDATION and not plans.destroy and self.env.backups.elsewhere:
+            refuse_old_archives(self.env, self._api, self._spaces)
         for entry in plans.stacks:
             stack = self._stack(entry.stack)
             if entry.publishes:  # first, or External Secrets finds Vault closed

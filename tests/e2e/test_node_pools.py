@@ -147,7 +147,8 @@ class Resize:
     def __init__(self, cloud: Cloud, write: Cluster) -> None:
         self.cloud, self.write = cloud, write
         self.api, self.env = DigitalOcean(cloud.api.token), environment()
-        self.lookups = in_digitalocean(self.api, Spaces(ACCESS_KEY, SECRET_KEY))
+        self.spaces = Spaces(ACCESS_KEY, SECRET_KEY)
+        self.lookups = in_digitalocean(self.api, self.spaces)
         write(system=SYSTEM, workload=WORKLOAD).apply()
 
     def start(self, **more: Any) -> Tofu:
@@ -162,7 +163,7 @@ class Resize:
         stack = Stack("sandbox-cluster", self.env.state, tofu.environ)
         changes = plan_with_adoption(stack, Path("planned"), self.lookups)
         assert changes or lost_pools(stack, self.api, NAME, changes), "the next run has nothing to do"
-        apply_and_tidy(stack, Path("planned"), self.api, NAME)
+        apply_and_tidy(stack, Path("planned"), self.api, self.spaces, NAME)
         again(tofu, self.cloud)
         assert not lost_pools(stack, self.api, NAME)
         lines = [line for line in self.cloud.api.history[before:] if line.startswith("system")]

@@ -20,6 +20,7 @@ from constructs_lib.kit import (
     SYSTEM_ROLE,
     SYSTEM_TOLERATIONS,
     WORKLOAD_ROLE,
+    Inside,
     Link,
     Pods,
     default_policies,
@@ -106,7 +107,7 @@ def test_what_a_link_allows_gets_through_and_nothing_else(node: NodeCluster, roo
 
     client = Pods(here, "client", {"app": "client"})
     link = Link(client, Pods(there, "server", {"app": "server"}), (8080, 8443))
-    node.apply(*default_policies(here), *default_policies(there), *link_policies([link], [here, there]))
+    node.apply(*default_policies(here), *default_policies(there), *link_policies([link], [here, there], Inside(())))
 
     allowed = {by_name, f"tcp:{server}:8080", f"tls:{server}:8443"}
     expected = {target: target in allowed for target in everything}

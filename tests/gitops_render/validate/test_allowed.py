@@ -80,7 +80,7 @@ def test_what_is_rendered_comes_in_whole(gitops: GitOps) -> None:
     assert found(gitops, files, MORE, STAGING, PRODUCTION) == []
     assert found(gitops, files) != [], "nothing in environments/ asks for it"
     left_out = dict(files)
-    path = next(path for path, data in files.items() if b"HelmRelease" in bytes(data or b""))
+    path = next(path for path, data in files.items() if data and b"HelmRelease" in data)
     del left_out[path]
     only(found(gitops, left_out, MORE, STAGING, PRODUCTION), path, "is not what the environment files")
 

@@ -243,14 +243,16 @@ def test_a_new_cluster_is_not_made_where_it_would_archive_into_the_folders_of_a_
 def test_archives_elsewhere_are_looked_for_with_the_key_that_a_person_brought(outside: Outside) -> None:
     env = outside.environment(backups__address="https://s3.example.org", backups__region="eu-central-1")
     outside.synthesise(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
+    plans, _ = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     with pytest.raises(ConfigError, match="episodic/sandbox/platform/backups: access_key_id: is missing; add it"):
-        Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+        provisioner.apply(plans, PLANS)
     outside.vault.put("episodic/sandbox/platform/backups", access_key_id=ACCESS_KEY, secret_access_key=SECRET_KEY)
     backups = outside.spaces._client().create_bucket(Bucket=env.backups.bucket)  # pyright: ignore[reportPrivateUsage]
-    Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    provisioner.apply(plans, PLANS)
     backups.put_object(Key="postgres/main-1/wals/x", Body=b"x")
     with pytest.raises(ConfigError, match="bucket episodic-sandbox-backups has postgres/main-1/"):
-        Provisioner(env).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+        provisioner.apply(plans, PLANS)
 
 
 def test_what_was_planned_is_what_is_applied_with_the_providers_of_the_plan(outside: Outside) -> None:
