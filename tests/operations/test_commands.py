@@ -93,6 +93,7 @@ def test_options_and_their_variables_are_a_contract_with_the_workflows() -> None
     assert known == {
         "bootstrap check --organisation": None,
         "bootstrap check --repository": None,
+        "bootstrap check --enforced": None,
         "bootstrap secrets --dry-run": "DRY_RUN",
         "bootstrap layout --environment": "ENVIRONMENTS",
         "bootstrap layout --dry-run": "DRY_RUN",
@@ -278,6 +279,9 @@ def test_the_steps_of_the_bootstrap_follow_each_other(run: Run, outside: Outside
     assert "all that only you can bring is there" in run("bootstrap", "check", "--organisation", "df12-test")
     assert "asked for was 'acme'" in run("bootstrap", "check", "--organisation", "acme", code=2)
     assert "asked for was 'x'" in run("bootstrap", "check", "--repository", "x", code=2)
+    for name in ("episodic-gitops", "infrastructure"):
+        outside.github.add_repository(name)
+    assert "branch main: can be deleted; run `bootstrap settings`" in run("bootstrap", "check", "--enforced", code=2)
     assert "would be made" in run("bootstrap", "secrets", "--dry-run")
     assert outside.vault.writes == []
     run("bootstrap", "secrets")
