@@ -275,13 +275,16 @@ def test_drift_is_exit_code_1_or_an_issue(run: Run, outside: Outside, monkeypatc
     assert "sandbox: is as it should be\n" in run("drift", "sandbox")
 
 
+def test_an_open_gate_is_refused_where_it_has_to_be_enforced(run: Run, outside: Outside) -> None:
+    for name in ("episodic-gitops", "infrastructure"):
+        outside.github.add_repository(name)
+    assert "branch main: can be deleted; run `bootstrap settings`" in run("bootstrap", "check", "--enforced", code=2)
+
+
 def test_the_steps_of_the_bootstrap_follow_each_other(run: Run, outside: Outside) -> None:
     assert "all that only you can bring is there" in run("bootstrap", "check", "--organisation", "df12-test")
     assert "asked for was 'acme'" in run("bootstrap", "check", "--organisation", "acme", code=2)
     assert "asked for was 'x'" in run("bootstrap", "check", "--repository", "x", code=2)
-    for name in ("episodic-gitops", "infrastructure"):
-        outside.github.add_repository(name)
-    assert "branch main: can be deleted; run `bootstrap settings`" in run("bootstrap", "check", "--enforced", code=2)
     assert "would be made" in run("bootstrap", "secrets", "--dry-run")
     assert outside.vault.writes == []
     run("bootstrap", "secrets")

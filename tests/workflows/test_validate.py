@@ -40,7 +40,9 @@ def gitops(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def infrastructure(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this project, with its packages."""
     project = Project(tmp_path_factory.mktemp("infrastructure") / "project")
-    (project.folder / ".venv").symlink_to(sys.prefix)
+    packages = project.folder / ".venv"
+    if not packages.exists():
+        packages.symlink_to(sys.prefix)
     return project.folder
 
 
