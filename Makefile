@@ -38,6 +38,9 @@ render: $(READY) ## The Flux tree of every environment, in gitops.out/
 schema: $(READY) ## The JSON Schema of the environment files, for editors
 	bin/gitops_render schema > environments/environment.schema.json
 
+owners: $(READY) ## Who reviews what of this repository, in .github/CODEOWNERS
+	bin/gitops_render codeowners > .github/CODEOWNERS
+
 picture: $(READY) ## The layout of the overview dashboard, in docs/overview.svg
 	$(BIN)/python docs/picture.py > docs/overview.svg
 

@@ -78,6 +78,16 @@ def schema() -> None:
 
 
 @app.command()
+def codeowners() -> None:
+    """Print this repository's CODEOWNERS: an environment's reviewers own its file, and together all else."""
+    from constructs_lib.environment import load_all
+    from gitops_render.paths import environment_files
+    from gitops_render.repository import code_owners
+
+    typer.echo(code_owners(load_all(), environment_files).decode(), nl=False)
+
+
+@app.command()
 def check(
     tree: Annotated[Path, typer.Option(help="The folder of the GitOps repository.")] = TREE,
     stacks: Annotated[Path, typer.Option(help="The folder of the synthesised stacks.")] = OUTPUT,

@@ -112,6 +112,11 @@ def owned_patterns(environment: str) -> tuple[str, ...]:
     return tuple(f"/{Place(environment, area).path}/" for area in (CLUSTER, "*", APPS))
 
 
+def environment_files(environment: str) -> tuple[str, ...]:
+    """Return the patterns of the infrastructure repository's CODEOWNERS for what is an environment's there."""
+    return (f"/environments/{environment}.yaml",)
+
+
 def to_flux(folder: PurePosixPath) -> str:
     """Return a folder as the `spec.path` of a Flux Kustomization."""
     return f"./{folder}"

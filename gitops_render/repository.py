@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from constructs_lib.environment import Environment
@@ -43,7 +43,7 @@ def render_repository(environments: Sequence[Environment]) -> Rendered:
     """
     owned = {
         SOURCE_IGNORE: IGNORED,
-        CODE_OWNERS: _code_owners(environments),
+        CODE_OWNERS: code_owners(environments, owned_patterns),
         VALIDATION_WORKFLOW: _validation(environments[0].gitops),
     }
     sealed_for = {env.name: recipients(env) for env in environments if env.sops_recipient is not None}
@@ -65,8 +65,8 @@ def _validation(gitops: GitOps) -> bytes:
     return named.replace("BRANCH", gitops.default_branch).encode()
 
 
-def _code_owners(environments: Sequence[Environment]) -> bytes:
-    """Return who reviews what (docs.github.com, "About code owners"): an environment's reviewers own its folders.
+def code_owners(environments: Sequence[Environment], patterns: Callable[[str], Sequence[str]]) -> bytes:
+    """Return who reviews what (docs.github.com, "About code owners"): an environment's reviewers own its `patterns`.
 
     What all share is owned by everybody who reviews for an environment, and the last rule that fits counts.
     """
@@ -75,7 +75,7 @@ def _code_owners(environments: Sequence[Environment]) -> bytes:
     lines = ["# Written by rendering: change `reviewers` in the environment files instead."]
     lines += [f"* {' '.join(everybody)}"] if everybody else []
     for name, names in owners.items():
-        lines += [" ".join((pattern, *names)) for pattern in owned_patterns(name)]
+        lines += [" ".join((pattern, *names)) for pattern in patterns(name)]
     return ("\n".join(lines) + "\n").encode()
 
 

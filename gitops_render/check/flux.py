@@ -9,7 +9,7 @@ from constructs_lib.kit import FLUX_ROOT
 from constructs_lib.platform import OPERATORS
 from gitops_render.check.model import KUSTOMIZE, Found, Tree, at, tree_policy
 from gitops_render.objects import Identity, Item
-from gitops_render.paths import layers_folder, of_flux, to_flux
+from gitops_render.paths import APPS, Place, layers_folder, of_flux, to_flux
 
 ROOT_SOURCES = {("GitRepository", FLUX_ROOT)}
 """What the flux stack makes, and no file here."""
@@ -126,7 +126,26 @@ def _encrypted_sources(tree: Tree) -> Iterator[Found]:
 
 
 @tree_policy(
-    "FLUX012", "what anybody signed is not what its publisher made", "set verify.matchOIDCIdentity, or its secretRef"
+    "FLUX012", "Flux takes a commit that stands alone from any branch, merged or not", "name spec.ref.branch beside it"
+)
+def _commit_of_a_branch(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("GitRepository"):
+        ref = item.spec.get("ref", {})
+        if "secretRef" in item.spec and ref.get("commit") and not ref.get("branch"):
+            yield at(item, f"follows commit {ref['commit']} of whatever branch")
+
+
+@tree_policy("FLUX013", "a list that generates or patches applies what no file shows", "keep its resources alone")
+def _lists_only(tree: Tree) -> Iterator[Found]:
+    for listing in tree.of("Kustomization", group=KUSTOMIZE):
+        place = Place.of(listing.path)
+        others = sorted(listing.data.keys() - {"apiVersion", "kind", "resources"})
+        if others and place is not None and place.area != APPS:
+            yield at(listing, f"has {', '.join(others)}")
+
+
+@tree_policy(
+    "FLUX014", "what anybody signed is not what its publisher made", "set verify.matchOIDCIdentity, or its secretRef"
 )
 def _signer_is_known(tree: Tree) -> Iterator[Found]:
     for item in tree.of("OCIRepository"):

@@ -96,6 +96,7 @@ def test_options_and_their_variables_are_a_contract_with_the_workflows() -> None
     assert known == {
         "bootstrap check --organisation": None,
         "bootstrap check --repository": None,
+        "bootstrap check --enforced": None,
         "bootstrap secrets --dry-run": "DRY_RUN",
         "bootstrap layout --environment": "ENVIRONMENTS",
         "bootstrap layout --dry-run": "DRY_RUN",
@@ -277,6 +278,12 @@ def test_drift_is_exit_code_1_or_an_issue(run: Run, outside: Outside, monkeypatc
     assert issue["state"] == "closed"
     assert Path("summary.md").read_text().endswith("**sandbox** is as it should be.\n\n")
     assert "sandbox: is as it should be\n" in run("drift", "sandbox")
+
+
+def test_an_open_gate_is_refused_where_it_has_to_be_enforced(run: Run, outside: Outside) -> None:
+    for name in ("episodic-gitops", "infrastructure"):
+        outside.github.add_repository(name)
+    assert "branch main: can be deleted; run `bootstrap settings`" in run("bootstrap", "check", "--enforced", code=2)
 
 
 def test_the_steps_of_the_bootstrap_follow_each_other(run: Run, outside: Outside) -> None:

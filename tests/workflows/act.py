@@ -91,6 +91,14 @@ class Project:
         _git(self.folder, "commit", "--quiet", "--allow-empty", "--message", message)
         return _git(self.folder, "rev-parse", "HEAD").strip()
 
+    def propose(self, name: str, text: str) -> str:
+        """Commit a file in a branch of its own, which the work tree is not on afterwards, and return the commit."""
+        _git(self.folder, "switch", "--quiet", "--force-create", "change", "main")
+        self.write(name, text)
+        commit = self.commit(f"Change {name}")
+        _git(self.folder, "switch", "--quiet", "main")
+        return commit
+
 
 class Step(NamedTuple):
     """A step that ended; a step of a composite action is named `Step of the job / Step of the action`."""
@@ -165,14 +173,19 @@ def main_steps(run: Run) -> list[Step]:
     return [_step(line) for line in run.lines if _ends_step(line) and len(line["stepID"]) == 1]
 
 
-def local_repositories(project: Project) -> list[str]:
-    """Return `owner/name@ref=folder` for every action that the workflows use; fail where one has no stub."""
-    found: set[str] = set()
+def local_repositories(project: Project, actions: Mapping[str, Path] | None = None) -> list[str]:
+    """Return `owner/name@ref=folder` for every action that the workflows use; fail where one has no stub.
+
+    `actions` are the folders of repositories that are no stubs, each by `owner/name@ref`.
+    """
+    found = {f"{name}={folder}" for name, folder in (actions or {}).items()}
     missing: set[str] = set()
     for uses, inputs in _uses(project):
         action, _, ref = uses.partition("@")
         if not action.startswith("./") and not _is_plain_checkout(action, inputs):
             repository = "/".join(action.split("/")[:2])
+            if f"{repository}@{ref}" in (actions or {}):
+                continue
             found.add(f"{repository}@{ref}={STUBS / repository}")
             missing |= set() if _is_stub(STUBS / action) else {f"{uses}: no stub in {STUBS / action}"}
     assert not missing, "\n".join(sorted(missing))
@@ -191,6 +204,7 @@ def run_workflow(
     variables: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
     path: Sequence[Path] = (),
+    actions: Mapping[str, Path] | None = None,
     insecure_secrets: bool = False,
     kill_after: int | str | None = None,
     timeout: float = 900,
@@ -203,7 +217,7 @@ def run_workflow(
     `kill_after` kills act and all its processes as soon as the step of this name (or `job/name`), or the Nth of
     `Run.steps`, ends; by then the next step may have begun. `insecure_secrets` leaves the secrets in the output
     unmasked. Raises `TimeoutError` after `timeout`, which a process can cause that a step leaves behind with the step's
-    output. No step can gain rights (`sudo`).
+    output. No step can gain rights (`sudo`). `actions` are those of `local_repositories`.
     """
     folder = Path(tempfile.mkdtemp(prefix="act-", dir=project.folder.parent))
     command = [
@@ -212,7 +226,7 @@ def run_workflow(
         *("--eventpath", _write_event(folder, payload, inputs)),
         *(f"--{kind}-file={os.devnull}" for kind in ("env", "input", "secret", "var")),
         *(f"--platform={label}=-self-hosted" for label in LABELS),
-        *(f"--local-repository={mapped}" for mapped in local_repositories(project)),
+        *(f"--local-repository={mapped}" for mapped in local_repositories(project, actions)),
         *(["--job", job] if job else []),
         *_flags("secret", secrets),
         *_flags("var", variables),

@@ -25,6 +25,9 @@ Yaml = dict[Any, Any]
 FILES = sorted(ROOT.glob(".github/workflows/*.yml"))
 RENDERED = ROOT / "gitops_render/repository_files/validate.yml"
 ACTION = ROOT / ".github/actions/setup/action.yml"
+ACTIONS = (ACTION, ROOT / ".github/actions/validate/action.yml")
+OWN_ACTION = "INFRASTRUCTURE/.github/actions/validate@BRANCH"
+"""What the rendered workflow uses, with words for which rendering puts names."""
 WORKFLOWS: dict[str, Yaml] = {path.name: yaml.safe_load(path.read_text()) for path in (*FILES, RENDERED)}
 CHANGING = {"bootstrap-gitops-repo.yml", "provision-doks.yml", "drift.yml", "promote.yml", "integration.yml"}
 
@@ -35,10 +38,11 @@ def jobs() -> Iterator[tuple[str, str, Yaml]]:
 
 
 def steps() -> Iterator[Yaml]:
-    """Yield every step of every job and of the composite action."""
+    """Yield every step of every job and of the composite actions."""
     for _, _, job in jobs():
         yield from job.get("steps", [])
-    yield from yaml.safe_load(ACTION.read_text())["runs"]["steps"]
+    for action in ACTIONS:
+        yield from yaml.safe_load(action.read_text())["runs"]["steps"]
 
 
 def inputs(file: str) -> Yaml:
@@ -72,8 +76,9 @@ def test_actionlint_finds_nothing() -> None:
 
 
 def test_actions_are_pinned_by_commit_and_alike_everywhere() -> None:
-    lines = [line for path in (*FILES, RENDERED, ACTION) for line in path.read_text().splitlines() if "uses:" in line]
-    foreign = {line.partition("uses:")[2].strip() for line in lines if "uses: ./" not in line}
+    lines = [line for path in (*FILES, RENDERED, *ACTIONS) for line in path.read_text().splitlines() if "uses:" in line]
+    own = ("uses: ./", f"uses: {OWN_ACTION} ")
+    foreign = {line.partition("uses:")[2].strip() for line in lines if not any(mine in line for mine in own)}
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", uses) for uses in foreign), foreign
     assert len({uses.partition("@")[0] for uses in foreign}) == len(foreign)
 
@@ -149,6 +154,28 @@ def test_every_job_that_may_log_in_to_vault_is_in_an_environment_but_where_no_se
     free = {(file, name) for file, name, job in jobs() if "id-token" in job["permissions"] and "uses" not in job}
     free -= {(file, name) for file, name, job in jobs() if "environment" in job}
     assert free == {("promote.yml", "promote"), ("integration.yml", "integration")}
+
+
+def test_the_check_of_the_gitops_repository_runs_nothing_of_a_change() -> None:
+    """Its event reads the workflow of the default branch, its token may write nothing, and it is given a name alone."""
+    workflow = WORKFLOWS["validate.yml"]
+    assert workflow[True] == {"pull_request_target": None}
+    (job,) = workflow["jobs"].values()
+    assert job["permissions"] == {"contents": "read"}
+    checkout, validate = job["steps"]
+    assert checkout["with"]["ref"] == "${{ github.event.repository.default_branch }}"
+    assert (validate["uses"], validate["with"]) == (
+        OWN_ACTION, {"change": "${{ github.event.pull_request.head.sha }}"}
+    )  # fmt: skip
+    used = re.findall(r"\$\{\{ *(\S+) *\}\}", RENDERED.read_text())
+    assert {name for name in used if "pull_request" in name} == {
+        "github.event.pull_request.number", "github.event.pull_request.head.sha"
+    }  # fmt: skip
+
+
+def test_the_gates_are_seen_to_be_enforced_after_they_were_made() -> None:
+    names = [step.get("run") for step in WORKFLOWS["bootstrap-gitops-repo.yml"]["jobs"]["bootstrap"]["steps"]]
+    assert names[-2:] == ["bin/operations bootstrap settings", "bin/operations bootstrap check --enforced"]
 
 
 def test_the_token_that_comments_is_not_given_to_the_change() -> None:

@@ -76,6 +76,7 @@ class World:
         ):
             self._open.enter_context(part)
         self.github.add_repository(INFRASTRUCTURE)
+        self.github.git.begin(INFRASTRUCTURE, {".github/CODEOWNERS": (ROOT / ".github/CODEOWNERS").read_text()})
         self._fill_vault()
         self.binaries.mkdir()
         command = [sys.executable, "-I", STAND_IN, ROOT / "tools/bin/tofu", "real" if self.providers else "stand-in"]

@@ -73,7 +73,7 @@ class Sandbox(NamedTuple):
 
 
 def environment() -> Environment:
-    """Return the sandbox with a pooler before Postgres, which it leaves out, a small queue, and an image of this machine."""
+    """Return the sandbox with a pooler before Postgres, which it leaves out, a small queue, and an image made here."""
     data = environment_data("sandbox")
     (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
     cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name}

@@ -80,7 +80,7 @@ def test_what_is_rendered_comes_in_whole(gitops: GitOps) -> None:
     assert found(gitops, files, MORE, STAGING, PRODUCTION) == []
     assert found(gitops, files) != [], "nothing in environments/ asks for it"
     left_out = dict(files)
-    path = next(path for path, data in files.items() if data and b"HelmRelease" in data)
+    path = next(path for path, data in files.items() if isinstance(data, bytes) and b"HelmRelease" in data)
     del left_out[path]
     only(found(gitops, left_out, MORE, STAGING, PRODUCTION), path, "is not what the environment files")
 
@@ -122,7 +122,7 @@ def test_an_environment_without_a_file_goes(own: GitOps) -> None:
 
 @pytest.mark.parametrize("more", [{}, {"type": "Opaque", "immutable": True}, {"data": {"a": VALUE, "b": ""}}])
 def test_a_sealed_secret_comes_in_with_its_list(gitops: GitOps, more: dict[str, object]) -> None:
-    new = {FOLDER / "secret-new.yaml": to_yaml(sealed("new", **more)), LIST: listed("db", "new")}
+    new: Files = {FOLDER / "secret-new.yaml": to_yaml(sealed("new", **more)), LIST: listed("db", "new")}
     assert gitops.problems(new) == []
     only(gitops.problems({**new, LIST: listed("db")}), FOLDER / "secret-new.yaml", "has to list the folder's files")
     assert gitops.problems({DB: None, LIST: listed()}) == []

@@ -31,7 +31,8 @@ from tests.gitops_render.validate.repository import (
 
 Contents = Mapping[PurePosixPath, bytes | None]
 
-EXAMPLES = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+EXAMPLES = settings(max_examples=50, deadline=None, suppress_health_check=SLOW)
 OWN_FOLDERS = tuple(("apps", env.name) for env in ENVIRONMENTS)
 PARTS = (
     *("clusters", "platform", "apps", "secrets", "sandbox", "staging", "gone", "sealed", "layers", ".github"),
