@@ -38,7 +38,7 @@ def mighty_rights(objects: Iterable[Manifest]) -> dict[str, list[str]]:
 
 
 def _mighty(rule: Manifest) -> Iterator[str]:
-    where = " ".join(sorted(rule.get("resources", ())))
+    where = " ".join(sorted({_whole(name) for name in rule.get("resources", ())}))
     groups = " ".join(sorted(name for name in rule.get("apiGroups", ()) if name))
     what = f"{where} of {groups}" if groups else where
     yield from (f"{verb} {what}" for verb in sorted(MORE & set(rule["verbs"])))
@@ -48,6 +48,11 @@ def _mighty(rule: Manifest) -> Iterator[str]:
         yield from (
             f"{' '.join(sorted(rule['verbs']))} {door}" for door in sorted(DOORS & set(rule.get("resources", ())))
         )
+
+
+def _whole(resource: str) -> str:
+    """Return the resource of a subresource, such as its status: a right on one says enough."""
+    return resource if "*" in resource else resource.partition("/")[0]
 
 
 def _reads_secrets(rule: Manifest) -> bool:

@@ -51,7 +51,7 @@ def test_secrets_of_another_namespace_are_somebody_elses(kind: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "rights"),
     [
-        ({"apiGroups": ["a.b"], "resources": ["xs"], "verbs": ["get", "*"]}, ["* xs of a.b"]),
+        ({"apiGroups": ["a.b"], "resources": ["xs", "xs/status"], "verbs": ["get", "*"]}, ["* xs of a.b"]),
         ({"apiGroups": [""], "resources": ["*"], "verbs": ["list", "get"]}, ["get list *"]),
         ({"apiGroups": ["a.b"], "resources": ["xs/*"], "verbs": ["get"]}, ["get xs/* of a.b"]),
         ({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, ["* * of *"]),
