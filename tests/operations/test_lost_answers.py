@@ -97,7 +97,7 @@ class Place:
     def _repository(self, name: str) -> dict[str, Any]:
         scope, git = self.outside.github.repositories[name], self.outside.github.git
         talks = {
-            kind: [(item["title"], item["state"], len(item["comments"])) for item in scope[kind].values()]
+            kind: [(item["title"].split()[0], item["state"], len(item["comments"])) for item in scope[kind].values()]
             for kind in ("pulls", "issues")
         }
         keys = sorted(item["title"] for item in scope["keys"].values())
