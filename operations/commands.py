@@ -27,6 +27,7 @@ app = program("Bootstrap, provision and watch.", epilog=EXIT_CODES)
 bootstrap = program("Bring up the GitOps repository; safe to run again at any point.")
 provision = program("Plan an environment's stacks, and apply exactly that plan.")
 
+rotate = program("A new secret for an old one; each run does the next step, and none cuts anybody off.")
 vault = program("Whom Vault trusts with what: made from the environment files.")
 
 PLANS = Path("plans.out")
@@ -287,6 +288,28 @@ def compare() -> None:
     say("Vault is as it should be")
 
 
+# Rotation
+
+
+@rotate.command()
+def spaces_key(
+    environment: EnvironmentName,
+    which: Annotated[str, typer.Argument(metavar="KEY", help="state, plan, backups or traces.")],
+) -> None:
+    """Make a new Spaces key; run again later, end the one before it."""
+    from operations.rotation.spaces_key import rotate_spaces_key
+
+    rotate_spaces_key(_named(environment), which)
+
+
+@rotate.command(name="deploy-key")
+def rotate_key(environment: EnvironmentName) -> None:
+    """Make a new deploy key beside the old one; run again once it is provisioned, end the old one."""
+    from operations.rotation.deploy_key import rotate_deploy_key
+
+    rotate_deploy_key(_named(environment))
+
+
 # What people read before they agree
 
 
@@ -381,6 +404,7 @@ def comment(
 app.add_typer(bootstrap, name="bootstrap")
 app.add_typer(provision, name="provision")
 app.add_typer(vault, name="vault")
+app.add_typer(rotate, name="rotate")
 
 
 def _trusts() -> list[Trust]:

@@ -24,6 +24,8 @@ POOL_NODES = "pool_nodes"
 CLUSTER_HOST = "cluster_host"
 CLUSTER_TOKEN = "cluster_token"  # noqa: S105 - the name of a variable
 CLUSTER_CA = "cluster_ca_certificate"
+SECRETS_REVISION = "secrets_revision"
+NEXT_STATE_PASSPHRASE = "next_state_passphrase"  # noqa: S105 - the name of a variable, and of its entry in Vault
 VAULT_SECRET_ID = "vault_secret_id"  # noqa: S105 - the name of a variable, and of its entry in Vault
 
 

@@ -15,7 +15,7 @@ from cdktf import TerraformStack, TerraformVariable
 from constructs import Construct
 
 from constructs_lib.base.quantities import Minutes
-from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, VAULT_SECRET_ID
+from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, SECRETS_REVISION, VAULT_SECRET_ID
 from constructs_lib.cloud.helm_release import helm_release
 from constructs_lib.cloud.plain_objects import objects_chart, waiting_job
 from constructs_lib.cloud.providers import kubernetes
@@ -67,7 +67,7 @@ class Flux(Construct):
     """Flux, following `clusters/<environment>` of the GitOps repository.
 
     Secrets come from ephemeral variables and go into write-only arguments, so that neither state nor plan holds them.
-    Raise the variable `secrets_revision` to write them again after a rotation.
+    Another `secrets_revision` writes them again: rotation keeps it in Vault, so that each plan is given the same.
     """
 
     def __init__(self, scope: TerraformStack, id_: str, *, env: Environment) -> None:
@@ -75,11 +75,11 @@ class Flux(Construct):
         self._stack = scope
         self._revision = TerraformVariable(
             scope,
-            "secrets_revision",
+            SECRETS_REVISION,
             type="number",
             default=1,
             nullable=False,
-            description="Raise it to write the secrets again, such as after a rotation.",
+            description="Another number writes the secrets again; a rotation keeps it in Vault.",
         ).number_value
         namespace = kubernetes.namespace_v1.NamespaceV1(
             self,

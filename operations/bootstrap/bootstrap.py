@@ -23,7 +23,13 @@ from operations.provisioning.adoption import in_digitalocean, in_github
 from operations.provisioning.plan_report import readings_markdown
 from operations.provisioning.planning import Planner
 from operations.secrets.credentials import ACCOUNT, gitops_credentials, missing, secrets_of
-from operations.secrets.entries import ensure_entries, missing_entries, new_password, public_deploy_key
+from operations.secrets.entries import (
+    FORMER_DEPLOY_KEY,
+    ensure_entries,
+    missing_entries,
+    new_password,
+    public_deploy_key,
+)
 from operations.secrets.gitops_client import gitops_client, missing_access
 from operations.secrets.spaces_keys import ensure_buckets, ensure_keys
 
@@ -124,6 +130,7 @@ class Bootstrap:
         """Return the public deploy keys as variables; before the first run, a dry run shows what is still to come."""
         keys: dict[str, str] = {}
         for env in self.environments:
+            refuse_rotation(env)
             waits = dry_run and env.vault.kv.flux in missing_entries(env)
             keys[given(deploy_key_variable(env.name))] = "to be made" if waits else public_deploy_key(env)
         return keys
@@ -139,6 +146,13 @@ class Bootstrap:
     @cached_property
     def _github(self) -> GitHub:
         return gitops_client(self.gitops, Purpose.BOOTSTRAP)
+
+
+def refuse_rotation(env: Environment) -> None:
+    """Raise `ConfigError` while two deploy keys are there: OpenTofu, which knows one, would remove the one in use."""
+    if FORMER_DEPLOY_KEY in secrets_of(env, Purpose.BOOTSTRAP).read(env.vault.kv.flux):
+        way = f"finish it with `bin/operations rotate deploy-key {env.name}`"
+        raise ConfigError(f"{env.name}: the rotation of its deploy key is under way; {way}")
 
 
 def refuse_shared_team(environments: Sequence[Environment]) -> None:

@@ -92,6 +92,14 @@ class Secrets:
         entry, found = self._versioned(path)
         return found == version and self._write(path, {**entry, **values}, version)
 
+    def remove(self, path: str, name: str) -> None:
+        """Take a property out of an entry, if it is there. Raises `ConfigError` if somebody else writes meanwhile."""
+        entry, version = self._versioned(path)
+        if name in entry:
+            rest = {key: value for key, value in entry.items() if key != name}
+            if not self._write(path, rest, version):
+                raise ConfigError(f"Vault {self.mount}/{path}: was written by another run meanwhile; run this again")
+
     def _versioned(self, path: str) -> tuple[dict[str, Any], int]:
         with explained(self._server, f"{self.mount}/{path}", self._role):
             try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
-from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, VAULT_SECRET_ID, given, state_key
+from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, SECRETS_REVISION, VAULT_SECRET_ID, given, state_key
 from constructs_lib.environment import Environment, StackKind
 from constructs_lib.environment.vault import AppRoleAuth
 from gitops_render.markdown import code
@@ -164,12 +164,18 @@ class Provisioner:
 
         They are ephemeral and write-only, so no plan holds them, and what applies one gives its own.
         """
+        revision = self._revision()
         names = [FLUX_DEPLOY_KEY, *([VAULT_SECRET_ID] if isinstance(self.env.vault.auth, AppRoleAuth) else [])]
         if self._purpose is not Purpose.APPLY:
-            return dict.fromkeys(map(given, names), "given when it is applied")
+            return revision | dict.fromkeys(map(given, names), "given when it is applied")
         entry = secrets_of(self.env, self._purpose).read(self.env.vault.kv.provisioning)
         values = {**entry, FLUX_DEPLOY_KEY: private_deploy_key(self.env, self._purpose)}
-        return {given(name): values[name] for name in names}
+        return revision | {given(name): values[name] for name in names}
+
+    def _revision(self) -> dict[str, str]:
+        """Return the number by which a rotation has the secrets written anew, the same for each plan after it."""
+        entry = secrets_of(self.env, self._purpose).read(self.env.vault.kv.state)
+        return {given(SECRETS_REVISION): entry[SECRETS_REVISION]} if SECRETS_REVISION in entry else {}
 
     def _can_plan(self, stage: Stage, *, destroy: bool, prepare: bool, wait_seconds: float) -> bool:
         """Return whether the stage's stacks find what they look up; the end of records needs no balancer."""

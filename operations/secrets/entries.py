@@ -29,6 +29,8 @@ from operations.clients.vault import Secrets
 from operations.secrets.credentials import ACCOUNT, missing, secrets_of
 
 DEPLOY_KEY = "deploy_key"
+FORMER_DEPLOY_KEY = "former_deploy_key"
+"""The key before it, while a rotation is under way."""
 AGE_KEY = "age_key"
 
 _Identity: Any = pyrage.x25519.Identity  # pyright: ignore[reportAttributeAccessIssue] - the package has no types
@@ -101,7 +103,7 @@ def makers(env: Environment) -> dict[str, Makers]:
     """Return what can be made, by path."""
     made: dict[str, Makers] = {
         env.vault.kv.state: {STATE_PASSPHRASE: new_password},
-        env.vault.kv.flux: {DEPLOY_KEY: _deploy_key},
+        env.vault.kv.flux: {DEPLOY_KEY: new_deploy_key},
     }
     for path, name in _asked_for(env):
         maker = _maker(path, name)
@@ -163,6 +165,7 @@ def _age_key() -> str:
     return str(_Identity.generate())
 
 
-def _deploy_key() -> str:
+def new_deploy_key() -> str:
+    """Return the private half of a new deploy key, in OpenSSH's PEM form."""
     key = Ed25519PrivateKey.generate()
     return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
