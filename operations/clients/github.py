@@ -105,6 +105,20 @@ class GitHub:
                 lambda: organisation.create_repo(gitops.repository, private=True),
             )[0]
 
+    def deploy_keys(self, full_name: str) -> dict[int, tuple[str, str]]:
+        """Return the title and the public key of each deploy key of a repository, by its number."""
+        return {item["id"]: (item["title"], item["key"]) for item in self.items(f"/repos/{full_name}/keys")}
+
+    def add_deploy_key(self, full_name: str, title: str, key: str) -> None:
+        """Let a key read a repository."""
+        with _explained(f"a deploy key of {full_name}", "give the token the permission Administration"):
+            self._api.get_repo(full_name).create_key(title, key, read_only=True)
+
+    def remove_deploy_key(self, full_name: str, number: int) -> None:
+        """Let a key read a repository no more."""
+        with _explained(f"deploy key {number} of {full_name}", "give the token the permission Administration"):
+            self._api.requester.requestJsonAndCheck("DELETE", f"/repos/{full_name}/keys/{number}")
+
     def propose(self, repository: Repository, branch: str, title: str, body: str) -> tuple[PullRequest, bool]:
         """Return the open pull request of `branch`, and whether it was made now."""
         body = _fitting(body)

@@ -6,7 +6,6 @@ import base64
 import hashlib
 from typing import Any
 
-from github.Repository import Repository
 from kubernetes import client as kubernetes
 from kubernetes.client.exceptions import ApiException
 
@@ -16,6 +15,7 @@ from constructs_lib.base.stacks import SECRETS_REVISION
 from constructs_lib.environment import Environment
 from constructs_lib.kit import DEPLOY_KEY_SECRET, FLUX_NAMESPACE
 from operations.clients.digitalocean import DigitalOcean
+from operations.clients.github import GitHub
 from operations.clients.http import TIMEOUT_SECONDS
 from operations.clients.kubernetes import cluster_client
 from operations.clients.vault import Secrets
@@ -27,28 +27,28 @@ from operations.secrets.gitops_client import gitops_client
 
 def rotate_deploy_key(env: Environment) -> None:
     """Do the next step: a new key for GitHub and Vault, the number by which it is provisioned, the old one's end."""
-    secrets, repository = secrets_of(env, Purpose.BOOTSTRAP), _repository(env)
+    secrets, github = secrets_of(env, Purpose.BOOTSTRAP), gitops_client(env.gitops, Purpose.BOOTSTRAP)
     if FORMER_DEPLOY_KEY not in secrets.read(env.vault.kv.flux):
-        _begin(env, secrets, repository)
+        _begin(env, secrets, github)
     key = _public(env, secrets)
-    if not any(_same(item.key, key) for item in repository.get_keys()):
-        repository.create_key(_title(env), key, read_only=True)
+    if not any(_same(known, key) for _, known in github.deploy_keys(env.gitops.full_name).values()):
+        github.add_deploy_key(env.gitops.full_name, _title(env), key)
     _tell_provisioning(env, secrets, key)
     if _in_cluster(env, secrets) not in {key, None}:
         say(f"{env.name}: GitHub and Vault have the new key; provision {env.name} (services), then run this again")
         return
-    _remove_others(env, repository, key)
+    _remove_others(env, github, key)
     secrets.remove(env.vault.kv.flux, FORMER_DEPLOY_KEY)
     say(f"{env.name}: the cluster has the new deploy key, and the old one is gone")
 
 
-def _begin(env: Environment, secrets: Secrets, repository: Repository) -> None:
+def _begin(env: Environment, secrets: Secrets, github: GitHub) -> None:
     """Make a key; what a killed run left on GitHub goes first. Raises `ConfigError` if another run was faster."""
     path, old = env.vault.kv.flux, _public(env, secrets)
     version, held = secrets.version(path), secrets.read(path)
-    _remove_others(env, repository, old)
+    _remove_others(env, github, old)
     key = new_deploy_key()
-    repository.create_key(_title(env), public_half(key, path), read_only=True)
+    github.add_deploy_key(env.gitops.full_name, _title(env), public_half(key, path))
     if not secrets.replace(path, {DEPLOY_KEY: key, FORMER_DEPLOY_KEY: held[DEPLOY_KEY]}, version):
         raise ConfigError(f"Vault {secrets.mount}/{path}: was written by another run meanwhile; run this again")
     say(f"Vault {secrets.mount}/{path}: a new {DEPLOY_KEY}, which GitHub has beside the old one")
@@ -79,11 +79,11 @@ def _in_cluster(env: Environment, secrets: Secrets) -> str | None:
     return public_half(base64.b64decode(found.data["identity"]).decode(), f"cluster {env.cluster.name}")
 
 
-def _remove_others(env: Environment, repository: Repository, kept: str) -> None:
-    for item in [*repository.get_keys()]:
-        if item.title == _title(env) and not _same(item.key, kept):
-            item.delete()
-            say(f"{env.gitops.full_name}: deploy key {item.id} of {env.name} removed")
+def _remove_others(env: Environment, github: GitHub, kept: str) -> None:
+    for number, (title, key) in github.deploy_keys(env.gitops.full_name).items():
+        if title == _title(env) and not _same(key, kept):
+            github.remove_deploy_key(env.gitops.full_name, number)
+            say(f"{env.gitops.full_name}: deploy key {number} of {env.name} removed")
 
 
 def _public(env: Environment, secrets: Secrets) -> str:
@@ -101,7 +101,3 @@ def _same(one: str, other: str) -> bool:
 
 def _title(env: Environment) -> str:
     return f"flux-{env.name}"
-
-
-def _repository(env: Environment) -> Repository:
-    return gitops_client(env.gitops, Purpose.BOOTSTRAP).repository(env.gitops.full_name)
