@@ -15,6 +15,7 @@ Json = dict[str, Any]
 
 SHARED = frozenset({"organization", "enterprise"})
 """The levels of access at which other repositories of the organisation may use an action."""
+REMEDY = "run `bootstrap settings`"
 
 
 def gate_problems(github: GitHub, gitops: GitOps) -> list[str]:
@@ -72,9 +73,6 @@ class _Branch:
         for error in found["errors"]:
             what = f"{error['kind']} {error['source'].strip()}"
             yield f"{self.where}: CODEOWNERS, line {error['line']}: {what}; correct it"
-
-
-REMEDY = "run `bootstrap settings`"
 
 
 def _holds(rules: Sequence[Json], kind: str, is_enough: Callable[[Json], bool]) -> bool:

@@ -180,7 +180,8 @@ def local_repositories(project: Project, actions: Mapping[str, Path] | None = No
     """
     found = {f"{name}={folder}" for name, folder in (actions or {}).items()}
     missing: set[str] = set()
-    for uses, inputs in _uses(project):
+    folders = [project.folder, *(actions or {}).values()]
+    for uses, inputs in (found for folder in folders for found in _uses(folder)):
         action, _, ref = uses.partition("@")
         if not action.startswith("./") and not _is_plain_checkout(action, inputs):
             repository = "/".join(action.split("/")[:2])
@@ -349,9 +350,9 @@ def _git(folder: Path, *arguments: str) -> str:
     return result.stdout
 
 
-def _uses(project: Project) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return every `uses` of the project's workflows and actions, with its inputs."""
-    files = [*project.folder.glob(".github/workflows/*.y*ml"), *project.folder.glob(".github/actions/**/action.y*ml")]
+def _uses(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return every `uses` of a project's workflows and actions, with its inputs."""
+    files = [*folder.glob(".github/workflows/*.y*ml"), *folder.glob(".github/actions/**/action.y*ml")]
     for file in files:
         waiting = [yaml.safe_load(file.read_text(encoding="utf-8"))]
         while waiting:
