@@ -16,7 +16,7 @@ from constructs_lib.environment.vault import GitOpsVault
 GITHUB_ACTIONS = 15368
 """The number of the GitHub App as which jobs post their checks (api.github.com/apps/github-actions, `id`)."""
 
-OWN_CHECKS = ("Lint and test", "Test with real tools", "Synth and diff")
+OWN_CHECKS = ("Lint and test", "Test with real tools", "Test on a real node", "Synth and diff")
 """The jobs that a pull request in the infrastructure repository has to pass."""
 
 

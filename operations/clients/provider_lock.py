@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.programs import installed
+from constructs_lib.base.programs import installed, run
 
 LOCK = Path("providers.lock.hcl")
 LOCK_OF_A_STACK = ".terraform.lock.hcl"
 PLATFORMS = ("linux_amd64", "linux_arm64")
 """What GitHub's and others' runners are."""
+LOOK_UP_SECONDS = 1800.0
+"""How long the look-up may take, which downloads every provider for each platform."""
 ADVICE = "run make providers-lock where OpenTofu reaches its registry, and commit the file"
 
 BLOCK = re.compile(
@@ -67,7 +68,7 @@ def write_lock(stacks: Iterable[Stack]) -> None:
         Path(folder, "providers.tf.json").write_text(json.dumps({"terraform": {"required_providers": wanted}}))
         tofu = installed("tofu", "install OpenTofu 1.11 or newer")
         command = [tofu, "providers", "lock", *(f"-platform={platform}" for platform in PLATFORMS)]
-        if subprocess.run(command, cwd=folder, check=False).returncode:  # noqa: S603
+        if run(command, doing="tofu providers lock", deadline=LOOK_UP_SECONDS, cwd=folder).returncode:
             raise ConfigError(f"{LOCK}: OpenTofu could not look the providers up, and the file stays as it was")
         LOCK.write_bytes(Path(folder, LOCK_OF_A_STACK).read_bytes())
 

@@ -24,9 +24,12 @@ class Spaces:
         """Say whether the key's account has this bucket. Raises `ConfigError` if it belongs to somebody else.
 
         Names are those of all accounts, and who has one may let everybody in: the account's own list is what counts.
+        A key that may not list is limited to buckets of its account.
         """
-        own = self._asked(bucket, "list_buckets")["Buckets"]
-        if any(item["Name"] == bucket.bucket for item in own):
+        own = self._asked(bucket, "list_buckets", 403)
+        if own is None:
+            return self._asked(bucket, "head_bucket", 404, Bucket=bucket.bucket) is not None
+        if any(item["Name"] == bucket.bucket for item in own["Buckets"]):
             return True
         if self._asked(bucket, "head_bucket", 404, Bucket=bucket.bucket) is not None:
             raise _refused(bucket, 403)

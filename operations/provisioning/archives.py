@@ -13,7 +13,7 @@ from constructs_lib.environment import Environment
 from constructs_lib.platform.cloudnative_pg.cluster import ARCHIVES
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.spaces import Spaces
-from operations.secrets.credentials import missing, secrets_of
+from operations.secrets.credentials import KEY, missing, secrets_of
 
 
 def refuse_old_archives(env: Environment, api: DigitalOcean, spaces: Spaces) -> None:
@@ -40,7 +40,7 @@ def refuse_old_archives(env: Environment, api: DigitalOcean, spaces: Spaces) -> 
 def _elsewhere(env: Environment) -> Spaces:
     """Return the client for a bucket on another S3, with the key that a person has to bring for it."""
     secrets, path = secrets_of(env, Purpose.APPLY), f"{env.vault.kv.platform}/{BucketPurpose.BACKUPS}"
-    if problems := missing(secrets, path, ("access_key_id", "secret_access_key")):
+    if problems := missing(secrets, path, KEY, made=False):
         raise ConfigError(*problems)
     key = secrets.read(path)
     return Spaces(key["access_key_id"], key["secret_access_key"])

@@ -66,7 +66,7 @@ def _policy(rule: Rule) -> Iterator[Manifest]:
 def _networks(kept: Iterable[str]) -> Rule:
     def among_themselves(way: str, side: str) -> str:
         pods = "has(p.podSelector) && !has(p.namespaceSelector) && !has(p.ipBlock)"
-        rules = f"object.spec.{way}.all(r, has(r.{side}) && r.{side}.size() > 0 && r.{side}.all(p, {pods}))"
+        rules = f"object.spec.{way}.all(r, has(r.{side}) && r.{side}.all(p, {pods}))"
         return f"(!has(object.spec.{way}) || {rules})"
 
     pods = f"{among_themselves('ingress', 'from')} && {among_themselves('egress', 'to')}"

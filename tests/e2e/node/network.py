@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from tests.e2e.node.namespaces import Namespaces
 
+MACHINES = "192.0.2.0/24"
 CONTROL_PLANE = "192.0.2.1"
 METADATA = "169.254.169.254"
 """Where clouds keep what a machine may know, its credentials among it."""

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.kit import (
+    INTERNET,
     ON_SYSTEM_POOL,
     POOL_LABEL,
     SYSTEM_ROLE,
@@ -100,16 +101,18 @@ def test_what_a_link_allows_gets_through_and_nothing_else(node: NodeCluster, roo
     server = _status(node, there, "server")["podIP"]
     by_name = f"tcp:server.{there}:8080"
     targets = [f"{kind}:{server}:{port}" for kind, port in (item.split(":") for item in ports)]
+    world = f"tcp:{network.INTERNET}:80"
     outside = [f"tcp:{network.METADATA}:80", f"tcp:{network.CONTROL_PLANE}:6443"]
-    everything = [by_name, *targets, *outside]
+    everything = [by_name, *targets, world, *outside]
     opened, closed = dict.fromkeys(everything, True), dict.fromkeys(everything, False)
     node.eventually(lambda: node.reaches(here, "client", *everything) == opened, "all is open without policies")
 
     client = Pods(here, "client", {"app": "client"})
-    link = Link(client, Pods(there, "server", {"app": "server"}), (8080, 8443))
-    node.apply(*default_policies(here), *default_policies(there), *link_policies([link], [here, there], Inside(())))
+    links = [Link(client, Pods(there, "server", {"app": "server"}), (8080, 8443)), Link(client, INTERNET, (80, 6443))]
+    inside = Inside((network.PODS, network.SERVICES, network.MACHINES))
+    node.apply(*default_policies(here), *default_policies(there), *link_policies(links, [here, there], inside))
 
-    allowed = {by_name, f"tcp:{server}:8080", f"tls:{server}:8443"}
+    allowed = {by_name, f"tcp:{server}:8080", f"tls:{server}:8443", world}
     expected = {target: target in allowed for target in everything}
     node.eventually(lambda: node.reaches(here, "client", *everything) == expected, f"only {allowed} is open")
     node.eventually(lambda: node.reaches(here, "other", *everything) == closed, "nothing is open to others")

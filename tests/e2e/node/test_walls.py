@@ -58,8 +58,8 @@ class Peer(NamedTuple):
 
 OUTSIDE = (
     Peer(network.CONTROL_PLANE, frozenset({6443})),
-    Peer(network.METADATA, frozenset({80, 443})),
-    Peer(network.INTERNET, frozenset({443, UNUSED})),
+    Peer(network.METADATA, frozenset({80})),
+    Peer(network.INTERNET, frozenset({80})),
 )
 
 

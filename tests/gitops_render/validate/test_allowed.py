@@ -76,7 +76,7 @@ def test_what_is_nobodys_is_refused(gitops: GitOps, path: str) -> None:
 
 def test_what_is_rendered_comes_in_whole(gitops: GitOps) -> None:
     files = rendering(gitops, MORE, STAGING, PRODUCTION)
-    assert len(files) == 2, "an object, and the index"
+    assert len(files) == 3, "an object, the settings, and the index"
     assert found(gitops, files, MORE, STAGING, PRODUCTION) == []
     assert found(gitops, files) != [], "nothing in environments/ asks for it"
     left_out = dict(files)

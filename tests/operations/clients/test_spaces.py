@@ -76,7 +76,7 @@ def test_spaces_that_takes_a_request_and_says_nothing_is_told(
     for method in ("GET", "HEAD", "PUT"):
         fake.faults.append(Fault(method, ".*", times=float("inf"), silent=True))
     for reach in (spaces().exists, spaces().create):
-        with pytest.raises(ConfigError, match="bucket my-bucket: Spaces at http://test gives no answer; try again"):
+        with pytest.raises(ConfigError, match="bucket my-bucket: http://test gives no answer; try again"):
             reach(BUCKET)
 
 
@@ -103,6 +103,9 @@ class Client:
         self.error, self.arguments = error, dict[str, object]()
 
     def list_buckets(self) -> None:
+        raise self.error
+
+    def head_bucket(self, **_: object) -> dict[str, object]:
         raise self.error
 
     def create_bucket(self, **arguments: object) -> None:
@@ -149,9 +152,24 @@ def test_a_bucket_that_cannot_be_reached_is_one_sentence(
     assert client.arguments == {"Bucket": "my-bucket", "ACL": "private"}
 
 
+class Limited(Client):
+    """What boto3 gives with a key of one bucket: it may not list."""
+
+    def head_bucket(self, **arguments: object) -> dict[str, object]:
+        if arguments == {"Bucket": BUCKET.bucket}:
+            return {}
+        raise answered(404)
+
+
+def test_a_key_that_may_not_list_knows_its_own_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, Limited(answered(403)))
+    assert spaces().exists(BUCKET)
+    assert not spaces().exists(Bucket(bucket="another", region="lon1"))
+
+
 def test_the_client_has_the_key_the_address_and_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     given = use(monkeypatch, Client(answered(404)))
-    with pytest.raises(ConfigError, match="Spaces answers 404"):
+    with pytest.raises(ConfigError, match="it answers 404"):
         Spaces("id", "secret").exists(BUCKET)
     assert (given["aws_access_key_id"], given["aws_secret_access_key"]) == ("id", "secret")
     assert given["endpoint_url"] == "https://lon1.digitaloceanspaces.com"
@@ -163,12 +181,14 @@ def test_the_client_has_the_key_the_address_and_retries(monkeypatch: pytest.Monk
 
 
 def test_a_bucket_elsewhere_is_reached_as_barman_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = use(monkeypatch, Client(answered(404)))
+    given = use(monkeypatch, Client(answered(500)))
     address = "https://s3.example.org"
-    assert spaces().exists(AnyBucket(bucket="my-bucket", region="eu-central-1", address=address)) is False
+    with pytest.raises(ConfigError, match=r"bucket my-bucket at https://s3\.example\.org"):
+        spaces().exists(AnyBucket(bucket="my-bucket", region="eu-central-1", address=address))
     assert (given["endpoint_url"], given["region_name"]) == (address, "eu-central-1")
     assert given["config"]._user_provided_options["s3"] == {"addressing_style": "path"}
-    assert spaces().exists(AnyBucket(bucket="my-bucket", region="lon1")) is False
+    with pytest.raises(ConfigError, match=r"bucket my-bucket at https://lon1\."):
+        spaces().exists(AnyBucket(bucket="my-bucket", region="lon1"))
     assert given["region_name"] == "us-east-1"
 
 
