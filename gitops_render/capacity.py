@@ -11,6 +11,7 @@ from constructs_lib.environment import Environment
 from constructs_lib.environment.capacity import Place, places
 from constructs_lib.environment.fitting import amount
 from constructs_lib.kit import Room
+from gitops_render.columns import in_columns
 from gitops_render.markdown import table
 
 Row = dict[str, Any]
@@ -40,11 +41,7 @@ def cells(found: Iterable[Row]) -> list[tuple[str, ...]]:
 
 def to_text(found: Iterable[Row]) -> Iterator[str]:
     """Yield the lines of a table in columns."""
-    lines = [HEADER, *cells(found)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    yield from (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    yield from in_columns(HEADER, cells(found))
     yield LEGEND
 
 

@@ -57,7 +57,7 @@ def render(
         return
     for name, rendered in trees.items():
         changed, removed = write(output, name, rendered, overwrite=overwrite)
-        typer.echo(f"{name}: {len(rendered.owned)} files, {len(changed)} written, {len(removed)} removed")
+        typer.echo(f"{name}: {len(rendered.written)} files, {len(changed)} written, {len(removed)} removed")
 
 
 def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
@@ -78,6 +78,16 @@ def schema() -> None:
 
 
 @app.command()
+def codeowners() -> None:
+    """Print this repository's CODEOWNERS: an environment's reviewers own its file, and together all else."""
+    from constructs_lib.environment import load_all
+    from gitops_render.paths import environment_files
+    from gitops_render.repository import code_owners
+
+    typer.echo(code_owners(load_all(), environment_files).decode(), nl=False)
+
+
+@app.command()
 def check(
     tree: Annotated[Path, typer.Option(help="The folder of the GitOps repository.")] = TREE,
     stacks: Annotated[Path, typer.Option(help="The folder of the synthesised stacks.")] = OUTPUT,
@@ -90,13 +100,25 @@ def check(
     if list_:
         _list_policies(as_json=as_json)
         return
-    findings = [*check_trees(read_trees(tree)), *check_stacks(read_stacks(stacks))]
+    findings = [*check_trees(read_trees(tree)), *check_stacks(read_stacks(stacks)), *_without_file(tree)]
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         _print_findings(findings)
     if findings:
         raise typer.Exit(DIFFERENT)
+
+
+def _without_file(tree: Path) -> list[Finding]:
+    """Return a finding for each environment in a tree of which no file is in `environments/`."""
+    from constructs_lib.environment import ENVIRONMENTS
+    from gitops_render.check.model import Finding
+    from gitops_render.paths import CLUSTER, Place
+    from gitops_render.repository import without_file
+
+    ended = without_file(tree, (path.stem for path in ENVIRONMENTS.glob("*.yaml")))
+    fix = "end it, as docs/how-to/remove-an-environment.md says"
+    return [Finding("ENV001", str(Place(name, CLUSTER).path), name, "has no environment file", fix) for name in ended]
 
 
 def _list_policies(*, as_json: bool) -> None:
@@ -165,6 +187,29 @@ def capacity(environment: Chosen = None, as_json: AsJson = False) -> None:
     typer.echo(to_json(found) if as_json else "\n".join(to_text(found)))
 
 
+class Listing(StrEnum):
+    """How pinned things are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    CYCLONEDX = "cyclonedx"
+
+
+@app.command()
+def versions(
+    format_: Annotated[Listing, typer.Option("--format", help="cyclonedx is a bill of materials.")] = Listing.TEXT,
+) -> None:
+    """List every chart, image, source, provider, action, package and tool that is pinned, and where."""
+    from gitops_render.versions import locked, output
+    from gitops_render.versions import versions as pinned
+
+    found = pinned(Path())
+    if format_ is Listing.CYCLONEDX:
+        typer.echo(output.to_cyclonedx(found, output.packages(locked(Path()))))
+    else:
+        typer.echo(output.to_json(found) if format_ is Listing.JSON else "\n".join(output.to_text(found)))
+
+
 @app.command()
 def pin(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],
@@ -194,6 +239,26 @@ def _pin_lines(target: str, pinned: Pin) -> Iterator[str]:
     yield from (f"  {line}" for line in pinned.commits[:SHOWN] or ("no further commit comes in",))
     if len(pinned.commits) > SHOWN:
         yield f"  … and {len(pinned.commits) - SHOWN} more"
+
+
+@app.command()
+def validate(
+    change: Annotated[str, typer.Argument(metavar="COMMIT", help="The change's last commit, by its full name.")],
+    repository: Annotated[Path, typer.Option(help="A clone of the GitOps repository, fetched just now.")] = Path(),
+) -> None:
+    """Check that a change of the GitOps repository is rendered, sealed, promoted or an application's own, or exit 1."""
+    from constructs_lib.environment import load_all
+    from gitops_render.validate import Allowed
+    from gitops_render.validate.change import Change
+
+    environments = load_all()
+    proposed = Change(repository, environments[0].gitops.default_branch, change)
+    found = Allowed(environments).problems(proposed)
+    for problem in found:
+        typer.echo(problem)
+    typer.echo(f"{len(proposed.paths)} files change, {len(found)} findings")
+    if found:
+        raise typer.Exit(DIFFERENT)
 
 
 @app.command()

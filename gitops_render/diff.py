@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.kit import Manifest
+from constructs_lib.kit import KEEP_IN_FLUX, Manifest
 from gitops_render.objects import Identity, read_tree
 
 HIDDEN = "(not shown)"
@@ -34,12 +34,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Difference:
-    """An object that differs; `fields` tells of a changed one what changed."""
+    """An object that differs; `fields` tells of a changed one what changed.
+
+    One that Flux does not prune is `kept`: the cluster has it still, and nobody describes it any more.
+    """
 
     environment: str
     area: str
     identity: Identity
-    change: Literal["added", "removed", "changed"]
+    change: Literal["added", "removed", "kept", "changed"]
     fields: tuple[Field, ...] = ()
 
 
@@ -56,11 +59,16 @@ def _compared(key: Subject, old: Manifest | None, new: Manifest | None) -> Diffe
     if old is new or old == new:
         return None
     if old is None or new is None:
-        return Difference(*key, "added" if old is None else "removed")
+        return Difference(*key, "added" if old is None else _gone(old))
     changed = tuple(fields(old, new))
     if key.identity.kind == "Secret" or "sops" in old or "sops" in new:
         changed = tuple(Field(field.path, HIDDEN, HIDDEN) for field in changed)
     return Difference(*key, "changed", changed)
+
+
+def _gone(old: Manifest) -> Literal["removed", "kept"]:
+    marks = old.get("metadata", {}).get("annotations", {})
+    return "kept" if KEEP_IN_FLUX.items() <= marks.items() else "removed"
 
 
 def fields(old: Any, new: Any, path: str = "") -> Iterator[Field]:

@@ -11,9 +11,9 @@ from typing import Any
 from gitops_render.diff import Difference, Field
 from gitops_render.markdown import bold, code, details, table
 
-MARKS = {"added": "+", "removed": "-", "changed": "~"}
+MARKS = {"added": "+", "removed": "-", "kept": "=", "changed": "~"}
 LONGEST = 80
-SHOWN_CHANGES = ("added", "changed", "removed")
+SHOWN_CHANGES = ("added", "changed", "removed", "kept")
 
 
 def to_text(differences: Sequence[Difference]) -> str:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.programs import installed, passed_on
+from constructs_lib.base.programs import installed, passed_on, run
 
 LOCAL = 60.0
 """Seconds that a command may take which reaches no server."""
 NETWORK = 600.0
 """Seconds that a command may take which does: a clone brings all of a repository's history."""
-
-
-class TookTooLongError(ConfigError):
-    """Git was stopped since it did not end in time."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +30,28 @@ class Git:
         return None if result.returncode else result.stdout.rstrip("\n")
 
     def run(self, *arguments: str, deadline: float = LOCAL) -> subprocess.CompletedProcess[str]:
-        """Run Git and return how it ended.
+        """Run Git and return how it ended. Raises `ConfigError` as `read` does."""
+        done = self._finished(arguments, deadline)
+        out, err = (data.decode(errors="replace") for data in (done.stdout, done.stderr))
+        return CompletedProcess(done.args, done.returncode, out, err)
 
-        Raises `ConfigError` if Git is not installed, and `TookTooLongError`, which is one, after `deadline` seconds.
+    def read(self, *arguments: str) -> bytes:
+        """Return what Git prints, byte for byte.
+
+        Raises `ConfigError` if Git is not installed or fails, and `TookTooLongError`, which is one, where it hangs.
         """
+        done = self._finished(arguments, LOCAL)
+        if done.returncode:
+            raise ConfigError(f"git {arguments[0]}: {' '.join(done.stderr.decode(errors='replace').split())}")
+        return done.stdout
+
+    def _finished(self, arguments: Sequence[str], deadline: float) -> subprocess.CompletedProcess[bytes]:
         git = installed("git", "install it")
         given = passed_on("GIT_", "SSH_") if self.environ is None else self.environ
-        try:
-            return subprocess.run(  # noqa: S603
-                [git, "-C", str(self.folder), *arguments],
-                env={**given, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=deadline,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise TookTooLongError(
-                f"git {arguments[0]}: did not end within {deadline:.0f} s in {self.folder}; see what keeps it"
-            ) from None
+        return run(
+            [git, "-C", str(self.folder), *arguments],
+            doing=f"git {arguments[0]} in {self.folder}",
+            deadline=deadline,
+            env={**given, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"},
+            stdin=subprocess.DEVNULL,
+        )

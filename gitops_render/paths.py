@@ -1,7 +1,4 @@
-"""The layout of the GitOps repository: every path in it is made here, and read here.
-
-`repository_files/validate.py` runs in that repository with nothing but Python, so it knows a part of this by itself.
-"""
+"""The layout of the GitOps repository: every path in it is made here, and read here."""
 
 from __future__ import annotations
 
@@ -27,7 +24,6 @@ KUSTOMIZATION = "kustomization.yaml"
 SOPS_FILE = PurePosixPath(".sops.yaml")
 SOURCE_IGNORE = PurePosixPath(".sourceignore")
 CODE_OWNERS = PurePosixPath(".github/CODEOWNERS")
-VALIDATION = PurePosixPath(".github/validate.py")
 VALIDATION_WORKFLOW = PurePosixPath(".github/workflows/validate.yml")
 
 _FOLDERS = {CLUSTER: "clusters", APPS: "apps"}
@@ -106,9 +102,19 @@ def index_file(name: str) -> PurePosixPath:
     return PurePosixPath(".render", f"{name}.json")
 
 
+def settings_file(environment: str) -> PurePosixPath:
+    """Return where the settings are that an environment's tree was rendered from, each default written out."""
+    return PurePosixPath(".render", f"{environment}.settings.yaml")
+
+
 def owned_patterns(environment: str) -> tuple[str, ...]:
     """Return the patterns of CODEOWNERS for the folders of an environment."""
     return tuple(f"/{Place(environment, area).path}/" for area in (CLUSTER, "*", APPS))
+
+
+def environment_files(environment: str) -> tuple[str, ...]:
+    """Return the patterns of the infrastructure repository's CODEOWNERS for what is an environment's there."""
+    return (f"/environments/{environment}.yaml",)
 
 
 def to_flux(folder: PurePosixPath) -> str:

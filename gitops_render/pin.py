@@ -1,7 +1,8 @@
-"""Pinning: the commit that one environment runs becomes the commit of the next, as a change of one line.
+"""Pinning: the commit that one environment runs becomes the commit of the next, as a change of its `source.yaml` alone.
 
 What an environment runs is what the default branch says in its `source.yaml`, since Flux follows that branch: a pull
-request that is still open does not count.
+request that is still open does not count. The branch stands beside the commit, which Flux then takes from that branch
+alone (docs/decisions/0036-the-gate.md).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def pin(repository: Path, source: Environment, target: Environment, commit: str 
     be used or has edits of the two files, or the commit is not on the default branch or never ran in `source`.
     """
     _refuse_order(source, target)
-    history = _History(repository, source.gitops.default_branch)
+    history = History(repository, source.gitops.default_branch)
     history.refuse_edits(source, target)
     path = repository / source_file(target.name)
     data = read_mapping(path)
@@ -53,7 +54,7 @@ def pin(repository: Path, source: Environment, target: Environment, commit: str 
     new = history.running(source) if commit is None else history.chosen(source, commit)
     if ran.commit == new:
         return Pin(new, new, changed=False, commits=())
-    follow(path, new)
+    follow(path, history.branch, new)
     commits = history.between(ran.commit, new) if ran.commit else ()
     return Pin(ran.commit or f"branch {ran.branch}", new, changed=True, commits=commits)
 
@@ -70,12 +71,15 @@ def _refuse_order(source: Environment, target: Environment) -> None:
         )
 
 
-def follow(path: Path, commit: str) -> None:
-    """Let the `source.yaml` at `path` follow `commit`, with no other change. Raises `ConfigError` as `pin` does."""
+def follow(path: Path, branch: str, commit: str) -> None:
+    """Let the `source.yaml` at `path` follow `commit` of `branch`, with no other change.
+
+    Raises `ConfigError` as `pin` does.
+    """
     data = read_mapping(path)
     if path.read_bytes() != to_yaml(data):
         raise ConfigError(f"{path}: has comments or a layout that promotion would lose; give it its rendered form")
-    data["spec"]["ref"] = {"commit": commit}
+    data["spec"]["ref"] = {"branch": branch, "commit": commit}
     try:
         path.write_bytes(to_yaml(data))
     except OSError as error:
@@ -110,7 +114,7 @@ def _ref(where: str, data: object) -> _Ref:
         raise ConfigError(*sentences(where, error, data)) from None
 
 
-class _History:
+class History:
     """The default branch of the repository behind a work tree, as it was fetched last."""
 
     def __init__(self, repository: Path, branch: str) -> None:
@@ -159,7 +163,7 @@ class _History:
     def _covers(self, ref: _Ref, until: str, commit: str) -> bool:
         if ref.commit:
             return ref.commit == commit
-        return ref.branch == self.branch and self._is_ancestor(commit, until)
+        return ref.branch == self.branch and self.is_ancestor(commit, until)
 
     def _ref_at(self, commit: str, env: Environment) -> _Ref:
         file = source_file(env.name)
@@ -183,12 +187,13 @@ class _History:
             raise ConfigError(
                 f"{name}: is no commit of {self.repository}, or of more than one name; fetch or correct it"
             )
-        if not self._is_ancestor(commit, self.head):
+        if not self.is_ancestor(commit, self.head):
             raise ConfigError(f"{commit}: is not on branch {self.branch}; merge it first")
         return commit
 
     def _commit(self, name: str) -> str | None:
         return self.git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
 
-    def _is_ancestor(self, commit: str, of: str) -> bool:
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """Say whether `of` has all that `commit` has."""
         return self.git.run("merge-base", "--is-ancestor", commit, of).returncode == 0

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from constructs_lib.environment import Environment
+from constructs_lib.environment.repository import GitOps
 from gitops_render.paths import (
+    CLUSTER,
     CODE_OWNERS,
     SOPS_FILE,
     SOURCE_IGNORE,
-    VALIDATION,
     VALIDATION_WORKFLOW,
+    Place,
     owned_patterns,
 )
 from gitops_render.sops_config import sops_config
@@ -31,7 +33,7 @@ IGNORED = b"""\
 
 
 FILES = Path(__file__).with_name("repository_files")
-"""What is the same in every GitOps repository: its validation."""
+"""What is nearly the same in every GitOps repository: its validation."""
 
 
 def render_repository(environments: Sequence[Environment]) -> Rendered:
@@ -41,18 +43,30 @@ def render_repository(environments: Sequence[Environment]) -> Rendered:
     """
     owned = {
         SOURCE_IGNORE: IGNORED,
-        CODE_OWNERS: _code_owners(environments),
-        VALIDATION_WORKFLOW: (FILES / VALIDATION_WORKFLOW.name).read_bytes(),
-        VALIDATION: (FILES / VALIDATION.name).read_bytes(),
+        CODE_OWNERS: code_owners(environments, owned_patterns),
+        VALIDATION_WORKFLOW: _validation(environments[0].gitops),
     }
-    recipients = {env.name: _recipients(env) for env in environments if env.sops_recipient is not None}
-    if recipients:
-        owned[SOPS_FILE] = sops_config(recipients)
+    sealed_for = {env.name: recipients(env) for env in environments if env.sops_recipient is not None}
+    if sealed_for:
+        owned[SOPS_FILE] = sops_config(sealed_for)
     return Rendered(owned, seeds={})
 
 
-def _code_owners(environments: Sequence[Environment]) -> bytes:
-    """Return who reviews what (docs.github.com, "About code owners"): an environment's reviewers own its folders.
+def without_file(root: Path, environments: Iterable[str]) -> list[str]:
+    """Return the environments that have a tree in the repository at `root` and are none of `environments`."""
+    folders = (root / Place("*", CLUSTER).path.parent).glob("*/")
+    return sorted({folder.name for folder in folders if folder.is_dir()} - set(environments))
+
+
+def _validation(gitops: GitOps) -> bytes:
+    """Return the workflow of the required check, whose program is the infrastructure repository's."""
+    text = (FILES / VALIDATION_WORKFLOW.name).read_text()
+    named = text.replace("INFRASTRUCTURE", f"{gitops.organisation}/{gitops.infrastructure_repository}")
+    return named.replace("BRANCH", gitops.default_branch).encode()
+
+
+def code_owners(environments: Sequence[Environment], patterns: Callable[[str], Sequence[str]]) -> bytes:
+    """Return who reviews what (docs.github.com, "About code owners"): an environment's reviewers own its `patterns`.
 
     What all share is owned by everybody who reviews for an environment, and the last rule that fits counts.
     """
@@ -61,7 +75,7 @@ def _code_owners(environments: Sequence[Environment]) -> bytes:
     lines = ["# Written by rendering: change `reviewers` in the environment files instead."]
     lines += [f"* {' '.join(everybody)}"] if everybody else []
     for name, names in owners.items():
-        lines += [" ".join((pattern, *names)) for pattern in owned_patterns(name)]
+        lines += [" ".join((pattern, *names)) for pattern in patterns(name)]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -70,6 +84,7 @@ def _owners(env: Environment) -> list[str]:
     return sorted([*teams, *(f"@{user}" for user in env.reviewers.users)])
 
 
-def _recipients(env: Environment) -> list[str]:
+def recipients(env: Environment) -> list[str]:
+    """Return the age keys that can decrypt what is sealed for an environment."""
     keys = (env.sops_recipient, env.gitops.recovery_recipient)
     return [key for key in keys if key is not None]

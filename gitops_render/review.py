@@ -10,6 +10,7 @@ from gitops_render.check import check_stacks, check_trees, read_stacks, read_tre
 from gitops_render.check.model import Finding
 from gitops_render.diff import Difference, diff
 from gitops_render.diff_output import to_markdown
+from gitops_render.losses import losses
 from gitops_render.markdown import table
 
 
@@ -30,8 +31,10 @@ def review(base: Path | None, tree: Path, stacks: Path) -> Review:
 
     Raises `ConfigError` for a folder or file that cannot be read.
     """
-    findings = [*check_trees(read_trees(tree)), *check_stacks(read_stacks(stacks))]
-    return Review(diff(base, tree) if base else [], findings)
+    trees = read_trees(tree)
+    objects = diff(base, tree) if base else []
+    findings = [*check_trees(trees), *check_stacks(read_stacks(stacks)), *losses(trees, objects)]
+    return Review(objects, findings)
 
 
 def _policies(findings: Sequence[Finding]) -> Iterator[str]:

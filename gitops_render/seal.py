@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import yaml
 
 from constructs_lib.base.errors import ConfigError, unknown
-from constructs_lib.base.programs import installed, passed_on
+from constructs_lib.base.programs import installed, passed_on, run
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.kit import Manifest
 from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, sealed_file, sealed_folder, sealed_name
@@ -26,8 +25,12 @@ from gitops_render.yaml_output import to_yaml
 KEY_VARIABLES = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY")
 """Where `unseal` takes the age key from."""
 
+SOPS_SECONDS = 60.0
+"""How long SOPS may take with one file; with age keys it asks no server."""
+
 _YAML = ("--input-type", "yaml", "--output-type", "yaml")
-_FIELDS = ("data", "stringData")
+FIELDS = ("data", "stringData")
+"""Where a Secret holds its values."""
 _TELLING = 8
 """Shorter values are not looked for in annotations: a port or `true` would be found by chance."""
 
@@ -111,10 +114,10 @@ def _secret_problems(item: Any) -> Iterator[str]:
     elif "sops" in item:
         yield "is sealed already; give the Secret in clear text"
     else:
-        yield from _metadata_problems(item.get("metadata"))
-        if not any(item.get(field) for field in _FIELDS):
+        yield from metadata_problems(item.get("metadata"))
+        if not any(item.get(field) for field in FIELDS):
             yield "has neither data nor stringData; add the values"
-        for field in _FIELDS:
+        for field in FIELDS:
             yield from _value_problems(field, item.get(field) or {})
 
 
@@ -124,7 +127,8 @@ def _keys_are_text(value: Any) -> bool:
     return all(map(_keys_are_text, value)) if isinstance(value, list) else True
 
 
-def _metadata_problems(metadata: Any) -> Iterator[str]:
+def metadata_problems(metadata: Any) -> Iterator[str]:
+    """Yield what a Secret's name and namespace lack."""
     for key in ("name", "namespace"):
         value = metadata.get(key) if isinstance(metadata, dict) else None
         if value is None:
@@ -182,7 +186,7 @@ def _sops(output: Path, about: Path, *arguments: str, given: bytes = b"") -> byt
     sops = installed("sops", "put it on PATH, or set SOPS to where it is", command=os.environ.get("SOPS"))
     kept = passed_on() | {name: os.environ[name] for name in KEY_VARIABLES if name in os.environ}
     command = [sops, "--config", str(output / SOPS_FILE), *arguments]
-    result = subprocess.run(command, input=given, env=kept, capture_output=True, check=False)  # noqa: S603
+    result = run(command, doing=f"{about}: sops {arguments[0]}", deadline=SOPS_SECONDS, input=given, env=kept)
     if result.returncode:
         why = result.stderr.decode(errors="replace").partition("\n")[0].rstrip(".")
         raise ConfigError(f"{about}: sops cannot {arguments[0]} it: {why}; check the key and {SOPS_FILE}")
@@ -194,7 +198,7 @@ def verify(path: PurePosixPath, secret: Manifest, sealed: bytes, recipients: fro
     found = yaml.load(sealed, yaml.CSafeLoader)
     if frozenset(key["recipient"] for key in found["sops"].get("age") or ()) != recipients:
         raise ConfigError(f"{path}: sops chose other recipients; render {SOPS_FILE} anew")
-    values = [text for field in _FIELDS for text in _leaves(found.pop(field, None) or {})]
+    values = [text for field in FIELDS for text in _leaves(found.pop(field, None) or {})]
     if not all(text == "" or text.startswith("ENC[") for text in values):
         raise ConfigError(f"{path}: sops left a value in clear text; render {SOPS_FILE} anew")
     public = {key: value for key, value in found["metadata"].items() if key not in {"name", "namespace", "labels"}}
@@ -208,7 +212,7 @@ def verify(path: PurePosixPath, secret: Manifest, sealed: bytes, recipients: fro
 
 def _clear_values(secret: Manifest) -> Iterator[str]:
     """Yield the values of `secret`, each as it is and in base64, unless too short to tell anything."""
-    for field in _FIELDS:
+    for field in FIELDS:
         for value in (secret.get(field) or {}).values():
             clear = _decoded(value) if field == "data" else value.encode()
             texts = (value, (clear or b"").decode(errors="replace"), base64.b64encode(clear or b"").decode())

@@ -5,8 +5,9 @@ Intervals, timeouts and strategies of Flux objects: Flux 2.9 API reference and d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import NamedTuple
 
 from constructs_lib.base.errors import ConfigError
@@ -22,12 +23,12 @@ from constructs_lib.kit import (
     KEEP_IN_FLUX,
     PLATFORM_ACCOUNT,
     RETRIES,
-    Chart,
     Layer,
     Manifest,
     Release,
     manifest,
 )
+from gitops_render.charts import fetched, repository, repository_name, verified
 from gitops_render.layers import flux_kustomization, flux_layers, health_check_exprs, layers_kustomization
 from gitops_render.objects import Identity, Item
 from gitops_render.paths import (
@@ -40,6 +41,7 @@ from gitops_render.paths import (
     layers_file,
     layers_folder,
     root_file,
+    settings_file,
     source_file,
 )
 from gitops_render.yaml_output import to_yaml
@@ -53,10 +55,19 @@ Files = dict[PurePosixPath, bytes]
 
 
 class Rendered(NamedTuple):
-    """What rendering an environment gives: files that it owns, and files that it only writes where there is none."""
+    """What rendering an environment gives: files that it owns, and files that it only writes where there is none.
+
+    It owns what is `about` the tree too, which nobody applies.
+    """
 
     owned: Files
     seeds: Files
+    about: Mapping[PurePosixPath, bytes] = MappingProxyType({})
+
+    @property
+    def written(self) -> Files:
+        """All that rendering owns."""
+        return {**self.owned, **self.about}
 
 
 def render(env: Environment) -> Rendered:
@@ -72,14 +83,15 @@ def render(env: Environment) -> Rendered:
     _refuse_doubles(files)
     owned = {path: to_yaml(item) for path, item in files}
     owned |= _listings(env, owned)
-    return Rendered(owned, seeds=_seeds(env, layers))
+    about = {settings_file(env.name): to_yaml(env.model_dump(mode="json"))}
+    return Rendered(owned, _seeds(env, layers), about)
 
 
 def _root(env: Environment) -> Iterator[tuple[PurePosixPath, Manifest]]:
     """Yield what the cluster reads first. The root lists its files, or Flux would read the layers from its branch."""
     source, layers = source_file(env.name), layers_file(env.name)
     applied = flux_layers(env)
-    yield root_file(env.name), _listing([source.name, layers.name] if applied else [source.name])
+    yield root_file(env.name), listing([source.name, layers.name] if applied else [source.name])
     if applied:
         yield layers, layers_kustomization(env)
     for layer in applied:
@@ -88,7 +100,12 @@ def _root(env: Environment) -> Iterator[tuple[PurePosixPath, Manifest]]:
 
 def _flux_objects(layer: Layer) -> Iterator[Manifest]:
     for item in layer.objects:
-        yield helm_release(item, layer) if isinstance(item, Release) else item
+        if not isinstance(item, Release):
+            yield item
+            continue
+        yield helm_release(item, layer)
+        if item.chart.is_verified:
+            yield verified(item.chart)
 
 
 def helm_release(release: Release, layer: Layer) -> Manifest:
@@ -108,7 +125,7 @@ def helm_release(release: Release, layer: Layer) -> Manifest:
         "storageNamespace": release.namespace,
         "serviceAccountName": PLATFORM_ACCOUNT,
         "maxHistory": HISTORY,
-        "chart": _chart(release.chart),
+        **fetched(release.chart),
         "install": {"crds": "CreateReplace", **_retried(RETRIES.install)},
         "upgrade": {"crds": "CreateReplace", **upgrade},
         "driftDetection": {"mode": "enabled", "ignore": DRIFT_IGNORED},
@@ -126,29 +143,14 @@ def _retried(after: Minutes) -> Manifest:
     return {"strategy": {"name": "RetryOnFailure", "retryInterval": after}}
 
 
-def _chart(chart: Chart) -> Manifest:
-    source = {"kind": "HelmRepository", "name": source_name(chart)}
-    return {"spec": {"chart": chart.name, "version": chart.version, "interval": FLUX_INTERVAL, "sourceRef": source}}
-
-
-def source_name(chart: Chart) -> str:
-    """Return the name of the HelmRepository of a chart's repository, made from its address."""
-    address = chart.repository.split("://", 1)[1].rstrip("/")
-    return "".join(letter if letter.isalnum() else "-" for letter in address.lower()).strip("-")
-
-
 def _sources(env: Environment, layers: Iterable[Layer]) -> Iterator[tuple[PurePosixPath, Manifest]]:
-    """Yield one HelmRepository for each chart repository in use."""
-    charts = {source_name(release.chart): release.chart for layer in layers for release in layer.releases}
-    for name, chart in sorted(charts.items()):
-        spec: Manifest = {"interval": FLUX_INTERVAL, "url": chart.repository}
-        if chart.is_oci:
-            spec["type"] = "oci"
-        item = manifest(FLUX_SOURCE, "HelmRepository", name, FLUX_NAMESPACE, spec=spec)
-        yield Place(env.name, SOURCES).path / f"{name}.yaml", item
+    """Yield one HelmRepository for each chart repository in use; a signed chart has a source of its own."""
+    charts = [release.chart for layer in layers for release in layer.releases if not release.chart.is_verified]
+    for name, chart in sorted({repository_name(chart): chart for chart in charts}.items()):
+        yield Place(env.name, SOURCES).path / f"{name}.yaml", repository(chart)
 
 
-def _listing(files: list[str]) -> Manifest:
+def listing(files: list[str]) -> Manifest:
     """A kustomize file: it has no metadata and is never sent to a cluster."""
     return {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": files}
 
@@ -160,7 +162,7 @@ def _listings(env: Environment, owned: Files) -> Files:
     for path in owned:
         if path.parent != root:
             folders.setdefault(path.parent, []).append(path.name)
-    return {folder / KUSTOMIZATION: to_yaml(_listing(sorted(names))) for folder, names in folders.items()}
+    return {folder / KUSTOMIZATION: to_yaml(listing(sorted(names))) for folder, names in folders.items()}
 
 
 def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:
@@ -181,7 +183,7 @@ def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:
     empty = (Place(env.name, APPS), *sealed)
     return {
         source_file(env.name): to_yaml(source),
-        **{place.path / KUSTOMIZATION: to_yaml(_listing([])) for place in empty},
+        **{place.path / KUSTOMIZATION: to_yaml(listing([])) for place in empty},
     }
 
 

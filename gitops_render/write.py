@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from difflib import unified_diff
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
@@ -41,12 +41,12 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
     """
     with _reported(output):
         index = read_index(output, environment)
-        stale = _stale(index, rendered.owned)
+        stale = _stale(index, rendered.written)
         wanted = wanted_files(output, environment, rendered)
         found = {path: _bytes_in(output / path) for path in (*wanted, *stale)}
         if not overwrite:
-            ours = {path: found[path] for path in (*rendered.owned, *stale)}
-            _refuse(output, index, _foreign(index, rendered.owned, ours))
+            ours = {path: found[path] for path in (*rendered.written, *stale)}
+            _refuse(output, index, _foreign(index, rendered.written, ours))
         changed = tuple(path for path, data in wanted.items() if found[path] != data)
         removed = tuple(stale)
         if changed or removed:
@@ -57,9 +57,13 @@ def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
 def wanted_files(output: Path, environment: str, rendered: Rendered) -> Files:
     """Return what should be in `output`: the owned files, seeds that nobody wrote yet, and, last, the index."""
     seeds = {path: data for path, data in rendered.seeds.items() if not (output / path).exists()}
-    digests = {str(path): _digest(data) for path, data in rendered.owned.items()}
-    index = json.dumps(digests, indent=1, sort_keys=True) + "\n"
-    return rendered.owned | seeds | {index_file(environment): index.encode()}
+    return rendered.written | seeds | {index_file(environment): index_of(rendered.written)}
+
+
+def index_of(owned: Files) -> bytes:
+    """Return the index that says of these files that rendering wrote them."""
+    digests = {str(path): _digest(data) for path, data in owned.items()}
+    return (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
 
 
 def _stale(index: dict[str, str], owned: Files) -> list[PurePosixPath]:
@@ -89,8 +93,8 @@ def _put(output: Path, files: Files, removed: tuple[PurePosixPath, ...]) -> None
 def edited(output: Path, environment: str, rendered: Rendered) -> list[PurePosixPath]:
     """Return the files under `output` that rendering would replace though it did not write what they hold now."""
     index = read_index(output, environment)
-    found = {path: _bytes_in(output / path) for path in (*rendered.owned, *_stale(index, rendered.owned))}
-    return _foreign(index, rendered.owned, found)
+    found = {path: _bytes_in(output / path) for path in (*rendered.written, *_stale(index, rendered.written))}
+    return _foreign(index, rendered.written, found)
 
 
 def _foreign(index: dict[str, str], owned: Files, found: dict[PurePosixPath, bytes | None]) -> list[PurePosixPath]:
@@ -125,7 +129,7 @@ def difference(output: Path, environment: str, rendered: Rendered) -> list[str]:
 
 def _differences(output: Path, environment: str, rendered: Rendered) -> Iterator[str]:
     wanted: dict[PurePosixPath, bytes | None] = dict(wanted_files(output, environment, rendered))
-    wanted |= dict.fromkeys(_stale(read_index(output, environment), rendered.owned))
+    wanted |= dict.fromkeys(_stale(read_index(output, environment), rendered.written))
     for path in sorted(wanted):
         yield from _file_difference(output / path, path, wanted[path])
 
@@ -149,8 +153,11 @@ def read_index(output: Path, environment: str) -> dict[str, str]:
     """
     path = output / index_file(environment)
     data = _bytes_in(path)
-    if data is None:
-        return {}
+    return {} if data is None else parsed_index(path, data)
+
+
+def parsed_index(path: PurePath, data: bytes) -> dict[str, str]:
+    """Return what the index at `path` holds. Raises `ConfigError` as `read_index` does."""
     try:
         index = _INDEX.validate_json(data)
     except ValidationError:
@@ -158,6 +165,16 @@ def read_index(output: Path, environment: str) -> dict[str, str]:
     if any(name.startswith("/") or ".." in name.split("/") for name in index):
         raise ConfigError(f"{path}: names a file outside the output folder; restore it from Git")
     return index
+
+
+def changed_files(old: Path, new: Path) -> dict[str, list[str]]:
+    """Return the files that rendering wrote otherwise in `new` than in `old`, by environment, or the name for all.
+
+    Raises `ConfigError` as `read_index` does.
+    """
+    names = {path.stem for root in (old, new) for path in (root / index_file("").parent).glob("*.json")}
+    found = {name: dict(read_index(old, name).items() ^ read_index(new, name).items()) for name in sorted(names)}
+    return {name: sorted(changed) for name, changed in found.items() if changed}
 
 
 @contextmanager

@@ -70,12 +70,15 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def check(
     organisation: Annotated[str, typer.Option(help="Refuse to go on unless the files name this organisation.")] = "",
     repository: Annotated[str, typer.Option(help="Refuse to go on unless the files name this repository.")] = "",
+    enforced: Annotated[
+        bool, typer.Option("--enforced", help="After `settings`: refuse what guards the repositories, but not visibly.")
+    ] = False,
 ) -> None:
     """Check the inputs, the credentials in Vault and the GitHub token before anything is changed."""
     from constructs_lib.environment import load_all
     from operations.bootstrap.bootstrap import Bootstrap
 
-    Bootstrap(load_all()).check(organisation, repository)
+    Bootstrap(load_all()).check(organisation, repository, enforced=enforced)
 
 
 @bootstrap.command()
@@ -123,6 +126,18 @@ def deploy_key(environment: Annotated[str, typer.Argument(help="The environment.
 
 
 @app.command()
+def lock_providers() -> None:
+    """Write the official hashes of the providers into providers.lock.hcl; needs the registry."""
+    from constructs_lib.base.stacks import OUTPUT, definitions
+    from operations.clients.provider_lock import write_lock
+
+    stacks = [json.loads(path.read_bytes()) for path in definitions(OUTPUT)]
+    if not stacks:
+        raise ConfigError(f"{OUTPUT}: holds no stack; run make synth")
+    write_lock(stacks)
+
+
+@app.command()
 def environments(
     environment: Annotated[
         list[str] | None, typer.Argument(metavar="ENVIRONMENT…", help="Only these; all if none is named.")
@@ -155,7 +170,8 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
     """Write encrypted plan files, and a summary for people."""
     from operations.provisioning.needs import NEEDED
     from operations.provisioning.plan_report import plans_markdown
-    from operations.provisioning.provision import Provisioner, refuse_destruction
+    from operations.provisioning.provision import Provisioner
+    from operations.provisioning.refusals import refuse_destruction
 
     env = _named(environment)
     if destroy:
@@ -173,7 +189,9 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
 @provision.command()
 def apply(environment: EnvironmentName, plans: Folder = PLANS, confirm: Confirmed = None) -> None:
     """Apply the plans in a folder, exactly as they are."""
-    from operations.provisioning.provision import Provisioner, read_plans, refuse_destruction
+    from operations.provisioning.plans import read_plans
+    from operations.provisioning.provision import Provisioner
+    from operations.provisioning.refusals import refuse_destruction
 
     env = _named(environment)
     written = read_plans(plans, env)
@@ -357,7 +375,10 @@ def report(
     base: Annotated[Path, typer.Argument(help="A checkout of what the change is compared with.")],
     output: Annotated[Path, typer.Option(help="Where the Markdown goes.")] = Path("report.md"),
 ) -> None:
-    """Synthesise and render a checkout of the base and this one, and write what changes; exit 1 if a policy breaks."""
+    """Synthesise and render a checkout of the base and this one, and write what changes.
+
+    Exit 1 if a policy breaks, or if a change is refused or could not be judged.
+    """
     from operations.review.report import compared
 
     with step("synthesise and render both sides"):
@@ -366,8 +387,10 @@ def report(
     output.write_text(text, encoding="utf-8")
     summarise(text)
     stacks, objects, findings = map(len, (comparison.stacks, *comparison.trees))
-    say(f"{stacks} resources and {objects} objects change, {findings} findings")
-    if findings:
+    say(f"{stacks} blocks and {objects} objects change, {findings} findings")
+    for verdict in comparison.verdicts:
+        say(f"{verdict.environment}: {verdict.words}")
+    if findings or comparison.is_refused:
         raise typer.Exit(DIFFERENT)
 
 

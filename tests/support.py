@@ -21,7 +21,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def environment_data(file: str = "sandbox", /, **changes: Any) -> dict[str, Any]:
-    """Return the data of an environment file with `changes` on top: `cluster__name="x"` sets `cluster.name`."""
+    """Return the data of an environment file with `changes` on top: `cluster__name="x"` sets `cluster.name`.
+
+    Clusters that are no longer there are no longer used.
+    """
     data = copy.deepcopy(read_mapping(ROOT / "environments" / f"{file}.yaml"))
     for path, value in changes.items():
         *parents, last = path.split("__")
@@ -29,7 +32,19 @@ def environment_data(file: str = "sandbox", /, **changes: Any) -> dict[str, Any]
         for parent in parents:
             target = target.setdefault(parent, {})
         target[last] = value
+    if not any(path.startswith("platform__baseline") for path in changes):
+        _use_what_is_there(data["platform"])
     return data
+
+
+def _use_what_is_there(platform: dict[str, Any]) -> None:
+    """Let the file's own application use no cluster that a test took away."""
+    services = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
+    for app in platform["baseline"]["apps"]:
+        for service, component in services.items():
+            settings = platform.get(component, {})
+            clusters = settings.get("clusters", ()) if settings.get("enabled", True) else ()
+            app["uses"][service] = [one["name"] for one in clusters if one.get("name") in app["uses"][service]]
 
 
 def environment(file: str = "sandbox", /, **changes: Any) -> Environment:

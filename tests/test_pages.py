@@ -14,7 +14,7 @@ from operations.commands import app as operations
 from tests.support import ROOT
 
 PROGRAMS = {"gitops_render": get_command(gitops_render), "operations": get_command(operations)}
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md"))]
 
 
 def printed() -> Iterator[tuple[str, str]]:
@@ -51,3 +51,11 @@ def test_the_pages_print_commands_that_there_are() -> None:
 )
 def test_a_command_that_there_is_not_would_be_found(words: str, wrong: str | None) -> None:
     assert problem("operations", words) == wrong
+
+
+def test_every_relative_link_of_a_page_leads_somewhere() -> None:
+    links = [
+        (page, link) for page in PAGES for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    ]
+    assert len(links) > 50
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []

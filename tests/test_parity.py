@@ -22,6 +22,9 @@ ENVIRONMENTS = {env.name: env for env in (*load_all(ROOT / "environments"), ever
 every_environment = pytest.mark.parametrize("env", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
 
 
+SOURCES = ("HelmRepository", "OCIRepository")
+
+
 class Installed(NamedTuple):
     """A Helm release as a cluster sees it."""
 
@@ -45,27 +48,33 @@ class Applied(NamedTuple):
 def by_flux(env: Environment) -> Applied:
     paths = render(env).owned
     items = [parsed(data) for path, data in paths.items() if path.parts[0] == "platform"]
-    urls = {item["metadata"]["name"]: item["spec"]["url"] for item in items if item["kind"] == "HelmRepository"}
+    sources = {item["metadata"]["name"]: item["spec"] for item in items if item["kind"] in SOURCES}
     releases: dict[str, Installed] = {}
     for item in (item for item in items if item["kind"] == "HelmRelease"):
         spec = item["spec"]
-        chart = spec["chart"]["spec"]
-        source = urls[chart["sourceRef"]["name"]]
         upgrade = spec["upgrade"]
         undone = upgrade.get("remediation", {}).get("strategy") == "rollback"
         assert upgrade.get("cleanupOnFail", False) is undone
         releases[spec["releaseName"]] = Installed(
             spec["targetNamespace"],
-            source,
-            chart["chart"],
-            chart["version"],
+            *fetched(spec, sources),
             spec["values"],
             seconds=seconds(spec["timeout"]),
             history=spec["maxHistory"],
             undone=undone,
         )
-    made_for_flux = ("HelmRepository", "HelmRelease")
+    made_for_flux = (*SOURCES, "HelmRelease")
     return Applied(releases, identified(item for item in items if item["kind"] not in made_for_flux))
+
+
+def fetched(release: dict[str, Any], sources: dict[str, dict[str, Any]]) -> tuple[str, str, str]:
+    """Return the repository, the name and the version of the chart that Flux fetches."""
+    if "chartRef" in release:
+        source = sources[release["chartRef"]["name"]]
+        repository, _, name = source["url"].rpartition("/")
+        return repository, name, source["ref"]["tag"]
+    chart = release["chart"]["spec"]
+    return sources[chart["sourceRef"]["name"]]["url"], chart["chart"], chart["version"]
 
 
 def by_tofu(env: Environment) -> Applied:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from constructs_lib.base.belonging import Own
-from constructs_lib.base.fields import BucketName, Region
+from constructs_lib.base.belonging import COMMON, Own
+from constructs_lib.base.change import Change, refused
+from constructs_lib.base.fields import SPACES_REGION, BucketName, Region, S3Address, S3Region
 from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
 
@@ -29,11 +31,14 @@ class BucketPurpose(StrEnum):
         return Days({"state": "90d", "backups": "7d", "traces": "1d"}[self])
 
 
+STAYS = Change(refused("what is in the old bucket is not moved; keep it, or add another environment"))
+
+
 class Bucket(Settings):
     """A bucket on DigitalOcean Spaces."""
 
-    bucket: Annotated[BucketName, Own("bucket")]
-    region: Region = Field(description="Spaces region; not every region with DOKS has Spaces.")
+    bucket: Annotated[BucketName, Own("bucket"), STAYS]
+    region: Annotated[Region, STAYS] = Field(description="Spaces region; not every region with DOKS has Spaces.")
 
     @property
     def host(self) -> str:
@@ -44,3 +49,35 @@ class Bucket(Settings):
     def endpoint(self) -> str:
         """The S3 endpoint of the bucket's region."""
         return f"https://{self.host}"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is on another S3 than Spaces."""
+        return False
+
+
+class AnyBucket(Bucket):
+    """A bucket on Spaces, or one on another S3, which a person makes and brings the key of."""
+
+    region: Annotated[S3Region, STAYS] = Field(description="Spaces region, or that of the other S3.")
+    address: Annotated[S3Address | None, COMMON, STAYS] = Field(
+        default=None, description="Endpoint of another S3 than Spaces, such as https://s3.eu-central-1.amazonaws.com."
+    )
+
+    @model_validator(mode="after")
+    def _on_spaces_unless_it_says_where(self) -> Self:
+        if self.address is None and not re.fullmatch(SPACES_REGION, self.region):
+            raise ValueError(
+                f"region must be a DigitalOcean region such as 'lon1', found '{self.region}'; or add address"
+            )
+        return self
+
+    @property
+    def endpoint(self) -> str:
+        """The S3 endpoint of the bucket."""
+        return self.address or super().endpoint
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is on another S3 than Spaces."""
+        return self.address is not None

@@ -58,7 +58,16 @@ BucketName = Annotated[
 ]
 """An S3 bucket name without dots, which would break TLS on virtual-host addresses."""
 
-Region = Annotated[str, *_matching(r"[a-z]{3}\d", "a DigitalOcean region such as 'lon1'")]
+SPACES_REGION = r"[a-z]{3}\d"
+
+Region = Annotated[str, *_matching(SPACES_REGION, "a DigitalOcean region such as 'lon1'")]
+
+S3Region = Annotated[str, *_matching(r"[a-z0-9][a-z0-9-]{0,31}", "a region such as 'lon1' or 'eu-central-1'")]
+
+S3Address = Annotated[
+    str, *_matching(r"https://[a-z0-9][a-z0-9.-]*(:443)?", "an https:// address without a path, at port 443"), NAMED
+]
+"""The one port that network policies let Postgres use to the outside."""
 
 DropletSize = Annotated[str, *_matching(r"[a-z][a-z0-9_.]*(-[a-z0-9_.]+)+", "a Droplet size such as 's-4vcpu-8gb'")]
 

@@ -1,9 +1,12 @@
-"""Programs that have to be on the machine, such as Git, and what of this process's environment they are given."""
+"""Programs that have to be on the machine, such as Git: what they are given, and the one place that runs one."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Any
 
 from constructs_lib.base.errors import ConfigError
 
@@ -26,6 +29,10 @@ def passed_on(*beginnings: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in ANY or name.startswith(("LC_", *beginnings))}
 
 
+class TookTooLongError(ConfigError):
+    """A program was stopped since it did not end in time."""
+
+
 def installed(name: str, advice: str, *, command: str | None = None) -> str:
     """Return the path of the program `name`, which is started as `command` if that is another word.
 
@@ -35,3 +42,16 @@ def installed(name: str, advice: str, *, command: str | None = None) -> str:
     if path is None:
         raise ConfigError(f"{name}: is not installed; {advice}")
     return path
+
+
+def run(command: Sequence[str], *, doing: str, deadline: float, **how: Any) -> subprocess.CompletedProcess[Any]:
+    """Run a program to its end, with what it prints captured, and return how it ended.
+
+    Raises `TookTooLongError`, naming what was `doing`, if it has not ended after `deadline` seconds.
+    """
+    try:
+        return subprocess.run(  # noqa: S603
+            command, capture_output=True, timeout=deadline, check=False, **how
+        )
+    except subprocess.TimeoutExpired:
+        raise TookTooLongError(f"{doing}: did not end within {deadline:.0f} s; see what keeps it") from None

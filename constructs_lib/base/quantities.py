@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from fractions import Fraction
 from math import ceil
 from typing import Any, ClassVar, Self
 
@@ -12,8 +12,14 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 _MEBIBYTES = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
-_BYTES = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]*)")
+_DECIMAL = {unit: Fraction(10) ** (3 * power) for power, unit in enumerate(("n", "u", "m", "", "k", *"MGTPE"), -3)}
+_BINARY = {unit: Fraction(2) ** (10 * power) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)}
+_UNITS = _DECIMAL | _BINARY
+_COMPARED = {**{unit: float(size) for unit, size in _UNITS.items()}, "h": 1.0, "d": 24.0}
+"""Units of which no setting takes two that do not compare: thousandths and minutes are both `m`."""
+_COMPARED_TEXT = re.compile(r"(\d+(?:\.\d+)?)([A-Za-z]*)", re.ASCII)
+_AMOUNT = re.compile(rf"\+?(\d+\.?\d*|\.\d+)(?:([eE][-+]?\d{{1,2}})|({'|'.join(_UNITS)}))", re.ASCII)
+"""What Kubernetes takes for an amount (apimachinery `pkg/api/resource/quantity.go`), but for those below zero."""
 
 
 class Quantity(str):
@@ -128,17 +134,27 @@ class Memory(Size):
 
 def thousandths(cpu: str | float) -> int:
     """Return an amount of CPU as Kubernetes writes it (`250m`, `2`) in thousandths of a core, rounded up."""
-    return _in(cpu, {"": 1000, "m": 1})
+    return _in(cpu, _UNITS["m"])
 
 
 def in_mebibytes(memory: str | int) -> int:
     """Return an amount of memory as Kubernetes writes it (`512Mi`, `150M`) in MiB, rounded up."""
-    return _in(memory, {unit: amount / 2**20 for unit, amount in _BYTES.items()})
+    return _in(memory, _UNITS["Mi"])
 
 
-def _in(amount: str | float, units: Mapping[str, float]) -> int:
+def comparable(value: Any) -> float | None:
+    """Return a number by which values of one setting compare: a number itself, or an amount's; None for any other."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    found = _COMPARED_TEXT.fullmatch(str(value))
+    if found is None or found[2] not in _COMPARED:
+        return None
+    return float(found[1]) * _COMPARED[found[2]]
+
+
+def _in(amount: str | float, unit: Fraction) -> int:
     found = _AMOUNT.fullmatch(str(amount))
-    if found is None or found[2] not in units:
-        known = ", ".join(filter(None, units))
-        raise ValueError(f"must be an amount with one of the units {known} or none, found '{amount}'")
-    return ceil(float(found[1]) * units[found[2]])
+    if found is None:
+        raise ValueError(f"must be an amount as Kubernetes writes it, such as '500m' or '2Gi', found '{amount}'")
+    number, exponent, suffix = found.groups()
+    return ceil(Fraction(f"{number.rstrip('.')}{exponent or ''}") * _UNITS[suffix or ""] / unit)

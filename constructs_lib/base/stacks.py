@@ -29,6 +29,10 @@ NEXT_STATE_PASSPHRASE = "next_state_passphrase"  # noqa: S105 - the name of a va
 VAULT_SECRET_ID = "vault_secret_id"  # noqa: S105 - the name of a variable, and of its entry in Vault
 
 
+GENERATION_TAG = "generation:"
+"""How the tag of a cluster begins that says the how-manieth of its name it is."""
+
+
 class StackKind(StrEnum):
     """A stack of an environment."""
 

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from cdktf import Postcondition, Precondition, TerraformStack, TerraformVariable
 from constructs import Construct
 
-from constructs_lib.base.stacks import KUBERNETES_VERSION
+from constructs_lib.base.stacks import GENERATION_TAG, KUBERNETES_VERSION
 from constructs_lib.cloud.node_pools import NodePools, default_pool
 from constructs_lib.cloud.providers import digitalocean
 from constructs_lib.environment import Environment
@@ -62,7 +62,7 @@ class DoksCluster(Construct):
             },
             kubeconfig_expire_seconds=settings.kubeconfig_expire_seconds,
             destroy_all_associated_resources=not settings.protected,
-            tags=tags,
+            tags=[*tags, f"{GENERATION_TAG}{settings.generation}"],
             node_pool=default_pool(tags),
             lifecycle={"prevent_destroy": settings.protected, "precondition": [_minor_is(settings.kubernetes_minor)]},
             cluster_subnet=_range(settings.network.cluster_subnet),

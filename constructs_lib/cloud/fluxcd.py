@@ -40,6 +40,7 @@ from constructs_lib.kit import (
 )
 
 OPERATOR_CHART = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-operator", "0.58.1")
+# renovate: datasource=github-releases depName=fluxcd/flux2
 FLUX_VERSION = "2.9.4"
 FLUX_INSTANCE = "fluxcd.controlplane.io/v1"
 OPERATOR_ACCOUNT = "flux-operator"

@@ -11,7 +11,9 @@ from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import deploy_key_variable
 from constructs_lib.cloud.providers import github
 from constructs_lib.environment import TIERS, Environment
-from constructs_lib.environment.repository import GitOps
+from constructs_lib.environment.repository import ADMINISTRATORS, WORKFLOW_PATHS, Gate, GitOps
+
+RequiredCheck = github.repository_ruleset.RepositoryRulesetRulesRequiredStatusChecksRequiredCheck
 
 
 class GitOpsRepository(Construct):
@@ -46,29 +48,32 @@ class GitOpsRepository(Construct):
             lifecycle={"prevent_destroy": True},
         )
         self._name = self._repository.name
-        self._protect_default_branch()
+        own, infrastructure = gitops.gates
+        self._protect("default-branch", own, required_linear_history=True)
+        self._protect("infrastructure-default-branch", infrastructure)
+        self._protect_workflows()
+        self._share_the_check()
         for env in environments:
             self._deploy_key(env)
             self._environment(env)
         self._workflow_environments(environments)
         self._actions_secrets()
 
-    def _protect_default_branch(self) -> None:
-        """A ruleset, since the provider's branch protection needs GraphQL and admin rights."""
+    def _protect(self, id_: str, gate: Gate, **rules: bool) -> None:
+        """A ruleset, since the provider's branch protection needs GraphQL and admin rights. Nobody passes it by."""
         gitops = self._gitops
-        checks = [{"context": check} for check in gitops.required_checks]
         github.repository_ruleset.RepositoryRuleset(
             self,
-            "default-branch",
+            id_,
             name="default-branch",
-            repository=self._name,
+            repository=self._name if gate.repository == gitops.repository else gate.repository,
             target="branch",
             enforcement="active",
             conditions={"ref_name": {"include": [f"refs/heads/{gitops.default_branch}"], "exclude": []}},
             rules={
                 "deletion": True,
                 "non_fast_forward": True,
-                "required_linear_history": True,
+                **rules,
                 "pull_request": {
                     "required_approving_review_count": gitops.approvals,
                     "dismiss_stale_reviews_on_push": True,
@@ -77,11 +82,37 @@ class GitOpsRepository(Construct):
                     "required_review_thread_resolution": True,
                 },
                 "required_status_checks": {
-                    "required_check": checks,
+                    "required_check": [RequiredCheck(context=check, integration_id=gate.app) for check in gate.checks],
                     "strict_required_status_checks_policy": True,
                     "do_not_enforce_on_create": True,
                 },
             },
+        )
+
+    def _protect_workflows(self) -> None:
+        """Only administrators push workflows, to whatever branch: a job can post a check of any name to any commit."""
+        github.repository_ruleset.RepositoryRuleset(
+            self,
+            "workflows",
+            name="workflows",
+            repository=self._name,
+            target="push",
+            enforcement="active",
+            bypass_actors=[
+                github.repository_ruleset.RepositoryRulesetBypassActors(
+                    actor_type="RepositoryRole", actor_id=ADMINISTRATORS, bypass_mode="always"
+                )
+            ],
+            rules={"file_path_restriction": {"restricted_file_paths": [WORKFLOW_PATHS]}},
+        )
+
+    def _share_the_check(self) -> None:
+        """The GitOps repository's check is an action of the infrastructure repository."""
+        github.actions_repository_access_level.ActionsRepositoryAccessLevel(
+            self,
+            "access",
+            repository=self._gitops.infrastructure_repository,
+            access_level="organization",
         )
 
     def _deploy_key(self, env: Environment) -> None:
@@ -118,8 +149,6 @@ class GitOpsRepository(Construct):
     def _workflow_environments(self, environments: Sequence[Environment]) -> None:
         """Those by which Vault tells jobs apart (decision 34): what applies and what bootstraps asks reviewers."""
         repository = self._gitops.infrastructure_repository
-        if repository is None:
-            return
         for env in environments:
             self._protected_environment(env, f"provision-{env.name}", repository)
             plan = env.github_environment(Purpose.PLAN)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
+from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Effect, Rule, refused, replaces, rolls
 from constructs_lib.base.fields import KubernetesMinor, Name, PoolName, Range, Tag, TimeOfDay
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.network import Network
@@ -15,6 +16,16 @@ from constructs_lib.kit import SYSTEM_ROLE, WORKLOAD_ROLE
 
 ROLES: dict[Role, str] = {SYSTEM_ROLE: "platform services", WORKLOAD_ROLE: "applications"}
 """What runs on the pools of a role."""
+
+
+def one_minor_up(old: str, new: str) -> Rule:
+    """One version up, every node rolls; two, or down, is refused."""
+    before, after = (int(minor.partition(".")[2]) for minor in (old, new))
+    if after < before:
+        return refused("DigitalOcean lowers no version; keep it, or add another environment")
+    if after > before + 1:
+        return refused(f"DigitalOcean raises one version at a time; go to 1.{before + 1} first")
+    return rolls("every node, and the control plane before")
 
 
 class MaintenanceWindow(Settings):
@@ -27,39 +38,57 @@ class MaintenanceWindow(Settings):
 class Cluster(Settings):
     """A DOKS cluster."""
 
-    name: Annotated[Name, Own("cluster")] = Field(
-        description="Cluster name; the VPC, the project and the keys are named after it."
+    name: Annotated[
+        Name,
+        Own("cluster"),
+        Change(refused("the cluster, its network and its keys are named after it; add another environment instead")),
+    ] = Field(description="Cluster name; the VPC, the project and the keys are named after it.")
+    generation: Annotated[
+        int,
+        Change(
+            replaces("the archives, which start anew in folders of the new generation"),
+            smaller=refused("the folders of an older generation hold its archives; raise it instead"),
+        ),
+    ] = Field(
+        default=1,
+        ge=1,
+        le=9999,
+        description="Raised by one each time that the cluster is made anew, never while it lives.",
     )
-    kubernetes_minor: KubernetesMinor = Field(
+    kubernetes_minor: Annotated[KubernetesMinor, Change(rolls("every node"), judge=one_minor_up)] = Field(
         description="Minor version, raised by one at a time; DigitalOcean keeps the patch version current."
     )
-    high_availability: bool = Field(default=True, description="Replicated control plane; cannot be switched off later.")
-    maintenance_window: MaintenanceWindow
-    control_plane_allowed_addresses: Annotated[tuple[Range, ...], COMMON] = Field(
+    high_availability: Annotated[
+        bool, Change(FREE, removed=refused("DigitalOcean cannot switch it off; keep it, or add another environment"))
+    ] = Field(default=True, description="Replicated control plane; cannot be switched off later.")
+    maintenance_window: Annotated[MaintenanceWindow, FREELY]
+    control_plane_allowed_addresses: Annotated[tuple[Range, ...], COMMON, FREELY] = Field(
         default=(), description="Who may reach the API server; empty leaves it open to every address."
     )
-    network_policies: Literal["kubernetes", "cilium"] = Field(
+    network_policies: Annotated[Literal["kubernetes", "cilium"], FREELY] = Field(
         default="kubernetes",
         description="Whether the API server is named in CiliumNetworkPolicies too; the cluster needs their CRD.",
     )
-    kubeconfig_expire_seconds: int = Field(
+    kubeconfig_expire_seconds: Annotated[int, FREELY] = Field(
         default=3600,
         ge=600,
         le=604800,
         description="Life of the API server's credentials that each run fetches.",
     )
-    protected: bool = Field(
-        default=True, description="OpenTofu refuses to destroy the cluster, and what it made is kept."
+    protected: Annotated[bool, Change(FREE, removed=Rule(Effect.FREE, "from then on the cluster can be destroyed"))] = (
+        Field(default=True, description="OpenTofu refuses to destroy the cluster, and what it made is kept.")
     )
-    allow_single_point_of_failure: bool = Field(
+    allow_single_point_of_failure: Annotated[bool, FREELY] = Field(
         default=False,
         description="Accept a production cluster without a replicated control plane or with roles on one node.",
     )
-    tags: tuple[Tag, ...] = Field(default=(), description="Further DigitalOcean tags of the cluster and its nodes.")
-    network: Network = Network()
-    pools: dict[PoolName, NodePool] = Field(
-        description="Node pools by name, beside the small one of DigitalOcean's own services."
+    tags: Annotated[tuple[Tag, ...], FREELY] = Field(
+        default=(), description="Further DigitalOcean tags of the cluster and its nodes."
     )
+    network: Annotated[Network, ANOTHER_CLUSTER] = Network()
+    pools: Annotated[
+        dict[PoolName, NodePool], Change(FREE, removed=rolls("pods of the pool, which move to others"))
+    ] = Field(description="Node pools by name, beside the small one of DigitalOcean's own services.")
 
     @model_validator(mode="after")
     def _pools_for_everything(self) -> Self:

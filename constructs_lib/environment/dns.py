@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
+from constructs_lib.base.change import Change, steps
 from constructs_lib.base.fields import Domain
 from constructs_lib.base.settings import Settings
 
@@ -14,10 +15,15 @@ from constructs_lib.base.settings import Settings
 class Dns(Settings):
     """The zone that holds the domain's records. At DigitalOcean the records of the load balancer are made in it."""
 
-    zone_at: Literal["digitalocean", "elsewhere"] = Field(
+    zone_at: Annotated[
+        Literal["digitalocean", "elsewhere"],
+        Change(steps("the records stay where they were made", "remove-an-environment")),
+    ] = Field(
         default="digitalocean",
         description="Who answers for the zone; elsewhere, wait-ready says which records a person has to make.",
     )
-    zone: Annotated[Domain | None, COMMON] = Field(
+    zone: Annotated[
+        Domain | None, COMMON, Change(steps("the records stay where they were made", "remove-an-environment"))
+    ] = Field(
         default=None, description="The zone, where that is a parent of the domain; the domain itself if left out."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
@@ -9,17 +10,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
-from constructs_lib.base.bucket import Bucket, BucketPurpose
+from constructs_lib.base.bucket import AnyBucket, Bucket, BucketPurpose
+from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, refused, replaces, rolls, steps
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, Region, RunnerLabel
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
 from constructs_lib.environment.cluster import ROLES, Cluster
 from constructs_lib.environment.dns import Dns
-from constructs_lib.environment.network import range_problems
+from constructs_lib.environment.network import inside, neighbour_problems, range_problems
 from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
 from constructs_lib.environment.vault import Vault
-from constructs_lib.kit import Chart, Layer, Rendered
+from constructs_lib.kit import Chart, Inside, Layer, Rendered
 from constructs_lib.platform import Platform
 from constructs_lib.platform.valkey_operator.admission import KUBERNETES
 
@@ -40,38 +42,57 @@ TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
 class Environment(Settings):
     """All that differs between environments, and only that."""
 
-    name: Annotated[Name, Own("name")]
-    tier: Tier = Field(description="What the environment is for; production is held to stricter rules.")
-    region: Region
-    mode: Literal["render", "apply"] = Field(
-        default="render", description="Whether Flux or OpenTofu applies the platform."
+    name: Annotated[
+        Name, Own("name"), Change(refused("an environment keeps its name; add another and remove this one"))
+    ]
+    tier: Annotated[Tier, Change(rolls("what production places more strictly"))] = Field(
+        description="What the environment is for; production is held to stricter rules."
     )
-    domain: Annotated[Domain, Own("domain")]
+    region: Annotated[Region, ANOTHER_CLUSTER]
+    mode: Annotated[
+        Literal["render", "apply"],
+        Change(refused("both would own the same objects; add another environment and move to it")),
+    ] = Field(default="render", description="Whether Flux or OpenTofu applies the platform.")
+    domain: Annotated[
+        Domain, Own("domain"), Change(rolls("what has a host, whose certificate, records and address change"))
+    ]
     dns: Dns = Dns()
-    vpc_range: Annotated[Range, Own("range")] = Field(
+    vpc_range: Annotated[Range, Own("range"), ANOTHER_CLUSTER] = Field(
         description="Private range of the VPC, /16 to /24; only one VPC has it."
     )
     cluster: Cluster
-    gitops: Annotated[GitOps, COMMON]
-    reviewers: Reviewers = Reviewers()
-    runner: Annotated[RunnerLabel, COMMON] = Field(
+    gitops: Annotated[
+        GitOps,
+        COMMON,
+        Change(refused("the clusters follow the old repository, and its state stays where it is; keep it")),
+    ]
+    reviewers: Annotated[Reviewers, FREELY] = Reviewers()
+    runner: Annotated[RunnerLabel, COMMON, FREELY] = Field(
         default="ubuntu-24.04", description="Label of the runners of the jobs that reach the environment."
     )
-    vault: Vault
-    state: StateBucket = Field(description="The bucket for the state of this environment's stacks.")
-    backups: Bucket = Field(description="The bucket for Postgres backups.")
-    chart_mirror: ChartMirror | None = Field(
-        default=None, description="One address that replaces every public chart repository."
+    vault: Annotated[Vault, Change(rolls("External Secrets; its secrets have to be there before"))]
+    state: Annotated[StateBucket, FREELY] = Field(description="The bucket for the state of this environment's stacks.")
+    backups: Annotated[
+        AnyBucket, Change(replaces("the archive: Postgres archives elsewhere, and recovers no older time from there"))
+    ] = Field(description="The bucket for Postgres backups.")
+    chart_mirror: Annotated[ChartMirror | None, FREELY] = Field(
+        default=None,
+        description="One address that replaces every public chart repository; an oci:// one holds signatures too.",
     )
-    sops_recipient: Annotated[AgeRecipient | None, Own("age key")] = Field(
-        default=None, description="age public key of the environment, whose private half is in Vault."
-    )
+    sops_recipient: Annotated[
+        AgeRecipient | None,
+        Own("age key"),
+        Change(steps("what is sealed for the old key has to be sealed anew", "seal-a-secret"), added=FREE),
+    ] = Field(default=None, description="age public key of the environment, whose private half is in Vault.")
     platform: Platform = Platform()
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
         problems = [*range_problems(self.ranges), *self._production_problems(), *self._alerting_problems()]
+        problems += neighbour_problems(self.vpc_range, self.cluster.network)
         problems += [*self._version_problems(), *self._dns_problems(), *self._runner_problems()]
+        for cluster in self.platform.cloudnative_pg.clusters:
+            cluster.check_recovery(self.cluster.generation)
         if self.name == BOOTSTRAP_ENVIRONMENT or self.name.endswith(PLAN_SUFFIX):
             taken = f"which GitHub environments of our own have ('{BOOTSTRAP_ENVIRONMENT}', '<name>{PLAN_SUFFIX}')"
             problems.append(f"name is '{self.name}', {taken}; choose another")
@@ -117,6 +138,11 @@ class Environment(Settings):
         """The address ranges of the cluster that the file names, by their key in it."""
         return {"vpc_range": self.vpc_range, **self.cluster.network.subnets()}
 
+    @property
+    def inside(self) -> Inside:
+        """The addresses of its nodes, pods and Services."""
+        return inside(self.vpc_range, self.cluster.network)
+
     def _dns_problems(self) -> list[str]:
         platform = self.platform
         if not f".{self.domain}".endswith(f".{self.zone}"):
@@ -145,7 +171,7 @@ class Environment(Settings):
 
     def mirrored(self, chart: Chart) -> Chart:
         """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""
-        return chart if self.chart_mirror is None else Chart(self.chart_mirror, chart.name, chart.version)
+        return chart if self.chart_mirror is None else replace(chart, repository=self.chart_mirror)
 
     def stack(self, kind: StackKind) -> str:
         """Return the name of a stack of this environment."""
@@ -153,10 +179,11 @@ class Environment(Settings):
 
     @property
     def buckets(self) -> dict[BucketPurpose, Bucket]:
-        """The buckets of this environment."""
-        buckets = {BucketPurpose.STATE: self.state, BucketPurpose.BACKUPS: self.backups}
+        """The buckets that are made for this environment."""
+        backups = None if self.backups.elsewhere else self.backups
         traces = self.platform.observability.traces.bucket
-        return buckets if traces is None else {**buckets, BucketPurpose.TRACES: traces}
+        wanted = {BucketPurpose.STATE: self.state, BucketPurpose.BACKUPS: backups, BucketPurpose.TRACES: traces}
+        return {purpose: bucket for purpose, bucket in wanted.items() if bucket is not None}
 
     def key_name(self, purpose: BucketPurpose) -> str:
         """Return the name of the key that may read and write a bucket."""

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.fields import Range, Uuid, VpcName
 from constructs_lib.base.settings import Settings
+from constructs_lib.kit import Inside
 
 PRIVATE_RANGES = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 RESERVED_RANGES = tuple(map(IPv4Network, ("10.229.0.0/16", "10.244.0.0/16", "10.245.0.0/16", "10.246.0.0/24")))
@@ -37,7 +38,7 @@ class ExistingVpc(Settings):
 
 
 class Network(Settings):
-    """What a cluster finds instead of making it, and its own ranges. None of it can be changed later."""
+    """What a cluster finds instead of making it, and its own ranges, which cannot be changed later."""
 
     vpc: ExistingVpc | None = Field(
         default=None, description="A VPC that exists, whose range is vpc_range; without it one is made."
@@ -47,6 +48,9 @@ class Network(Settings):
     )
     service_subnet: Annotated[Range | None, Own("range")] = Field(
         default=None, description="Range of the Services; DigitalOcean's if not set."
+    )
+    neighbours: Annotated[tuple[Range, ...], COMMON] = Field(
+        default=(), description="Parts of vpc_range that pods may reach, for they hold no nodes but, say, a Vault."
     )
 
     def check_nodes(self, most: int) -> None:
@@ -62,6 +66,22 @@ class Network(Settings):
         """Return the ranges that are named, by their key in the file."""
         found = {"cluster_subnet": self.cluster_subnet, "service_subnet": self.service_subnet}
         return {f"cluster.network.{key}": subnet for key, subnet in found.items() if subnet is not None}
+
+
+def inside(vpc_range: IPv4Network, network: Network) -> Inside:
+    """Return what is not the internet: nodes, pods and Services, also where DigitalOcean chooses their ranges."""
+    ranges = (vpc_range, *network.subnets().values(), *RESERVED_RANGES)
+    return Inside(tuple(map(str, ranges)), tuple(map(str, network.neighbours)))
+
+
+def neighbour_problems(vpc_range: IPv4Network, network: Network) -> list[str]:
+    """Return what is wrong with the neighbours of a cluster."""
+    key = "cluster.network.neighbours"
+    outside = (found for found in network.neighbours if found == vpc_range or not found.subnet_of(vpc_range))
+    return [
+        f"{key} must be a part of vpc_range {vpc_range}, found {found}; leave it out: what is elsewhere is reached"
+        for found in outside
+    ]
 
 
 def range_problems(ranges: dict[str, IPv4Network]) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.base.change import Change, rolls
 from constructs_lib.base.fields import DropletSize, LabelKey, LabelValue, Tag
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT, WORKLOAD_ROLE
@@ -58,15 +59,19 @@ class Taint(Settings):
 class NodePool(Settings):
     """An autoscaled node pool."""
 
-    role: Role | None = Field(
+    role: Annotated[Role | None, Change(rolls("pods that the pool no longer takes"))] = Field(
         default=None,
         description="What runs here: platform services (system) or applications that say nothing (workload).",
     )
-    size: DropletSize = Field(description="Droplet size, such as s-4vcpu-8gb; can be changed.")
+    size: Annotated[DropletSize, Change(rolls("every node of the pool, the new ones first"))] = Field(
+        description="Droplet size, such as s-4vcpu-8gb; can be changed."
+    )
     min_nodes: int = Field(ge=0, description="Nodes that always run; zero lets the pool vanish while nobody needs it.")
     max_nodes: int = Field(ge=1, le=512, description="Nodes at full load.")
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, description="Further node labels.")
-    taints: tuple[Taint, ...] = Field(default=(), description="Further node taints.")
+    taints: Annotated[tuple[Taint, ...], Change(rolls("pods that the pool no longer takes"))] = Field(
+        default=(), description="Further node taints."
+    )
     tags: tuple[Tag, ...] = Field(default=(), description="Further DigitalOcean tags of the nodes.")
 
     @model_validator(mode="after")

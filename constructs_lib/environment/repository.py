@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.change import FREELY, Change, steps
 from constructs_lib.base.fields import AgeRecipient, Branch, CheckName, GitHubName, SecretName
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.vault import GitOpsVault
+
+GITHUB_ACTIONS = 15368
+"""The number of the GitHub App as which jobs post their checks (api.github.com/apps/github-actions, `id`)."""
+
+OWN_CHECKS = ("Lint and test", "Test with real tools", "Test on a real node", "Synth and diff")
+"""The jobs that a pull request in the infrastructure repository has to pass."""
+
+
+WORKFLOW_PATHS = ".github/**/*"
+"""What only administrators may push to the GitOps repository, whatever the branch."""
+ADMINISTRATORS = 5
+"""The number of the role of a repository's administrators (docs.github.com, REST API endpoints for rules)."""
+
+
+class Gate(NamedTuple):
+    """What the default branch of a repository admits: reviewed pull requests that passed these checks of this app."""
+
+    repository: str
+    checks: tuple[str, ...]
+    app: int
 
 
 class StateBucket(Bucket):
     """The bucket for OpenTofu state."""
 
-    use_lockfile: bool = Field(
+    use_lockfile: Annotated[bool, FREELY] = Field(
         default=True,
         description="Lock with a file in the bucket; switch off if your Spaces region refuses conditional writes.",
     )
@@ -40,28 +61,39 @@ class GitOps(Settings):
 
     organisation: Annotated[GitHubName, COMMON]
     repository: Annotated[GitHubName, COMMON]
-    infrastructure_repository: Annotated[GitHubName | None, COMMON] = Field(
-        default=None, description="The repository of these files: its environments get the same reviewers."
+    infrastructure_repository: Annotated[GitHubName, COMMON, FREELY] = Field(
+        description="The repository of these files: protected alike, and its program checks the GitOps repository."
     )
-    organisation_id: int | None = Field(
+    organisation_id: Annotated[int | None, FREELY] = Field(
         default=None, ge=1, description="Number of the organisation, by which Vault knows its workflows."
     )
-    infrastructure_repository_id: int | None = Field(
+    infrastructure_repository_id: Annotated[int | None, FREELY] = Field(
         default=None, ge=1, description="Number of the repository of these files, by which Vault knows its workflows."
     )
     default_branch: Branch = "main"
-    required_checks: tuple[CheckName, ...] = Field(
+    required_checks: Annotated[tuple[CheckName, ...], FREELY] = Field(
         default=("validate",), min_length=1, description="Status checks that a pull request must pass."
     )
-    approvals: int = Field(default=1, ge=0, le=6, description="Reviews that a pull request needs.")
-    recovery_recipient: Annotated[AgeRecipient | None, COMMON] = Field(
-        default=None, description="age public key, kept offline, that can decrypt every sealed secret."
+    checks_app: Annotated[int, FREELY] = Field(
+        default=GITHUB_ACTIONS,
+        gt=0,
+        description="The number of the GitHub App whose status checks count; GitHub Actions unless given.",
     )
-    actions_secrets: tuple[SecretName, ...] = Field(
+    approvals: Annotated[int, FREELY] = Field(default=1, ge=0, le=6, description="Reviews that a pull request needs.")
+    recovery_recipient: Annotated[
+        AgeRecipient | None, COMMON, Change(steps("what is sealed has to be sealed anew for it", "seal-a-secret"))
+    ] = Field(default=None, description="age public key, kept offline, that can decrypt every sealed secret.")
+    actions_secrets: Annotated[tuple[SecretName, ...], FREELY] = Field(
         default=(), description="Actions secrets of the repository; their sealed values come as an OpenTofu variable."
     )
     state: StateBucket = Field(description="The bucket for the state of the gitops-repository stack.")
     vault: GitOpsVault
+
+    @property
+    def gates(self) -> tuple[Gate, Gate]:
+        """What the default branches admit, that of the GitOps repository and that of the infrastructure repository."""
+        own = Gate(self.repository, self.required_checks, self.checks_app)
+        return own, Gate(self.infrastructure_repository, OWN_CHECKS, GITHUB_ACTIONS)
 
     @property
     def full_name(self) -> str:

@@ -21,6 +21,7 @@ class _Held(NamedTuple):
 
 def problems_between(folder: Path, environments: Sequence[Environment]) -> Iterator[str]:
     """Yield a sentence for each thing of its own that an environment names although it is taken already."""
+    yield from _unnamed_subnets(folder, environments)
     held: dict[tuple[Any, ...], list[_Held]] = defaultdict(list)
     for env in environments:
         file = folder / f"{env.name}.yaml"
@@ -33,6 +34,19 @@ def problems_between(folder: Path, environments: Sequence[Environment]) -> Itera
         if env.gitops != environments[0].gitops:
             first = folder / f"{environments[0].name}.yaml"
             yield f"{file}: gitops: differs from {first}; all environments share one repository, make them equal"
+
+
+def _unnamed_subnets(folder: Path, environments: Sequence[Environment]) -> Iterator[str]:
+    """Yield a sentence for each subnet that is left to DigitalOcean in a VPC of several: it knows one default."""
+    for env in environments:
+        network = env.cluster.network
+        others = [item for item in environments if item is not env and item.cluster.network.vpc == network.vpc]
+        for key in ("cluster_subnet", "service_subnet"):
+            if network.vpc is not None and others and getattr(network, key) is None:
+                yield (
+                    f"{folder / f'{env.name}.yaml'}: cluster.network.{key}: is missing, and "
+                    f"{folder / f'{others[0].name}.yaml'} is in the same VPC; name a range that no other cluster has"
+                )
 
 
 def _collide(new: _Held, other: _Held) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
+from constructs_lib.base.change import FREELY
 from constructs_lib.base.fields import Certificate, HttpsUrl, KeyPath, VaultName
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.settings import Settings
@@ -35,10 +36,10 @@ class VaultServer(Settings):
     namespace: Annotated[KeyPath | None, COMMON] = Field(
         default=None, description="The namespace of HCP Vault or Vault Enterprise; mounts and paths are inside it."
     )
-    ca_bundle: Certificate | None = Field(
+    ca_bundle: Annotated[Certificate | None, FREELY] = Field(
         default=None, description="PEM; leave out for a publicly trusted certificate."
     )
-    ci: VaultLogin
+    ci: Annotated[VaultLogin, FREELY]
 
 
 class GitOpsVault(VaultServer):

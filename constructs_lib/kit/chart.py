@@ -13,17 +13,24 @@ Values: TypeAlias = dict[str, Any]
 class Chart:
     """A Helm chart at an exact version.
 
-    `repository` is an `https://` address with an index, or an `oci://` address without the chart's name.
+    `repository` is an `https://` address with an index, or an `oci://` address without the chart's name. `signed_by` is
+    the workflow on GitHub in whose name cosign signs it there: `owner/repository/file@ref`, as its certificate has it.
     """
 
     repository: str
     name: str
     version: str
+    signed_by: str | None = None
 
     @property
     def is_oci(self) -> bool:
         """Whether the repository is an OCI registry."""
         return self.repository.startswith("oci://")
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether a signature can be looked for: one is beside a chart in a registry, and nowhere in an index."""
+        return self.is_oci and self.signed_by is not None
 
 
 HISTORY = 5

@@ -51,24 +51,38 @@ class StatefulSet(Pods):
 
 @dataclass(frozen=True)
 class Outside:
-    """Peers that are no pods: any address, or those in `ranges` (CIDR). `name` is what only Cilium can tell apart."""
+    """Peers that are no pods: those in `ranges` (CIDR), or those that `name` says."""
 
     ranges: tuple[str, ...] = ()
     name: str = ""
 
 
 ANYWHERE = Outside()
+"""Whoever comes in: the load balancer's address is that of a node, or of nobody."""
+INTERNET = Outside(name="the internet")
+"""Whatever is not inside of the environment (`Inside`)."""
 API_SERVER = Outside(name="the API server")
 """It is no pod, and no address of it is known before it is there: only the port says that it is meant."""
+NODES = Outside(name="the nodes")
+"""What answers on addresses of nodes: with Cilium no range names them (cilium/cilium#20550), so the port alone does."""
 API_SERVER_PORTS: tuple[Port, ...] = (443, 6443, 16443)
 """The Service's port, upstream's own, and that of the proxy that DOKS may run on each node."""
 API_SERVER_ENTITIES = ["kube-apiserver", "host", "remote-node"]
 """As Cilium knows it: as itself, or as the proxy or the konnectivity agent on a node (docs/decisions/0028)."""
+LINK_LOCAL = "169.254.0.0/16"
+"""Where a machine learns about itself, its secrets too (RFC 3927; docs.digitalocean.com, Droplet metadata)."""
 HTTPS: tuple[Port, ...] = (443,)
 
 DNS = Pods("kube-system", "dns", {"k8s-app": "kube-dns"})
 DNS_PORTS: tuple[Port, ...] = (Udp(53), 53)
 """A question goes by UDP, and by TCP when its answer is long (RFC 7766)."""
+
+
+class Inside(NamedTuple):
+    """The ranges (CIDR) of pods, Services and nodes, and those parts of them in which somebody else answers."""
+
+    ranges: tuple[str, ...]
+    neighbours: tuple[str, ...] = ()
 
 
 class Link(NamedTuple):
@@ -92,11 +106,11 @@ def webhook(target: Pods, port: int) -> Link:
 def default_policies(namespace: str) -> Iterator[Manifest]:
     """Yield the policies that close a namespace but for questions to DNS."""
     yield _policy(namespace, "default-deny", {}, {"policyTypes": ["Ingress", "Egress"]})
-    egress = [{"to": _peers(DNS, namespace), "ports": [_port(port) for port in DNS_PORTS]}]
+    egress = [{"to": _pods(DNS, namespace), "ports": [_port(port) for port in DNS_PORTS]}]
     yield _policy(namespace, "allow-dns", {}, {"policyTypes": ["Egress"], "egress": egress})
 
 
-def link_policies(links: Iterable[Link], namespaces: Iterable[str]) -> Iterator[Manifest]:
+def link_policies(links: Iterable[Link], namespaces: Iterable[str], inside: Inside) -> Iterator[Manifest]:
     """Yield one policy for each set of pods that a link starts or ends at, in the given namespaces."""
     ends: dict[tuple[str, str], Pods] = {}
     rules: dict[tuple[str, str], dict[str, list[Manifest]]] = {}
@@ -108,7 +122,7 @@ def link_policies(links: Iterable[Link], namespaces: Iterable[str]) -> Iterator[
             key = (pods.namespace, pods.name)
             if ends.setdefault(key, pods) != pods:
                 raise ValueError(f"two sets of pods are named {pods.name} in {pods.namespace}")
-            rule = _rule(link, direction, pods.namespace)
+            rule = _rule(link, direction, pods.namespace, inside)
             directions = rules.setdefault(key, {})
             if rule not in directions.setdefault(direction, []):
                 directions[direction].append(rule)
@@ -140,16 +154,22 @@ def _cilium(link: Link) -> Manifest:
 
 
 @cache
-def _rule(link: Link, direction: str, namespace: str) -> Manifest:
+def _rule(link: Link, direction: str, namespace: str, inside: Inside) -> Manifest:
     other, key = (link.target, "to") if direction == "egress" else (link.source, "from")
     rule: Manifest = {"ports": [_port(port) for port in link.ports]}
-    peers = _peers(other, namespace)
+    peers = _addresses(other, inside) if isinstance(other, Outside) else _pods(other, namespace)
     return {key: peers, **rule} if peers else rule
 
 
-def _peers(other: Pods | Outside, namespace: str) -> list[Manifest]:
-    if isinstance(other, Outside):
+def _addresses(other: Outside, inside: Inside) -> list[Manifest]:
+    """Return the ranges that are meant, of IPv4: clusters of DigitalOcean have no other; none is everybody."""
+    if other != INTERNET:
         return [{"ipBlock": {"cidr": cidr}} for cidr in other.ranges]
+    world = {"cidr": "0.0.0.0/0", "except": [*inside.ranges, LINK_LOCAL]}
+    return [{"ipBlock": world}, *({"ipBlock": {"cidr": cidr}} for cidr in inside.neighbours)]
+
+
+def _pods(other: Pods, namespace: str) -> list[Manifest]:
     peer: Manifest = {"podSelector": {"matchLabels": other.labels} if other.labels else {}}
     if other.namespace != namespace:
         peer["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": other.namespace}}

@@ -67,6 +67,18 @@ def check_secrets(key: str, owner: str, names: Iterable[str], taken: Container[s
             raise ValueError(f"{key}: '{name}' would have the Secret {owner}-{object_name(name)}, which is not its own")
 
 
+def check_apart(objects: Iterable[tuple[str, str, str]]) -> None:
+    """Raise `ValueError` for two settings with one object; each is its words, and the object's kind and name.
+
+    Kubernetes takes fewer letters than services do, so that `app_one` and `app__one` are one there.
+    """
+    settings: dict[tuple[str, str], str] = {}
+    for words, *item in objects:
+        other = settings.setdefault((item[0], item[1]), words)
+        if other is not words:
+            raise ValueError(f"{other} and {words} would have one {item[0]}, {item[1]}; rename one of them")
+
+
 def kept(item: Manifest) -> Manifest:
     """Return `item` so that neither Flux nor Helm ever deletes or replaces it: it holds data."""
     annotations = {**item["metadata"].get("annotations", {}), **KEEP, FORCE: "disabled"}

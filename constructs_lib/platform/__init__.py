@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Self
 
-from constructs_lib.base.errors import ConfigError
+from pydantic import model_validator
+
+from constructs_lib.base.change import Change, rolls
+from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
-from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator, Workload
+from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator, Release, Workload, group
 from constructs_lib.platform.baseline import Baseline
 from constructs_lib.platform.cert_manager import CertManager
 from constructs_lib.platform.cloudnative_pg import CloudnativePg
@@ -28,15 +31,33 @@ if TYPE_CHECKING:
 class Platform(Settings):
     """The components of an environment with their settings."""
 
-    baseline: Baseline = Baseline()
-    vault_eso: VaultEso = VaultEso()
-    cert_manager: CertManager = CertManager()
-    traefik: Traefik = Traefik()
-    external_dns: ExternalDns = ExternalDns()
-    cloudnative_pg: CloudnativePg = CloudnativePg()
-    rabbitmq_operator: RabbitmqOperator = RabbitmqOperator()
-    valkey_operator: ValkeyOperator = ValkeyOperator()
-    observability: Observability = Observability()
+    baseline: Annotated[Baseline, Change(rolls("pods whose namespace or network changes"))] = Baseline()
+    vault_eso: Annotated[VaultEso, Change(rolls("External Secrets"))] = VaultEso()
+    cert_manager: Annotated[CertManager, Change(rolls("cert-manager"))] = CertManager()
+    traefik: Annotated[Traefik, Change(rolls("Traefik, one pod after another"))] = Traefik()
+    external_dns: Annotated[ExternalDns, Change(rolls("ExternalDNS"))] = ExternalDns()
+    cloudnative_pg: Annotated[CloudnativePg, Change(rolls("the operators of Postgres"))] = CloudnativePg()
+    rabbitmq_operator: Annotated[RabbitmqOperator, Change(rolls("the operators of RabbitMQ"))] = RabbitmqOperator()
+    valkey_operator: Annotated[ValkeyOperator, Change(rolls("the operator of Valkey"))] = ValkeyOperator()
+    observability: Annotated[Observability, Change(rolls("the backends and collectors"))] = Observability()
+
+    @model_validator(mode="after")
+    def _what_is_used_is_there(self) -> Self:
+        there = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
+        for position, app in enumerate(self.baseline.apps):
+            for service, component in there.items():
+                where = f"baseline.apps[{position}].uses.{service}"
+                for name in getattr(app.uses, service):
+                    if problem := self._no_cluster(component, name):
+                        raise ValueError(f"{where}: {problem}")
+        return self
+
+    def _no_cluster(self, component: str, name: str) -> str | None:
+        """Return what is wrong with the name of a cluster of a component."""
+        known = [one.name for one in getattr(self, component).clusters] if component in self.enabled else []
+        if not known:
+            return f"'{name}' is no cluster: {component} has none; add it or remove this"
+        return None if name in known else unknown(f"cluster of {component}", name, known)
 
     @property
     def by_name(self) -> dict[str, Component]:
@@ -49,8 +70,13 @@ class Platform(Settings):
         return {name: component for name, component in self.by_name.items() if component.enabled}
 
     def layers(self, env: Environment) -> list[Layer]:
-        """Return the layers of all components that are on, each after those it needs. Raises as `in_order` does."""
-        return in_order([layer for component in self.enabled.values() for layer in component.layers(env)])
+        """Return the layers of all components that are on, each after those it needs.
+
+        Raises `ConfigError` as `in_order` does, and for two objects that would be one.
+        """
+        layers = in_order([layer for component in self.enabled.values() for layer in component.layers(env)])
+        refuse_doubles(layers)
+        return layers
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of all components that are on."""
@@ -102,6 +128,27 @@ def in_order(layers: Sequence[Layer]) -> list[Layer]:
     except CycleError as error:
         loop = " -> ".join(map(str, error.args[1]))
         raise ConfigError(f"platform: layers wait for each other in a loop: {loop}; remove one of these") from None
+
+
+def refuse_doubles(layers: Iterable[Layer]) -> None:
+    """Raise `ConfigError` for an object or release that two layers, or one twice, hold: Kubernetes would have one."""
+    holders: dict[tuple[str, ...], LayerId] = {}
+    for layer in layers:
+        for item in layer.objects:
+            key = _identity(item)
+            if key in holders:
+                where = f"{holders[key]} and {layer.id}" if holders[key] != layer.id else f"{layer.id}, twice"
+                raise ConfigError(
+                    f"platform: {' '.join(filter(None, key[1:]))} is in {where}; rename what makes one of them"
+                )
+            holders[key] = layer.id
+
+
+def _identity(item: Release | Manifest) -> tuple[str, ...]:
+    if isinstance(item, Release):
+        return "", "release", item.namespace, item.name
+    metadata = item["metadata"]
+    return group(item["apiVersion"]), item["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
 OPERATORS: tuple[Operator, ...] = tuple(

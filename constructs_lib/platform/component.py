@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Annotated, ClassVar, final
 
 from pydantic import Field
 
+from constructs_lib.base.change import FREE, Change, replaces
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
@@ -24,7 +25,9 @@ class Component(Settings, ABC):
     operators: ClassVar[tuple[Operator, ...]] = ()
     """The operators that it installs: what `check` and other components have to know of them."""
 
-    enabled: bool = Field(default=True, description="Whether the environment has this component.")
+    enabled: Annotated[bool, Change(FREE, removed=replaces("the component, with all that it installed"))] = Field(
+        default=True, description="Whether the environment has this component."
+    )
     extra_values: dict[str, Values] = Field(
         default_factory=dict,
         description="Helm values by release name, merged last: maps key by key, everything else is replaced.",

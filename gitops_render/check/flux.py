@@ -9,10 +9,12 @@ from constructs_lib.kit import FLUX_ROOT
 from constructs_lib.platform import OPERATORS
 from gitops_render.check.model import KUSTOMIZE, Found, Tree, at, tree_policy
 from gitops_render.objects import Identity, Item
-from gitops_render.paths import layers_folder, of_flux, to_flux
+from gitops_render.paths import APPS, Place, layers_folder, of_flux, to_flux
 
 ROOT_SOURCES = {("GitRepository", FLUX_ROOT)}
 """What the flux stack makes, and no file here."""
+
+SOURCE_KINDS = ("GitRepository", "HelmRepository", "OCIRepository")
 
 PROVIDERS = {group: operator.name for operator in OPERATORS for group in operator.groups}
 """Which chart, or which repository of an operator, brings the kinds of an API group: the components say it."""
@@ -43,11 +45,11 @@ def _path_exists(tree: Tree) -> Iterator[Found]:
 
 @tree_policy("FLUX003", "nothing is fetched from a source that is not there", "correct sourceRef, or add the source")
 def _source_exists(tree: Tree) -> Iterator[Found]:
-    known = {(item.kind, item.name) for item in tree.of("GitRepository", "HelmRepository")} | ROOT_SOURCES
+    known = {(item.kind, item.name) for item in tree.of(*SOURCE_KINDS)} | ROOT_SOURCES
     for item in tree.of("Kustomization", "HelmRelease", group=""):
         if item.group == KUSTOMIZE:
             continue
-        wanted = item.spec["sourceRef"] if item.kind == "Kustomization" else item.spec["chart"]["spec"]["sourceRef"]
+        wanted = item.spec.get("sourceRef") or item.spec.get("chartRef") or item.spec["chart"]["spec"]["sourceRef"]
         if (wanted.get("kind"), wanted.get("name")) not in known:
             yield at(item, f"reads {wanted.get('kind')} {wanted.get('name')}, which does not exist")
 
@@ -118,17 +120,53 @@ def _account(tree: Tree) -> Iterator[Found]:
     "FLUX011", "what is fetched without encryption can be changed on the way", "use https://, ssh:// or oci://"
 )
 def _encrypted_sources(tree: Tree) -> Iterator[Found]:
-    for item in tree.of("GitRepository", "HelmRepository", "OCIRepository"):
+    for item in tree.of(*SOURCE_KINDS):
         if not str(item.spec.get("url", "")).startswith(("https://", "ssh://", "oci://")):
             yield at(item, f"is fetched from {item.spec.get('url')}")
 
 
+@tree_policy(
+    "FLUX012", "Flux takes a commit that stands alone from any branch, merged or not", "name spec.ref.branch beside it"
+)
+def _commit_of_a_branch(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("GitRepository"):
+        ref = item.spec.get("ref", {})
+        if "secretRef" in item.spec and ref.get("commit") and not ref.get("branch"):
+            yield at(item, f"follows commit {ref['commit']} of whatever branch")
+
+
+@tree_policy("FLUX013", "a list that generates or patches applies what no file shows", "keep its resources alone")
+def _lists_only(tree: Tree) -> Iterator[Found]:
+    for listing in tree.of("Kustomization", group=KUSTOMIZE):
+        place = Place.of(listing.path)
+        others = sorted(listing.data.keys() - {"apiVersion", "kind", "resources"})
+        if others and place is not None and place.area != APPS:
+            yield at(listing, f"has {', '.join(others)}")
+
+
+@tree_policy(
+    "FLUX014", "what anybody signed is not what its publisher made", "set verify.matchOIDCIdentity, or its secretRef"
+)
+def _signer_is_known(tree: Tree) -> Iterator[Found]:
+    for item in tree.of("OCIRepository"):
+        verify = item.spec.get("verify")
+        if verify is not None and not (verify.get("matchOIDCIdentity") or verify.get("secretRef")):
+            yield at(item, "is taken whoever signed it")
+
+
 @tree_policy("HELM001", "a range upgrades without a commit", "give the chart's exact version")
 def _exact_version(tree: Tree) -> Iterator[Found]:
-    for item in tree.of("HelmRelease"):
-        version = str(item.spec["chart"]["spec"].get("version", ""))
+    for item, version in _chart_versions(tree):
         if not re.fullmatch(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.-]+)?", version):
             yield at(item, f"has the version '{version}'")
+
+
+def _chart_versions(tree: Tree) -> Iterator[tuple[Item, str]]:
+    for item in tree.of("HelmRelease"):
+        if "chartRef" not in item.spec:
+            yield item, str(item.spec["chart"]["spec"].get("version", ""))
+    for item in tree.of("OCIRepository"):
+        yield item, str(item.spec.get("ref", {}).get("tag", ""))
 
 
 @tree_policy("HELM002", "a release that outlasts its layer makes both fail in turns", "shorten spec.timeout")

@@ -17,8 +17,10 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform import OPERATORS, cert_manager
 from constructs_lib.platform.observability import logs
-from gitops_render.check.model import Found, Tree, at, fields_named, tree_policy
+from gitops_render.charts import chart_name
+from gitops_render.check.model import KUSTOMIZE, Found, Tree, at, fields_named, tree_policy
 from gitops_render.objects import Item
+from gitops_render.seal import FIELDS
 
 NOT_OURS = {FLUX_NAMESPACE, DNS.namespace}
 """Flux brings policies of its own, and DigitalOcean owns the other."""
@@ -43,8 +45,13 @@ GONE = (
 @tree_policy("SEC001", "whoever reads the repository reads the secret", "seal it, or bring it from Vault")
 def _no_clear_text(tree: Tree) -> Iterator[Found]:
     for item in tree.of("Secret"):
-        if "sops" not in item.data and (item.data.get("data") or item.data.get("stringData")):
+        values = [value for field in FIELDS for value in (item.data.get(field) or {}).values()]
+        if values and ("sops" not in item.data or not all(map(_is_sealed, values))):
             yield at(item, "is in clear text")
+
+
+def _is_sealed(value: object) -> bool:
+    return value == "" or (isinstance(value, str) and value.startswith("ENC[") and value.endswith("]"))
 
 
 @tree_policy(
@@ -184,6 +191,19 @@ def _secrets_named(item: Item) -> Iterator[str]:
             yield value
 
 
+@tree_policy("SEC011", "what is decrypted is not reviewed, so it may bring Secrets alone", "put it in another layer")
+def _only_secrets_are_sealed(tree: Tree) -> Iterator[Found]:
+    for item in tree.items:
+        layer = tree.layer_of(item)
+        if (
+            layer
+            and "decryption" in layer.spec
+            and item.group != KUSTOMIZE
+            and (item.group, item.kind) != ("", "Secret")
+        ):
+            yield at(item, "is among the sealed Secrets, but is none")
+
+
 @tree_policy("NET001", "without it every pod talks to every other", "add a default-deny for Ingress and Egress")
 def _closed(tree: Tree) -> Iterator[Found]:
     closed = {
@@ -202,7 +222,7 @@ def _closed(tree: Tree) -> Iterator[Found]:
 @tree_policy("NET002", "the API server cannot call a webhook that is closed, and refuses every object", "open its port")
 def _webhooks_reachable(tree: Tree) -> Iterator[Found]:
     for item in tree.of("HelmRelease", "GitRepository"):
-        name = item.spec["chart"]["spec"]["chart"] if item.kind == "HelmRelease" else item.name
+        name = chart_name(item.spec) if item.kind == "HelmRelease" else item.name
         link = WEBHOOKS.get(name)
         if link is None or not isinstance(link.target, Pods):
             continue

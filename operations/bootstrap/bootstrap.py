@@ -11,6 +11,7 @@ from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import STATE_PASSPHRASE, deploy_key_variable, given
 from constructs_lib.environment import GITOPS_REPOSITORY, Environment
+from operations.bootstrap.gate import gate_problems
 from operations.bootstrap.layout import broken_layout, ensure_layout, refuse_other_repository
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub, provider_variables
@@ -40,8 +41,11 @@ class Bootstrap:
         self.environments = environments
         self.gitops = environments[0].gitops
 
-    def check(self, organisation: str, repository: str) -> None:
-        """Raise `ConfigError` with every input and secret that has to be fixed before a run can succeed."""
+    def check(self, organisation: str, repository: str, *, enforced: bool = False) -> None:
+        """Raise `ConfigError` with every input and secret that has to be fixed before a run can succeed.
+
+        Where it has to be `enforced` too, also with every guard of the repositories that cannot be seen to be.
+        """
         refuse_other_repository(self.environments, organisation, repository)
         checks: list[Callable[[], object]] = [self._refuse_missing]
         checks += [lambda env=env: missing_entries(env) for env in self.environments]
@@ -51,6 +55,8 @@ class Bootstrap:
         refuse_shared_team(self.environments)
         self._github.organisation(self.gitops.organisation)
         say(f"{self.gitops.full_name}: all that only you can bring is there")
+        if enforced:
+            self._refuse_open_gates()
 
     def secrets(self, *, dry_run: bool) -> None:
         """Make what Vault lacks, for the repository and for every environment, and the buckets that keys are for."""
@@ -97,6 +103,12 @@ class Bootstrap:
         if reading.changes and not dry_run:
             with step(f"{stack.name}: apply"):
                 stack.apply(file)
+
+    def _refuse_open_gates(self) -> None:
+        problems = gate_problems(self._github, self.gitops)
+        if problems:
+            raise ConfigError(*problems)
+        say(f"{self.gitops.full_name}: it and {self.gitops.infrastructure_repository} change by their gates alone")
 
     def _refuse_missing(self) -> None:
         vault = self.gitops.vault

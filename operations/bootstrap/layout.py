@@ -10,9 +10,9 @@ from github.Repository import Repository
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import TIERS, Environment
 from gitops_render.markdown import code, details
-from gitops_render.paths import source_file
+from gitops_render.paths import CLUSTER, Place, source_file
 from gitops_render.pin import follow
-from gitops_render.repository import INDEX_NAME, render_repository
+from gitops_render.repository import INDEX_NAME, render_repository, without_file
 from gitops_render.tree import Rendered, render
 from gitops_render.write import edited, write
 from operations.clients.clone import Clone, cloned
@@ -47,12 +47,13 @@ def ensure_layout(
 def broken_layout(
     github: GitHub, repository: Repository, environments: Sequence[Environment], chosen: Sequence[Environment]
 ) -> list[str]:
-    """Return the paths that differ from what is rendered for the `chosen` ones of all `environments`."""
+    """Return the paths that differ from what is rendered for the `chosen` ones, and folders of no environment."""
     trees = {INDEX_NAME: render_repository(environments), **{env.name: render(env) for env in chosen}}
     gitops = environments[0].gitops
     with cloned(repository, github.token, gitops.default_branch) as clone:
+        ended = without_file(clone.folder, [env.name for env in environments])
         _write(clone.folder, trees)
-        return clone.changed()
+        return [*clone.changed(), *(str(Place(name, CLUSTER).path) for name in ended)]
 
 
 def _seed(clone: Clone, trees: dict[str, Rendered], chosen: Sequence[Environment]) -> None:
@@ -60,7 +61,7 @@ def _seed(clone: Clone, trees: dict[str, Rendered], chosen: Sequence[Environment
     first = clone.commit("Seed the platform of every environment")
     pinned = [env for env in chosen if env.tier != MOVING]
     for env in pinned:
-        follow(clone.folder / source_file(env.name), first)
+        follow(clone.folder / source_file(env.name), clone.branch, first)
     if pinned:
         clone.commit(f"Pin {', '.join(env.name for env in pinned)} to the first commit")
     clone.push(clone.branch)

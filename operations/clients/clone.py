@@ -17,6 +17,9 @@ from constructs_lib.base.programs import passed_on
 from gitops_render.git import LOCAL, NETWORK, Git
 
 AUTHOR = {"NAME": "GitOps", "EMAIL": "gitops@users.noreply.github.com"}
+STALLED_SECONDS = 60
+"""Git gives up a server that sends less than a thousand bytes a second for this long."""
+
 REACHING = frozenset({"clone", "push"})
 """The commands that reach the server."""
 
@@ -100,6 +103,8 @@ def _environ(url: str, token: str) -> dict[str, str]:
     return {
         **passed_on(),
         **people,
+        "GIT_HTTP_LOW_SPEED_LIMIT": "1000",
+        "GIT_HTTP_LOW_SPEED_TIME": str(STALLED_SECONDS),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_COUNT": "1",

@@ -11,7 +11,7 @@ import requests
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.kit import POOL_LABEL
-from operations.clients.http import TIMEOUT_SECONDS, session
+from operations.clients.http import session
 
 PAGE_SIZE = 200
 LOOKS, LOOK_SECONDS = 180, 10
@@ -84,7 +84,7 @@ class DigitalOcean:
 
     def _answer(self, method: str, path: str, *, gone: bool = False, **options: Any) -> requests.Response:
         try:
-            answer = self._http.request(method, f"{self._url}{path}", timeout=TIMEOUT_SECONDS, **options)
+            answer = self._http.request(method, f"{self._url}{path}", **options)
         except requests.RequestException:
             raise ConfigError(f"DigitalOcean at {self._url} gives no answer; try again later") from None
         if answer.ok or (gone and answer.status_code == 404):

@@ -1,27 +1,50 @@
-"""GitHub's REST API. `GITHUB_API_URL` names another address, as it does in GitHub Actions."""
+"""GitHub's REST API. `GITHUB_API_URL` names another address, as it does in GitHub Actions.
+
+Nothing is made twice: PyGithub repeats what may be done again, a POST not. What is to be made is looked for first, and
+looked for again if GitHub did not say whether it made it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from github import Auth, Github, GithubException, GithubIntegration, GithubRetry, UnknownObjectException
+from github import (
+    Auth,
+    Github,
+    GithubException,
+    GithubIntegration,
+    GithubRetry,
+    RateLimitExceededException,
+    UnknownObjectException,
+)
 from github.Issue import Issue
 from github.Organization import Organization
 from github.PullRequest import PullRequest
 from github.Repository import Repository
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.repository import GitOps
+from operations.clients.http import LONGEST_WAIT, TIMEOUT_SECONDS
 
 API = "https://api.github.com"
 
+REPEATED = GithubRetry.DEFAULT_ALLOWED_METHODS | {"PATCH"}
+"""The methods of what comes to the same when it is done twice."""
+
 LONGEST = 60_000
 """GitHub takes texts of 65,536 characters."""
+
+LIMITED = "takes no more requests of this token for now; run this again later"
+
+SETTLED = "Nothing differs any more."
+
+Made = TypeVar("Made")
 
 
 class GitHub:
@@ -29,8 +52,14 @@ class GitHub:
 
     def __init__(self, token: str) -> None:
         self.token = token
-        retry = GithubRetry(total=5, backoff_factor=1)
-        self._api = Github(auth=Auth.Token(token), base_url=api_url(), retry=retry)
+        retry = GithubRetry(
+            total=5,
+            backoff_factor=1,
+            allowed_methods=REPEATED,
+            retry_after_max=LONGEST_WAIT,
+            max_rate_limit_wait=LONGEST_WAIT,
+        )
+        self._api = Github(auth=Auth.Token(token), base_url=api_url(), retry=retry, timeout=TIMEOUT_SECONDS)
 
     def organisation(self, name: str) -> Organization:
         """Return an organisation."""
@@ -45,11 +74,7 @@ class GitHub:
     def exists(self, full_name: str) -> bool:
         """Say whether a repository is there and the token may see it."""
         with _explained(f"repository {full_name}", "give the token access to it"):
-            try:
-                self._api.get_repo(full_name)
-            except UnknownObjectException:
-                return False
-        return True
+            return self._found(full_name) is not None
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """Return the list at `path`, whatever name it has there; none if there is no such path."""
@@ -62,10 +87,23 @@ class GitHub:
             return answer
         return next(value for value in answer.values() if isinstance(value, list))
 
+    def item(self, path: str) -> dict[str, Any] | None:
+        """Return the object at `path`, if there is one."""
+        with _explained(path, "give the token access to it"):
+            try:
+                _, answer = self._api.requester.requestJsonAndCheck("GET", path)
+            except UnknownObjectException:
+                return None
+        return answer
+
     def create_repository(self, gitops: GitOps) -> Repository:
         """Make the GitOps repository, private and empty; its settings are OpenTofu's."""
+        organisation = self.organisation(gitops.organisation)
         with _explained(f"a new repository {gitops.full_name}", "give the token the permission Administration"):
-            return self.organisation(gitops.organisation).create_repo(gitops.repository, private=True)
+            return _ensured(
+                lambda: self._found(gitops.full_name),
+                lambda: organisation.create_repo(gitops.repository, private=True),
+            )[0]
 
     def deploy_keys(self, full_name: str) -> dict[int, tuple[str, str]]:
         """Return the title and the public key of each deploy key of a repository, by its number."""
@@ -86,15 +124,21 @@ class GitHub:
         body = _fitting(body)
         base, owner = repository.default_branch, repository.full_name.partition("/")[0]
         with _explained(f"a pull request in {repository.full_name}", "give the token the permission Pull requests"):
-            for pull in repository.get_pulls("open", head=f"{owner}:{branch}", base=base):
-                if pull.body != body:
-                    pull.edit(body=body)
-                return pull, False
-            return repository.create_pull(base=base, head=branch, title=title, body=body), True
+            pull, made = _ensured(
+                lambda: next(iter(repository.get_pulls("open", head=f"{owner}:{branch}", base=base)), None),
+                lambda: repository.create_pull(base=base, head=branch, title=title, body=body),
+            )
+            if pull.body != body:
+                pull.edit(body=body)
+            return pull, made
 
     def supersede(self, repository: Repository, prefix: str, kept: str) -> list[int]:
-        """Close the open pull requests of other branches with this prefix, and return their numbers."""
-        with _explained(f"the pull requests of {repository.full_name}", "give the token the permission Pull requests"):
+        """Close the open pull requests of other branches with this prefix, and return their numbers.
+
+        The branches go, those of pull requests too that were closed before: nobody builds on one that was left behind.
+        """
+        advice = "give the token the permissions Pull requests and Contents"
+        with _explained(f"the pull requests and branches of {repository.full_name}", advice):
             old = [
                 pull
                 for pull in repository.get_pulls("open")
@@ -102,6 +146,9 @@ class GitHub:
             ]
             for pull in old:
                 pull.edit(state="closed")
+            for branch in repository.get_git_matching_refs(f"heads/{prefix}"):
+                if branch.ref != f"refs/heads/{kept}":
+                    branch.delete()
         return [pull.number for pull in old]
 
     def comment(self, repository: Repository, number: int, marker: str, body: str) -> bool:
@@ -109,30 +156,36 @@ class GitHub:
         with _explained(f"comments of {repository.full_name}", "give the job the permission pull-requests: write"):
             body = _fitting(body)
             issue = repository.get_issue(number)
-            for kept in issue.get_comments():
-                if marker in kept.body:
-                    if kept.body != body:
-                        kept.edit(body)
-                        return True
-                    return False
-            issue.create_comment(body)
-        return True
+            kept, made = _ensured(
+                lambda: next((comment for comment in issue.get_comments() if marker in comment.body), None),
+                lambda: issue.create_comment(body),
+            )
+            differs = kept.body != body
+            if differs:
+                kept.edit(body)
+        return made or differs
 
     def report(self, repository: Repository, marker: str, title: str, body: str | None) -> Issue | None:
         """Keep one open issue with this marker while there is a `body`, and close it when there is none."""
         with _explained(f"issues of {repository.full_name}", "give the job the permission issues: write"):
-            issues = [issue for issue in repository.get_issues(state="open") if marker in (issue.body or "")]
             if body is None:
-                for issue in issues:
-                    issue.create_comment("Nothing differs any more.")
-                    issue.edit(state="closed")
+                for issue in _open_issues(repository, marker):
+                    _settle(issue)
                 return None
             body = _fitting(body)
-            if not issues:
-                return repository.create_issue(title, body)
-            if issues[0].body != body:
-                issues[0].edit(body=body)
-            return issues[0]
+            issue, _ = _ensured(
+                lambda: next(iter(_open_issues(repository, marker)), None),
+                lambda: repository.create_issue(title, body),
+            )
+            if issue.body != body:
+                issue.edit(body=body)
+            return issue
+
+    def _found(self, full_name: str) -> Repository | None:
+        try:
+            return self._api.get_repo(full_name)
+        except UnknownObjectException:
+            return None
 
 
 def installation_token(app_id: str, key: str, organisation: str, permissions: Mapping[str, str]) -> str:
@@ -168,6 +221,45 @@ def _fitting(text: str) -> str:
     return text if len(text) <= LONGEST else cut
 
 
+def _open_issues(repository: Repository, marker: str) -> list[Issue]:
+    return [issue for issue in repository.get_issues(state="open") if marker in (issue.body or "")]
+
+
+def _settle(issue: Issue) -> None:
+    """Close an issue, with a comment that says why."""
+    _ensured(
+        lambda: next((last for last in [*issue.get_comments()][-1:] if last.body == SETTLED), None),
+        lambda: issue.create_comment(SETTLED),
+    )
+    issue.edit(state="closed")
+
+
+def _ensured(look: Callable[[], Made | None], make: Callable[[], Made]) -> tuple[Made, bool]:
+    """Return what `look` finds or else `make` makes, and whether that was needed.
+
+    Where GitHub does not say whether something was made, it is looked for again before it is made again.
+    """
+    asked = False
+    retrying = Retrying(
+        retry=retry_if_exception(_is_unsure), stop=stop_after_attempt(3), wait=wait_exponential(), reraise=True
+    )
+    for attempt in retrying:
+        with attempt:
+            found = look()
+            if found is None:
+                asked = True
+                found = make()
+            return found, asked
+    raise AssertionError("an attempt returns or raises")
+
+
+def _is_unsure(error: BaseException) -> bool:
+    """Say whether an error leaves open what was done, or may pass."""
+    if isinstance(error, GithubException):
+        return error.status == 429 or error.status >= 500
+    return isinstance(error, requests.RequestException)
+
+
 @contextmanager
 def _explained(what: str, advice: str) -> Generator[None]:
     """Turn what GitHub answers into a sentence."""
@@ -175,11 +267,15 @@ def _explained(what: str, advice: str) -> Generator[None]:
         yield
     except GithubException as error:
         raise ConfigError(_sentence(error, what, advice)) from None
+    except requests.exceptions.RetryError:
+        raise ConfigError(f"GitHub at {api_url()} goes on failing, or {LIMITED}") from None
     except requests.RequestException:
         raise ConfigError(f"GitHub at {api_url()} gives no answer; run this again later") from None
 
 
 def _sentence(error: GithubException, what: str, advice: str) -> str:
+    if isinstance(error, RateLimitExceededException):
+        return f"GitHub at {api_url()} {LIMITED}"
     match error.status:
         case 401:
             return f"GitHub at {api_url()} refuses the token; correct github_token in Vault"

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -17,20 +18,40 @@ from urllib3 import Retry
 from urllib3.exceptions import InsecureRequestWarning
 
 TIMEOUT_SECONDS = 30
+"""How long a server may take to take a connection, and to say the next thing."""
+
+LONGEST_WAIT = 60
+"""Seconds before a request is repeated, however long `Retry-After` says."""
 
 TRANSIENT = (429, 500, 502, 503, 504)
 """The answers after which a request is repeated."""
 
 
-def session(token: str = "", repeated: Sequence[int] = TRANSIENT) -> requests.Session:
+class _Impatient(HTTPAdapter):
+    """What sends requests, none of them without a deadline."""
+
+    def send(self, request: requests.PreparedRequest, *rest: Any, timeout: Any = None, **how: Any) -> requests.Response:
+        return super().send(request, *rest, timeout=timeout or TIMEOUT_SECONDS, **how)
+
+
+def session(token: str = "", repeated: Sequence[int] = TRANSIENT, *, posts_again: bool = False) -> requests.Session:
     """Return a session that repeats what failed for a while, with `token` as its bearer.
 
-    It waits 0, 2, 4, 8 and 16 seconds, or what `Retry-After` says; a POST, which may double something, is not repeated.
+    It waits 0, 2, 4, 8 and 16 seconds, or what `Retry-After` says, at most `LONGEST_WAIT`. A POST may have been done
+    although its answer is lost, so it is repeated only with `posts_again`: where a second one does no harm.
     """
-    retry = Retry(total=5, backoff_factor=1, status_forcelist=repeated, raise_on_status=False)
+    methods = Retry.DEFAULT_ALLOWED_METHODS | ({"POST"} if posts_again else set())
+    retry = Retry(
+        total=5,
+        backoff_factor=1,
+        allowed_methods=methods,
+        status_forcelist=repeated,
+        raise_on_status=False,
+        retry_after_max=LONGEST_WAIT,
+    )
     http = requests.Session()
     for scheme in ("https://", "http://"):
-        http.mount(scheme, HTTPAdapter(max_retries=retry))
+        http.mount(scheme, _Impatient(max_retries=retry))
     if token:
         http.headers["Authorization"] = f"Bearer {token}"
     return http

@@ -1,4 +1,4 @@
-"""Buckets on Spaces, for what has to be there before OpenTofu can keep its state."""
+"""Buckets on Spaces or another S3, for what has to be there before OpenTofu can keep its state, and for its locks."""
 
 from __future__ import annotations
 
@@ -11,43 +11,68 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.errors import ConfigError
+from operations.clients.http import TIMEOUT_SECONDS
 
 
 class Spaces:
-    """The buckets that a Spaces key reaches. `SPACES_ENDPOINT_URL` names another address, as for the provider."""
+    """The buckets that a key reaches. `SPACES_ENDPOINT_URL` names another address, as for the provider."""
 
     def __init__(self, key_id: str, secret: str) -> None:
         self._key_id, self._secret = key_id, secret
 
     def exists(self, bucket: Bucket) -> bool:
-        """Say whether a bucket is there. Raises `ConfigError` if it belongs to somebody else."""
-        return self._head(bucket) == 200
+        """Say whether the key's account has this bucket. Raises `ConfigError` if it belongs to somebody else.
+
+        Names are those of all accounts, and who has one may let everybody in: the account's own list is what counts.
+        A key that may not list is limited to buckets of its account.
+        """
+        own = self._asked(bucket, "list_buckets", 403)
+        if own is None:
+            return self._asked(bucket, "head_bucket", 404, Bucket=bucket.bucket) is not None
+        if any(item["Name"] == bucket.bucket for item in own["Buckets"]):
+            return True
+        if self._asked(bucket, "head_bucket", 404, Bucket=bucket.bucket) is not None:
+            raise _refused(bucket, 403)
+        return False
 
     def create(self, bucket: Bucket) -> None:
-        """Make a private bucket."""
-        self._call(bucket, "create_bucket", ACL="private")
+        """Make a private bucket. Raises `ConfigError` if somebody else has the name."""
+        made = self._asked(bucket, "create_bucket", 409, Bucket=bucket.bucket, ACL="private")
+        if made is None and not self.exists(bucket):  # an earlier try made it, and its answer was lost
+            raise _refused(bucket, 409)
 
     def holds(self, bucket: Bucket, key: str) -> bool:
         """Say whether a bucket has an object."""
-        return "Contents" in self._call(bucket, "list_objects_v2", Prefix=key, MaxKeys=1)
+        return "Contents" in self._asked(bucket, "list_objects_v2", Bucket=bucket.bucket, Prefix=key, MaxKeys=1)
 
-    def _head(self, bucket: Bucket) -> int:
+    def version(self, bucket: Bucket, key: str) -> str | None:
+        """Return what changes whenever an object does; nothing if there is none."""
+        found = self._asked(bucket, "head_object", 404, Bucket=bucket.bucket, Key=key)
+        return found and found["ETag"]
+
+    def read(self, bucket: Bucket, key: str) -> bytes | None:
+        """Return an object; nothing if there is none."""
+        found = self._asked(bucket, "get_object", 404, Bucket=bucket.bucket, Key=key)
+        return found and found["Body"].read()
+
+    def write_new(self, bucket: Bucket, key: str, data: bytes) -> bool:
+        """Write an object unless there is one, and say whether it was written."""
+        how = {"Bucket": bucket.bucket, "Key": key, "Body": data, "IfNoneMatch": "*"}
+        return self._asked(bucket, "put_object", 412, **how) is not None
+
+    def remove(self, bucket: Bucket, key: str) -> None:
+        """Remove an object; what is gone already is no error."""
+        self._asked(bucket, "delete_object", Bucket=bucket.bucket, Key=key)
+
+    def _asked(self, bucket: Bucket, operation: str, said_no: int = 0, **arguments: Any) -> Any:
+        """Return what Spaces answers; nothing if that is the status `said_no`."""
         try:
-            self._client(bucket).head_bucket(Bucket=bucket.bucket)
+            return getattr(self._client(bucket), operation)(**arguments)
         except ClientError as error:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            if status == 404:
-                return status
+            if status == said_no:
+                return None
             raise _refused(bucket, status) from None
-        except BotoCoreError:
-            raise _silent(bucket) from None
-        return 200
-
-    def _call(self, bucket: Bucket, operation: str, **arguments: Any) -> Any:
-        try:
-            return getattr(self._client(bucket), operation)(Bucket=bucket.bucket, **arguments)
-        except ClientError as error:
-            raise _refused(bucket, error.response["ResponseMetadata"]["HTTPStatusCode"]) from None
         except BotoCoreError:
             raise _silent(bucket) from None
 
@@ -55,12 +80,15 @@ class Spaces:
         return boto3.client(
             "s3",
             endpoint_url=endpoint(bucket),
-            region_name="us-east-1",  # any value; the endpoint decides
+            # On Spaces any value does, since the endpoint decides. Elsewhere both are as Barman has them.
+            region_name=bucket.region if bucket.elsewhere else "us-east-1",
             aws_access_key_id=self._key_id,
             aws_secret_access_key=self._secret,
             config=Config(
                 retries={"max_attempts": 5, "mode": "standard"},
-                s3={"addressing_style": "virtual"},
+                connect_timeout=TIMEOUT_SECONDS,
+                read_timeout=TIMEOUT_SECONDS,
+                s3={"addressing_style": "path" if bucket.elsewhere else "virtual"},
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             ),
@@ -74,11 +102,11 @@ def endpoint(bucket: Bucket) -> str:
 
 def _refused(bucket: Bucket, status: int) -> ConfigError:
     if status == 403:
-        why = "belongs to another account, or the Spaces key may not reach it; choose another name or correct the key"
+        why = "belongs to another account, or the key may not reach it; choose another name or correct the key"
     else:
-        why = f"Spaces answers {status}; try again later"
+        why = f"it answers {status}; try again later"
     return ConfigError(f"bucket {bucket.bucket} at {endpoint(bucket)}: {why}")
 
 
 def _silent(bucket: Bucket) -> ConfigError:
-    return ConfigError(f"bucket {bucket.bucket}: Spaces at {endpoint(bucket)} gives no answer; try again later")
+    return ConfigError(f"bucket {bucket.bucket}: {endpoint(bucket)} gives no answer; try again later")

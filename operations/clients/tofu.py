@@ -6,18 +6,20 @@ import json
 import signal
 import subprocess
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.programs import installed, passed_on
+from constructs_lib.base.programs import passed_on
 from constructs_lib.base.stacks import DEFINITION, OUTPUT, stack_folder
 from constructs_lib.environment.repository import StateBucket
+from operations.clients.provider_lock import LOCK_OF_A_STACK, lock_of
 from operations.clients.spaces import endpoint
 from operations.clients.tofu_errors import Diagnostic, explained, is_transient
+from operations.clients.tofu_process import running
 from operations.console import say
 
 PROGRESS = {"apply_start", "apply_complete", "apply_errored", "change_summary"}
@@ -52,8 +54,8 @@ class Change(NamedTuple):
 class Stack:
     """A stack's folder below `cdktf.out`, and the variables that `tofu` gets beside `PATH` and the like."""
 
-    def __init__(self, name: str, state: StateBucket, variables: Mapping[str, str], folder: Path | None = None) -> None:
-        self.name, self.state, self.folder = name, state, folder or stack_folder(OUTPUT, name)
+    def __init__(self, name: str, state: StateBucket, variables: Mapping[str, str], *, output: Path = OUTPUT) -> None:
+        self.name, self.state, self.folder = name, state, stack_folder(output, name)
         if not (self.folder / DEFINITION).exists():
             raise ConfigError(f"{self.folder}: is not there; run make synth")
         # `when_required`: Spaces does not take the newer checksums of the AWS SDK.
@@ -74,7 +76,7 @@ class Stack:
     @property
     def lock_file(self) -> Path:
         """The providers that `init` chose."""
-        return self.folder / ".terraform.lock.hcl"
+        return self.folder / LOCK_OF_A_STACK
 
     def plan_file(self, folder: Path) -> Path:
         """Return where the stack's plan is in a folder of plans."""
@@ -131,7 +133,7 @@ class Stack:
     def push(self, state: Json) -> None:
         """Write a state that was pulled, encrypted as the stack says now. No file has it in clear text."""
         text = json.dumps({**state, "serial": state["serial"] + 1})
-        with self._started("state", "push", "-", stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with self._running("state", "push", "-", stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             _, errors = process.communicate(text)
         if process.returncode:
             raise ConfigError(explained(self.name, str(self.folder), Diagnostic(" ".join(errors.split()), "")))
@@ -170,16 +172,19 @@ class Stack:
         reraise=True,
     )
     def _init(self, *options: str) -> None:
+        allowed = lock_of(self.definition)
+        if allowed is not None:
+            self.lock_file.write_text(allowed, encoding="utf-8")
+            options = (*options, "-lockfile=readonly")
         self._run("init", *options)
 
     def _run(self, command: str, *arguments: str) -> None:
         """Run `tofu` and relay its progress. An interrupt gives it the time to save its state."""
-        with self._started(command, "-json", *arguments) as process:
+        with self._running(command, "-json", *arguments) as process:
             problems: list[Diagnostic] = []
             try:
                 for line in process.stdout or ():
                     problems += _relay(self.name, line)
-                process.wait()
             except KeyboardInterrupt:
                 say(f"{self.name}: stopping OpenTofu, which saves its state first")
                 process.send_signal(signal.SIGINT)
@@ -197,29 +202,19 @@ class Stack:
         return json.loads(self._output(*arguments))
 
     def _output(self, *arguments: str) -> str:
-        with self._started(*arguments, stderr=subprocess.PIPE) as process:
+        with self._running(*arguments, stderr=subprocess.PIPE) as process:
             printed, errors = process.communicate()
         if process.returncode:
             raise ConfigError(explained(self.name, str(self.folder), Diagnostic(" ".join(errors.split()), "")))
         return printed
 
-    def _started(
+    def _running(
         self, *arguments: str, stderr: int = subprocess.STDOUT, stdin: int | None = None
-    ) -> subprocess.Popen[str]:
-        tofu = installed("tofu", "install OpenTofu 1.11 or newer")
-        return subprocess.Popen(  # noqa: S603
-            [tofu, *arguments],
-            cwd=self.folder,
-            env=self._environ,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            # A terminal's Ctrl-C must reach OpenTofu once: a second one makes it drop its state.
-            start_new_session=True,
-        )
+    ) -> AbstractContextManager[subprocess.Popen[str]]:
+        return running(self.name, arguments, self.folder, self._environ, stderr, stdin)
 
 
+Process = AbstractContextManager[subprocess.Popen[str]]
 _CHECKSUMS = (("REQUEST", "CALCULATION"), ("RESPONSE", "VALIDATION"))
 
 

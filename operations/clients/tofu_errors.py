@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -60,7 +61,7 @@ LOCKED = "Error acquiring the state lock"
 def explained(stack: str, folder: str, problem: Diagnostic) -> str:
     """Return one sentence about a problem of a stack."""
     if LOCKED in problem.text:
-        return _locked(stack, folder, problem.text)
+        return locked(stack, folder, _lock(problem.text))
     for pattern, sentence in EXPLAINED:
         if re.search(pattern, problem.text):
             return f"{stack}: {sentence} ({_short(problem)})"
@@ -72,17 +73,22 @@ def is_transient(problem: Diagnostic) -> bool:
     return bool(TRANSIENT.search(problem.text)) and LOCKED not in problem.text
 
 
-def _locked(stack: str, folder: str, text: str) -> str:
-    def lock(key: str) -> str:
-        line = re.search(rf"^\s*{key}:\s*(.+)$", text, re.MULTILINE)
-        return line[1].strip() if line else "unknown"
-
-    operation = lock("Operation").removeprefix("OperationType").lower()
-    unlock = f"tofu -chdir={folder} force-unlock {lock('ID')}"
+def locked(stack: str, folder: str, lock: Mapping[str, str]) -> str:
+    """Return one sentence about who holds the lock of a stack's state, under OpenTofu's own names."""
+    operation = lock["Operation"].removeprefix("OperationType").lower()
+    unlock = f"tofu -chdir={folder} force-unlock {lock['ID']}"
     return (
-        f"{stack}: its state is locked by {lock('Who')} since {lock('Created')} ({operation}); "
+        f"{stack}: its state is locked by {lock['Who']} since {lock['Created']} ({operation}); "
         f"wait for that run, or, if it is dead, run `{unlock}`"
     )
+
+
+def _lock(text: str) -> dict[str, str]:
+    """Return the lock that an error tells of."""
+    lines = {
+        key: re.search(rf"^\s*{key}:\s*(.+)$", text, re.MULTILINE) for key in ("ID", "Operation", "Who", "Created")
+    }
+    return {key: line[1].strip() if line else "unknown" for key, line in lines.items()}
 
 
 def _short(problem: Diagnostic) -> str:

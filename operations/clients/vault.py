@@ -25,6 +25,13 @@ REQUEST_URL = "ACTIONS_ID_TOKEN_REQUEST_URL"
 REQUEST_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105 - the name of a variable
 
 
+TRIES = 5
+"""How often a write is tried that meets one of somebody else."""
+
+Entry = dict[str, str]
+"""The properties of an entry, as texts."""
+
+
 class Secrets:
     """The entries of one KV mount."""
 
@@ -32,20 +39,49 @@ class Secrets:
         self._kv = client.secrets.kv.v2
         self._server, self._role, self.mount = server, role, mount
 
-    def read(self, path: str) -> dict[str, str]:
-        """Return the properties of an entry; none if there is no such entry. Every value is masked in a job's log."""
-        return self._versioned(path)[0]
+    def read(self, path: str) -> Entry:
+        """Return the properties of an entry that hold something; none if there is no such entry.
+
+        Every value is masked in a job's log.
+        """
+        return _texts(self._versioned(path)[0])
 
     def add(self, path: str, wanted: Mapping[str, Callable[[], str]]) -> tuple[str, ...]:
-        """Make the properties that an entry has not got, and return their names.
+        """Make the properties that an entry has not got, and return the names of those that are ours now.
 
         Two runs at once cannot both write: the second one finds another version than it read, and looks again.
         """
-        entry, version = self._versioned(path)
-        new = {name: make() for name, make in wanted.items() if name not in entry}
-        if not new or self._write(path, entry | new, version):
-            return tuple(new)
-        return self.add(path, wanted)
+        made: Entry = {}
+
+        def lacking(entry: Entry) -> Entry:
+            made.update({name: make() for name, make in wanted.items() if name not in {**entry, **made}})
+            return {name: value for name, value in made.items() if name not in entry}
+
+        entry, _ = self._change(path, lacking)
+        return tuple(name for name, value in made.items() if entry[name] == value)
+
+    def put(self, path: str, values: Mapping[str, str]) -> bool:
+        """Give properties of an entry these values, and say whether that was needed."""
+        _, written = self._change(
+            path, lambda entry: {name: value for name, value in values.items() if entry.get(name) != value}
+        )
+        return written
+
+    def _change(self, path: str, new: Callable[[Entry], Entry]) -> tuple[Entry, bool]:
+        """Write what is `new` beside what an entry has; return its texts, and whether there was something new.
+
+        A write whose answer was lost finds itself when it looks again. Raises `ConfigError` if others are faster.
+        """
+        for tried in range(TRIES):
+            data, version = self._versioned(path)
+            entry = _texts(data)
+            added = new(entry)
+            if not added:
+                return entry, tried > 0
+            if self._write(path, {**data, **added}, version):
+                return {**entry, **added}, True
+        where = f"Vault {self.mount}/{path}"
+        raise ConfigError(f"{where}: somebody else wrote it at each of {TRIES} tries; run this again later")
 
     def notes(self, path: str) -> dict[str, str]:
         """Return what stands beside an entry as custom metadata, which is no secret; nothing if there is none."""
@@ -73,20 +109,20 @@ class Secrets:
             if not self._write(path, rest, version):
                 raise ConfigError(f"Vault {self.mount}/{path}: was written by another run meanwhile; run this again")
 
-    def _versioned(self, path: str) -> tuple[dict[str, str], int]:
+    def _versioned(self, path: str) -> tuple[dict[str, Any], int]:
         with explained(self._server, f"{self.mount}/{path}", self._role):
             try:
                 answer = self._kv.read_secret_version(path, mount_point=self.mount, raise_on_deleted_version=False)
             except InvalidPath:
                 return {}, 0
         data = answer["data"]
-        entry = {str(name): str(value) for name, value in (data["data"] or {}).items()}
-        for value in entry.values():
+        entry = data["data"] or {}
+        for value in _texts(entry).values():
             mask(value)
         return entry, data["metadata"]["version"]
 
-    def _write(self, path: str, data: dict[str, str], version: int) -> bool:
-        for value in data.values():
+    def _write(self, path: str, data: dict[str, Any], version: int) -> bool:
+        for value in _texts(data).values():
             mask(value)
         with explained(self._server, f"{self.mount}/{path}", self._role):
             try:
@@ -96,6 +132,11 @@ class Secrets:
                     return False
                 raise
         return True
+
+
+def _texts(data: Mapping[str, Any]) -> Entry:
+    """Return what an entry holds as texts; a property that holds nothing is none."""
+    return {name: str(value) for name, value in data.items() if value is not None}
 
 
 _tokens: dict[tuple[str, str | None, str, str | None], str] = {}
@@ -114,7 +155,8 @@ def log_in(server: VaultServer, role: str | None) -> hvac.Client:
     Raises `ConfigError` with what has to be fixed.
     """
     verify = True if server.ca_bundle is None else ca_file(server.ca_bundle)
-    http = session(repeated=(429, 500, 502, 504))  # 503 says that Vault is sealed
+    # 503 says that Vault is sealed. What is posted may be posted again: an entry is bound to the version that was read.
+    http = session(repeated=(429, 500, 502, 504), posts_again=True)
     http.verify = verify
     client = hvac.Client(
         server.address, session=http, verify=verify, timeout=TIMEOUT_SECONDS, namespace=server.namespace
@@ -140,8 +182,11 @@ def _login(client: hvac.Client, server: VaultServer, role: str | None) -> str:
 
 def _id_token(audience: str) -> str:
     """Return the token by which GitHub vouches for this job to `audience`."""
-    with session(os.environ[REQUEST_TOKEN]) as http:
-        answer = http.get(os.environ[REQUEST_URL], params={"audience": audience}, timeout=TIMEOUT_SECONDS)
+    try:
+        with session(os.environ[REQUEST_TOKEN]) as http:
+            answer = http.get(os.environ[REQUEST_URL], params={"audience": audience})
+    except requests.RequestException:
+        raise ConfigError("GitHub gives this job no OpenID Connect token (no answer); run the job again") from None
     if not answer.ok:
         raise ConfigError(f"GitHub gives this job no OpenID Connect token ({answer.status_code}); run the job again")
     token = answer.json()["value"]

@@ -12,13 +12,10 @@ from itertools import chain
 from pathlib import Path
 
 from constructs_lib.base.bucket import Bucket
-from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment.pools import pool_name
-from operations.clients.digitalocean import DigitalOcean, pool_key
+from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Change, Json, Stack
-from operations.console import say
 
 Lookup = Callable[[Json], str | None]
 """Returns the import id of what a resource would make, if that is there."""
@@ -54,45 +51,20 @@ def _forget(stack: Stack, addresses: Iterable[str]) -> None:
 def _existing(changes: list[Change], lookups: Mapping[str, Lookup]) -> Iterator[tuple[str, str]]:
     """Yield the address and the import id of what a plan would create although it is there.
 
-    Not where the plan ends what had the address: a killed run left that deposed, and to forget it would let it run on.
+    A killed replacement leaves the old one deposed at the address of the new one. To forget it would let it run on, so
+    nothing is taken over there but the old one itself, where the file wants it back.
     """
-    deposed = {change.address for change in changes if change.actions == ("delete",)}
+    deposed = {change.address: change.before.get("id") for change in changes if change.actions == ("delete",)}
     for change in changes:
         lookup = lookups.get(change.kind)
-        if change.actions == ("create",) and change.address not in deposed and lookup is not None:
-            id_ = lookup(change.after)
-            if id_ is not None:
-                yield change.address, id_
-
-
-def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster_name: str) -> None:
-    """Remove node pools that a killed run made to replace others: their names are taken, and no state knows them.
-
-    They are told by our label of a pool that is there and in the state, and by the name that such a pool gets.
-    Raises `ConfigError` where the pool that the state has is going already: then the new one serves, and is to stay.
-    """
-    if NODE_POOL not in stack.definition["resource"]:
-        return
-    known = [item["values"] for item in stack.resources() if item["type"] == NODE_POOL]
-    cluster = api.cluster(cluster_name) if known else None
-    if cluster is None:
-        return
-    ids = {pool["id"] for pool in known}
-    served = {pool_key(pool): pool for pool in cluster["node_pools"] if pool["id"] in ids}
-    for pool in cluster["node_pools"]:
-        name = pool_key(pool)
-        if name in served and pool["id"] not in ids and pool["name"] == pool_name(name, pool["size"]):
-            if _is_going(served[name]):
-                raise ConfigError(
-                    f"node pool {pool['name']}: replaced one that is still going; plan again once it is gone"
-                )
-            say(f"node pool {pool['name']}: removing one that a killed run left")
-            api.delete_and_wait(f"/v2/kubernetes/clusters/{cluster['id']}/node_pools/{pool['id']}")
-
-
-def _is_going(pool: Json) -> bool:
-    """Say whether a pool is being deleted (digitalocean/openapi, `node.status.state`)."""
-    return any(node["status"]["state"] in {"draining", "deleting"} for node in pool["nodes"])
+        if lookup is None or change.actions not in {("create",), ("create", "delete")}:
+            continue
+        replaced = change.address in deposed
+        if not replaced and change.actions != ("create",):
+            continue
+        id_ = lookup(change.after)
+        if id_ is not None and (not replaced or id_ == deposed[change.address]):
+            yield change.address, id_
 
 
 def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:

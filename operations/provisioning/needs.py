@@ -20,6 +20,8 @@ def is_there(stage: Stage, env: Environment, api: DigitalOcean, *, wait_seconds:
     """Return whether what a stage needs is there, or comes within this time: Flux makes the balancer, in minutes."""
     if stage not in NEEDED or _found(stage, env, api):
         return True
+    if not wait_seconds:
+        return False
     until = time.monotonic() + wait_seconds
     with step(f"{env.name}: wait for {NEEDED[stage]}"):
         while time.monotonic() < until:

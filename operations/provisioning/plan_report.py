@@ -9,7 +9,7 @@ from operations.clients.tofu import Change
 from operations.provisioning.moves import moves
 from operations.provisioning.needs import NEEDED
 from operations.provisioning.planning import Reading
-from operations.provisioning.provision import Plans
+from operations.provisioning.plans import Plans
 
 LONGEST = 100_000
 """Characters of one plan that are shown; a summary of GitHub Actions takes 1 MiB."""
@@ -28,7 +28,7 @@ def readings_markdown(readings: Sequence[Reading]) -> Iterator[str]:
     """Yield a table of counts, what happens to nodes in words, and each plan as OpenTofu prints it, folded."""
     header = ("stack", "add", "change", "replace", "destroy", "take over")
     yield from table(header, [(reading.stack, *_counts(reading.changes)) for reading in readings])
-    words = [f"- {move}" for reading in readings for move in moves(reading.changes)]
+    words = [f"- {line}" for reading in readings for line in (*moves(reading.changes), *reading.notes)]
     if words:
         yield from ("", *words)
     for reading in readings:

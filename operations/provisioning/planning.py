@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tenacity import RetryCallState, retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from operations.clients.spaces import Spaces
+from operations.clients.state_lock import BusyError, StateLock
 from operations.clients.tofu import Change, Stack
 from operations.console import say
 from operations.provisioning.adoption import Lookup, plan_with_adoption
+
+PATIENCE_SECONDS = 900
+"""How long who only looks waits for a run that works with the state."""
+
+
+def _tell(attempt: RetryCallState) -> None:
+    """Say for what is waited."""
+    if attempt.outcome is not None:
+        say(f"{attempt.outcome.exception()} …")
 
 
 class Reading(NamedTuple):
@@ -18,6 +30,13 @@ class Reading(NamedTuple):
     stack: str
     changes: list[Change]
     text: str
+    notes: tuple[str, ...] = ()
+    """What else has to be done, as sentences in Markdown."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether what runs is not as it should be."""
+        return bool(self.changes or self.notes)
 
 
 class Planner(NamedTuple):
@@ -44,4 +63,25 @@ class Planner(NamedTuple):
         stack.init()
         if destroy:
             return stack.plan(file, destroy=True, refresh=refresh)
-        return plan_with_adoption(stack, file, self.lookups, lock=prepare)
+        if prepare:
+            return plan_with_adoption(stack, file, self.lookups)
+        return self._undisturbed(stack, file)
+
+    @retry(
+        retry=retry_if_exception_type(BusyError),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        wait=wait_fixed(15),
+        before_sleep=_tell,
+        reraise=True,
+    )
+    def _undisturbed(self, stack: Stack, file: Path) -> list[Change]:
+        """Plan without a lock while nobody else works with the state: in the middle of an apply, much seems to differ.
+
+        Raises `BusyError` if somebody goes on doing so.
+        """
+        lock = StateLock(self.spaces, stack.state, stack.name)
+        before = lock.version()
+        changes = plan_with_adoption(stack, file, self.lookups, lock=False)
+        if lock.version() != before:
+            raise BusyError(f"{stack.name}: its state changed while it was planned; plan again")
+        return changes

@@ -7,66 +7,38 @@ plan is made before anything is applied, and what is applied is the plan that wa
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-
-from pydantic import BaseModel, ValidationError
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, SECRETS_REVISION, VAULT_SECRET_ID, given, state_key
 from constructs_lib.environment import Environment, StackKind
 from constructs_lib.environment.vault import AppRoleAuth
+from gitops_render.markdown import code
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.kubernetes import cluster_access
 from operations.clients.spaces import Spaces
-from operations.clients.tofu import Change, Stack
+from operations.clients.tofu import Stack
 from operations.console import step
 from operations.provisioning import vault_login
-from operations.provisioning.adoption import in_digitalocean, remove_lost_pools
-from operations.provisioning.moves import CLUSTER
+from operations.provisioning.adoption import in_digitalocean
+from operations.provisioning.archives import refuse_old_archives
+from operations.provisioning.ended import ended_stack, ends_by_plan, in_the_way
+from operations.provisioning.lost import apply_and_tidy, lost_pools
 from operations.provisioning.needs import is_there, refuse_missing_zone
 from operations.provisioning.planning import Planner, Reading
+from operations.provisioning.plans import LIST, PlannedStack, Plans
+from operations.provisioning.refusals import refuse_replacement
 from operations.provisioning.running import cluster_variables
 from operations.provisioning.stage import Stage
 from operations.secrets.credentials import Credentials, credentials_of, secrets_of
 from operations.secrets.entries import private_deploy_key
-
-LIST = "plans.json"
-"""The file in a folder of plans that says what is in it."""
-
-EPHEMERAL = "eph-"
-"""How the names of environments begin that tests make and remove."""
 
 STAGES = {
     Stage.FOUNDATION: (StackKind.STATE, StackKind.CLUSTER),
     Stage.SERVICES: (StackKind.FLUX, StackKind.PLATFORM),
     Stage.DNS: (StackKind.DNS,),
 }
-
-
-class PlannedStack(BaseModel):
-    """A plan file's stack, how many resources it changes, and whether Vault has to be told something."""
-
-    stack: str
-    changes: int
-    publishes: bool = False
-
-
-class Plans(BaseModel):
-    """What is in a folder of plans."""
-
-    environment: str
-    stage: Stage
-    destroy: bool
-    prepared: bool = False
-    stacks: list[PlannedStack]
-    waiting: list[str] = []
-
-    @property
-    def changes(self) -> int:
-        """How many things applying changes."""
-        return sum(planned.changes + planned.publishes for planned in self.stacks)
 
 
 class Provisioner:
@@ -88,41 +60,58 @@ class Provisioner:
         it, a first plan is made as if it existed. What the stage needs may take `wait_seconds` to come.
         """
         plans = Plans(environment=self.env.name, stage=stage, destroy=destroy, prepared=prepare, stacks=[])
-        readings: list[Reading] = []
+        if prepare and not destroy and stage is Stage.FOUNDATION and not self.env.backups.elsewhere:
+            refuse_old_archives(self.env, self._api, self._spaces)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        ended = self._ended(stage)
+        readings = in_the_way(self.env, ended, looked_at=not (prepare or destroy))
         names = stacks_of(self.env, stage, destroy=destroy)
         if names and not self._can_plan(stage, destroy=destroy, prepare=prepare, wait_seconds=wait_seconds):
             plans.waiting, names = names, []
-        for name in names:
-            stack = self._stack(name, **self._running(name, destroy=destroy))
-            with step(f"{name}: plan"):
-                reading = self._plan(stack, folder, destroy=destroy, prepare=prepare)
-            publishes = prepare and not destroy and self._publishes(stack)
-            plans.stacks.append(PlannedStack(stack=name, changes=len(reading.changes), publishes=publishes))
+        for name in [*names, *(self.env.stack(kind) for kind in ended if ends_by_plan(kind))]:
+            entry, reading = self._planned(name, folder, destroy=destroy, prepare=prepare)
+            plans.stacks.append(entry)
             readings.append(reading)
         (folder / LIST).write_text(plans.model_dump_json(indent=2) + "\n")
         return plans, readings
 
+    def _planned(self, name: str, folder: Path, *, destroy: bool, prepare: bool) -> tuple[PlannedStack, Reading]:
+        stack = self._stack(name, **self._running(name, destroy=destroy))
+        with step(f"{name}: plan"):
+            reading = self._plan(stack, folder, destroy=destroy, prepare=prepare)
+        lost = [] if destroy else lost_pools(stack, self._api, self.env.cluster.name, reading.changes)
+        entry = PlannedStack(
+            stack=name,
+            changes=len(reading.changes),
+            publishes=prepare and not destroy and self._publishes(stack),
+            lost=len(lost),
+        )
+        return entry, reading._replace(
+            notes=tuple(f"pool {code(pool.name)} goes: a killed run left it" for pool in lost)
+        )
+
     def apply(self, plans: Plans, folder: Path) -> None:
         """Apply the plans in `folder`, exactly as they are."""
+        if plans.stage is Stage.FOUNDATION and not plans.destroy and self.env.backups.elsewhere:
+            refuse_old_archives(self.env, self._api, self._spaces)
         for entry in plans.stacks:
             stack = self._stack(entry.stack)
             if entry.publishes:  # first, or External Secrets finds Vault closed
                 vault_login.tell(self.env, self._api)
-            if entry.changes:
+            if entry.changes or entry.lost:
                 with step(f"{stack.name}: apply"):
                     stack.init()
                     shutil.copy(_lock_file(folder, stack), stack.lock_file)
-                    remove_lost_pools(stack, self._api, self.env.cluster.name)
-                    stack.apply(stack.plan_file(folder))
+                    file = stack.plan_file(folder)
+                    apply_and_tidy(stack, file, self._api, self._spaces, self.env.cluster.name)
 
     def drift(self, folder: Path) -> list[Reading]:
         """Plan every stack without a lock and without writing anything, and return those that would change."""
         changed: list[Reading] = []
         for stage in Stage:
             _, readings = self.plan(stage, folder / stage, destroy=False, prepare=False)
-            changed += [reading for reading in readings if reading.changes]
+            changed += [reading for reading in readings if reading.differs]
         return changed
 
     def migrate(self, name: str) -> None:
@@ -141,6 +130,18 @@ class Provisioner:
             )
         stack.migrate()
 
+    def _ended(self, stage: Stage) -> list[StackKind]:
+        """Return which stacks of a stage the file has no more although their states hold something."""
+        gone = [kind for kind in STAGES[stage] if kind not in self.env.stacks]
+        if not gone or not self._spaces.exists(self.env.state):
+            return []
+        written = [kind for kind in gone if self._spaces.holds(self.env.state, state_key(self.env.stack(kind)))]
+        return [kind for kind in written if self._holds(self._stack(self.env.stack(kind)))]
+
+    def _holds(self, stack: Stack) -> bool:
+        stack.init()
+        return bool(stack.resources())
+
     def _running(self, name: str, *, destroy: bool) -> dict[str, str]:
         """Return what the plan of a stack has to know of what runs."""
         if name == self.env.stack(StackKind.CLUSTER):
@@ -150,6 +151,8 @@ class Provisioner:
     def _stack(self, name: str, **more: str) -> Stack:
         """Return a stack with what a plan or an apply of it has to be given, made anew for each."""
         variables = {**self._credentials.variables(), **more}
+        if name not in {self.env.stack(kind) for kind in self.env.stacks}:
+            return ended_stack(self.env, name, variables)
         if name == self.env.stack(StackKind.FLUX):
             variables |= self._for_flux()
         if name in {self.env.stack(kind) for kind in STAGES[Stage.SERVICES]}:
@@ -178,9 +181,14 @@ class Provisioner:
         """Return whether the stage's stacks find what they look up; the end of records needs no balancer."""
         if stage is not Stage.DNS:
             return is_there(stage, self.env, self._api)
-        if not destroy and (prepare or is_there(stage, self.env, self._api)):
+        if destroy:
+            return True
+        if prepare:  # before the wait
             refuse_missing_zone(self.env, self._api)
-        return destroy or is_there(stage, self.env, self._api, wait_seconds=wait_seconds)
+        found = is_there(stage, self.env, self._api, wait_seconds=wait_seconds)
+        if found and not prepare:
+            refuse_missing_zone(self.env, self._api)
+        return found
 
     def _plan(self, stack: Stack, folder: Path, *, destroy: bool, prepare: bool) -> Reading:
         # The balancer may be gone before its records.
@@ -204,39 +212,6 @@ def stacks_of(env: Environment, stage: Stage, *, destroy: bool) -> list[str]:
     if destroy:  # the state outlives what it tells of
         kinds = [kind for kind in reversed(kinds) if kind is not StackKind.STATE]
     return [env.stack(kind) for kind in kinds]
-
-
-def read_plans(folder: Path, env: Environment) -> Plans:
-    """Return what is in a folder of plans. Raises `ConfigError` if none of them may be applied to it."""
-    path = folder / LIST
-    try:
-        plans = Plans.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        raise ConfigError(f"{path}: is no list of plans; plan first") from None
-    if plans.environment != env.name:
-        raise ConfigError(f"{path}: is of environment {plans.environment}, not of {env.name}; plan that one")
-    if not (plans.prepared or plans.destroy):
-        raise ConfigError(f"{path}: was planned to be looked at alone; plan with --prepare what is to be applied")
-    return plans
-
-
-def refuse_destruction(env: Environment, confirmed: str | None) -> None:
-    """Raise `ConfigError` unless an environment may be destroyed: it is not protected, and meant."""
-    if env.cluster.protected:
-        raise ConfigError(
-            f"environments/{env.name}.yaml: cluster.protected is true; set it to false and apply that first"
-        )
-    if env.tier != "sandbox" and not env.name.startswith(EPHEMERAL) and confirmed != env.name:
-        raise ConfigError(f"destroying {env.name}: has to be confirmed by its name, found '{confirmed or ''}'")
-
-
-def refuse_replacement(env: Environment, changes: Sequence[Change]) -> None:
-    """Raise `ConfigError` if a plan replaces the cluster, which no two of one name let happen one after the other."""
-    if any(change.kind == CLUSTER and len(change.actions) > 1 for change in changes):
-        raise ConfigError(
-            f"environments/{env.name}.yaml: region, vpc_range and cluster.network of a cluster cannot change; "
-            "change them back, or destroy the environment and provision it anew"
-        )
 
 
 def _lock_file(folder: Path, stack: Stack) -> Path:

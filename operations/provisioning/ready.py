@@ -15,7 +15,9 @@ from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_NAMESPACE, FLUX_RELEASE, FLUX_ROOT, FLUX_SOURCE
 from gitops_render.paths import APPS
+from operations.clients.deadline import OutOfTime, at_most
 from operations.clients.digitalocean import DigitalOcean
+from operations.clients.http import TIMEOUT_SECONDS
 from operations.clients.kubernetes import cluster_client, no_answer, refusal
 from operations.console import say, step
 from operations.provisioning import host
@@ -33,32 +35,45 @@ KINDS = (
 """What tells of the platform's state (fluxcd/flux2 v2.9.4)."""
 
 
+LAST_LOOK = 30
+"""Seconds that a look may go on after the time is up."""
+
+UNANSWERED = "no answer; see whether Vault, DigitalOcean, the API server and the host can be reached from here"
+
+
 def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float) -> None:
     """Wait until the environment's root and all its layers are Ready and its host answers, telling every change.
 
-    Raises `ConfigError` with what is not Ready when the time is up.
+    Raises `ConfigError` with what is not Ready when the time is up, whoever answers or not.
     """
-    until = time.monotonic() + timeout_seconds
-    account = DigitalOcean(credentials_of(env, Purpose.PLAN).digitalocean_token)
-    looks = _looks(account, env)
     waiting: list[str] = []
     with step(f"{env.name}: wait for Flux"):
-        while True:
-            lines = [*next(looks), *host.unanswered(env, account)]
-            for line in lines:
-                if line not in waiting:
-                    say(f"{env.name}: {line}")
-            waiting = lines
-            if not any(_counts(line) for line in waiting):
-                break
-            if time.monotonic() > until:
-                late = (line for line in waiting if _counts(line))
-                raise ConfigError(*(f"{env.name}: not Ready after {timeout_seconds:.0f} s: {line}" for line in late))
-            time.sleep(poll_seconds)
+        try:
+            with at_most(timeout_seconds + LAST_LOOK):
+                _wait(env, waiting, time.monotonic() + timeout_seconds, poll_seconds)
+        except OutOfTime:
+            waiting = waiting or [UNANSWERED]
+    late = [line for line in waiting if _counts(line)]
+    if late:
+        raise ConfigError(*(f"{env.name}: not Ready after {timeout_seconds:.0f} s: {line}" for line in late))
     say(f"{env.name}: Flux is Ready")
     if env.platform.traefik.enabled:
         unchecked = "" if host.is_checked(env) else "; its certificate was not checked: no system trusts the issuer"
         say(f"{env.name}: {host.address(env)} answers{unchecked}")
+
+
+def _wait(env: Environment, waiting: list[str], until: float, poll_seconds: float) -> None:
+    """Keep in `waiting` what is not Ready, until nothing that counts is left or the time is up."""
+    account = DigitalOcean(credentials_of(env, Purpose.PLAN).digitalocean_token)
+    for seen in _looks(account, env):
+        lines = [*seen, *host.unanswered(env, account)]
+        for line in lines:
+            if line not in waiting:
+                say(f"{env.name}: {line}")
+        waiting[:] = lines
+        if time.monotonic() > until or not any(_counts(line) for line in lines):
+            return
+        time.sleep(poll_seconds)
 
 
 def _looks(account: DigitalOcean, env: Environment) -> Iterator[list[str]]:
@@ -89,7 +104,7 @@ def _lines(api: kubernetes.CustomObjectsApi) -> Iterator[str]:
     root = False
     for api_version, plural, kind in KINDS:
         group, version = api_version.split("/")
-        answer: Any = api.list_cluster_custom_object(group, version, plural)
+        answer: Any = api.list_cluster_custom_object(group, version, plural, _request_timeout=TIMEOUT_SECONDS)
         for item in answer["items"]:
             name = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
             root = root or (kind, name) == ("Kustomization", ROOT)

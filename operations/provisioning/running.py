@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.stacks import KUBERNETES_VERSION, POOL_NODES, given
+from constructs_lib.base.stacks import GENERATION_TAG, KUBERNETES_VERSION, POOL_NODES, given
 from constructs_lib.environment import Environment
 from gitops_render.check import upgrade_findings
 from operations.clients.digitalocean import DigitalOcean, Resource, pool_key
@@ -21,11 +21,24 @@ Minor = tuple[int, int]
 def cluster_variables(env: Environment, api: DigitalOcean, *, destroy: bool) -> dict[str, str]:
     """Return the variables of the cluster stack.
 
-    Raises `ConfigError` if the version that the file names cannot be reached from the one that runs, or not yet.
+    Raises `ConfigError` if the version that the file names cannot be reached from the one that runs, or not yet, and
+    if the file means another generation of the cluster.
     """
     cluster = api.cluster(env.cluster.name)
+    if cluster is not None and not destroy:
+        _refuse_other_generation(env, cluster)
     version = _ending(env, cluster) if destroy else _version(env, api, cluster)
     return {given(KUBERNETES_VERSION): version, given(POOL_NODES): json.dumps(_nodes(env, cluster))}
+
+
+def _refuse_other_generation(env: Environment, cluster: Resource) -> None:
+    """Raise `ConfigError` if the file means another cluster than the one that runs: its archives would move."""
+    found = [tag.removeprefix(GENERATION_TAG) for tag in cluster["tags"] if tag.startswith(GENERATION_TAG)]
+    if found and found != [str(env.cluster.generation)]:
+        raise ConfigError(
+            f"environments/{env.name}.yaml: cluster.generation: the cluster that runs is of generation {found[0]}, "
+            f"found {env.cluster.generation}; set it back: it is raised for a cluster that is made anew"
+        )
 
 
 def minor_of(version: str) -> Minor:

@@ -16,7 +16,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ex
 from constructs_lib.base.errors import ConfigError
 from operations.clients.digitalocean import DigitalOcean, Resource
 from operations.console import say
-from operations.provisioning.provision import EPHEMERAL
+from operations.provisioning.refusals import EPHEMERAL
 
 EXPIRES = re.compile(r"expires:(\d{10})")
 """The tag: seconds since 1970."""

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from github.Repository import Repository
 
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.transition import Transition
 from constructs_lib.environment import Environment
-from gitops_render.diff import diff
+from gitops_render.diff import Difference, diff
 from gitops_render.diff_output import to_markdown
 from gitops_render.markdown import bold, code, details
 from gitops_render.pin import Pin, pin
+from gitops_render.settings import settings_transitions
 from operations.clients.clone import Clone, cloned
 from operations.clients.github import GitHub
 from operations.console import say
+from operations.review.verdict import Changes, impossible, verdicts
+
+
+class Effects(NamedTuple):
+    """What a promotion makes differ: settings, and objects in the cluster."""
+
+    settings: Sequence[Transition]
+    objects: Sequence[Difference]
 
 
 def propose_promotion(
@@ -22,45 +35,57 @@ def propose_promotion(
 ) -> str:
     """Open the pull request that lets `target` run what `source` runs, or find it, and return its body.
 
-    The branch is named after the commit, so that a second run finds the first one's. Raises `ConfigError` as
-    `pin` does, with nothing pushed.
+    The branch is named after both commits, so that a second run finds the first one's, and a way back no branch that
+    began before what it goes back from. Raises `ConfigError` as `pin` does, and for a change that is refused or leaves
+    a step out, with nothing pushed.
     """
     with cloned(repository, github.token, source.gitops.default_branch) as clone:
         promotion = pin(clone.folder, source, target, commit)
         prefix = f"promote/{target.name}/"
-        branch = f"{prefix}{promotion.new[:12]}"
+        branch = f"{prefix}{_short(promotion.old)}-{promotion.new[:12]}"
         for number in github.supersede(repository, prefix, branch if promotion.changed else ""):
             say(f"closed pull request {number}, which something newer replaces")
         if not promotion.changed:
             say(f"{target.name}: runs {promotion.new} already")
             return f"{target.name} runs {promotion.new} already."
+        effects = _effect(clone, promotion, target)
         title = f"Promote {target.name} to {promotion.new[:12]}"
         if not clone.has(f"refs/remotes/origin/{branch}"):
             clone.switch(branch)
             clone.commit(title)
             clone.push(branch)
-        body = _body(source, target, promotion, _difference(clone, promotion, target))
+        body = _body(source, target, promotion, effects)
         pull, opened = github.propose(repository, branch, title, body)
         way = f"{promotion.old} -> {promotion.new}"
         say(f"{target.name}: pull request {pull.number} {'opened' if opened else 'is open'}: {way}")
     return body
 
 
-def _difference(clone: Clone, promotion: Pin, target: Environment) -> str:
-    """Return how the objects of `target` differ between the two commits, as Markdown."""
+def _short(old: str) -> str:
+    """Return what the target ran, for a branch's name: part of the commit, or the branch before its first pin."""
+    return old.removeprefix("branch ")[:12]
+
+
+def _effect(clone: Clone, promotion: Pin, target: Environment) -> Effects:
+    """Return what differs for `target` between the two commits. Raises `ConfigError` if it cannot be as it would."""
     old = promotion.old.removeprefix("branch ")
     with tempfile.TemporaryDirectory(prefix="promotion-") as folder:
         before, after = Path(folder, "before"), Path(folder, "after")
         clone.export(old if old == promotion.old else f"origin/{old}", before)
         clone.export(promotion.new, after)
-        differences = [item for item in diff(before, after) if item.environment == target.name]
+        settings = settings_transitions(before, after).get(target.name, [])
+        objects = [item for item in diff(before, after) if item.environment == target.name]
+    if problems := [f"{target.name}: {problem}" for problem in impossible(settings)]:
+        raise ConfigError(*problems)
     # The root is read from the default branch, so what it says does not come by promotion.
-    return to_markdown([item for item in differences if item.area != "cluster"])
+    return Effects(settings, [item for item in objects if item.area != "cluster"])
 
 
-def _body(source: Environment, target: Environment, promotion: Pin, difference: str) -> str:
+def _body(source: Environment, target: Environment, promotion: Pin, effects: Effects) -> str:
+    (verdict,) = verdicts(Changes({target.name: effects.settings}, [], effects.objects, {}))
     way = f"{code(promotion.old)} → {code(promotion.new)}"
-    lines = [f"Lets {bold(target.name)} run what {bold(source.name)} runs: {way}.", "", difference]
+    lines = [f"Lets {bold(target.name)} run what {bold(source.name)} runs: {way}.", "", *verdict.markdown(), ""]
+    lines.append(to_markdown(effects.objects))
     if promotion.commits:
         lines += details(f"{len(promotion.commits)} commits", (f"- {code(commit)}" for commit in promotion.commits))
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from constructs_lib.base.stacks import (
     GITOPS_REPOSITORY,
     NEXT_STATE_PASSPHRASE,
     STATE_PASSPHRASE,
+    stack_folder,
     state_key,
 )
 from constructs_lib.environment import Environment
@@ -90,8 +91,10 @@ def _write_again(place: Place, *, under: str) -> None:
             continue
         with step(f"{name}: write its state under the key {under}"), tempfile.TemporaryDirectory() as folder:
             bare = _bare(Stack(name, place.bucket, variables).definition, under)
-            Path(folder, DEFINITION).write_text(json.dumps(bare))
-            stack = Stack(name, place.bucket, variables, Path(folder))
+            path = stack_folder(Path(folder), name) / DEFINITION
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps(bare))
+            stack = Stack(name, place.bucket, variables, output=Path(folder))
             stack.init()
             stack.push(stack.pull())
 

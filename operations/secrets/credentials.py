@@ -107,16 +107,18 @@ def integration_token(gitops: GitOps) -> str:
     return secrets.read(path)["digitalocean_token"]
 
 
-def missing(secrets: Secrets, path: str, names: Iterable[str]) -> list[str]:
-    """Return a sentence for each property that an entry of Vault lacks."""
-    return [*_lacking(secrets, path, secrets.read(path), names)]
+def missing(secrets: Secrets, path: str, names: Iterable[str], *, made: bool = True) -> list[str]:
+    """Return a sentence for each property that an entry of Vault lacks; unless `made`, the bootstrap makes none."""
+    return [*_lacking(secrets, path, secrets.read(path), names, made=made)]
 
 
-def _lacking(secrets: Secrets, path: str, entry: Mapping[str, str], names: Iterable[str]) -> Iterator[str]:
+def _lacking(
+    secrets: Secrets, path: str, entry: Mapping[str, str], names: Iterable[str], *, made: bool = True
+) -> Iterator[str]:
     where, advice = f"Vault {secrets.mount}/{path}", "(docs/how-to/bootstrap.md)"
     for name in (name for name in names if not entry.get(name)):
-        made = name in {*KEY, STATE_PASSPHRASE}
-        yield f"{where}: {name}: is missing; {'run `bin/operations bootstrap secrets`' if made else 'add it'} {advice}"
+        ours = made and name in {*KEY, STATE_PASSPHRASE}
+        yield f"{where}: {name}: is missing; {'run `bin/operations bootstrap secrets`' if ours else 'add it'} {advice}"
 
 
 def _weak(secrets: Secrets, path: str, entry: Mapping[str, str]) -> Iterator[str]:

@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import STATE_PASSPHRASE, VAULT_SECRET_ID
@@ -133,7 +132,7 @@ def brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
         provisioning.append(VAULT_SECRET_ID)
     yield env.vault.kv.provisioning, tuple(provisioning)
     yield env.vault.kv.plan, ("digitalocean_token",)
-    given = {f"{env.vault.kv.platform}/{purpose}" for purpose in BucketPurpose}
+    given = {f"{env.vault.kv.platform}/{purpose}" for purpose in env.buckets}
     for path, name in sorted(set(_asked_for(env))):
         if path not in given and _maker(path, name) is None:
             yield path, (name,)

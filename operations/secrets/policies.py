@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
@@ -86,7 +87,8 @@ def _environment_rules(env: Environment, purpose: Purpose) -> Iterator[Rule]:
             yield from _data(kv.mount, READ, kv.state, kv.plan)
             yield from _notes(kv.mount, *watched(env))
         case Purpose.APPLY:
-            yield from _data(kv.mount, READ, kv.provisioning, kv.state, kv.flux)
+            elsewhere = [f"{kv.platform}/{BucketPurpose.BACKUPS}"] if env.backups.elsewhere else []
+            yield from _data(kv.mount, READ, kv.provisioning, kv.state, kv.flux, *elsewhere)
             yield from _login(env, MAKE, limited=True)
         case _:
             yield from _data(kv.mount, READ, kv.provisioning)

@@ -70,6 +70,11 @@ class Running:
         )
         return tuple(found)
 
+    @property
+    def own(self) -> list[Manifest]:
+        """Every object that is ours and no release."""
+        return [item for layer in self.env.layers for item in layer.manifests]
+
     @cached_property
     def services(self) -> tuple[tuple[str, Manifest], ...]:
         """Every Service, with its name."""
@@ -79,7 +84,7 @@ class Running:
     def monitors(self) -> tuple[tuple[str, Manifest], ...]:
         """Every monitor, with its kind and name: those of charts and operators, and our own."""
         theirs = [item for _, facts in self.facts for item in facts.get("monitors", {}).items()]
-        manifests = [item for layer in self.env.layers for item in layer.manifests if item["kind"] in MONITORS]
+        manifests = [item for item in self.own if item["kind"] in MONITORS]
         return (*theirs, *((f"{item['kind']}/{item['metadata']['name']}", monitor_facts(item)) for item in manifests))
 
     def selected(self, service: Manifest) -> list[Pod]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from constructs_lib.kit import SYSTEM_NODE_SELECTOR, Layer, Manifest
 from tests.chart_facts.cluster import Pod, Running
 from tests.chart_facts.facts import nulls
+from tests.chart_facts.rights import mighty_rights, secret_readers
 
 
 def cpu_limited(running: Running) -> Iterator[str]:
@@ -35,8 +36,16 @@ def off_the_system_pool(running: Running) -> Iterator[str]:
 
 
 def reads_all_secrets(running: Running) -> Iterator[str]:
-    """Yield the roles by which something reads every Secret of the cluster."""
-    return (role for _, facts in running.facts for role in facts.get("reads_secrets_everywhere", ()))
+    """Yield the roles, of charts and of ours, by which something reads Secrets beyond its own namespace."""
+    yield from (role for _, facts in running.facts for role in facts.get("reads_secrets_everywhere", ()))
+    yield from secret_readers(running.own)
+
+
+def mighty_right(running: Running) -> Iterator[str]:
+    """Yield the rights, of charts and of ours, by which an account may get more than its role says."""
+    theirs = (item for _, facts in running.facts for item in facts.get("mighty_rights", {}).items())
+    for role, rights in (*theirs, *mighty_rights(running.own).items()):
+        yield from (f"{role}: {right}" for right in rights)
 
 
 def crd_goes_with_its_release(running: Running) -> Iterator[str]:
@@ -47,7 +56,7 @@ def crd_goes_with_its_release(running: Running) -> Iterator[str]:
 def null_field(running: Running) -> Iterator[str]:
     """Yield the fields of custom resources that are null, as charts and our own code make them."""
     theirs = (line for _, facts in running.facts for line in facts.get("nulls", ()))
-    yield from (*theirs, *(line for layer in running.env.layers for item in layer.manifests for line in nulls(item)))
+    yield from (*theirs, *(line for item in running.own for line in nulls(item)))
 
 
 def release_guards_itself(running: Running) -> Iterator[str]:

@@ -9,10 +9,10 @@ from collections.abc import Container, Iterable, Iterator
 
 from constructs_lib.kit import Manifest, group
 from tests.chart_facts.pods import lasting, pods, secrets
+from tests.chart_facts.rights import mighty_rights, secret_readers
 
 MONITORS = {"PodMonitor": "podMetricsEndpoints", "ServiceMonitor": "endpoints"}
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-READS = {"get", "list", "watch", "*"}
 HOOK = "helm.sh/hook"
 OWN_GROUPS = re.compile(r"(apps|autoscaling|batch|policy|.*\.k8s\.io)?")
 """The API groups of Kubernetes itself, in whose kinds a null is a field that is not set."""
@@ -28,7 +28,8 @@ def release_facts(
         "services": {_name(item): _service(item, namespace) for item in _of(objects, "Service")},
         "monitors": {f"{item['kind']}/{_name(item)}": monitor_facts(item) for item in _of(objects, *MONITORS)},
         "cluster_roles": {_name(item): _digest(item.get("rules")) for item in _of(objects, "ClusterRole")},
-        "reads_secrets_everywhere": sorted(_readers(objects)),
+        "reads_secrets_everywhere": sorted(secret_readers(objects)),
+        "mighty_rights": mighty_rights(objects),
         "webhooks": {f"{item['kind']}/{_name(item)}": _webhooks(item) for item in _of(objects, *WEBHOOKS)},
         "needs_secrets": secrets(objects),
         "crds": _crds(objects, set(crds_in_folder)),
@@ -106,25 +107,6 @@ def _endpoint(item: Manifest) -> Manifest:
 
 def _digest(rules: object) -> str:
     return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _readers(objects: list[Manifest]) -> set[str]:
-    """Return the roles by which an account of the release reads every Secret of the cluster."""
-    bound = {item["roleRef"]["name"] for item in _of(objects, "ClusterRoleBinding")}
-    return {
-        _name(role)
-        for role in _of(objects, "ClusterRole")
-        if _name(role) in bound and any(map(_reads_secrets, role.get("rules") or ()))
-    }
-
-
-def _reads_secrets(rule: Manifest) -> bool:
-    return bool(
-        {"", "*"} & set(rule.get("apiGroups", ()))
-        and {"secrets", "*"} & set(rule.get("resources", ()))
-        and READS & set(rule["verbs"])
-        and not rule.get("resourceNames")
-    )
 
 
 def _webhooks(configuration: Manifest) -> list[Manifest]:

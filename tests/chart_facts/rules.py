@@ -16,6 +16,7 @@ RULES: dict[str, Callable[[Running], Iterator[str]]] = {
         defaults.cpu_limited,
         defaults.crd_goes_with_its_release,
         defaults.memory_not_limited,
+        defaults.mighty_right,
         defaults.not_hardened,
         defaults.null_field,
         defaults.off_the_system_pool,

@@ -48,6 +48,21 @@ def own(kind: str, name: str, **changes: Any) -> Callable[[Running], None]:
     return change
 
 
+def another_binding(name: str, role: str) -> Callable[[Running], None]:
+    """Return a change by which an account of ours has a role."""
+    binding = {
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"kind": "ClusterRole", "name": role},
+    }
+
+    def change(running: Running) -> None:
+        found = running.env.layers[0]
+        object.__setattr__(found, "objects", (*found.objects, binding))
+
+    return change
+
+
 def layer(name: str, **fields: Any) -> Callable[[Running], None]:
     """Return a change of the fields of a layer."""
 
@@ -129,6 +144,12 @@ FAULTS: list[tuple[str, str, Callable[[Running], None]]] = [
         "Deployment/cloudnative-pg manager",
         fact("cloudnative-pg", *OPERATOR, "security", value=["seccomp"]),
     ),
+    (
+        "mighty_right",
+        "traefik: escalate roles",
+        fact("traefik", "mighty_rights", value={"traefik": ["escalate roles"]}),
+    ),
+    ("mighty_right", "trusted: is admin", another_binding("trusted", "admin")),
     ("null_field", "X/x.spec.a", fact("traefik", "nulls", value=["X/x.spec.a"])),
     ("null_field", "ClusterSecretStore/vault.spec.provider", own("ClusterSecretStore", "vault", provider=None)),
     ("off_the_system_pool", "traefik/Deployment/traefik", fact("traefik", *TRAEFIK, "node_selector", value={})),

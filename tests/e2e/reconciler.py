@@ -15,7 +15,8 @@ import logging
 import subprocess
 import tarfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -45,14 +46,31 @@ class Repository:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._place: tuple[str, ...] = ()
         folder.mkdir(parents=True)
         self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments: str) -> str:
         """Run git and return what it printed."""
         identity = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
-        command = ["git", *identity, *arguments]
+        return self.read(*self._place, *identity, *arguments)
+
+    def read(self, *arguments: str) -> str:
+        """Run git as Flux does, which finds nothing while the repository is away, and return what it printed."""
+        command = ["git", *arguments]
         return subprocess.run(command, cwd=self.folder, check=True, capture_output=True, text=True).stdout.strip()
+
+    @contextmanager
+    def away(self) -> Generator[None]:
+        """Take the repository away from Flux; people go on with their own."""
+        here, elsewhere = self.folder / ".git", self.folder.with_suffix(".git")
+        here.rename(elsewhere)
+        self._place = (f"--git-dir={elsewhere}", f"--work-tree={self.folder}")
+        try:
+            yield
+        finally:
+            self._place = ()
+            elsewhere.rename(here)
 
     def commit(self, message: str) -> str:
         """Commit everything and return the commit."""
@@ -86,29 +104,48 @@ class Background:
 
 
 class Sources(FakeServer):
-    """Does source-controller's part for GitRepositories; those of other repositories get an empty archive."""
+    """Does source-controller's part for GitRepositories: ours at `url`, and others of which `releases` has `config/`.
 
-    def __init__(self, cluster: Cluster, repository: Repository, url: str) -> None:
+    Of all others it serves an archive with nothing to apply.
+    """
+
+    def __init__(
+        self, cluster: Cluster, repository: Repository, url: str, releases: Mapping[str, Path] | None = None
+    ) -> None:
         super().__init__()
         self._cluster, self._repository, self._url = cluster, repository, url
+        self._releases = {other: _release(folder) for other, folder in (releases or {}).items()}
         self._archives: dict[str, bytes] = {}
         self.app.add_url_rule("/<name>.tar.gz", view_func=self._serve)
 
     def publish(self) -> None:
-        """Bring the status of every GitRepository up to date."""
+        """Bring the status of every GitRepository up to date; where Git fails, the last archive stays."""
         found = json.loads(self._cluster.kubectl("get", "gitrepositories", "-A", "--output=json"))
         for item in found["items"]:
             reference = item["spec"].get("ref", {})
             name = reference.get("commit") or reference.get("branch") or reference.get("name") or "main"
-            ours = item["spec"]["url"] == self._url
-            commit = self._repository.git("rev-parse", f"{name}^{{commit}}") if ours else "0" * 40
+            try:
+                commit = self._commit(item["spec"]["url"], name)
+            except subprocess.CalledProcessError as error:
+                failed = {"status": "False", "reason": "GitOperationFailed", "message": error.stderr.strip()}
+                patch_status(self._cluster, item, conditions=[ready(item, "Ready") | failed])
+                continue
             revision = f"{name}@sha1:{commit}"
-            if item.get("status", {}).get("artifact", {}).get("revision") != revision:
-                self._publish(item, revision, commit, ours=ours)
+            if item.get("status", {}).get("artifact", {}).get("revision") != revision or not is_ready(item):
+                self._publish(item, revision, commit)
 
-    def _publish(self, item: dict[str, Any], revision: str, commit: str, *, ours: bool) -> None:
-        source = self._repository.folder if ours else None
-        self._archives[commit] = _archive(source, commit)
+    def _commit(self, url: str, name: str) -> str:
+        """Return the commit of a repository, whose archive is served from now on."""
+        if url == self._url:
+            commit = self._repository.read("rev-parse", f"{name}^{{commit}}")
+            if commit not in self._archives:
+                self._archives[commit] = _archive(self._repository.folder, commit)
+        else:
+            packed = self._releases.get(url) or _empty_release()
+            self._archives[commit := hashlib.sha1(packed, usedforsecurity=False).hexdigest()] = packed
+        return commit
+
+    def _publish(self, item: dict[str, Any], revision: str, commit: str) -> None:
         archive = {
             "path": f"{commit}.tar.gz",
             "url": f"{self.url}/{commit}.tar.gz",
@@ -125,11 +162,17 @@ class Sources(FakeServer):
         return Response(self._archives[name], content_type="application/gzip")
 
 
-def _archive(repository: Path | None, commit: str) -> bytes:
-    if repository is None:
-        return _empty_release()
+def _archive(repository: Path, commit: str) -> bytes:
     tree = subprocess.run(["git", "archive", "--format=tar", commit], cwd=repository, check=True, capture_output=True)
     return gzip.compress(tree.stdout, mtime=0)
+
+
+def _release(folder: Path) -> bytes:
+    """Return the archive of an operator's release, of which a folder has `config/`."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(folder, "config")
+    return gzip.compress(packed.getvalue(), mtime=0)
 
 
 def _empty_release() -> bytes:
@@ -143,6 +186,9 @@ def _empty_release() -> bytes:
     return gzip.compress(packed.getvalue(), mtime=0)
 
 
+CHART_SOURCES = ("helmrepositories.source.toolkit.fluxcd.io", "ocirepositories.source.toolkit.fluxcd.io")
+
+
 class Health:
     """Calls ready what would need a node or another controller, except for what is named in `broken`."""
 
@@ -151,8 +197,8 @@ class Health:
         self.broken: set[str] = set()
 
     def update(self) -> None:
-        """Patch every HelmRelease and HelmRepository, and every kind that a Kustomization waits for by expression."""
-        kinds = {"helmreleases.helm.toolkit.fluxcd.io", "helmrepositories.source.toolkit.fluxcd.io"}
+        """Patch every HelmRelease and chart source, and every kind that a Kustomization waits for by expression."""
+        kinds = {"helmreleases.helm.toolkit.fluxcd.io", *CHART_SOURCES}
         for kind in sorted(kinds | awaited(self._cluster)):
             for item in unready(self._cluster, kind):
                 if item["metadata"]["name"] not in self.broken:

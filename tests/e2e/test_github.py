@@ -58,7 +58,13 @@ def test_the_repository_is_made_and_kept_as_it_was_made(
     assert {key["title"]: key["read_only"] for key in repository["keys"].values()} == {
         f"flux-{name}": True for name in ENVIRONMENTS
     }
-    (ruleset,) = repository["rulesets"].values()
+    ruleset, workflows = sorted(repository["rulesets"].values(), key=lambda found: found["name"])
+    assert [rule["type"] for rule in workflows["rules"]] == ["file_path_restriction"]
+    assert github.repositories["infrastructure"]["access"] == "organization"
+    (other,) = github.repositories["infrastructure"]["rulesets"].values()
+    assert {rule["type"] for rule in ruleset["rules"]} - {rule["type"] for rule in other["rules"]} == {
+        "required_linear_history"
+    }
     assert {rule["type"] for rule in ruleset["rules"]} == {
         "deletion",
         "non_fast_forward",

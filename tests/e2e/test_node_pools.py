@@ -18,7 +18,8 @@ from constructs_lib.environment import StackKind
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Stack
-from operations.provisioning.adoption import in_digitalocean, plan_with_adoption, remove_lost_pools
+from operations.provisioning.adoption import in_digitalocean, plan_with_adoption
+from operations.provisioning.lost import apply_and_tidy, lost_pools
 from tests.e2e.conftest import Cloud, OpenStack, write_stack
 from tests.e2e.tofu import BINARY, Tofu
 from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY
@@ -27,7 +28,8 @@ from tests.support import environment
 SYSTEM = {"role": "system", "size": "s-4vcpu-8gb", "min_nodes": 2, "max_nodes": 4}
 WORKLOAD = {"role": "workload", "size": "s-2vcpu-4gb", "min_nodes": 1, "max_nodes": 3}
 LARGER = {**SYSTEM, "size": "s-8vcpu-16gb"}
-MOVED = ["system-s-8vcpu-16gb comes", "system-s-8vcpu-16gb runs", "system-s-4vcpu-8gb goes"]
+OLD, NEW = "system-s-4vcpu-8gb", "system-s-8vcpu-16gb"
+MOVED = [f"{NEW} comes", f"{NEW} runs", f"{OLD} goes"]
 
 GPU = {"size": "gpu-l40sx1-48gb", "min_nodes": 0, "max_nodes": 2, "labels": {"for": "models"}}
 NAME = "episodic-sandbox"
@@ -72,7 +74,7 @@ def test_a_pool_moves_to_another_size_before_the_old_one_goes(cloud: Cloud, clus
     tofu.apply()
     again(tofu, cloud)
     pools(cloud)["system-s-4vcpu-8gb"]["count"] = 3  # the autoscaler's doing
-    cloud.api.looks_until_pools_run = 2
+    cloud.api.looks_until_pools_run[NEW] = 2
     cloud.api.history.clear()
     tofu.environ[given(POOL_NODES)] = '{"system": 3, "workload": 1}'
     cluster(system=LARGER, workload=WORKLOAD).apply()
@@ -130,7 +132,7 @@ def kill_once(tofu: Tofu, seen: Callable[[], bool]) -> None:
     run = subprocess.Popen(
         arguments, cwd=tofu.folder, env=tofu.environ, stdout=subprocess.DEVNULL, start_new_session=True
     )
-    for _ in range(1200):
+    for _ in range(6000):
         if seen():
             break
         time.sleep(0.1)
@@ -139,39 +141,86 @@ def kill_once(tofu: Tofu, seen: Callable[[], bool]) -> None:
     assert seen()
 
 
-def test_a_resize_that_was_killed_at_any_point_ends_with_the_next_run(
-    cloud: Cloud, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """OpenTofu writes its state after the end of the old pool: until then no state knows the new one."""
+class Resize:
+    """A cluster whose resize is cut off, and what becomes of its pools for the platform after that."""
+
+    def __init__(self, cloud: Cloud, write: Cluster) -> None:
+        self.cloud, self.write = cloud, write
+        self.api, self.env = DigitalOcean(cloud.api.token), environment()
+        self.spaces = Spaces(ACCESS_KEY, SECRET_KEY)
+        self.lookups = in_digitalocean(self.api, self.spaces)
+        write(system=SYSTEM, workload=WORKLOAD).apply()
+
+    def start(self, **more: Any) -> Tofu:
+        """Write the file of the resize, and forget what was before."""
+        self.cloud.api.history.clear()
+        return self.write(**{"system": LARGER, "workload": WORKLOAD, **more})
+
+    def finish(self, **file: Any) -> list[str]:
+        """Plan and apply a file as `operations provision` does; return what came and went of the pool `system`."""
+        before = len(self.cloud.api.history)
+        tofu = self.write(**{"workload": WORKLOAD, **file})
+        stack = Stack("sandbox-cluster", self.env.state, tofu.environ)
+        changes = plan_with_adoption(stack, Path("planned"), self.lookups)
+        assert changes or lost_pools(stack, self.api, NAME, changes), "the next run has nothing to do"
+        apply_and_tidy(stack, Path("planned"), self.api, self.spaces, NAME)
+        again(tofu, self.cloud)
+        assert not lost_pools(stack, self.api, NAME)
+        lines = [line for line in self.cloud.api.history[before:] if line.startswith("system")]
+        return [line for line in lines if not line.endswith("runs")]
+
+
+@pytest.fixture
+def resize(cloud: Cloud, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Resize:
+    """A cluster with its first pools, in a process that finds OpenTofu and the fakes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", f"{BINARY.parent}{os.pathsep}{os.environ['PATH']}")
     for name, value in {**cloud.environment(), "NO_PROXY": "127.0.0.1,localhost"}.items():
         monkeypatch.setenv(name, value)
-    api, env = DigitalOcean(cloud.api.token), environment()
-    lookups = in_digitalocean(api, Spaces(ACCESS_KEY, SECRET_KEY))
+    return Resize(cloud, cluster)
 
-    def next_run(tofu: Tofu) -> None:
-        """Plan and apply as `operations provision` does."""
-        stack = Stack("sandbox-cluster", env.state, tofu.environ)
-        plan_with_adoption(stack, Path("planned"), lookups)
-        remove_lost_pools(stack, api, NAME)
-        stack.apply(Path("planned"))
-        again(tofu, cloud)
 
-    def of_system() -> list[str]:
-        return [line for line in cloud.api.history if line.startswith("system")]
+FILES = pytest.mark.parametrize("goes_on", [True, False], ids=["the same file", "taken back"])
+"""What the next run finds: the resize, or the file as it was before."""
 
-    cluster(system=SYSTEM, workload=WORKLOAD).apply()
-    cloud.api.history.clear()
-    tofu = cluster(system=LARGER, workload=WORKLOAD)
-    kill_once(tofu, lambda: MOVED[0] in cloud.api.history)  # the new pool is there, and the old one serves
-    next_run(tofu)
-    lost = [*MOVED[:1], "system-s-8vcpu-16gb goes"]
-    assert [line for line in of_system() if not line.endswith("runs")] == [*lost, MOVED[0], MOVED[2]]
 
-    cloud.api.history.clear()
-    cluster(system=SYSTEM, workload=WORKLOAD)
-    kill_once(tofu, lambda: "system-s-8vcpu-16gb goes" in cloud.api.history)  # the new pool serves, the old one is gone
-    next_run(tofu)
-    changes = [line for line in of_system() if not line.endswith("runs")]
-    assert changes == ["system-s-4vcpu-8gb comes", "system-s-8vcpu-16gb goes"], "the new pool was taken over"
+@FILES
+def test_a_resize_that_was_killed_before_its_new_pool_is_in_a_state(resize: Resize, goes_on: bool) -> None:
+    tofu = resize.start()
+    kill_once(tofu, lambda: f"{NEW} comes" in resize.cloud.api.history)
+    if goes_on:
+        assert resize.finish(system=LARGER) == [f"{NEW} goes", f"{NEW} comes", f"{OLD} goes"]
+    else:
+        assert resize.finish(system=SYSTEM) == [f"{NEW} goes"]
+
+
+def test_a_resize_that_was_killed_once_the_old_pool_is_gone(resize: Resize) -> None:
+    kill_once(resize.start(), lambda: f"{OLD} goes" in resize.cloud.api.history)
+    assert resize.finish(system=LARGER) == [], "the new pool was taken over"
+
+
+@FILES
+def test_a_resize_that_was_killed_while_a_state_has_the_old_pool_deposed(resize: Resize, goes_on: bool) -> None:
+    """OpenTofu writes its state at the first change after 20 s: here that of the other pool, which comes first."""
+    api = resize.cloud.api
+    api.looks_until_pools_run.update({NEW: 10**6, "workload-s-4vcpu-8gb": 3})
+    tofu = resize.start(workload={**WORKLOAD, "size": "s-4vcpu-8gb"})
+    kill_once(tofu, lambda: "workload-s-2vcpu-4gb goes" in api.history)
+    assert "(deposed object" in tofu.run("show")
+    api.looks_until_pools_run.clear()
+    if goes_on:
+        assert resize.finish(system=LARGER) == [f"{NEW} goes", f"{NEW} comes", f"{OLD} goes"]
+    else:
+        assert resize.finish(system=SYSTEM) == [f"{NEW} goes"]
+
+
+@FILES
+def test_a_resize_whose_old_pool_cannot_go_yet(resize: Resize, goes_on: bool) -> None:
+    """The state has both then: the new one, and the old one deposed."""
+    resize.cloud.api.kept_pools.add(OLD)
+    assert "cannot be deleted now" in resize.start().run("apply", "-auto-approve", code=1)
+    resize.cloud.api.kept_pools.clear()
+    if goes_on:
+        assert resize.finish(system=LARGER) == [f"{OLD} goes"]
+    else:
+        assert resize.finish(system=SYSTEM) == [f"{NEW} goes"]

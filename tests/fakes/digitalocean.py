@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections import Counter
 from ipaddress import IPv4Network
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -56,8 +57,10 @@ class FakeDigitalOcean(FakeServer):
         self.token, self.server, self.ca = token, server, ca
         self.cluster_token = f"cluster-{secrets.token_hex(9)}"
         self.versions: list[str] = [*VERSIONS]
-        self.looks_until_pools_run = 0
-        """How often a new pool is shown before its nodes run."""
+        self.looks_until_pools_run: Counter[str] = Counter()
+        """How often a new pool is shown before its nodes run, by its name."""
+        self.kept_pools: set[str] = set()
+        """The names of pools that DigitalOcean refuses to delete."""
         self.history: list[str] = []
         """What became of the node pools, in the order in which it could be seen."""
         self.tags: dict[str, State] = {}
@@ -291,7 +294,8 @@ class FakeDigitalOcean(FakeServer):
         return {"node_pool": found}
 
     def _create_pool(self, key: str) -> Answer:
-        pool: State = {**_new_pool(_body(PoolBody)), "coming": self.looks_until_pools_run}
+        pool: State = _new_pool(_body(PoolBody))
+        pool["coming"] = self.looks_until_pools_run[str(pool["name"])]
         pools = _found(self.clusters, key)["node_pools"]
         _free("node pool", str(pool["name"]), {item["id"]: item for item in pools})
         pools.append(pool)
@@ -305,6 +309,8 @@ class FakeDigitalOcean(FakeServer):
 
     def _drop_pool(self, key: str, pool: str) -> Answer:
         found = self._pool(key, pool)
+        if found["name"] in self.kept_pools:
+            abort(412, f"{found['name']} cannot be deleted now")
         _found(self.clusters, key)["node_pools"].remove(found)
         self.history.append(f"{found['name']} goes")
         return NO_CONTENT

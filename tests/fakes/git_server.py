@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,6 +79,16 @@ class GitServer:
     def read(self, name: str, path: str, branch: str = "main") -> str:
         """Return a file of a branch."""
         return self.git(name, "show", f"{branch}:{path}")
+
+    def begin(self, name: str, files: Mapping[str, str]) -> None:
+        """Give an empty repository its first commit, with these files."""
+        ids = {path: self.git(name, "hash-object", "-w", "--stdin", text=text).strip() for path, text in files.items()}
+        lines = "".join(f"100644 {blob}\t{path}\n" for path, blob in ids.items())
+        self.git(name, "update-index", "--add", "--index-info", text=lines)
+        tree = self.git(name, "write-tree").strip()
+        person = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+        commit = self.git(name, *person, "commit-tree", tree, "-m", "Begin").strip()
+        self.git(name, "update-ref", "refs/heads/main", commit)
 
     def edit(self, name: str, path: str, text: str | None) -> None:
         """Commit another text for a file to the default branch (or remove it), as an administrator may by hand."""

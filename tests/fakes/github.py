@@ -27,6 +27,7 @@ from nacl.public import PrivateKey, SealedBox
 from tests.fakes.git_server import GitServer
 from tests.fakes.github_bodies import (
     NOT_KEPT,
+    AccessLevel,
     DeployKey,
     DeploymentPolicy,
     Environment,
@@ -47,6 +48,7 @@ Empty = tuple[str, int]
 ORGANISATION_ID = 4242
 SSH_KEY = re.compile(r"((?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*)( .*)?")
 REPOSITORY = "/repos/<owner>/<repository>"
+OWNERS = ".github/CODEOWNERS"
 ENVIRONMENT = f"{REPOSITORY}/environments/<environment>"
 
 
@@ -102,6 +104,7 @@ class FakeGitHub(FakeServer):
             "id": next(self._ids),
             "settings": defaults | settings,
             "vulnerability_alerts": False,
+            "access": "none",
             "full_name": f"{self.organisation}/{name}",
             **{kind: {} for kind in ("rulesets", "keys", "environments", "variables", "secrets", "pulls", "issues")},
         }
@@ -203,6 +206,9 @@ class FakeGitHub(FakeServer):
         self._add(f"{REPOSITORY}/topics", PUT=self._put_topics)
         self._add(f"{REPOSITORY}/vulnerability-alerts", GET=self._alerts, PUT=self._alerts, DELETE=self._alerts)
         self._add(f"{REPOSITORY}/rulesets", POST=self._put_ruleset)
+        self._add(f"{REPOSITORY}/rules/branches/<path:branch>", GET=self._list_rules)
+        self._add(f"{REPOSITORY}/codeowners/errors", GET=self._show_owner_errors)
+        self._add(f"{REPOSITORY}/actions/permissions/access", GET=self._access, PUT=self._access)
         self._add_items(f"{REPOSITORY}/rulesets/<int:key>", "rulesets", PUT=self._put_ruleset)
         self._add(f"{REPOSITORY}/keys", POST=self._create_key)
         self._add_items(f"{REPOSITORY}/keys/<int:key>", "keys")
@@ -284,9 +290,33 @@ class FakeGitHub(FakeServer):
         ruleset.setdefault("id", next(self._ids))
         ruleset.update(changes)
         scope["rulesets"][ruleset["id"]] = ruleset
-        asked = any(rule["type"] == "pull_request" for rule in ruleset["rules"])
-        self.git.protect(scope["settings"]["name"], active=asked and ruleset["enforcement"] == "active")
+        asked = any(rule["type"] == "pull_request" for rule in active_rules(scope))
+        self.git.protect(scope["settings"]["name"], active=asked)
         return ruleset, 201 if key is None else 200
+
+    def _list_rules(self, scope: State, branch: str) -> list[State]:
+        """Answer with what applies to a branch (docs: get rules for a branch)."""
+        return active_rules(scope, f"refs/heads/{branch}")
+
+    def _show_owner_errors(self, scope: State) -> State:
+        """Answer with what is wrong in CODEOWNERS (docs: list CODEOWNERS errors)."""
+        name, branch = scope["settings"]["name"], request.args.get("ref", "main")
+        if self.git.head(name, branch) is None or OWNERS not in self.git.files(name, branch):
+            abort(404, "Not Found")
+        known = {f"@{self.organisation}/{team}" for team in self.teams} | {f"@{user}" for user in self.users}
+        lines = [line.split() for line in self.git.read(name, OWNERS, branch).splitlines()]
+        owners = [(number, owner) for number, words in enumerate(lines, 1) for owner in words[1:] if words[0] != "#"]
+        strangers = [(line, owner) for line, owner in owners if owner not in known]
+        return {"errors": [{"line": line, "kind": "Unknown owner", "source": owner} for line, owner in strangers]}
+
+    def _access(self, scope: State) -> Any:
+        """Who may use the repository's actions (docs: set the level of access for workflows outside)."""
+        if scope["settings"]["visibility"] == "public":
+            abort(422, "Access policy only applies to internal and private repositories.")
+        if request.method == "PUT":
+            scope["access"] = sent(AccessLevel).access_level
+            return "", 204
+        return {"access_level": scope["access"]}
 
     def _create_key(self, scope: State) -> Created:
         body = sent(DeployKey)
@@ -373,6 +403,21 @@ def found(items: Mapping[Any, Any], key: Any) -> Any:
 def refuse(message: str, *errors: Any) -> NoReturn:
     """Answer 422 with details, which are objects or strings (go-github `ErrorResponse`)."""
     abort(Response(json.dumps({"message": message, "errors": errors}), 422, content_type="application/json"))
+
+
+def active_rules(scope: State, ref: str = "refs/heads/main") -> list[State]:
+    """Return the rules that apply to a branch, each with its ruleset."""
+    source = {"ruleset_source_type": "Repository", "ruleset_source": scope["full_name"]}
+    return [
+        {**rule, **source, "ruleset_id": ruleset["id"]}
+        for ruleset in scope["rulesets"].values()
+        if ruleset["enforcement"] == "active" and ref in _included(ruleset)
+        for rule in ruleset["rules"]
+    ]
+
+
+def _included(ruleset: State) -> list[str]:
+    return (ruleset.get("conditions") or {}).get("ref_name", {}).get("include", [])
 
 
 def listed(kind: str, scope: State) -> list[State]:

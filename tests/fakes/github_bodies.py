@@ -92,18 +92,34 @@ class StatusChecks(Body):
     strict_required_status_checks_policy: bool
 
 
+class FilePaths(Body):
+    """go-github `RuleFileParameters`."""
+
+    restricted_file_paths: list[str] = Field(min_length=1)
+
+
+PARAMETERS = {"pull_request": PullRequest, "required_status_checks": StatusChecks, "file_path_restriction": FilePaths}
+
+
 class Rule(Body):
     """go-github `RepositoryRule`, which also sends the last three fields, always empty."""
 
-    type: Literal["deletion", "non_fast_forward", "required_linear_history", "pull_request", "required_status_checks"]
-    parameters: PullRequest | StatusChecks | None = None
+    type: Literal[
+        "deletion",
+        "non_fast_forward",
+        "required_linear_history",
+        "pull_request",
+        "required_status_checks",
+        "file_path_restriction",
+    ]
+    parameters: PullRequest | StatusChecks | FilePaths | None = None
     ruleset_source_type: Literal[""] = Field(default="", exclude=True)
     ruleset_source: Literal[""] = Field(default="", exclude=True)
     ruleset_id: Literal[0] = Field(default=0, exclude=True)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        expected = {"pull_request": PullRequest, "required_status_checks": StatusChecks}.get(self.type, NoneType)
+        expected = PARAMETERS.get(self.type, NoneType)
         if type(self.parameters) is not expected:
             raise ValueError(f"these are not the parameters of a rule of the type {self.type}")
         return self
@@ -113,13 +129,29 @@ class Ruleset(Body):
     """POST and PUT /repos/{owner}/{repo}/rulesets (go-github `Ruleset`)."""
 
     name: str = Field(min_length=1, max_length=100)
-    target: Literal["branch"]
+    target: Literal["branch", "push"]
     source: str
     source_type: Literal["Repository"]
     enforcement: Literal["disabled", "active", "evaluate"]
     bypass_actors: list[BypassActor] = Field(default_factory=list)
-    conditions: dict[Literal["ref_name"], dict[Literal["include", "exclude"], list[str]]]
+    conditions: dict[Literal["ref_name"], dict[Literal["include", "exclude"], list[str]]] | None = None
     rules: list[Rule]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """A push has no branch (terraform-provider-github#2929), and other rules."""
+        pushed = [rule.type == "file_path_restriction" for rule in self.rules]
+        if self.target == "push" and (self.conditions is not None or not all(pushed)):
+            raise ValueError("Target ref_name is not supported for push rulesets")
+        if self.target == "branch" and (self.conditions is None or any(pushed)):
+            raise ValueError("a ruleset of branches needs ref_name, and takes no rules of pushes")
+        return self
+
+
+class AccessLevel(Body):
+    """PUT /repos/{owner}/{repo}/actions/permissions/access (go-github `RepositoryActionsAccessLevel`)."""
+
+    access_level: Literal["none", "user", "organization", "enterprise"]
 
 
 class DeployKey(Body):

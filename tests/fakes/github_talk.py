@@ -61,6 +61,8 @@ class Talk:
         """Return the view of each method of each path below a repository's."""
         return {
             "/commits": {"GET": self._list_commits},
+            "/git/matching-refs/<path:start>": {"GET": self._list_refs},
+            "/git/refs/<path:name>": {"DELETE": self._delete_ref},
             "/pulls": {"GET": self._list_pulls, "POST": self._create_pull},
             "/pulls/<int:number>": {"GET": self._show_pull, "PATCH": self._change_pull},
             "/issues": {"GET": self._list_issues, "POST": self._create_issue},
@@ -82,9 +84,9 @@ class Talk:
         return scope["pulls"][number]
 
     def merge(self, scope: State, number: int) -> str:
-        """Merge a pull request by hand, as one commit, and return that."""
+        """Merge a pull request by hand, as one commit, and return that; one that conflicts fails."""
         pull, name = scope["pulls"][number], scope["settings"]["name"]
-        tree = self._git.branches(name)[pull["head"]["ref"]]
+        tree = self._git.git(name, "merge-tree", "--write-tree", "main", pull["head"]["ref"]).strip()
         person = ("-c", "user.name=reviewer", "-c", "user.email=reviewer@example.org")
         commit = self._git.git(name, *person, "commit-tree", tree, "-p", "main", "-m", pull["title"]).strip()
         self._git.git(name, "update-ref", "refs/heads/main", commit)
@@ -94,6 +96,23 @@ class Talk:
 
     def _list_commits(self, scope: State) -> list[State]:
         return [{"sha": commit.id} for commit in self._git.log(scope["settings"]["name"])]
+
+    def _list_refs(self, scope: State, start: str) -> list[State]:
+        url = f"{self._url()}/api/v3/repos/{scope['full_name']}/git/refs"
+        branches = self._git.branches(scope["settings"]["name"])
+        found = (f"heads/{branch}" for branch in sorted(branches) if f"heads/{branch}".startswith(start))
+        return [{"ref": f"refs/{name}", "url": f"{url}/{name}"} for name in found]
+
+    def _delete_ref(self, scope: State, name: str) -> tuple[str, int]:
+        """GitHub closes the pull requests of a branch that is gone (docs: delete a reference)."""
+        branch, repository = name.removeprefix("heads/"), scope["settings"]["name"]
+        if branch not in self._git.branches(repository):
+            abort(422, "Reference does not exist")
+        self._git.git(repository, "update-ref", "-d", f"refs/heads/{branch}")
+        for pull in scope["pulls"].values():
+            if pull["head"]["ref"] == branch:
+                pull["state"] = "closed"
+        return "", 204
 
     def _list_pulls(self, scope: State) -> list[State]:
         head, base = request.args.get("head", "").partition(":")[2], request.args.get("base", "main")

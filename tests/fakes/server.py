@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import make_server
@@ -38,6 +38,8 @@ class Fault:
     """How the next requests go wrong that match a method and a path (a regular expression for all of it).
 
     With a `status`, that is the answer; with `cut`, the connection ends without one; with `delay_seconds`, it is late.
+    The first of them that are to be `spared` go well. `lost` is the answer alone: what was asked for is done, then the
+    connection ends. `silent` takes the request and says nothing more, for as long as the server runs.
     """
 
     method: str
@@ -48,6 +50,19 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     cut: bool = False
     delay_seconds: float = 0
+    lost: bool = False
+    silent: bool = False
+    spared: int = 0
+
+    def meets(self, method: str, path: str) -> bool:
+        """Say whether a request goes wrong, and count it."""
+        if not self.times or self.method != method or not re.fullmatch(self.path, path):
+            return False
+        if self.spared:
+            self.spared -= 1
+            return False
+        self.times -= 1
+        return True
 
 
 class FakeServer:
@@ -64,8 +79,10 @@ class FakeServer:
         self.faults: list[Fault] = []
         self.app.before_request(self._log)
         self.app.before_request(self._fail)
+        self.app.after_request(self._lose)
         self.app.register_error_handler(HTTPException, self._http_error)
         self.app.register_error_handler(ValidationError, self._invalid)
+        self._ended = threading.Event()
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
@@ -74,6 +91,7 @@ class FakeServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         self._server.shutdown()
         self._thread.join()
 
@@ -93,16 +111,24 @@ class FakeServer:
     def _fail(self) -> Response | None:
         """Answer as a fault says, if there is one for this request."""
         for fault in self.faults:
-            if fault.times and fault.method == request.method and re.fullmatch(fault.path, request.path):
-                fault.times -= 1
+            if fault.meets(request.method, request.path):
                 time.sleep(fault.delay_seconds)
-                if fault.cut:
-                    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
-                if fault.status is not None:
-                    answer = self.error(fault.status, fault.message)
+                g.lost = fault.lost
+                if fault.silent:
+                    self._ended.wait()
+                if fault.cut or fault.silent:
+                    hang_up()
+                if fault.cut or fault.silent or fault.status is not None:
+                    answer = self.error(fault.status or 500, fault.message)
                     answer.headers.extend(fault.headers)
                     return answer
         return None
+
+    def _lose(self, answer: Response) -> Response:
+        """End the connection where the answer is to be lost: what it tells of has happened."""
+        if g.get("lost"):
+            hang_up()
+        return answer
 
     def _http_error(self, error: HTTPException) -> Response:
         if error.code in {404, 405} and request.url_rule is None:
@@ -117,3 +143,8 @@ class FakeServer:
     def error(self, status: int, message: str) -> Response:
         """Return an error in the shape of the faked API."""
         return Response(json.dumps({"message": message}), status, content_type="application/json")
+
+
+def hang_up() -> None:
+    """End the connection of the request at hand."""
+    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)

@@ -2,37 +2,76 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import boto3
 import requests
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from tests.fakes.server import READS, Fault
 
 ACCESS_KEY, SECRET_KEY = "spaces-access-key", "spaces-secret-key"
+STRANGER = "210987654321"
+"""The account of somebody else, by moto's way to name one."""
 
 
 class FakeSpaces:
     """An S3 server to use as a context manager; it starts empty.
 
-    moto does not check credentials, so this shows nothing about who may read a bucket.
+    moto does not check credentials, so this shows nothing about who may read a bucket. `writes` is what may have
+    changed something, as method and host with path; the paths of `faults` are such, too.
     """
 
     def __init__(self) -> None:
-        self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=MotoRequestHandler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._ended = threading.Event()
+        self.faults: list[Fault] = []
+        self.writes: list[tuple[str, str]] = []
 
     def __enter__(self) -> Self:
-        self._server.start()
+        self._thread.start()
         self._client().meta.client.list_buckets()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.faults.clear()
+        self._ended.set()
         requests.post(f"{self.url}/moto-api/reset", timeout=10)
-        self._server.stop()
+        self._server.shutdown()
+        self._thread.join()
 
     @property
     def url(self) -> str:
         """The address for clients that put the bucket into the path."""
-        return "http://{}:{}".format(*self._server.get_host_and_port())
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def add_of_a_stranger(self, bucket: str) -> None:
+        """Make a bucket that everybody may reach, and that is of another account than ours."""
+        headers = {"x-moto-account-id": STRANGER, "Authorization": _signed("s3")}
+        requests.put(f"{self.url}/{bucket}", headers=headers, timeout=10).raise_for_status()
+
+    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        """Let moto answer, or fail as a fault says."""
+        method, place = environ["REQUEST_METHOD"], f"{environ['HTTP_HOST']}{environ['PATH_INFO']}"
+        if method not in READS:
+            self.writes.append((method, place))
+        for fault in self.faults:
+            if fault.meets(method, place):
+                done = self._moto(environ, start) if fault.lost else []
+                if fault.silent:
+                    self._ended.wait()
+                if fault.status is None:
+                    environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+                    return done
+                start(f"{fault.status} {fault.message}", [*fault.headers.items()])
+                return []
+        return self._moto(environ, start)
 
     def environment(self) -> dict[str, str]:
         """Return the variables with which the DigitalOcean provider and OpenTofu's backend use this server.
@@ -66,3 +105,8 @@ class FakeSpaces:
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET_KEY,
         )
+
+
+def _signed(service: str) -> str:
+    """Return the header by which moto knows a service."""
+    return f"AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/20260101/us-east-1/{service}/aws4_request"

@@ -113,7 +113,7 @@ def test_a_pool_needs_a_name_of_its_own_and_a_count_within_its_bounds(api: FakeD
 
 
 def test_a_new_pool_runs_after_so_many_looks(api: FakeDigitalOcean, call: Call) -> None:
-    api.looks_until_pools_run = 2
+    api.looks_until_pools_run["system"] = 2
     path = f"/kubernetes/clusters/{api.add_cluster('one')['id']}/node_pools"
     made = f"{path}/{call('POST', path, POOL).json()['node_pool']['id']}"
     states = [call("GET", made).json()["node_pool"]["nodes"][0]["status"]["state"] for _ in range(4)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,8 @@ class FakeTofu:
         self.resources: dict[str, list[Json]] = {}
         self.errors: dict[str, list[list[str]]] = {}
         """For each command, the errors of its next calls; a call without errors succeeds."""
+        self.makes: dict[str, list[Json]] = {}
+        """What each stack makes, by `making`; what was made is in its state."""
         folder.mkdir(parents=True, exist_ok=True)
         program = folder / "tofu"
         program.write_text(f'#!/bin/sh\nexec {sys.executable} -I {__file__} {folder} "$@"\n')
@@ -38,7 +41,7 @@ class FakeTofu:
 
     def save(self) -> None:
         """Let the calls that follow answer as these attributes say."""
-        answers = {"changes": self.changes, "resources": self.resources, "errors": self.errors}
+        answers = {"changes": self.changes, "resources": self.resources, "errors": self.errors, "makes": self.makes}
         (self.folder / "answers.json").write_text(json.dumps(answers))
 
     def calls(self, command: str = "") -> list[Call]:
@@ -64,6 +67,11 @@ def change(address: str, *actions: str, mode: str = "managed", **after: Any) -> 
     }
 
 
+def making(address: str, url: str, token: str, body: Json, **after: Any) -> Json:
+    """Return something that a provider makes by one POST; a plan tells of what it posts, and `after` too."""
+    return {**change(address, **body, **after), "url": url, "token": token, "body": body}
+
+
 def main() -> None:
     """Answer one call."""
     folder, arguments = Path(sys.argv[1]), sys.argv[2:]
@@ -82,13 +90,69 @@ def main() -> None:
             print(json.dumps({"@message": "no", "diagnostic": {"severity": "error", "summary": error, "detail": ""}}))  # noqa: T201
         if errors:
             sys.exit(1)
-    answer(arguments, answers["changes"].get(stack, []), answers["resources"].get(stack, []), files)
+    state = State(folder / f"{stack}.state.json")
+    missing = [item for item in answers["makes"].get(stack, []) if item["address"] not in state.held]
+    changes = [*answers["changes"].get(stack, []), *missing]
+    resources = [*answers["resources"].get(stack, []), *state.resources()]
+    if arguments[0] == "apply":
+        plan = Path(arguments[-1])
+        state.apply(json.loads(plan.read_text()) if plan.exists() else [])
+    elif arguments[:2] == ["state", "rm"]:
+        state.forget(arguments[2])
+    else:
+        answer(arguments, changes, resources, files)
+
+
+class State:
+    """What was made of a stack, by address."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.held: Json = json.loads(path.read_text()) if path.exists() else {}
+
+    def resources(self) -> list[Json]:
+        """Return what is there, as `tofu show -json` prints it."""
+        return [{"address": key, "type": key.partition(".")[0], "values": item} for key, item in self.held.items()]
+
+    def forget(self, address: str) -> None:
+        """Remove a resource."""
+        del self.held[address]
+        self._path.write_text(json.dumps(self.held))
+
+    def apply(self, changes: list[Json]) -> None:
+        """Make what a plan makes, one after the other, as a provider that is told nothing if an answer is lost."""
+        for item in changes:
+            if "url" not in item:
+                continue
+            self.held[item["address"]] = item["body"] if "importing" in item["change"] else post(item)
+            self._path.write_text(json.dumps(self.held))
+
+
+def post(item: Json) -> Json:
+    """Make something, or end as OpenTofu does where a provider fails.
+
+    That of DigitalOcean repeats a POST whose answer was lost, as go-retryablehttp does unless it is told otherwise.
+    """
+    headers = {"Authorization": f"Bearer {item['token']}", "Content-Type": "application/json"}
+    request = urllib.request.Request(item["url"], json.dumps(item["body"]).encode(), headers, method="POST")  # noqa: S310
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    error: OSError | None = None
+    for _ in range(2 if "/v2/" in item["url"] else 1):
+        try:
+            with opener.open(request, timeout=60) as answer:
+                made = json.load(answer)
+        except OSError as failed:
+            error = failed
+        else:
+            return next(iter(made.values())) if len(made) == 1 else made
+    print(json.dumps({"@message": "no", "diagnostic": {"severity": "error", "summary": str(error), "detail": ""}}))  # noqa: T201
+    sys.exit(1)
 
 
 def answer(arguments: list[str], changes: list[Json], resources: list[Json], files: Json) -> None:
     """Do what the command does that is told from `changes` and `resources`."""
     match arguments:
-        case ["init", *_]:
+        case ["init", *options] if "-lockfile=readonly" not in options:
             Path(".terraform.lock.hcl").write_text("chosen by init")
         case ["plan", *options]:
             (out,) = (option.removeprefix("-out=") for option in options if option.startswith("-out="))

@@ -25,7 +25,7 @@ class Entry(Body):
     """POST /v1/{mount}/data/{path}."""
 
     options: Options | None = None
-    data: dict[str, str]
+    data: dict[str, Any]
 
 
 class Login(Body):
@@ -53,7 +53,7 @@ class FakeVault(FakeServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.entries: dict[str, list[dict[str, str]]] = {}
+        self.entries: dict[str, list[dict[str, Any]]] = {}
         self.mounts: dict[str, str] = {}
         self.auth: dict[str, dict[str, Any]] = {}
         self.policies: dict[str, str] = {}
@@ -78,11 +78,11 @@ class FakeVault(FakeServer):
         self.app.add_url_rule(path, "read", self._read, methods=["GET"])
         self.app.add_url_rule(path, "write", self._write, methods=["POST"])
 
-    def put(self, path: str, **properties: str) -> None:
+    def put(self, path: str, **properties: Any) -> None:
         """Write a new version of `mount/path`, as somebody else would."""
         self.entries.setdefault(path, []).append(properties)
 
-    def held(self, path: str) -> dict[str, str]:
+    def held(self, path: str) -> dict[str, Any]:
         """Return the last version of `mount/path`."""
         return self.entries[path][-1]
 

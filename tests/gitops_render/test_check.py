@@ -106,6 +106,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX003": [
         lambda t: t.layer("traefik-configs")["sourceRef"].update(kind="Bucket"),
         lambda t: t.release()["chart"]["spec"]["sourceRef"].update(name="nothing"),
+        lambda t: t.remove("OCIRepository", "external-secrets"),
     ],
     "FLUX004": [lambda t: t.layer("traefik-configs")["dependsOn"].append({"name": "nothing"})],
     "FLUX005": [lambda t: t.layer("traefik-controllers")["dependsOn"].append({"name": "traefik-configs"})],
@@ -123,7 +124,14 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     ],
     "FLUX010": [lambda t: pop(t.layer("apps"), "serviceAccountName"), lambda t: pop(t.release(), "serviceAccountName")],
     "FLUX011": [lambda t: t.one("GitRepository", "platform")["spec"].update(url="http://github.com/x/y")],
+    "FLUX012": [lambda t: t.one("GitRepository", "platform")["spec"].update(ref={"commit": "0" * 40})],
+    "FLUX013": [
+        lambda t: t.one("Kustomization", group="kustomize.config").update(secretGenerator=[{"name": "x"}]),
+        lambda t: t.one("Kustomization", group="kustomize.config").update(patches=[]),
+    ],
+    "FLUX014": [lambda t: pop(t.one("OCIRepository")["spec"]["verify"], "matchOIDCIdentity")],
     "HELM001": [
+        lambda t: t.one("OCIRepository")["spec"].update(ref={"semver": "2.x"}),
         lambda t: t.release()["chart"]["spec"].update(version="41.x"),
         lambda t: t.release()["chart"]["spec"].update(version="41.0.0 || 42.0.0"),
         lambda t: pop(t.release()["chart"]["spec"], "version"),
@@ -142,6 +150,8 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "SEC001": [
         lambda t: t.add("Secret", stringData={"a": "b"}),
         lambda t: t.add("Secret", data={"a": "Yg=="}),
+        lambda t: t.add("Secret", data={"a": "ENC[]", "b": "Yg=="}, sops={}),
+        lambda t: t.add("Secret", stringData={"a": "ENC[] and clear"}, sops={}),
     ],
     "SEC002": [
         lambda t: t.layer("secrets-controllers").update(decryption={"provider": "sops"}),
@@ -178,6 +188,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: t.remove("Certificate", "main-rabbitmq-tls"),
         lambda t: t.remove("ExternalSecret", "grafana-admin"),
     ],
+    "SEC011": [lambda t: t.layer("traefik-configs").update(decryption={"provider": "sops"})],
     "NET001": [
         lambda t: t.one("NetworkPolicy", "default-deny")["spec"].update(policyTypes=["Ingress"]),
         lambda t: t.one("NetworkPolicy", "default-deny")["spec"].update(ingress=[{}]),

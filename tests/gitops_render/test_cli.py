@@ -66,7 +66,19 @@ def test_help_says_what_an_exit_code_means_and_imports_nothing_heavy(tmp_path: P
     assert (ended, heavy) == ("0", "[]")
     text = " ".join("\n".join(shown).split())
     assert "Exit codes: 0 done, 1 a difference or a finding, 2 something has to be fixed" in text
-    for command in ("render", "schema", "check", "diff", "graph", "capacity", "pin", "seal", "unseal"):
+    for command in (
+        "render",
+        "schema",
+        "check",
+        "diff",
+        "graph",
+        "capacity",
+        "versions",
+        "pin",
+        "validate",
+        "seal",
+        "unseal",
+    ):
         assert f" {command} " in text
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from constructs_lib.base.errors import ConfigError
-from gitops_render.git import Git, TookTooLongError
+from constructs_lib.base.programs import TookTooLongError
+from gitops_render.git import Git
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_text_keeps_its_empty_lines_but_the_last(stand_in: Path, tmp_path: Path)
 
 def test_what_does_not_end_is_stopped(stand_in: Path, tmp_path: Path) -> None:
     stand_in.write_text("#!/bin/sh\nexec sleep 60\n")
-    with pytest.raises(TookTooLongError, match=r"^git fetch: did not end within 0 s in .*; see what keeps it$"):
+    with pytest.raises(TookTooLongError, match=r"^git fetch in .*: did not end within 0 s; see what keeps it$"):
         Git(tmp_path).run("fetch", deadline=0.1)
 
 

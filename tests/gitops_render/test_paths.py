@@ -13,7 +13,6 @@ from constructs_lib.environment import Environment, load_all
 from gitops_render import paths
 from gitops_render.paths import Place
 from gitops_render.repository import INDEX_NAME, render_repository
-from gitops_render.repository_files import validate
 from gitops_render.tree import render
 from tests.support import ROOT, Synthesised, everything
 
@@ -98,17 +97,8 @@ def test_the_flux_stack_follows_the_root_of_its_environment(stacks: dict[str, Sy
         assert f"name: {DEPLOY_KEY_SECRET}\n" in render(env).seeds[paths.source_file(env.name)].decode()
 
 
-def test_the_validation_that_runs_in_the_repository_knows_the_same_layout() -> None:
-    assert validate.is_source(str(paths.source_file("a")))
-    assert not validate.is_source(str(paths.layers_file("a")))
-    assert validate.is_sealed(str(paths.sealed_file("a", "db")))
-    assert not validate.is_sealed(str(Place("a", "secrets", "store").path / "x.yaml"))
-    assert str(paths.index_file("a").parent) == ".render"
+def test_what_all_share_is_apart_from_every_environment() -> None:
+    assert str(paths.index_file("a").parent) == str(paths.settings_file("a").parent) == ".render"
     shared = render_repository(ENVIRONMENTS[:-1]).owned
-    assert {path for path in shared if path.parts[0] == ".github"} == {
-        paths.CODE_OWNERS,
-        paths.VALIDATION,
-        paths.VALIDATION_WORKFLOW,
-    }
-    assert str(paths.VALIDATION) in shared[paths.VALIDATION_WORKFLOW].decode()
+    assert {path for path in shared if path.parts[0] == ".github"} == {paths.CODE_OWNERS, paths.VALIDATION_WORKFLOW}
     assert INDEX_NAME not in {env.name for env in ENVIRONMENTS}

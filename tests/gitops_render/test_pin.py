@@ -16,7 +16,8 @@ from constructs_lib.environment import Environment
 from gitops_render.paths import source_file
 from gitops_render.pin import Pin, pin
 from gitops_render.tree import render
-from tests.support import ROOT, environment, run_python
+from gitops_render.yaml_output import to_yaml
+from tests.support import ROOT, environment, parsed, run_python
 
 SANDBOX, STAGING, PRODUCTION = (environment(name) for name in ("sandbox", "staging", "production"))
 ALL = (SANDBOX, STAGING, PRODUCTION)
@@ -46,9 +47,10 @@ class Clone:
 
     def follow(self, env: Environment, ref: str) -> None:
         """Rewrite what an environment follows, by hand."""
-        text = self.file(env).read_text()
-        old = next(line for line in text.splitlines() if line.startswith(("    branch:", "    commit:")))
-        self.file(env).write_text(text.replace(old, f"    {ref}"))
+        key, value = ref.split(": ")
+        data = parsed(self.file(env).read_bytes())
+        data["spec"]["ref"] = {key: value}
+        self.file(env).write_bytes(to_yaml(data))
 
     def promote(self, source: Environment, target: Environment, commit: str | None = None) -> Pin:
         """Promote and commit."""
@@ -81,11 +83,20 @@ def refused(clone: Clone, sentence: str, *arguments: Environment | str) -> None:
     assert {env.name: clone.file(env).read_bytes() for env in ALL if clone.file(env).exists()} == before
 
 
-def test_the_first_pin_is_one_line(clone: Clone) -> None:
+def test_the_first_pin_adds_one_line(clone: Clone) -> None:
     head = clone.git("rev-parse", "HEAD")
     assert pin(clone.path, SANDBOX, STAGING) == Pin("branch main", head, changed=True, commits=())
-    assert clone.git("diff", "--numstat").split() == ["1", "1", str(source_file("staging"))]
-    assert f"    commit: {head}\n" in clone.file(STAGING).read_text().replace('"', "")
+    assert clone.git("diff", "--numstat").split() == ["1", "0", str(source_file("staging"))]
+    assert f"    branch: main\n    commit: {head}\n" in clone.file(STAGING).read_text().replace('"', "")
+
+
+def test_a_pin_names_the_branch_that_has_the_commit(clone: Clone) -> None:
+    """With the branch beside it, Flux takes the commit from that branch alone; a pin of before had none."""
+    head = clone.git("rev-parse", "HEAD")
+    clone.follow(STAGING, f"commit: {clone.git('rev-parse', 'HEAD^')}")
+    clone.commit("Pin as it was once")
+    pin(clone.path, SANDBOX, STAGING, head)
+    assert parsed(clone.file(STAGING).read_bytes())["spec"]["ref"] == {"branch": "main", "commit": head}
 
 
 def test_a_commit_goes_from_sandbox_to_staging_to_production(clone: Clone) -> None:

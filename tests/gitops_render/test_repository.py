@@ -7,7 +7,8 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 from constructs_lib.environment import load_all
-from gitops_render.repository import render_repository
+from gitops_render.paths import environment_files
+from gitops_render.repository import code_owners, render_repository
 from gitops_render.write import edited, write
 from tests.support import ROOT, environment
 
@@ -26,6 +27,24 @@ def test_an_environments_reviewers_own_its_folders_and_together_all_else() -> No
         "/platform/*/staging/ @ada @df12-test/platform",
         "/apps/staging/ @ada @df12-test/platform",
     ]
+
+
+def test_the_owners_of_this_repository_are_committed_as_the_files_name_them() -> None:
+    environments = load_all(ROOT / "environments")
+    committed = (ROOT / ".github/CODEOWNERS").read_bytes()
+    assert committed == code_owners(environments, environment_files), "run `make owners`"
+    lines = committed.decode().splitlines()
+    assert lines[1] == "* @df12-test/operations @df12-test/platform"
+    assert "/environments/production.yaml @df12-test/operations @df12-test/platform" in lines
+
+
+def test_the_check_is_the_action_of_the_infrastructure_repositorys_default_branch() -> None:
+    gitops = {"gitops__organisation": "acme", "gitops__infrastructure_repository": "infra"}
+    env = environment(**gitops, gitops__default_branch="trunk")
+    workflow = render_repository([env]).owned[PurePosixPath(".github/workflows/validate.yml")].decode()
+    assert "uses: acme/infra/.github/actions/validate@trunk #" in workflow
+    assert "INFRASTRUCTURE" not in workflow
+    assert "BRANCH" not in workflow
 
 
 def test_the_repositorys_own_workflow_is_the_check_that_its_ruleset_requires() -> None:

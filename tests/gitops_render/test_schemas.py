@@ -24,6 +24,7 @@ BUILT_IN = (
     "admissionregistration.k8s.io/",
     "kustomize.config.k8s.io/",
     "networking.k8s.io/",
+    "policy/",
     "rbac.authorization.k8s.io/",
 )
 

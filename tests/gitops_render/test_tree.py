@@ -10,8 +10,9 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.kit import Chart, Layer, LayerId, Release, manifest
-from gitops_render.tree import render, source_name
-from tests.support import ROOT, environment, parsed
+from gitops_render.charts import repository_name
+from gitops_render.tree import render
+from tests.support import ROOT, environment, everything, parsed
 
 ENVIRONMENTS = load_all(ROOT / "environments")
 OPERATORS_OF_UPSTREAM = ("rabbitmq-cluster-operator", "messaging-topology-operator")
@@ -27,6 +28,9 @@ def objects(env: Environment) -> dict[PurePosixPath, dict[str, Any]]:
 
 def of_kind(env: Environment, kind: str, group: str = "") -> list[dict[str, Any]]:
     return [item for item in objects(env).values() if item["kind"] == kind and item["apiVersion"].startswith(group)]
+
+
+SOURCES = ("HelmRepository", "OCIRepository")
 
 
 def layers(env: Environment) -> dict[str, dict[str, Any]]:
@@ -153,12 +157,13 @@ def test_objects_come_after_the_chart_that_defines_their_kind() -> None:
 
 @every_environment
 def test_every_release_has_its_source_and_exact_values(env: Environment) -> None:
-    sources = {item["metadata"]["name"]: item["spec"] for item in of_kind(env, "HelmRepository")}
+    sources = {(kind, item["metadata"]["name"]) for kind in SOURCES for item in of_kind(env, kind)}
     releases = of_kind(env, "HelmRelease")
     assert {item["metadata"]["name"] for item in releases} == {r.name for layer in env.layers for r in layer.releases}
     for item in releases:
         spec = item["spec"]
-        assert spec["chart"]["spec"]["sourceRef"]["name"] in sources
+        wanted = spec["chartRef"] if "chartRef" in spec else spec["chart"]["spec"]["sourceRef"]
+        assert (wanted["kind"], wanted["name"]) in sources
         assert spec["releaseName"] == item["metadata"]["name"]
         assert spec["targetNamespace"] == spec["storageNamespace"]
         assert spec["driftDetection"]["mode"] == "enabled"
@@ -182,7 +187,8 @@ def test_only_a_stateless_release_is_rolled_back() -> None:
 def test_a_release_is_looked_at_every_hour_and_an_install_retried_soon() -> None:
     for item in of_kind(environment(), "HelmRelease"):
         spec = item["spec"]
-        assert (spec["interval"], spec["chart"]["spec"]["interval"], spec["maxHistory"]) == ("1h", "1h", 5)
+        assert (spec["interval"], spec["maxHistory"]) == ("1h", 5)
+        assert spec["chart"]["spec"]["interval"] == "1h" if "chart" in spec else "chartRef" in spec
         assert spec["install"]["strategy"] == {"name": "RetryOnFailure", "retryInterval": "3m"}
         assert spec["driftDetection"]["ignore"] == [
             {"target": {"kind": "PrometheusRule"}, "paths": ["/metadata/annotations/prometheus-operator-validated"]}
@@ -191,7 +197,7 @@ def test_a_release_is_looked_at_every_hour_and_an_install_retried_soon() -> None
 
 def test_what_is_fetched_is_looked_at_in_time() -> None:
     env = environment()
-    assert {item["spec"]["interval"] for item in of_kind(env, "HelmRepository")} == {"1h"}
+    assert {item["spec"]["interval"] for kind in SOURCES for item in of_kind(env, kind)} == {"1h"}
     source = objects(env)[PurePosixPath("clusters/sandbox/source.yaml")]
     assert source["metadata"] == {"name": "platform", "namespace": "flux-system"}
     assert source["spec"] == {
@@ -223,6 +229,52 @@ def test_an_oci_repository_says_so() -> None:
     sources = {item["metadata"]["name"]: item["spec"] for item in of_kind(environment(), "HelmRepository")}
     assert sources["quay-io-jetstack-charts"]["type"] == "oci"
     assert "type" not in sources["traefik-github-io-charts"]
+
+
+def test_a_signed_chart_is_taken_from_its_own_workflow_alone() -> None:
+    env = environment()
+    files = objects(env)
+    path = PurePosixPath("platform/secrets/sandbox/controllers/ocirepository-external-secrets.yaml")
+    assert files[path]["spec"] == {
+        "interval": "1h",
+        "url": "oci://ghcr.io/external-secrets/charts/external-secrets",
+        "ref": {"tag": "2.9.0"},
+        "layerSelector": {"mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip", "operation": "copy"},
+        "verify": {
+            "provider": "cosign",
+            "matchOIDCIdentity": [
+                {
+                    "issuer": r"^https://token\.actions\.githubusercontent\.com$",
+                    "subject": r"^https://github\.com/external-secrets/external-secrets/\.github/workflows/helm\.yml"
+                    r"@refs/heads/main$",
+                }
+            ],
+        },
+    }
+    (release,) = (item for item in of_kind(env, "HelmRelease") if item["metadata"]["name"] == "external-secrets")
+    assert release["spec"]["chartRef"] == {"kind": "OCIRepository", "name": "external-secrets"}
+    assert "chart" not in release["spec"]
+    assert "ghcr-io-external-secrets-charts" not in {
+        item["metadata"]["name"] for item in of_kind(env, "HelmRepository")
+    }
+
+
+@pytest.mark.parametrize(("mirror", "verified"), [("oci://mirror.internal/charts/", True), ("https://mirror", False)])
+def test_a_mirror_of_a_registry_has_to_have_the_signatures_too(mirror: str, verified: bool) -> None:
+    sources = of_kind(environment(chart_mirror=mirror), "OCIRepository")
+    signed = ("cloudnative-pg", "external-secrets", "plugin-barman-cloud")
+    assert all(item["spec"]["verify"]["matchOIDCIdentity"] for item in sources)
+    urls = sorted(item["spec"]["url"] for item in sources)
+    assert urls == ([f"oci://mirror.internal/charts/{name}" for name in signed] if verified else [])
+
+
+def test_who_signs_which_chart() -> None:
+    signed = {item.chart.name: item.chart.signed_by for layer in everything().layers for item in layer.releases}
+    assert {name: workflow for name, workflow in signed.items() if workflow} == {
+        "cloudnative-pg": "cloudnative-pg/charts/.github/workflows/release-publish.yml@refs/heads/main",
+        "plugin-barman-cloud": "cloudnative-pg/charts/.github/workflows/release-publish.yml@refs/heads/main",
+        "external-secrets": "external-secrets/external-secrets/.github/workflows/helm.yml@refs/heads/main",
+    }
 
 
 def test_with_a_mirror_there_is_one_source() -> None:
@@ -260,8 +312,8 @@ def test_in_apply_mode_flux_has_no_platform() -> None:
     ]
 
 
-def test_source_names_are_made_from_addresses() -> None:
-    assert source_name(Chart("oci://ghcr.io/Example/charts/", "x", "1")) == "ghcr-io-example-charts"
+def test_repository_names_are_made_from_addresses() -> None:
+    assert repository_name(Chart("oci://ghcr.io/Example/charts/", "x", "1")) == "ghcr-io-example-charts"
 
 
 @pytest.mark.parametrize(

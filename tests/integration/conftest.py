@@ -25,7 +25,7 @@ from constructs_lib.environment.pools import DEFAULT_POOL
 from constructs_lib.environment.repository import GitOps
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
-from operations.provisioning.provision import EPHEMERAL
+from operations.provisioning.refusals import EPHEMERAL
 from operations.secrets.credentials import integration_token
 from operations.secrets.gitops_client import gitops_client
 from tests.support import ROOT

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,6 +93,21 @@ class Outside:
         self.tofu.save()
 
 
+@contextmanager
+def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Outside]:
+    """Let this process live in a new outside world, in a folder of its own."""
+    monkeypatch.chdir(folder)
+    world = Outside(folder)
+    with ExitStack() as stack:
+        for part in (world.vault, world.github, world.digitalocean, world.spaces):
+            stack.enter_context(part)
+        for name, value in world.variables().items():
+            monkeypatch.setenv(name, value)
+        world.tofu.save()
+        yield world
+        assert [*world.vault.refused, *world.github.refused, *world.digitalocean.refused] == []
+
+
 @pytest.fixture(autouse=True)
 def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test think that it runs in a job, whatever runs it, or use a login of another."""
@@ -105,21 +120,15 @@ def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
     """An outside world in which nothing was made yet; the test runs in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    world = Outside(tmp_path)
-    with ExitStack() as stack:
-        for part in (world.vault, world.github, world.digitalocean, world.spaces):
-            stack.enter_context(part)
-        for name, value in world.variables().items():
-            monkeypatch.setenv(name, value)
-        world.tofu.save()
+    with opened(tmp_path, monkeypatch) as world:
         yield world
-        assert [*world.vault.refused, *world.github.refused, *world.digitalocean.refused] == []
 
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Wait for nothing between two tries, and return how long each wait would have been."""
     waits: list[float] = []
-    monkeypatch.setattr("urllib3.util.retry.time", SimpleNamespace(sleep=waits.append, time=time.time))
+    for module in ("urllib3.util.retry", "tenacity.nap"):
+        monkeypatch.setattr(f"{module}.time", SimpleNamespace(sleep=waits.append, time=time.time))
+    monkeypatch.setattr("github.Requester.time", SimpleNamespace(sleep=list[float]().append))
     return waits

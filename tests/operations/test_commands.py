@@ -59,7 +59,7 @@ def test_the_commands_are_those_that_workflows_and_people_know() -> None:
     assert names(typer.main.get_command(app)) == {
         *(f"bootstrap {step}" for step in ("check", "secrets", "layout", "settings")),
         *("provision plan", "provision apply", "deploy-key", "state-migrate", "wait-ready", "sweep"),
-        *("environments", "drift", "promote", "report", "comment"),
+        *("environments", "drift", "promote", "report", "comment", "lock-providers"),
         *("rotate spaces-key", "rotate state-passphrase", "rotate deploy-key"),
         *("vault print", "vault apply", "vault compare"),
     }
@@ -97,6 +97,7 @@ def test_options_and_their_variables_are_a_contract_with_the_workflows() -> None
     assert known == {
         "bootstrap check --organisation": None,
         "bootstrap check --repository": None,
+        "bootstrap check --enforced": None,
         "bootstrap secrets --dry-run": "DRY_RUN",
         "bootstrap layout --environment": "ENVIRONMENTS",
         "bootstrap layout --dry-run": "DRY_RUN",
@@ -280,6 +281,12 @@ def test_drift_is_exit_code_1_or_an_issue(run: Run, outside: Outside, monkeypatc
     assert "sandbox: is as it should be\n" in run("drift", "sandbox")
 
 
+def test_an_open_gate_is_refused_where_it_has_to_be_enforced(run: Run, outside: Outside) -> None:
+    for name in ("episodic-gitops", "infrastructure"):
+        outside.github.add_repository(name)
+    assert "branch main: can be deleted; run `bootstrap settings`" in run("bootstrap", "check", "--enforced", code=2)
+
+
 def test_the_steps_of_the_bootstrap_follow_each_other(run: Run, outside: Outside) -> None:
     assert "all that only you can bring is there" in run("bootstrap", "check", "--organisation", "df12-test")
     assert "asked for was 'acme'" in run("bootstrap", "check", "--organisation", "acme", code=2)
@@ -320,7 +327,7 @@ def test_a_report_is_written_and_ends_with_1_if_a_policy_breaks(run: Run, monkey
 
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary.md")
     finding = Finding("FLUX001", "a.yaml", "b", "is odd", "mend it")
-    comparisons = [report.Comparison([], Review([], [])), report.Comparison([], Review([], [finding]))]
+    comparisons = [report.Comparison([], [], Review([], [])), report.Comparison([], [], Review([], [finding]))]
     asked: list[tuple[Path, Path]] = []
 
     def compared(base: Path, head: Path) -> report.Comparison:
@@ -328,8 +335,8 @@ def test_a_report_is_written_and_ends_with_1_if_a_policy_breaks(run: Run, monkey
         return comparisons.pop(0)
 
     monkeypatch.setattr(report, "compared", compared)
-    assert "0 resources and 0 objects change, 0 findings\n" in run("report", "base")
-    assert "0 resources and 0 objects change, 1 findings\n" in run("report", "base", "--output", "r.md", code=1)
+    assert "0 blocks and 0 objects change, 0 findings\n" in run("report", "base")
+    assert "0 blocks and 0 objects change, 1 findings\n" in run("report", "base", "--output", "r.md", code=1)
     assert asked == [(Path("base"), Path())] * 2
     assert "Every policy is kept." in Path("report.md").read_text()
     assert "| FLUX001 | a.yaml | b | is odd | mend it |" in Path("r.md").read_text()

@@ -91,6 +91,14 @@ class Project:
         _git(self.folder, "commit", "--quiet", "--allow-empty", "--message", message)
         return _git(self.folder, "rev-parse", "HEAD").strip()
 
+    def propose(self, name: str, text: str) -> str:
+        """Commit a file in a branch of its own, which the work tree is not on afterwards, and return the commit."""
+        _git(self.folder, "switch", "--quiet", "--force-create", "change", "main")
+        self.write(name, text)
+        commit = self.commit(f"Change {name}")
+        _git(self.folder, "switch", "--quiet", "main")
+        return commit
+
 
 class Step(NamedTuple):
     """A step that ended; a step of a composite action is named `Step of the job / Step of the action`."""
@@ -165,14 +173,20 @@ def main_steps(run: Run) -> list[Step]:
     return [_step(line) for line in run.lines if _ends_step(line) and len(line["stepID"]) == 1]
 
 
-def local_repositories(project: Project) -> list[str]:
-    """Return `owner/name@ref=folder` for every action that the workflows use; fail where one has no stub."""
-    found: set[str] = set()
+def local_repositories(project: Project, actions: Mapping[str, Path] | None = None) -> list[str]:
+    """Return `owner/name@ref=folder` for every action that the workflows use; fail where one has no stub.
+
+    `actions` are the folders of repositories that are no stubs, each by `owner/name@ref`.
+    """
+    found = {f"{name}={folder}" for name, folder in (actions or {}).items()}
     missing: set[str] = set()
-    for uses, inputs in _uses(project):
+    folders = [project.folder, *(actions or {}).values()]
+    for uses, inputs in (found for folder in folders for found in _uses(folder)):
         action, _, ref = uses.partition("@")
         if not action.startswith("./") and not _is_plain_checkout(action, inputs):
             repository = "/".join(action.split("/")[:2])
+            if f"{repository}@{ref}" in (actions or {}):
+                continue
             found.add(f"{repository}@{ref}={STUBS / repository}")
             missing |= set() if _is_stub(STUBS / action) else {f"{uses}: no stub in {STUBS / action}"}
     assert not missing, "\n".join(sorted(missing))
@@ -191,6 +205,7 @@ def run_workflow(
     variables: Mapping[str, str] | None = None,
     env: Mapping[str, str] | None = None,
     path: Sequence[Path] = (),
+    actions: Mapping[str, Path] | None = None,
     insecure_secrets: bool = False,
     kill_after: int | str | None = None,
     timeout: float = 900,
@@ -203,16 +218,16 @@ def run_workflow(
     `kill_after` kills act and all its processes as soon as the step of this name (or `job/name`), or the Nth of
     `Run.steps`, ends; by then the next step may have begun. `insecure_secrets` leaves the secrets in the output
     unmasked. Raises `TimeoutError` after `timeout`, which a process can cause that a step leaves behind with the step's
-    output. No step can gain rights (`sudo`).
+    output. No step can gain rights (`sudo`). `actions` are those of `local_repositories`.
     """
     folder = Path(tempfile.mkdtemp(prefix="act-", dir=project.folder.parent))
     command = [
-        *(BINARY, event, "--workflows", f".github/workflows/{workflow}", "--json", "--defaultbranch", "main"),
+        *(BINARY, event, "--workflows", _known(project, workflow, folder), "--json", "--defaultbranch", "main"),
         *("--no-cache-server", "--action-cache-path", folder / "cache"),
         *("--eventpath", _write_event(folder, payload, inputs)),
         *(f"--{kind}-file={os.devnull}" for kind in ("env", "input", "secret", "var")),
         *(f"--platform={label}=-self-hosted" for label in LABELS),
-        *(f"--local-repository={mapped}" for mapped in local_repositories(project)),
+        *(f"--local-repository={mapped}" for mapped in local_repositories(project, actions)),
         *(["--job", job] if job else []),
         *_flags("secret", secrets),
         *_flags("var", variables),
@@ -335,9 +350,9 @@ def _git(folder: Path, *arguments: str) -> str:
     return result.stdout
 
 
-def _uses(project: Project) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return every `uses` of the project's workflows and actions, with its inputs."""
-    files = [*project.folder.glob(".github/workflows/*.y*ml"), *project.folder.glob(".github/actions/**/action.y*ml")]
+def _uses(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return every `uses` of a project's workflows and actions, with its inputs."""
+    files = [*folder.glob(".github/workflows/*.y*ml"), *folder.glob(".github/actions/**/action.y*ml")]
     for file in files:
         waiting = [yaml.safe_load(file.read_text(encoding="utf-8"))]
         while waiting:
@@ -364,6 +379,14 @@ def _write_event(folder: Path, payload: Mapping[str, Any] | None, inputs: Mappin
         data["inputs"] = {**data.get("inputs", {}), **given}
     path = folder / "event.json"
     path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def _known(project: Project, workflow: str, folder: Path) -> Path:
+    """Return a workflow without `concurrency.queue`, which act 0.2.89 takes for a mistake; it queues nothing anyway."""
+    text = (project.folder / ".github/workflows" / workflow).read_text(encoding="utf-8")
+    path = folder / workflow
+    path.write_text(re.sub(r"^  queue: max\b.*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
     return path
 
 

@@ -35,6 +35,8 @@ def main() -> None:
     code = subprocess.call([tofu, *arguments])
     if code == 0 and Path.cwd().name.endswith("-cluster"):
         make_cluster(Path.cwd().name.removesuffix("-cluster"))
+    if code == 0 and Path.cwd().name == "gitops-repository":
+        make_gates(json.loads(STACK.read_bytes())["resource"]["terraform_data"])
     sys.exit(code)
 
 
@@ -60,14 +62,46 @@ def make_cluster(environment: str) -> None:
         call("POST", "kubernetes/clusters", {**body, "vpc_uuid": network["vpc"]["id"]})
 
 
-def call(method: str, path: str, body: Json | None = None) -> Json:
-    """Ask the fake DigitalOcean."""
-    headers = {"Authorization": f"Bearer {os.environ['DIGITALOCEAN_TOKEN']}", "Content-Type": "application/json"}
-    url = f"{os.environ['DIGITALOCEAN_API_URL']}/v2/{path}"
+def make_gates(resources: Json) -> None:
+    """Make the rulesets that the provider would have made, and share the infrastructure repository's actions."""
+    for address, made in resources.items():
+        values = json.loads(made["input"].replace("$${", "${"))
+        repository = "episodic-gitops" if "${" in values.get("repository", "") else values.get("repository")
+        path = f"repos/df12-test/{repository}"
+        if address.startswith("github_actions_repository_access_level_"):
+            call("PUT", f"{path}/actions/permissions/access", {"access_level": values["access_level"]}, of=GITHUB)
+        elif address.startswith("github_repository_ruleset_"):
+            known = {found["name"]: found["id"] for found in call("GET", f"{path}/rulesets", of=GITHUB)}
+            if values["name"] not in known:
+                call("POST", f"{path}/rulesets", ruleset(values, repository), of=GITHUB)
+
+
+def ruleset(values: Json, repository: str) -> Json:
+    """Return what the provider sends of a ruleset."""
+    rules = {kind: value for kind, value in values["rules"].items() if value}
+    checks = rules.get("required_status_checks")
+    if checks:
+        checks["required_status_checks"] = checks.pop("required_check")
+    sent = [{"type": kind} if value is True else {"type": kind, "parameters": value} for kind, value in rules.items()]
+    kept = {
+        key: values[key] for key in ("name", "target", "enforcement", "conditions", "bypass_actors") if key in values
+    }
+    return {**kept, "source": repository, "source_type": "Repository", "rules": sent}
+
+
+DIGITALOCEAN = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_API_URL", "v2")
+GITHUB = ("GITHUB_TOKEN", "GITHUB_BASE_URL", "api/v3")
+
+
+def call(method: str, path: str, body: Json | None = None, *, of: tuple[str, str, str] = DIGITALOCEAN) -> Any:
+    """Ask a fake API, whose token and address these variables hold, below a path."""
+    token, address, below = of
+    headers = {"Authorization": f"Bearer {os.environ[token]}", "Content-Type": "application/json"}
+    url = f"{os.environ[address].rstrip('/')}/{below}/{path}"
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - the fake
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-        return json.load(answer)
+        return json.loads(answer.read() or "null")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def test_what_a_person_has_to_fix_is_one_sentence_and_the_next_run_goes_on(
     bootstrap(world, project)
     assert len(world.github.git.log(REPOSITORY)) == 2
     if world.providers:
-        assert len(world.repository["rulesets"]) == 1
+        assert len(world.repository["rulesets"]) == 2
         assert len(world.repository["keys"]) == 3
 
 

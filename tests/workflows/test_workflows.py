@@ -85,19 +85,23 @@ def as_it_is(tmp_path: Path) -> Project:
 def test_a_pull_request_has_one_comment_that_says_what_it_changes(world: World, as_it_is: Project) -> None:
     change = Change(as_it_is, world)
     change.edit("sandbox", vpc_range="10.30.0.0/20", platform__traefik={"replicas": 2})
-    done = change.run()
+    done = change.run(fails=True)
     (comment,) = change.comments
     assert comment.startswith(MARKER)
-    assert "| sandbox-cluster | 0 | 0 | 4 | 0 |" in comment
+    assert "- <b>sandbox</b>: <b>refused</b>\n" in comment
+    assert "- <b>staging</b>: <b>nothing changes</b>\n" in comment
+    assert "| sandbox-cluster | 0 | 0 | 4 | 0 | 0 |" in comment
     assert "<b>replaced</b> <code>digitalocean_vpc." in comment
     assert "<code>10.20.0.0/20</code> → <code>10.30.0.0/20</code>" in comment
     assert "HelmRelease flux-system traefik" in comment
     assert "Every policy is kept." in comment
     assert comment.strip() in done.summary
+    assert done.log("Test on a real node").endswith("TOOLS_REQUIRED=1 make e2e-node\n")
 
     change.edit("sandbox", vpc_range="10.20.0.0/20")
     change.run()
     (comment,) = change.comments
+    assert "- <b>sandbox</b>: <b>rolls</b>\n" in comment
     assert "No stack changes." in comment
     writes = world.writes()
     change.run()
@@ -147,7 +151,7 @@ def test_promotion_is_a_pull_request_with_what_it_changes(world: World, project:
 
     world.github.talk.merge(world.repository, pull["number"])
     source = yaml.safe_load(world.github.git.read(REPOSITORY, "clusters/staging/source.yaml"))
-    assert source["spec"]["ref"] == {"commit": head}
+    assert source["spec"]["ref"] == {"branch": "main", "commit": head}
     refused = run(project, world, "promote.yml", inputs={**inputs, "from": "sandbox", "to": "production"}, fails=True)
     assert "staging" in refused.log("Propose the promotion")
 

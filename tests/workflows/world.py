@@ -76,15 +76,21 @@ class World:
         ):
             self._open.enter_context(part)
         self.github.add_repository(INFRASTRUCTURE)
+        self.github.git.begin(INFRASTRUCTURE, {".github/CODEOWNERS": (ROOT / ".github/CODEOWNERS").read_text()})
         self._fill_vault()
         self.binaries.mkdir()
         command = [sys.executable, "-I", STAND_IN, ROOT / "tools/bin/tofu", "real" if self.providers else "stand-in"]
-        (self.binaries / "tofu").write_text(f'#!/bin/sh\nexec {" ".join(map(str, command))} "$@"\n')
-        (self.binaries / "tofu").chmod(0o755)
+        self._add_program("tofu", f'exec {" ".join(map(str, command))} "$@"')
+        # Nobody gains rights here, and a real node has its own tests.
+        self._add_program("sudo", 'echo "as root: $*"')
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _add_program(self, name: str, command: str) -> None:
+        (self.binaries / name).write_text(f"#!/bin/sh\n{command}\n")
+        (self.binaries / name).chmod(0o755)
 
     def close(self) -> None:
         """End it: two at once would share their buckets, which moto keeps in this process."""

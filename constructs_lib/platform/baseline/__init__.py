@@ -9,41 +9,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from constructs_lib.base.belonging import COMMON
-from constructs_lib.base.fields import Name, unique
+from constructs_lib.base.change import FREE, Change, replaces
+from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
-from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
-    APPS_ACCOUNT,
     FLUX_NAMESPACE,
     HTTPS,
+    INTERNET,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
-    PLATFORM_ACCOUNT,
     Chart,
     Layer,
     LayerId,
     Link,
     Manifest,
     Operator,
-    Pods,
-    PodSecurity,
     Release,
     Workload,
     cilium_policies,
     default_policies,
     group,
     link_policies,
-    manifest,
     namespace,
     resources,
     workload,
 )
-from constructs_lib.platform.baseline import health
+from constructs_lib.platform.baseline import admission, health
+from constructs_lib.platform.baseline.apps import AppNamespace
+from constructs_lib.platform.baseline.rights import rights
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import MONITORING
 
@@ -59,55 +55,23 @@ BASELINE = (NETWORK_POLICIES, CRDS)
 """What every other component comes after."""
 
 
-def _not_of_the_cluster(name: str) -> str:
-    if name in ("default", FLUX_NAMESPACE) or name.startswith("kube-"):
-        raise ValueError(
-            f"'{name}' belongs to Kubernetes or Flux, which default-deny would cut off; choose another name"
-        )
-    return name
-
-
-AppName = Annotated[Name, AfterValidator(_not_of_the_cluster)]
-"""A namespace that is not Kubernetes' own; one of the platform's is refused where both are made."""
-
-
-class AppNamespace(Settings):
-    """A namespace for applications, closed but for the platform's services and HTTPS to the outside."""
-
-    name: Annotated[AppName, COMMON]
-    pod_security: PodSecurity = Field(default="restricted", description="The standard that its pods have to meet.")
-    why_privileged: str | None = Field(default=None, description="The reason for privileged pods, which they ask for.")
-    http_port: int = Field(default=8080, ge=1, le=65535, description="Port on which Traefik reaches the pods.")
-
-    @model_validator(mode="after")
-    def _says_why(self) -> Self:
-        if (self.pod_security == "privileged") != bool(self.why_privileged):
-            raise ValueError(
-                f"why_privileged belongs to pod_security privileged, found {self.pod_security}; set both or neither"
-            )
-        return self
-
-    @property
-    def pods(self) -> Pods:
-        """All pods of the namespace."""
-        return Pods(self.name, "apps")
-
-
 class Baseline(Component):
     """Namespaces, rights, network policies and shared CRDs.
 
     ```yaml
     baseline:
       apps:
-        - {name: episodic, http_port: 8080}
+        - {name: episodic, uses: {postgres: [main]}}
     ```
     """
 
     operators: ClassVar = (Operator(CRDS_CHART.name, groups=(group(MONITORING),)),)
 
-    apps: Annotated[tuple[AppNamespace, ...], unique("name")] = Field(
-        default=(), description="Namespaces for applications."
-    )
+    apps: Annotated[
+        tuple[AppNamespace, ...],
+        unique("name"),
+        Change(FREE, removed=replaces("access to the namespace, which stays with what is in it")),
+    ] = Field(default=(), description="Namespaces for applications.")
 
     @model_validator(mode="after")
     def _stays_on(self) -> Self:
@@ -122,7 +86,7 @@ class Baseline(Component):
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield what applications may reach outside of the cluster."""
-        return (Link(app.pods, ANYWHERE, HTTPS) for app in self.apps)
+        return (Link(app.pods, INTERNET, HTTPS) for app in self.apps)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of Flux (flux-operator v0.58.1 `config/data/flux/v2.9.4`, and its chart)."""
@@ -139,11 +103,12 @@ class Baseline(Component):
         namespaces = tuple(env.platform.namespaces(env))
         names = [item["metadata"]["name"] for item in namespaces]
         policies = [policy for name in names for policy in default_policies(name)]
-        policies += link_policies(env.platform.links(env), names)
+        policies += link_policies(env.platform.links(env), names, env.inside)
         if env.cluster.network_policies == "cilium":
             policies += cilium_policies(env.platform.links(env), names)
         yield Layer(NAMESPACES, namespaces, timeout=Minutes("5m"))
-        yield Layer(RBAC, tuple(self._rights()), after=(NAMESPACES,), timeout=Minutes("5m"))
+        granted = (*rights([app.name for app in self.apps]), *self._refused(env, policies))
+        yield Layer(RBAC, granted, after=(NAMESPACES,), timeout=Minutes("5m"))
         yield Layer(
             NETWORK_POLICIES,
             tuple(policies),
@@ -154,35 +119,8 @@ class Baseline(Component):
         crds = Release(CRDS_CHART.name, FLUX_NAMESPACE, CRDS_CHART, values, stateful=True)
         yield Layer(CRDS, (crds,), after=(RBAC,))
 
-    def _rights(self) -> Iterator[Manifest]:
-        """Flux acts as one account for the platform, and as a lesser one for applications."""
-        for name in (PLATFORM_ACCOUNT, APPS_ACCOUNT):
-            yield manifest("v1", "ServiceAccount", name, FLUX_NAMESPACE)
-        yield _bind("ClusterRoleBinding", PLATFORM_ACCOUNT, "cluster-admin")
-        for app in self.apps:
-            yield _bind("RoleBinding", APPS_ACCOUNT, "admin", app.name)
-        yield _app_role()
-
-
-def _bind(kind: str, account: str, role: str, namespace: str | None = None) -> Manifest:
-    return manifest(
-        "rbac.authorization.k8s.io/v1",
-        kind,
-        account,
-        namespace,
-        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": FLUX_NAMESPACE}],
-    )
-
-
-def _app_role() -> Manifest:
-    """What `admin` of an application's namespace may do beyond Kubernetes' own kinds; other charts add theirs."""
-    granted = {
-        "traefik.io": ["ingressroutes", "ingressroutetcps", "middlewares", "middlewaretcps"],
-        group(MONITORING): ["servicemonitors", "podmonitors", "prometheusrules"],
-        "opentelemetry.io": ["instrumentations"],
-    }
-    rules = [{"apiGroups": [name], "resources": kinds, "verbs": ["*"]} for name, kinds in granted.items()]
-    role = manifest("rbac.authorization.k8s.io/v1", "ClusterRole", "platform-apps", rules=rules)
-    role["metadata"]["labels"] = {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}
-    return role
+    def _refused(self, env: Environment, policies: list[Manifest]) -> Iterator[Manifest]:
+        """Yield what applications may not do, where there are any."""
+        apps = {app.name for app in self.apps}
+        kept = {item["metadata"]["name"] for item in policies if item["metadata"]["namespace"] in apps}
+        return admission.policies(env, kept) if apps else iter(())

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
+from constructs_lib.base.change import FREELY
 from constructs_lib.base.fields import Email, HttpsUrl
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     DNS_PORTS,
+    INTERNET,
     IS_READY,
     ON_SYSTEM_POOL,
     Chart,
@@ -42,6 +43,7 @@ from constructs_lib.kit import (
     workload,
 )
 from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.baseline.admission import INTERNAL_CA
 from constructs_lib.platform.cert_manager import health
 from constructs_lib.platform.cert_manager.acme import (
     ACCOUNT_KEY,
@@ -63,8 +65,6 @@ ISSUERS = LayerId("cert-manager", "issuers")
 CERTIFICATES = LayerId("cert-manager", "certificates")
 
 NAMESPACE = "cert-manager"
-INTERNAL_CA = "internal-ca"
-"""The ClusterIssuer of certificates for traffic inside the cluster."""
 TRUSTED_CA = "trusted-ca"
 """The Secret by whose `ca.crt` the clients of a namespace know what the internal CA signed."""
 CA_VOLUME = ca_volume(TRUSTED_CA)
@@ -115,7 +115,9 @@ class CertManager(Component):
     operators: ClassVar = (OPERATOR,)
 
     replicas: int = Field(default=2, ge=1, le=9, description="Pods of the controller, the webhook and the CA injector.")
-    acme_email: Email | None = Field(default=None, description="Where Let's Encrypt sends warnings about expiry.")
+    acme_email: Annotated[Email | None, FREELY] = Field(
+        default=None, description="Where Let's Encrypt sends warnings about expiry."
+    )
     issuer: AcmeStage = Field(
         default="letsencrypt-staging", description="The ClusterIssuer that ingresses use unless they name another."
     )
@@ -138,10 +140,17 @@ class CertManager(Component):
         """Yield the ways to the API server, to Let's Encrypt, and of a challenge's own check by HTTP and DNS."""
         yield from to_api_server(CONTROLLER, WEBHOOK, CA_INJECTOR, STARTUP_CHECK)
         yield WEBHOOK_LINK
-        yield Link(CONTROLLER, ANYWHERE, (80, 443))
-        yield Link(CONTROLLER, ANYWHERE, DNS_PORTS)
+        yield Link(CONTROLLER, INTERNET, (80, 443))
+        yield Link(CONTROLLER, INTERNET, DNS_PORTS)
         for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
             yield from scraped(env, pods, 9402)
+
+    def solved(self, env: Environment) -> Iterator[str]:
+        """Yield the namespaces whose certificates are proven by HTTP-01, where a pod answers for a while."""
+        if self.enabled and env.platform.traefik.enabled:
+            yield from (app.name for app in env.platform.baseline.apps)
+            if self.dns_challenge is None:
+                yield INGRESS
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the chart's pods, and those that answer an HTTP-01 challenge (`pkg/issuer/acme/http/pod.go`)."""
@@ -151,8 +160,8 @@ class CertManager(Component):
                 yield workload(NAMESPACE, f"Deployment/cert-manager{suffix}", part, pods=at(part, "replicaCount"))
             check = at(values, "startupapicheck")
             yield workload(NAMESPACE, "Job/cert-manager-startupapicheck", check, passing=True)
-        for app in env.platform.baseline.apps:
-            yield workload(app.name, "Pod/cm-acme-http-solver", {}, resources("10m", "64Mi"), passing=True)
+        for name in self.solved(env):
+            yield workload(name, "Pod/cm-acme-http-solver", {}, resources("10m", "64Mi"), passing=True)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about certificates."""

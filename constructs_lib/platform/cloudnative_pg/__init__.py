@@ -7,18 +7,21 @@ Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/`, cloudnative-pg/plug
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from constructs_lib.base.bucket import BucketPurpose
+from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
+    EMPTY_FIRST,
     HTTPS,
+    INTERNET,
     ON_SYSTEM_POOL,
+    RETIRE,
     Chart,
     Deployment,
     Layer,
@@ -31,6 +34,7 @@ from constructs_lib.kit import (
     Release,
     Values,
     Workload,
+    check_apart,
     group,
     namespace,
     resources,
@@ -58,8 +62,9 @@ from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, ext
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-CHART = Chart("https://cloudnative-pg.github.io/charts", "cloudnative-pg", "0.29.0")
-BARMAN_CHART = Chart("https://cloudnative-pg.github.io/charts", "plugin-barman-cloud", "0.7.0")
+SIGNED_BY = "cloudnative-pg/charts/.github/workflows/release-publish.yml@refs/heads/main"
+CHART = Chart("oci://ghcr.io/cloudnative-pg/charts", "cloudnative-pg", "0.29.0", SIGNED_BY)
+BARMAN_CHART = Chart("oci://ghcr.io/cloudnative-pg/charts", "plugin-barman-cloud", "0.7.0", SIGNED_BY)
 CONTROLLERS = LayerId("databases", "controllers")
 CREDENTIALS = LayerId("databases", "credentials")
 CONFIGS = LayerId("databases", "configs")
@@ -107,8 +112,20 @@ class CloudnativePg(Component):
         Operator(BARMAN_CHART.name, groups=(group(OBJECT_STORES),), data=("ObjectStore",)),
     )
 
+    enabled: Annotated[bool, Change(FREE, removed=EMPTY_FIRST)] = Field(
+        default=True, description="Whether the environment has this component."
+    )
     operator_replicas: int = Field(default=1, ge=1, le=5, description="Pods of the operator.")
-    clusters: Annotated[tuple[PostgresCluster, ...], unique("name")] = Field(default=(), description="The clusters.")
+    clusters: Annotated[
+        tuple[PostgresCluster, ...],
+        unique("name"),
+        Change(rolls("its instances, replicas first"), added=FREE, removed=RETIRE),
+    ] = Field(default=(), description="The clusters.")
+
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> Self:
+        check_apart(item for cluster in self.clusters for item in cluster.objects)
+        return self
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the clusters."""
@@ -127,11 +144,12 @@ class CloudnativePg(Component):
             yield from to_api_server(pods)
             yield Link(OPERATOR_PODS, pods, (5432, 8000, 9127))
             yield Link(pods, pods, (5432, 8000))
-            yield Link(pods, ANYWHERE, HTTPS)
+            yield Link(pods, INTERNET, HTTPS)
             yield from scraped(env, pods, 9187)
             yield from scraped(env, pods, 9127)
             for app in env.platform.baseline.apps:
-                yield Link(app.pods, pods, (5432,))
+                if cluster.is_open and cluster.name in app.uses.postgres:
+                    yield Link(app.pods, pods, (5432,))
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of the operators, of the clusters and of the poolers."""

@@ -6,12 +6,14 @@ Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/{bootstrap,certificate
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
+from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import (
     Cpu,
@@ -32,8 +34,8 @@ from constructs_lib.kit import (
     SYSTEM_TOLERATIONS,
     Manifest,
     Pods,
+    Retirable,
     check_secrets,
-    kept,
     manifest,
     object_name,
     resources,
@@ -47,29 +49,48 @@ API = "postgresql.cnpg.io/v1"
 OBJECT_STORES = "barmancloud.cnpg.io/v1"
 OWNER_LABEL = "cnpg.io/cluster"
 """The label of every pod of a cluster, with its name."""
-IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie"
+IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.4-202608130737-system-trixie@sha256:42708a75345b7a48fdd9257b071830783a97fd228529196b6313187a7198e185"  # noqa: E501
+"""The last build of 18.4 (cloudnative-pg/artifacts `image-catalogs/catalog-system-trixie.yaml`, its history)."""
 NAMESPACE = "databases"
 OPERATOR_NAMESPACE = "cnpg-system"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
 ORIGIN = "origin"
+SEGMENTS_AT_ONCE = 2
+SIDECAR_MEMORY = Memory("512Mi")
+"""Measured (docs/decisions/0032-capacity.md): a base backup of an empty database 188 MiB, each segment about 61 MiB."""
+ARCHIVES = "postgres"
+"""The folder of the bucket below which each cluster has one."""
 TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
 """How Secrets of a cluster end that are not of a role: the operator's (v1.30.0 `api/v1/cluster_types.go`), and ours."""
+
+
+def same_major(old: str, new: str) -> Rule:
+    """Another minor version rolls; another major one is refused."""
+    before, after = (re.search(r":(\d+)", image) for image in (old, new))
+    if before is None or after is None or before[1] != after[1]:
+        return refused("a major version is not changed in place here; add a cluster of the new one and copy the data")
+    return rolls("its instances, replicas first")
 
 
 class Role(Settings):
     """A role that logs in with a password from Vault."""
 
     name: SqlName
-    connection_limit: int = Field(default=-1, ge=-1, description="Connections at a time; -1 for no limit.")
+    connection_limit: Annotated[int, FREELY] = Field(
+        default=-1, ge=-1, description="Connections at a time; -1 for no limit."
+    )
 
 
 class Database(Settings):
     """A database."""
 
     name: SqlName
-    owner: SqlName = Field(description="One of the cluster's roles.")
-    extensions: tuple[ExtensionName, ...] = Field(default=(), description="Extensions of the image that it has.")
+    owner: Annotated[SqlName, FREELY] = Field(description="One of the cluster's roles.")
+    extensions: Annotated[
+        tuple[ExtensionName, ...],
+        Change(FREE, removed=steps("an extension stays until somebody drops it in the database", "retire-data")),
+    ] = Field(default=(), description="Extensions of the image that it has.")
 
 
 class Pooler(Settings):
@@ -83,37 +104,55 @@ class Pooler(Settings):
 class Recovery(Settings):
     """Start the cluster from a backup in the environment's bucket instead of empty."""
 
-    server_name: Annotated[Name, COMMON] = Field(
-        description="Whose archive to read: the server_name of the cluster that was lost."
+    archive: Annotated[Name, COMMON] = Field(
+        description="The folder that is read: name and generation of the cluster that was lost, such as main-1."
     )
     until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
 
 
-class PostgresCluster(Settings):
+class PostgresCluster(Retirable):
     """A Postgres cluster with continuous backup."""
 
     name: ServiceName
-    instances: int = Field(default=1, ge=1, le=9, description="A primary and its replicas.")
-    storage: Storage = Storage("10Gi")
-    wal_storage: Storage = Storage("5Gi")
+    instances: Annotated[int, Change(FREE, smaller=rolls("the replicas that go, with their volumes"))] = Field(
+        default=1, ge=1, le=9, description="A primary and its replicas."
+    )
+    storage: Annotated[Storage, VOLUME_GROWS] = Storage("10Gi")
+    wal_storage: Annotated[Storage, VOLUME_GROWS] = Storage("5Gi")
     cpu: Cpu = Field(default="250m", description="CPU that each instance requests.")
     memory: Memory = Field(default=Memory("512Mi"), description="Memory that each instance requests, and its limit.")
-    image: Image = Field(default=IMAGE, description="Image of Postgres, whose tag starts with the version.")
+    image: Annotated[Image, Change(rolls("its instances, replicas first"), judge=same_major)] = Field(
+        default=IMAGE, description="Image of Postgres, whose tag starts with the version."
+    )
     parameters: Parameters = Field(default_factory=dict, description="PostgreSQL parameters.")
     preload_libraries: tuple[SqlName, ...] = Field(default=(), description="Libraries that each server loads at start.")
-    roles: Annotated[tuple[Role, ...], unique("name")] = Field(min_length=1, description="Roles with a password.")
-    databases: Annotated[tuple[Database, ...], unique("name")] = Field(min_length=1, description="Databases.")
-    backup_schedule: SixFieldSchedule = Field(default="0 0 2 * * *", description="Base backups, in UTC.")
-    backup_retention: Days = Field(default=Days("7d"), description="How far back a recovery can go.")
-    backup_max_age: Hours = Field(
+    roles: Annotated[
+        tuple[Role, ...],
+        unique("name"),
+        Change(FREE, removed=steps("the role stays in the database with its password; drop it there", "retire-data")),
+    ] = Field(min_length=1, description="Roles with a password.")
+    databases: Annotated[
+        tuple[Database, ...],
+        unique("name"),
+        Change(FREE, removed=steps("the database stays in the cluster with its data; drop it there", "retire-data")),
+    ] = Field(min_length=1, description="Databases.")
+    backup_schedule: Annotated[SixFieldSchedule, FREELY] = Field(
+        default="0 0 2 * * *", description="Base backups, in UTC."
+    )
+    backup_retention: Annotated[Days, Change(FREE, smaller=replaces("the backups that are older"))] = Field(
+        default=Days("7d"), description="How far back a recovery can go."
+    )
+    backup_max_age: Annotated[Hours, FREELY] = Field(
         default=Hours("26h"),
         description="Age of the last backup from which on it counts as missing; fits backup_schedule.",
     )
-    pooler: Pooler | None = None
-    server_name: Annotated[Name | None, COMMON] = Field(
-        default=None, description="Folder of its archive in the bucket; its name unless given."
-    )
-    recover_from: Recovery | None = None
+    pooler: Annotated[
+        Pooler | None,
+        Change(rolls("the pooler"), added=FREE, removed=replaces("the pooler, to which clients may connect")),
+    ] = None
+    recover_from: Annotated[
+        Recovery | None, Change(refused("a cluster is recovered when it is made; add another cluster"), removed=FREE)
+    ] = None
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
@@ -122,17 +161,19 @@ class PostgresCluster(Settings):
         for database in self.databases:
             if database.owner not in roles:
                 raise ValueError(f"databases: owner of '{database.name}': {unknown('role', database.owner, roles)}")
-        if self.recover_from is not None and self.recover_from.server_name == self.archive:
-            raise ValueError(
-                f"server_name must differ from recover_from.server_name, found '{self.archive}' twice; "
-                "a recovered cluster writes an archive of its own"
-            )
         return self
 
-    @property
-    def archive(self) -> str:
-        """The folder of its archive in the bucket."""
-        return self.server_name or self.name
+    def archive(self, generation: int) -> str:
+        """Return the folder of its archive, below `ARCHIVES` in the bucket (docs/decisions/0033-archives.md)."""
+        return f"{self.name}-{generation}"
+
+    def check_recovery(self, generation: int) -> None:
+        """Raise `ValueError` if it would archive into the folder that it is to be recovered from."""
+        if self.recover_from is not None and self.recover_from.archive == self.archive(generation):
+            raise ValueError(
+                f"platform.cloudnative_pg.clusters: '{self.name}' would archive into {self.recover_from.archive}, which"
+                " it recovers from; take another name, or raise cluster.generation where the whole cluster is new"
+            )
 
     @property
     def pods(self) -> Pods:
@@ -163,19 +204,33 @@ class PostgresCluster(Settings):
         """Return the name of the Secret with a role's password."""
         return f"{self.name}-{object_name(role)}"
 
+    def database_of(self, name: str) -> str:
+        """Return the name of the object of a database."""
+        return f"{self.name}-{object_name(name)}"
+
+    @property
+    def objects(self) -> Iterator[tuple[str, str, str]]:
+        """The words for each setting that has an object, with its kind and name; Secrets of the operator too."""
+        of = f"of '{self.name}'"
+        yield from ((f"clusters: '{self.name}'", "Secret", f"{self.name}-{end}") for end in sorted(TAKEN))
+        yield from ((f"roles: '{role.name}' {of}", "Secret", self.secret_of(role.name)) for role in self.roles)
+        yield from (
+            (f"databases: '{item.name}' {of}", "Database", self.database_of(item.name)) for item in self.databases
+        )
+
 
 def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Manifest]:
     """Yield the cluster, its store of backups and their schedule, its databases and the pooler."""
-    yield kept(_object_store(env, cluster))
-    yield kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(cluster)))
+    yield cluster.kept(_object_store(env, cluster))
+    yield cluster.kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(env, cluster)))
     yield _scheduled_backup(cluster)
     for database in cluster.databases:
-        yield kept(_database(cluster, database))
+        yield cluster.kept(_database(cluster, database))
     if cluster.pooler is not None:
         yield _pooler(cluster, cluster.pooler)
 
 
-def _spec(cluster: PostgresCluster) -> Manifest:
+def _spec(env: Environment, cluster: PostgresCluster) -> Manifest:
     spec: Manifest = {
         "instances": cluster.instances,
         "imageName": cluster.image,
@@ -197,10 +252,10 @@ def _spec(cluster: PostgresCluster) -> Manifest:
             "tolerations": SYSTEM_TOLERATIONS,
         },
         "postgresql": _postgresql(cluster),
-        "plugins": [_plugin(cluster, cluster.archive, isWALArchiver=True)],
+        "plugins": [_plugin(cluster, cluster.archive(env.cluster.generation), isWALArchiver=True)],
     }
     if cluster.recover_from is not None:
-        source = _plugin(cluster, cluster.recover_from.server_name)
+        source = _plugin(cluster, cluster.recover_from.archive)
         spec["externalClusters"] = [{"name": ORIGIN, "plugin": source}]
     return spec
 
@@ -243,23 +298,25 @@ def _plugin(cluster: PostgresCluster, server_name: str, **more: bool) -> Manifes
 def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
     """A store for each cluster, for retention is a setting of the store."""
     checksums = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+    environ: dict[str, str] = dict.fromkeys(checksums, "when_required")
+    if env.backups.elsewhere:
+        environ["AWS_DEFAULT_REGION"] = env.backups.region
     spec = {
         "retentionPolicy": cluster.backup_retention,
         "configuration": {
-            "destinationPath": f"s3://{env.backups.bucket}/postgres",
+            "destinationPath": f"s3://{env.backups.bucket}/{ARCHIVES}",
             "endpointURL": env.backups.endpoint,
             "s3Credentials": {
                 "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
                 "secretAccessKey": {"name": BACKUP_SECRET, "key": "ACCESS_SECRET_KEY"},
             },
-            "wal": {"compression": "gzip", "maxParallel": 4},
+            "wal": {"compression": "gzip", "maxParallel": SEGMENTS_AT_ONCE},
             "data": {"compression": "gzip", "jobs": 2},
         },
         # Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`).
         "instanceSidecarConfiguration": {
-            "env": [{"name": name, "value": "when_required"} for name in checksums],
-            # A base backup of an empty database took 188 MiB with Barman 3.13 on Python 3.13 (tests/e2e/node).
-            "resources": resources("50m", "512Mi"),
+            "env": [{"name": name, "value": value} for name, value in environ.items()],
+            "resources": resources("50m", SIDECAR_MEMORY),
         },
     }
     return manifest(OBJECT_STORES, "ObjectStore", cluster.name, NAMESPACE, spec=spec)
@@ -278,7 +335,6 @@ def _scheduled_backup(cluster: PostgresCluster) -> Manifest:
 
 
 def _database(cluster: PostgresCluster, database: Database) -> Manifest:
-    name = f"{cluster.name}-{object_name(database.name)}"
     spec: Manifest = {
         "name": database.name,
         "owner": database.owner,
@@ -288,7 +344,7 @@ def _database(cluster: PostgresCluster, database: Database) -> Manifest:
     }
     if database.extensions:
         spec["extensions"] = [{"name": extension, "ensure": "present"} for extension in database.extensions]
-    return manifest(API, "Database", name, NAMESPACE, spec=spec)
+    return manifest(API, "Database", cluster.database_of(database.name), NAMESPACE, spec=spec)
 
 
 def _pooler(cluster: PostgresCluster, pooler: Pooler) -> Manifest:

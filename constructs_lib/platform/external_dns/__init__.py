@@ -7,15 +7,16 @@ DigitalOcean in the tree; later versions need a webhook provider.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from constructs_lib.base.change import FREE, Change, replaces
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     HTTPS,
+    INTERNET,
     ON_SYSTEM_POOL,
     Chart,
     Deployment,
@@ -56,7 +57,9 @@ class ExternalDns(Component):
     ```
     """
 
-    enabled: bool = Field(default=False, description="Whether the environment has this component.")
+    enabled: Annotated[bool, Change(FREE, removed=replaces("the component; its records stay"))] = Field(
+        default=False, description="Whether the environment has this component."
+    )
     policy: Literal["upsert-only", "sync"] = Field(
         default="upsert-only", description="Whether records of ingresses that are gone are removed (sync)."
     )
@@ -68,7 +71,7 @@ class ExternalDns(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to the API server and to DigitalOcean."""
         yield from to_api_server(PODS)
-        yield Link(PODS, ANYWHERE, HTTPS)
+        yield Link(PODS, INTERNET, HTTPS)
         yield from scraped(env, PODS, 7979)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:

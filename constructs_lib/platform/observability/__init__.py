@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
+from pydantic import Field
+
+from constructs_lib.base.change import FREE, FREELY, Change, replaces, rolls
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import Layer, LayerId, Link, Manifest, Workload, namespace
@@ -48,13 +51,16 @@ class Observability(Component):
     ```
     """
 
+    enabled: Annotated[
+        bool, Change(FREE, removed=replaces("every metric, trace and log of the cluster, and every alert"))
+    ] = Field(default=True, description="Whether the environment has this component.")
     metrics: Metrics = Metrics()
     traces: Traces = Traces()
     logs: Logs = Logs()
     influxdb: Influxdb = Influxdb()
     collectors: Collectors = Collectors()
-    alerting: Alerting = Alerting()
-    slos: Slos = Slos()
+    alerting: Annotated[Alerting, Change(rolls("Alertmanager"))] = Alerting()
+    slos: Annotated[Slos, FREELY] = Slos()
 
     operators: ClassVar = tuple(
         operator for part in (Metrics, Traces, Logs, Influxdb, Collectors) for operator in part.operators

@@ -16,9 +16,9 @@ from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import Email, HttpsUrl, Name, Smarthost, unique
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
-    ANYWHERE,
     FLUX_NAMESPACE,
     FLUX_NOTIFIER,
+    INTERNET,
     Link,
     Manifest,
     Values,
@@ -179,7 +179,7 @@ class Alerting(Settings):
         yield Link(FLUX_NOTIFIER, ALERTMANAGER, (ALERTMANAGER_PORT,))
         for receiver in self.receivers:
             if isinstance(receiver, Mail):
-                yield Link(ALERTMANAGER, ANYWHERE, (int(receiver.smarthost.rpartition(":")[2]),))
+                yield Link(ALERTMANAGER, INTERNET, (int(receiver.smarthost.rpartition(":")[2]),))
 
     def credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield an ExternalSecret for each receiver."""
@@ -191,7 +191,7 @@ class Alerting(Settings):
 def runbooks(env: Environment) -> str:
     """Return the address of the folder with the runbooks."""
     gitops = env.gitops
-    repository = gitops.infrastructure_repository or gitops.repository
+    repository = gitops.infrastructure_repository
     own = f"https://github.com/{gitops.organisation}/{repository}/blob/HEAD/docs/runbooks"
     return env.platform.observability.alerting.runbooks or own
 

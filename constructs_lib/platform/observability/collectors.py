@@ -13,9 +13,9 @@ from pydantic import Field
 
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.kit import (
-    ANYWHERE,
     CONFINED,
     HTTPS,
+    INTERNET,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
     STORAGE_CLASS,
@@ -67,8 +67,7 @@ if TYPE_CHECKING:
 
 CHART = Chart("https://open-telemetry.github.io/opentelemetry-helm-charts", "opentelemetry-operator", "0.122.0")
 API = "opentelemetry.io/v1beta1"
-IMAGE = "ghcr.io/open-telemetry/opentelemetry-collector-releases/opentelemetry-collector-contrib"
-IMAGE_TAG = "0.158.0"
+IMAGE = "ghcr.io/open-telemetry/opentelemetry-collector-releases/opentelemetry-collector-contrib:0.158.0"
 CERTIFICATE = "otel-gateway-tls"
 QUEUE = "queue"
 GATEWAY_MEMORY = Memory("512Mi")
@@ -110,7 +109,7 @@ class Collectors(Part):
         if settings.has_metrics:
             yield Link(GATEWAY, PROMETHEUS, (PROMETHEUS_PORT,))
         if _outside(env):
-            yield Link(GATEWAY, ANYWHERE, HTTPS)
+            yield Link(GATEWAY, INTERNET, HTTPS)
 
     def controllers(self, env: Environment) -> Iterator[Release]:
         """Yield the operator."""
@@ -141,8 +140,9 @@ def _outside(env: Environment) -> dict[str, Otlp]:
 
 
 def _values() -> Values:
+    repository, _, tag = IMAGE.partition(":")
     manager = {
-        "collectorImage": {"repository": IMAGE, "tag": IMAGE_TAG},
+        "collectorImage": {"repository": repository, "tag": tag},
         "resources": resources("50m", "128Mi", "256Mi"),
     }
     webhooks = {"certManager": {"enabled": True}, "autoGenerateCert": {"enabled": False}}
@@ -184,7 +184,7 @@ def _gateway(env: Environment) -> Manifest:
         # A volume for each pod, so that a queue outlives it.
         "mode": "statefulset",
         "replicas": replicas,
-        "image": f"{IMAGE}:{IMAGE_TAG}",
+        "image": IMAGE,
         "nodeSelector": SYSTEM_NODE_SELECTOR,
         "tolerations": SYSTEM_TOLERATIONS,
         "topologySpreadConstraints": spread(**GATEWAY.labels),
@@ -260,7 +260,7 @@ def _credentials(env: Environment) -> list[Manifest]:
 def _agent() -> Manifest:
     return {
         "mode": "daemonset",
-        "image": f"{IMAGE}:{IMAGE_TAG}",
+        "image": IMAGE,
         "tolerations": [{"operator": "Exists"}],
         "resources": resources("50m", AGENT_MEMORY),
         # Logs of pods belong to root on the node.

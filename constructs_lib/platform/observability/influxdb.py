@@ -6,10 +6,11 @@ Upstream: influxdata/helm-charts influxdb2-2.1.2 `charts/influxdb2/values.yaml`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from constructs_lib.base.change import FREE, VOLUME_STAYS, Change, replaces
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
     KEPT_STORAGE_CLASS,
@@ -44,9 +45,11 @@ PODS = StatefulSet(NAMESPACE, "influxdb2", {"app.kubernetes.io/name": "influxdb2
 class Influxdb(Part):
     """A long-term store of the metrics that applications send by OTLP."""
 
-    enabled: bool = False
-    retention: Days = Field(default=Days("365d"), description="How long metrics are kept.")
-    storage: Storage = Storage("50Gi")
+    enabled: Annotated[bool, Change(FREE, removed=replaces("the long-lived metrics"))] = False
+    retention: Annotated[Days, Change(FREE, smaller=replaces("metrics that are older"))] = Field(
+        default=Days("365d"), description="How long metrics are kept."
+    )
+    storage: Annotated[Storage, VOLUME_STAYS] = Storage("50Gi")
     memory: Memory = Memory("1Gi")
 
     @property

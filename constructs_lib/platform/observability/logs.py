@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, replaces, rolls
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
     KEPT_STORAGE_CLASS,
@@ -46,8 +47,10 @@ if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 CHART = Chart("https://opensearch-project.github.io/opensearch-k8s-operator/", "opensearch-operator", "3.0.2")
+# renovate: datasource=docker depName=docker.io/opensearchproject/opensearch-operator
 OPERATOR_IMAGE_TAG = "3.0.0-alpha"
 """What chart 3.0.2 was published with; no later image is known (tags of the repository end at v3.0.0-alpha)."""
+# renovate: datasource=docker depName=docker.io/opensearchproject/opensearch
 OPENSEARCH_VERSION = "3.6.0"
 API = "opensearch.org/v1"
 
@@ -96,11 +99,15 @@ class Logs(Part):
         ),
     )
 
-    backend: Literal["none", "opensearch", "otlp"] = "none"
+    backend: Annotated[Literal["none", "opensearch", "otlp"], Change(replaces("the logs that the old backend has"))] = (
+        "none"
+    )
     otlp: Otlp | None = Field(default=None, description="Where, and only where, backend otlp sends to.")
-    nodes: Literal[1, 3, 5] = Field(default=1, description="Nodes of OpenSearch.")
-    retention: Days = Days("7d")
-    storage: Storage = Field(default=Storage("20Gi"), description="Volume of each node.")
+    nodes: Annotated[Literal[1, 3, 5], Change(FREE, smaller=rolls("the nodes that go, whose data moves first"))] = (
+        Field(default=1, description="Nodes of OpenSearch.")
+    )
+    retention: Annotated[Days, Change(FREE, smaller=replaces("logs that are older"))] = Days("7d")
+    storage: Annotated[Storage, VOLUME_GROWS] = Field(default=Storage("20Gi"), description="Volume of each node.")
     memory: Memory = Field(default=Memory("2Gi"), description="Memory of each node, requested and limit; half is heap.")
 
     @model_validator(mode="after")

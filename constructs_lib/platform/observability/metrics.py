@@ -6,18 +6,20 @@ Upstream: prometheus-community/helm-charts kube-prometheus-stack-88.5.3 `charts/
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from constructs_lib.base.change import FREE, VOLUME_STAYS, Change, replaces, rolls
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
-    ANYWHERE,
     CONFINED,
     DNS,
     FLUX_CONTROLLERS,
     FLUX_OPERATOR,
     HTTPS,
+    INTERNET,
+    NODES,
     ON_SYSTEM_POOL,
     STORAGE_CLASS,
     SYSTEM_NODE_SELECTOR,
@@ -56,7 +58,7 @@ from constructs_lib.platform.vault_eso import InVault, external_secret
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-CHART = Chart("oci://ghcr.io/prometheus-community/charts", RELEASE, "88.5.3")
+CHART = Chart("oci://ghcr.io/prometheus-community/charts", "kube-prometheus-stack", "88.5.3")
 
 OPERATOR_PODS = Pods(NAMESPACE, "prometheus-operator", {"app": f"{RELEASE}-operator"})
 KUBE_STATE_METRICS = Pods(NAMESPACE, "kube-state-metrics", {"app.kubernetes.io/name": "kube-state-metrics"})
@@ -79,10 +81,12 @@ PROMOTED = (
 class Metrics(Part):
     """Prometheus, Alertmanager and Grafana."""
 
-    enabled: bool = True
-    replicas: int = Field(default=1, ge=1, le=3, description="Pods of Prometheus and of Alertmanager.")
-    retention: Days = Days("7d")
-    storage: Storage = Storage("20Gi")
+    enabled: Annotated[bool, Change(FREE, removed=replaces("every metric and every alert"))] = True
+    replicas: Annotated[int, Change(FREE, smaller=replaces("a copy of the metrics"))] = Field(
+        default=1, ge=1, le=3, description="Pods of Prometheus and of Alertmanager."
+    )
+    retention: Annotated[Days, Change(rolls("Prometheus"), smaller=replaces("metrics that are older"))] = Days("7d")
+    storage: Annotated[Storage, VOLUME_STAYS] = Storage("20Gi")
     memory: Memory = Field(default=Memory("1Gi"), description="Memory of each Prometheus, requested and limit.")
 
     operators: ClassVar = (Operator(CHART.name, webhook=WEBHOOK_LINK),)
@@ -150,14 +154,14 @@ def _links() -> Iterator[Link]:
     yield Link(PROMETHEUS, FLUX_OPERATOR, (8080,))
     yield Link(PROMETHEUS, FLUX_CONTROLLERS, (8080,))
     # Node exporters and kubelets answer on addresses of nodes, which no selector names.
-    yield Link(PROMETHEUS, ANYWHERE, (9100, 10250))
+    yield Link(PROMETHEUS, NODES, (9100, 10250))
     yield Link(PROMETHEUS, DNS, (9153,))
     yield Link(OPERATOR_PODS, PROMETHEUS, (8080, PROMETHEUS_PORT))
     yield Link(OPERATOR_PODS, ALERTMANAGER, (8080, ALERTMANAGER_PORT))
     yield Link(GRAFANA, PROMETHEUS, (PROMETHEUS_PORT,))
     yield Link(GRAFANA, ALERTMANAGER, (ALERTMANAGER_PORT,))
     yield Link(ALERTMANAGER, ALERTMANAGER, (ALERTMANAGER_PORT, 9094, Udp(9094)))
-    yield Link(ALERTMANAGER, ANYWHERE, HTTPS)
+    yield Link(ALERTMANAGER, INTERNET, HTTPS)
 
 
 def _chart_workloads(values: Values) -> Iterator[Workload]:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from constructs_lib.base.bucket import Bucket, BucketPurpose
+from constructs_lib.base.change import FREE, VOLUME_STAYS, Change, replaces, rolls
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
-    ANYWHERE,
     CONFINED,
     HTTPS,
+    INTERNET,
     ON_SYSTEM_POOL,
     STORAGE_CLASS,
     Chart,
@@ -72,13 +73,17 @@ class Sampling(Settings):
 class Traces(Part):
     """Where traces go."""
 
-    backend: Literal["none", "tempo", "otlp"] = "none"
-    bucket: Bucket | None = Field(
+    backend: Annotated[Literal["none", "tempo", "otlp"], Change(replaces("the traces that the old backend has"))] = (
+        "none"
+    )
+    bucket: Annotated[Bucket | None, Change(replaces("the traces in the old bucket"), added=FREE)] = Field(
         default=None, description="The bucket of, and only of, tempo; the state stack makes it."
     )
     otlp: Otlp | None = Field(default=None, description="Where, and only where, backend otlp sends to.")
-    retention: Days = Days("3d")
-    storage: Storage = Field(default=Storage("5Gi"), description="Volume for traces that are not in the bucket yet.")
+    retention: Annotated[Days, Change(rolls("Tempo"), smaller=replaces("traces that are older"))] = Days("3d")
+    storage: Annotated[Storage, VOLUME_STAYS] = Field(
+        default=Storage("5Gi"), description="Volume for traces that are not in the bucket yet."
+    )
     memory: Memory = Memory("1Gi")
     sampling: Sampling | None = Field(default=None, description="Without it every trace is kept.")
 
@@ -99,7 +104,7 @@ class Traces(Part):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to Tempo, and on to its bucket."""
         yield Link(GATEWAY, PODS, (OTLP_GRPC,))
-        yield Link(PODS, ANYWHERE, HTTPS)
+        yield Link(PODS, INTERNET, HTTPS)
         if env.platform.observability.has_metrics:
             yield Link(GRAFANA, PODS, (PORT,))
         yield from scraped(env, PODS, PORT)

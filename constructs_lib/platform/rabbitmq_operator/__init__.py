@@ -7,16 +7,19 @@ Flux applies their tagged releases.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
+    EMPTY_FIRST,
     IS_READY,
     ON_SYSTEM_POOL,
+    RETIRE,
     Deployment,
     Layer,
     LayerId,
@@ -26,6 +29,7 @@ from constructs_lib.kit import (
     Pods,
     Ready,
     Workload,
+    check_apart,
     group,
     is_true,
     namespace,
@@ -105,7 +109,19 @@ class RabbitmqOperator(Component):
         Operator(TOPOLOGY_OPERATOR.name, webhook=TOPOLOGY_WEBHOOK),
     )
 
-    clusters: Annotated[tuple[RabbitmqCluster, ...], unique("name")] = Field(default=(), description="The brokers.")
+    enabled: Annotated[bool, Change(FREE, removed=EMPTY_FIRST)] = Field(
+        default=True, description="Whether the environment has this component."
+    )
+    clusters: Annotated[
+        tuple[RabbitmqCluster, ...],
+        unique("name"),
+        Change(rolls("its nodes, one after another"), added=FREE, removed=RETIRE),
+    ] = Field(default=(), description="The brokers.")
+
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> Self:
+        check_apart(item for cluster in self.clusters for item in cluster.objects)
+        return self
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the brokers."""
@@ -123,7 +139,8 @@ class RabbitmqOperator(Component):
         yield Link(BROKERS, BROKERS, (4369, 25672, (35672, 35682), (6000, 6500)))
         yield from scraped(env, BROKERS, 15691)
         for app in env.platform.baseline.apps:
-            yield Link(app.pods, BROKERS, (5671,))
+            used = (one for one in self.clusters if one.is_open and one.name in app.uses.rabbitmq)
+            yield from (Link(app.pods, one.pods, (5671,)) for one in used)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of the operators and the brokers."""

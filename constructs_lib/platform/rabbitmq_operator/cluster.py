@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, refused, replaces, steps
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, ServiceName, VhostName, unique
 from constructs_lib.base.quantities import Memory, Storage
@@ -21,10 +22,10 @@ from constructs_lib.kit import (
     SYSTEM_TOLERATIONS,
     Manifest,
     Pods,
+    Retirable,
     Workload,
     at,
     check_secrets,
-    kept,
     manifest,
     object_name,
     resources,
@@ -73,18 +74,26 @@ class QueuePolicy(Settings):
     priority: int = Field(default=0, ge=0)
 
 
-class RabbitmqCluster(Settings):
+class RabbitmqCluster(Retirable):
     """A RabbitMQ broker: TLS alone, quorum queues by default."""
 
     name: ServiceName
-    replicas: Literal[1, 3, 5, 7] = Field(default=1, description="Nodes; an odd number, so that there is a majority.")
-    storage: Storage = Storage("10Gi")
+    replicas: Annotated[
+        Literal[1, 3, 5, 7],
+        Change(FREE, smaller=refused("the operator takes no node out of a broker; make another broker and move to it")),
+    ] = Field(default=1, description="Nodes; an odd number, so that there is a majority.")
+    storage: Annotated[Storage, VOLUME_GROWS] = Storage("10Gi")
     cpu: Cpu = "250m"
     memory: Memory = Field(default=Memory("1Gi"), description="Memory of each node, requested and limit.")
     plugins: tuple[PluginName, ...] = Field(default=(), description="Plugins beside those that the operator turns on.")
-    vhosts: tuple[VhostName, ...] = ()
-    users: Annotated[tuple[User, ...], unique("name")] = ()
-    policies: Annotated[tuple[QueuePolicy, ...], unique("name")] = ()
+    vhosts: Annotated[
+        tuple[VhostName, ...],
+        Change(FREE, removed=steps("the vhost stays in the broker with its messages; delete it there", "retire-data")),
+    ] = ()
+    users: Annotated[
+        tuple[User, ...], unique("name"), Change(FREE, removed=replaces("the user: its clients are turned away"))
+    ] = ()
+    policies: Annotated[tuple[QueuePolicy, ...], unique("name"), FREELY] = ()
 
     @model_validator(mode="after")
     def _vhosts_are_declared(self) -> Self:
@@ -106,7 +115,7 @@ class RabbitmqCluster(Settings):
     @property
     def pods(self) -> Pods:
         """The pods of the broker (`internal/metadata/label.go`)."""
-        return Pods(NAMESPACE, self.name, {"app.kubernetes.io/name": self.name, **COMPONENT})
+        return Pods(NAMESPACE, f"broker-{self.name}", {"app.kubernetes.io/name": self.name, **COMPONENT})
 
     @property
     def host(self) -> str:
@@ -117,9 +126,34 @@ class RabbitmqCluster(Settings):
         """Return the name of the Secret with a user's credentials."""
         return f"{self.name}-{object_name(user)}"
 
+    def vhost_of(self, vhost: str) -> str:
+        """Return the name of the object of a vhost."""
+        return f"{self.name}-{object_name(vhost)}"
+
+    def permission_of(self, user: str, vhost: str) -> str:
+        """Return the name of the object with a user's permission in a vhost."""
+        return f"{self.secret_of(user)}-{object_name(vhost)}"
+
+    def policy_of(self, policy: str) -> str:
+        """Return the name of the object of a policy."""
+        return f"{self.name}-{object_name(policy)}"
+
+    @property
+    def objects(self) -> Iterator[tuple[str, str, str]]:
+        """The words for each setting that has an object, with its kind and name; Secrets of the operator too."""
+        of = f"of '{self.name}'"
+        yield from ((f"clusters: '{self.name}'", "Secret", f"{self.name}-{end}") for end in sorted(TAKEN))
+        yield from ((f"vhosts: '{vhost}' {of}", "Vhost", self.vhost_of(vhost)) for vhost in self.vhosts)
+        yield from ((f"policies: '{item.name}' {of}", "Policy", self.policy_of(item.name)) for item in self.policies)
+        for user in self.users:
+            words = f"users: '{user.name}' {of}"
+            yield words, "Secret", self.secret_of(user.name)
+            for item in user.permissions:
+                yield f"{words} in '{item.vhost}'", "Permission", self.permission_of(user.name, item.vhost)
+
 
 def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Manifest]:
-    """Yield the broker and its certificate."""
+    """Yield the broker and its certificate, and a budget that never lets two of its nodes go at once."""
     services = (cluster.name, f"*.{cluster.name}-nodes")
     yield certificate(cluster.certificate, NAMESPACE, services)
     labels = {"app.kubernetes.io/name": cluster.name}
@@ -145,7 +179,11 @@ def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Mani
         "affinity": _affinity(labels, required=cluster.replicas > 1 and env.tier == "production"),
         "override": {"statefulSet": {"spec": {"template": {"spec": pods}}}},
     }
-    yield kept(manifest(API, "RabbitmqCluster", cluster.name, NAMESPACE, spec=spec))
+    yield cluster.kept(manifest(API, "RabbitmqCluster", cluster.name, NAMESPACE, spec=spec))
+    if cluster.replicas > 1:
+        # The operator makes none (cluster-operator v2.22.3 `docs/examples/production-ready`).
+        budget = {"maxUnavailable": 1, "selector": {"matchLabels": cluster.pods.labels}}
+        yield manifest("policy/v1", "PodDisruptionBudget", cluster.name, NAMESPACE, spec=budget)
 
 
 def cluster_workloads(env: Environment) -> Iterator[Workload]:
@@ -161,7 +199,7 @@ def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
     broker = {"rabbitmqClusterReference": {"name": cluster.name}}
     for vhost in cluster.vhosts:
         spec = {"name": vhost, "defaultQueueType": "quorum", "deletionPolicy": "retain", **broker}
-        yield manifest(API, "Vhost", f"{cluster.name}-{object_name(vhost)}", NAMESPACE, spec=spec)
+        yield manifest(API, "Vhost", cluster.vhost_of(vhost), NAMESPACE, spec=spec)
     for user in cluster.users:
         name = cluster.secret_of(user.name)
         spec = {"importCredentialsSecret": {"name": name}, "tags": list(user.tags), **broker}
@@ -169,11 +207,11 @@ def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
         for item in user.permissions:
             rights = {"configure": item.configure, "write": item.write, "read": item.read}
             spec = {"vhost": item.vhost, "userReference": {"name": name}, "permissions": rights, **broker}
-            yield manifest(API, "Permission", f"{name}-{object_name(item.vhost)}", NAMESPACE, spec=spec)
+            yield manifest(API, "Permission", cluster.permission_of(user.name, item.vhost), NAMESPACE, spec=spec)
     for policy in cluster.policies:
         spec = {**policy.model_dump(include={"name", "vhost", "pattern", "definition", "priority"}), **broker}
         spec["applyTo"] = policy.apply_to
-        yield manifest(API, "Policy", f"{cluster.name}-{object_name(policy.name)}", NAMESPACE, spec=spec)
+        yield manifest(API, "Policy", cluster.policy_of(policy.name), NAMESPACE, spec=spec)
 
 
 def _affinity(labels: dict[str, str], *, required: bool) -> Manifest:

@@ -29,7 +29,7 @@ NAMESPACE = "rabbitmq-system"
 
 
 class Installed(NamedTuple):
-    """An operator that is installed from a tag of its repository.
+    """An operator that is installed from a tag of its repository: `commit` is what the tag was when it was looked up.
 
     `pods` is merged into those of its Deployment, as kustomize merges strategically: lists by name, null removes.
     """
@@ -37,6 +37,7 @@ class Installed(NamedTuple):
     name: str
     repository: str
     version: str
+    commit: str
     image: str
     pods: Manifest
 
@@ -45,6 +46,7 @@ CLUSTER_OPERATOR = Installed(
     "rabbitmq-cluster-operator",
     "https://github.com/rabbitmq/cluster-operator",
     "2.22.3",
+    "03e0b49c077a9c8d926fb4c8cbe2dd0bbdffd539",
     "ghcr.io/rabbitmq/cluster-operator",
     {"containers": [{"name": "operator", "resources": cpu_unlimited(resources("50m", "256Mi", "500Mi"))}]},
 )
@@ -55,6 +57,7 @@ TOPOLOGY_OPERATOR = Installed(
     "messaging-topology-operator",
     "https://github.com/rabbitmq/messaging-topology-operator",
     "1.20.1",
+    "bf34d8456e5c44e861d40e265085fe2e9b8d1976",
     "ghcr.io/rabbitmq/messaging-topology-operator",
     {
         "containers": [
@@ -82,7 +85,8 @@ def install(operator: Installed, layer: Minutes) -> Iterator[Manifest]:
         spec={
             "interval": FLUX_INTERVAL,
             "url": operator.repository,
-            "ref": {"tag": f"v{operator.version}"},
+            # Flux takes the commit, which has to be on a branch (fluxcd/pkg `git/gogit/clone.go`): a tag can be moved.
+            "ref": {"tag": f"v{operator.version}", "commit": operator.commit},
             "ignore": "/*\n!/config\n",
         },
     )

@@ -86,9 +86,8 @@ class Traefik(Component):
         yield from scraped(env, PODS, 9100)
         for app in env.platform.baseline.apps:
             yield Link(PODS, app.pods, (app.http_port,))
-            yield _to_solvers(app.name)
-        if env.platform.cert_manager.dns_challenge is None:
-            yield _to_solvers(NAMESPACE)
+        for name in env.platform.cert_manager.solved(env):
+            yield Link(PODS, Pods(name, "acme-solver", cert_manager.SOLVER_LABELS), (8089,))
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of Traefik."""
@@ -154,11 +153,6 @@ class Traefik(Component):
             f"{LOAD_BALANCER}-enable-proxy-protocol": "true",
             f"{LOAD_BALANCER}-hostname": env.ingress_host,
         }
-
-
-def _to_solvers(namespace: str) -> Link:
-    """Return the way to what answers HTTP-01 challenges in a namespace."""
-    return Link(PODS, Pods(namespace, "acme-solver", cert_manager.SOLVER_LABELS), (8089,))
 
 
 def _tls_options() -> Manifest:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
+    EMPTY_FIRST,
+    RETIRE,
     Chart,
     Deployment,
     Layer,
@@ -29,7 +32,6 @@ from constructs_lib.kit import (
     at,
     cpu_unlimited,
     group,
-    kept,
     namespace,
     resources,
     to_api_server,
@@ -80,7 +82,12 @@ class ValkeyOperator(Component):
         Operator(CHART.name, groups=(group(API),), data=("Valkey",), budget_label="app.kubernetes.io/instance"),
     )
 
-    clusters: Annotated[tuple[ValkeyCluster, ...], unique("name")] = Field(default=(), description="The clusters.")
+    enabled: Annotated[bool, Change(FREE, removed=EMPTY_FIRST)] = Field(
+        default=True, description="Whether the environment has this component."
+    )
+    clusters: Annotated[
+        tuple[ValkeyCluster, ...], unique("name"), Change(rolls("its nodes"), added=FREE, removed=RETIRE)
+    ] = Field(default=(), description="The clusters.")
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operator and of the clusters."""
@@ -94,7 +101,8 @@ class ValkeyOperator(Component):
         yield Link(NODES, NODES, (6379, 16379))
         yield from scraped(env, NODES, 9121)
         for app in env.platform.baseline.apps:
-            yield Link(app.pods, NODES, (6379,))
+            used = (one for one in self.clusters if one.is_open and one.name in app.uses.valkey)
+            yield from (Link(app.pods, one.pods, (6379,)) for one in used)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of the operator and of the clusters, with the exporter that it sets beside each."""
@@ -122,7 +130,7 @@ class ValkeyOperator(Component):
             for cluster in self.clusters
         )
         yield Layer(CREDENTIALS, tuple(secrets), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
-        clusters = tuple(kept(cluster_object(env, cluster)) for cluster in self.clusters)
+        clusters = tuple(cluster.kept(cluster_object(env, cluster)) for cluster in self.clusters)
         after = (CONTROLLERS, CREDENTIALS, cert_manager.ISSUERS)
         yield Layer(CONFIGS, clusters, after=after, timeout=Minutes("15m"), ready=READY)
 

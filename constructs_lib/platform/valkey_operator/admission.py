@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from constructs_lib.kit import Manifest, manifest
-from constructs_lib.platform.valkey_operator.cluster import API, NAMESPACE, NODES, ValkeyCluster
+from constructs_lib.platform.valkey_operator.cluster import API, NAMESPACE, ValkeyCluster
 
 KUBERNETES = "1.36"
 """The first version whose API server has such policies without being told to."""
 FIXED = "valkey-fixed"
 _API = "admissionregistration.k8s.io/v1"
-_INSTANCE = "app.kubernetes.io/instance"
 _PLACE = {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}
 
 
@@ -40,7 +39,7 @@ def _arguments(cluster: ValkeyCluster) -> Iterator[Manifest]:
     spec = {
         "matchConstraints": {
             "namespaceSelector": _PLACE,
-            "objectSelector": {"matchLabels": {**NODES.labels, _INSTANCE: cluster.name}},
+            "objectSelector": {"matchLabels": cluster.pods.labels},
             "resourceRules": [pods],
         },
         "failurePolicy": "Fail",

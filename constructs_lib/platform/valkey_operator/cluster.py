@@ -5,19 +5,20 @@ Upstream: hyperspike/valkey-operator v0.0.61 `api/v1/valkey_types.go`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from constructs_lib.base.change import Change, refused
 from constructs_lib.base.fields import Cpu, ServiceName
 from constructs_lib.base.quantities import Memory, Storage
-from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     KEPT_STORAGE_CLASS,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Manifest,
     Pods,
+    Retirable,
     manifest,
     resources,
 )
@@ -30,6 +31,8 @@ API = "hyperspike.io/v1"
 IMAGE = "ghcr.io/hyperspike/valkey:8.1.4"
 NAMESPACE = "cache"
 CONTAINER = "valkey"
+INSTANCE = "app.kubernetes.io/instance"
+"""The label with the name of a cluster."""
 NODES = Pods(NAMESPACE, "valkey", {"app.kubernetes.io/component": "valkey"})
 
 
@@ -45,21 +48,32 @@ MaxmemoryPolicy = Literal[
 ]
 
 
-class ValkeyCluster(Settings):
+class ValkeyCluster(Retirable):
     """A Valkey cluster with TLS and a password from Vault.
 
     Clients that speak the cluster protocol use the Service of its name, port 6379; with one pod plain ones do too.
     """
 
     name: ServiceName
-    shards: int = Field(default=1, ge=1, le=100, description="Primaries among which the keys are divided, for good.")
-    replicas: int = Field(default=0, ge=0, le=5, description="Replicas of each primary, for good.")
-    storage: Storage = Storage("2Gi")
+    shards: Annotated[int, Change(refused("its operator moves no keys; add another cluster and move to it"))] = Field(
+        default=1, ge=1, le=100, description="Primaries among which the keys are divided, for good."
+    )
+    replicas: Annotated[int, Change(refused("its operator moves no keys; add another cluster and move to it"))] = Field(
+        default=0, ge=0, le=5, description="Replicas of each primary, for good."
+    )
+    storage: Annotated[
+        Storage, Change(refused("the volumes of a StatefulSet keep their size; add another cluster and move to it"))
+    ] = Storage("2Gi")
     cpu: Cpu = "100m"
     memory: Memory = Field(default=Memory("256Mi"), description="Memory of each pod, requested and limit.")
     maxmemory_policy: MaxmemoryPolicy = Field(
         default="noeviction", description="What a full node does: it refuses writes, or gives up keys."
     )
+
+    @property
+    def pods(self) -> Pods:
+        """Its nodes (`internal/controller/valkey_controller.go`, labels)."""
+        return Pods(NAMESPACE, f"valkey-{self.name}", {**NODES.labels, INSTANCE: self.name})
 
     @property
     def max_memory_bytes(self) -> int:

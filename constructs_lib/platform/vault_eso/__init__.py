@@ -17,9 +17,9 @@ from pydantic import Field
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    ANYWHERE,
     APPROLE_SECRET,
     FLUX_NAMESPACE,
+    INTERNET,
     IS_READY,
     KEEP,
     KEEP_IN_HELM,
@@ -54,7 +54,12 @@ from constructs_lib.platform.vault_eso import health
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-CHART = Chart("oci://ghcr.io/external-secrets/charts", "external-secrets", "2.9.0")
+CHART = Chart(
+    "oci://ghcr.io/external-secrets/charts",
+    "external-secrets",
+    "2.9.0",
+    signed_by="external-secrets/external-secrets/.github/workflows/helm.yml@refs/heads/main",
+)
 CONTROLLERS = LayerId("secrets", "controllers")
 STORE = LayerId("secrets", "store")
 SEALED = LayerId("secrets", "sealed")
@@ -98,10 +103,10 @@ class VaultEso(Component):
         yield namespace(NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
-        """Yield the ways to Vault, of applications too (`vault-contract`), to the API server and to the webhook."""
+        """Yield the ways to Vault, of applications too that use it, to the API server and to the webhook."""
         vault = (urlsplit(env.vault.address).port or 443,)
-        for pods in (CONTROLLER, *(app.pods for app in env.platform.baseline.apps)):
-            yield Link(pods, ANYWHERE, vault)
+        for pods in (CONTROLLER, *(app.pods for app in env.platform.baseline.apps if app.uses.vault)):
+            yield Link(pods, INTERNET, vault)
         yield from to_api_server(CONTROLLER, WEBHOOK, CERT_CONTROLLER)
         yield WEBHOOK_LINK
         yield Link(CERT_CONTROLLER, WEBHOOK, (8081, 10250))
@@ -282,4 +287,5 @@ def _published_contract(env: Environment) -> Iterator[Manifest]:
     if env.vault.ca_bundle is not None:
         data["ca.crt"] = env.vault.ca_bundle
     for app in env.platform.baseline.apps:
-        yield manifest("v1", "ConfigMap", "vault-contract", app.name, data=data)
+        if app.uses.vault:
+            yield manifest("v1", "ConfigMap", "vault-contract", app.name, data=data)

@@ -66,7 +66,23 @@ def test_settings_read_the_same_text_and_their_schema_says_which() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "number"), [("250m", 250), ("2", 2000), ("0.5", 500), (1, 1000), (0.25, 250), ("1.5m", 2), ("0", 0)]
+    ("amount", "number"),
+    [
+        ("250m", 250),
+        ("2", 2000),
+        ("0.5", 500),
+        (1, 1000),
+        (0.25, 250),
+        ("1.5m", 2),
+        ("0", 0),
+        ("100000n", 1),
+        ("1500001n", 2),
+        ("1500u", 2),
+        ("+1e-1", 100),
+        (".5", 500),
+        ("1.", 1000),
+        ("1k", 10**6),
+    ],
 )
 def test_cpu_is_counted_in_thousandths_rounded_up(amount: str | float, number: int) -> None:
     assert thousandths(amount) == number
@@ -84,13 +100,22 @@ def test_cpu_is_counted_in_thousandths_rounded_up(amount: str | float, number: i
         (2**20, 1),
         ("1025Ki", 2),
         ("0", 0),
+        ("1e9", 954),
+        ("1E+9", 954),
+        ("1P", 953674317),
+        ("1Pi", 2**30),
+        ("1E", 953674316407),
+        ("1Ei", 2**40),
+        ("1000000000000m", 954),
     ],
 )
 def test_memory_is_counted_in_mebibytes_rounded_up(amount: str | int, number: int) -> None:
     assert in_mebibytes(amount) == number
 
 
-@pytest.mark.parametrize("amount", ["much", "1Zi", "-1", "", "1 Gi", "1m"])
+@pytest.mark.parametrize("amount", ["much", "1Zi", "-1", "", "1 Gi", "1K", "1e", "Gi", "."])
 def test_an_amount_of_memory_that_is_none_is_told(amount: str) -> None:
-    with pytest.raises(ValueError, match=f"must be an amount with one of the units .*, found '{amount}'"):
+    with pytest.raises(
+        ValueError, match=f"must be an amount as Kubernetes writes it, such as '500m' or '2Gi', found '{amount}'"
+    ):
         in_mebibytes(amount)

@@ -157,7 +157,7 @@ def test_everything_carries_the_environments_tags(further: list[str]) -> None:
     tags = [f"${{digitalocean_tag.{name}.name}}", *further]
     assert stack.only("digitalocean_tag")["name"] == "environment:staging"
     cluster = stack.only("digitalocean_kubernetes_cluster")
-    assert cluster["tags"] == tags
+    assert cluster["tags"] == [*tags, "generation:1"]
     assert cluster["node_pool"]["tags"] == tags
     assert [pool["tags"] for pool in stack.all("digitalocean_kubernetes_node_pool").values()] == [tags, tags]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
+
 from constructs_lib.cloud.gitops_repository import GitOpsRepository
 from constructs_lib.environment import Environment
-from tests.support import Synthesised, environment, synthesised
+from tests.support import ROOT, Synthesised, environment, synthesised
 
 SANDBOX, STAGING = environment(), environment("staging")
 
@@ -20,9 +22,18 @@ def repository(environments: Sequence[Environment] = (SANDBOX, STAGING)) -> Synt
 
 
 def rules(**changes: Any) -> dict[str, Any]:
-    ruleset = repository([environment(**changes)]).only("github_repository_ruleset")
-    assert (ruleset["name"], ruleset["enforcement"], ruleset["target"]) == ("default-branch", "active", "branch")
-    return ruleset["rules"]
+    return default_branch("episodic-gitops", **changes)["rules"]
+
+
+def default_branch(name: str, **changes: Any) -> dict[str, Any]:
+    """Return the ruleset of the default branch of a repository."""
+    made = repository([environment(**changes)])
+    (own,) = made.all("github_repository")
+    wanted = f"${{github_repository.{own}.name}}" if name == "episodic-gitops" else name
+    ruleset = made.only("github_repository_ruleset", name="default-branch", repository=wanted)
+    assert (ruleset["enforcement"], ruleset["target"]) == ("active", "branch")
+    assert "bypass_actors" not in ruleset
+    return ruleset
 
 
 def test_the_repository_is_private_and_kept() -> None:
@@ -52,7 +63,7 @@ def test_the_default_branch_changes_by_reviewed_pull_requests_alone() -> None:
     assert review["require_code_owner_review"] is True
     assert review["require_last_push_approval"] is True
     assert review["required_review_thread_resolution"] is True
-    branch = repository([environment(gitops__default_branch="trunk")]).only("github_repository_ruleset")["conditions"]
+    branch = default_branch("episodic-gitops", gitops__default_branch="trunk")["conditions"]
     assert branch == {"ref_name": {"include": ["refs/heads/trunk"], "exclude": []}}
 
 
@@ -63,9 +74,43 @@ def test_a_team_of_one_can_approve_its_own_push() -> None:
 
 def test_status_checks_are_required_and_up_to_date() -> None:
     checks = rules(gitops__required_checks=["validate", "diff"])["required_status_checks"]
-    assert checks["required_check"] == [{"context": "validate"}, {"context": "diff"}]
+    assert checks["required_check"] == [
+        {"context": "validate", "integration_id": 15368},
+        {"context": "diff", "integration_id": 15368},
+    ]
     assert checks["strict_required_status_checks_policy"] is True
     assert checks["do_not_enforce_on_create"] is True, "the first commit of a new repository has no checks"
+
+
+def test_checks_count_only_if_the_named_app_posts_them() -> None:
+    checks = rules(gitops__checks_app=7)["required_status_checks"]["required_check"]
+    assert checks == [{"context": "validate", "integration_id": 7}]
+
+
+def test_the_infrastructure_repository_is_guarded_alike() -> None:
+    own, other = (default_branch(name, gitops__approvals=2) for name in ("episodic-gitops", "infrastructure"))
+    assert other["conditions"] == own["conditions"]
+    assert other["rules"]["pull_request"] == own["rules"]["pull_request"]
+    assert {name for name in own["rules"] if name not in other["rules"]} == {"required_linear_history"}
+    asked = other["rules"]["required_status_checks"]
+    jobs = yaml.safe_load((ROOT / ".github/workflows/pull-request.yml").read_text())["jobs"]
+    names = {job["name"] for name, job in jobs.items() if name != "comment"}
+    assert {check["context"] for check in asked["required_check"]} == names
+    assert {check["integration_id"] for check in asked["required_check"]} == {15368}
+    assert asked["strict_required_status_checks_policy"] is True
+
+
+def test_workflows_are_pushed_by_administrators_alone() -> None:
+    ruleset = repository().only("github_repository_ruleset", target="push")
+    assert ruleset["enforcement"] == "active"
+    assert "conditions" not in ruleset, "a push has no branch"
+    assert ruleset["rules"] == {"file_path_restriction": {"restricted_file_paths": [".github/**/*"]}}
+    assert ruleset["bypass_actors"] == [{"actor_type": "RepositoryRole", "actor_id": 5, "bypass_mode": "always"}]
+
+
+def test_the_check_may_be_used_by_the_gitops_repository() -> None:
+    access = repository().only("github_actions_repository_access_level")
+    assert (access["repository"], access["access_level"]) == ("infrastructure", "organization")
 
 
 def test_no_branch_is_protected_through_graphql() -> None:

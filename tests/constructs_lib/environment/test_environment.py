@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, StackKind, load, load_all
-from constructs_lib.kit import Chart
 from tests.support import ROOT, environment, environment_data
 
 Project = Callable[..., Path]
@@ -52,6 +52,31 @@ def test_a_pool_of_gpu_nodes_may_vanish_and_needs_no_role() -> None:
         ("workload", "workload"),
         ("gpu", None),
     ]
+
+
+def test_a_bucket_elsewhere_is_not_made_and_keeps_its_region() -> None:
+    elsewhere = environment(backups__address="https://s3.example.org:443", backups__region="eu-central-1")
+    assert set(environment().buckets) == {"state", "backups"}
+    assert set(elsewhere.buckets) == {"state"}
+    assert (elsewhere.backups.endpoint, elsewhere.backups.elsewhere) == ("https://s3.example.org:443", True)
+    assert (environment().backups.endpoint, environment().backups.elsewhere) == (
+        "https://lon1.digitaloceanspaces.com",
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("bucket", "sentence"),
+    [
+        ({"region": "eu-central-1"}, "region must be a DigitalOcean region such as 'lon1', found 'eu-central-1'; or"),
+        ({"address": "https://s3.example.org:9000"}, "must be an https:// address without a path, at port 443, found"),
+        ({"address": "https://s3.example.org/x"}, "must be an https:// address without a path, at port 443, found"),
+        ({"address": "http://s3.example.org"}, "must be an https:// address without a path, at port 443, found"),
+    ],
+)
+def test_a_bucket_that_nobody_reaches_is_refused(bucket: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        environment(backups={"bucket": "b-b", "region": "lon1", **bucket})
 
 
 def test_a_subnet_with_room_for_just_all_nodes_is_taken() -> None:
@@ -228,6 +253,14 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
         {"cluster__network": {"cluster_subnet": "10.100.0.0/20"}, "cluster__pools__workload__max_nodes": 28},
         "network.cluster_subnet 10.100.0.0/20 has room for 32 nodes, and pools may grow to 33; widen it or lower",
     ),
+    (
+        {"cluster__network": {"neighbours": ["10.20.0.0/28", "10.30.0.0/28"]}},
+        "cluster.network.neighbours must be a part of vpc_range 10.20.0.0/20, found 10.30.0.0/28; leave it out",
+    ),
+    (
+        {"cluster__network": {"neighbours": ["10.20.0.0/20"]}},
+        "cluster.network.neighbours must be a part of vpc_range 10.20.0.0/20, found 10.20.0.0/20; leave it out",
+    ),
 ]
 
 
@@ -372,12 +405,12 @@ def test_two_environments_may_not_share(project: Project, changes: dict[str, Any
 def test_two_environments_may_share_a_network_that_exists_but_not_a_subnet(
     project: Project, subnet: str, told: int
 ) -> None:
-    def network(pods: str) -> dict[str, Any]:
-        return {"vpc": {"name": "shared"}, "cluster_subnet": pods}
+    def network(pods: str, services: str) -> dict[str, Any]:
+        return {"vpc": {"name": "shared"}, "cluster_subnet": pods, "service_subnet": services}
 
     files = {
-        "sandbox": environment_data(cluster__network=network("10.100.0.0/16")),
-        "second": second(vpc_range="10.20.0.0/20", cluster__network=network(subnet)),
+        "sandbox": environment_data(cluster__network=network("10.100.0.0/16", "10.110.0.0/20")),
+        "second": second(vpc_range="10.20.0.0/20", cluster__network=network(subnet, "10.111.0.0/20")),
     }
     folder = project(**files) / "environments"
     try:
@@ -481,7 +514,7 @@ def test_a_chart_mirror_replaces_every_repository_and_nothing_else() -> None:
     public, mirrored = environment(), environment(chart_mirror="https://charts.internal")
     charts = [(r.name, r.chart) for layer in public.layers for r in layer.releases]
     assert len(charts) >= 2
-    expected = [(name, Chart("https://charts.internal", chart.name, chart.version)) for name, chart in charts]
+    expected = [(name, replace(chart, repository="https://charts.internal")) for name, chart in charts]
     assert [(r.name, r.chart) for layer in mirrored.layers for r in layer.releases] == expected
 
 

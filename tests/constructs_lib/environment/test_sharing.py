@@ -185,6 +185,27 @@ def test_another_vault_or_mount_has_names_of_its_own(
     load_all(write(sandbox=environment_data(**FULL, sops_recipient=AGE), second=second(**changes, **shared)))
 
 
+def test_clusters_in_one_vpc_name_subnets_of_their_own(write: Write) -> None:
+    def network(number: int, **more: Any) -> dict[str, Any]:
+        own = {"cluster_subnet": f"10.{number}.0.0/16", "service_subnet": f"172.{number - 80}.0.0/20"}
+        return {"vpc": {"name": "shared"}, **own, **more}
+
+    def files(first: dict[str, Any], other: dict[str, Any]) -> Path:
+        data = second(vpc_range="10.20.0.0/20")
+        data["cluster"]["network"] = other
+        return write(sandbox=environment_data(cluster__network=first), second=data)
+
+    load_all(files(network(100), network(101)))
+    elsewhere = {"vpc": {"name": "another"}}
+    load_all(write(sandbox=environment_data(cluster__network=elsewhere), second=second()))
+    folder = files(network(100, service_subnet=None), network(101, cluster_subnet=None))
+    missing = "is missing, and {}.yaml is in the same VPC; name a range that no other cluster has"
+    assert problems(folder) == [
+        f"{folder}/sandbox.yaml: cluster.network.service_subnet: {missing.format(folder / 'second')}",
+        f"{folder}/second.yaml: cluster.network.cluster_subnet: {missing.format(folder / 'sandbox')}",
+    ]
+
+
 def test_a_cluster_does_not_log_in_where_workflows_do(write: Write) -> None:
     folder = write(sandbox=environment_data(vault__auth__mount="github"))
     sentence = "vault: auth.mount and ci.mount are both 'github', and a mount trusts one issuer; choose another"

@@ -12,7 +12,10 @@ from constructs_lib.kit import (
     DNS,
     DNS_PORTS,
     HTTPS,
+    INTERNET,
+    NODES,
     Deployment,
+    Inside,
     Link,
     Outside,
     Pods,
@@ -24,10 +27,12 @@ from constructs_lib.kit import (
     webhook,
 )
 
+INSIDE = Inside(("10.0.0.0/16", "10.1.0.0/16"), ("10.0.9.0/28",))
+
 
 def test_the_policy_of_a_link() -> None:
     here, there = Pods("a", "client", {"app": "client"}), Pods("b", "server", {"app": "server"})
-    egress, ingress = link_policies([Link(here, there, (80, (100, 200)))], ["a", "b"])
+    egress, ingress = link_policies([Link(here, there, (80, (100, 200)))], ["a", "b"], INSIDE)
     ports = [{"port": 80, "protocol": "TCP"}, {"port": 100, "protocol": "TCP", "endPort": 200}]
     assert egress["spec"] == {
         "podSelector": {"matchLabels": {"app": "client"}},
@@ -42,7 +47,7 @@ def test_the_policy_of_a_link() -> None:
 
 
 def test_a_port_is_of_tcp_unless_it_says_udp() -> None:
-    (policy,) = link_policies([Link(Pods("a", "x"), ANYWHERE, DNS_PORTS)], ["a"])
+    (policy,) = link_policies([Link(Pods("a", "x"), ANYWHERE, DNS_PORTS)], ["a"], INSIDE)
     assert policy["spec"]["egress"] == [{"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}]
 
 
@@ -55,33 +60,51 @@ def _peer(namespace: str, app: str) -> dict[str, Any]:
 
 def test_pods_of_one_namespace_need_no_selector_of_it() -> None:
     here, there = Pods("a", "client", {"app": "client"}), Pods("a", "server", {"app": "server"})
-    egress, _ = link_policies([Link(here, there, (80,))], ["a"])
+    egress, _ = link_policies([Link(here, there, (80,))], ["a"], INSIDE)
     assert egress["spec"]["egress"][0]["to"] == [{"podSelector": {"matchLabels": {"app": "server"}}}]
 
 
 def test_a_range_of_addresses_and_any_address() -> None:
     pods = Pods("a", "client", {"app": "client"})
-    (policy,) = link_policies([Link(pods, Outside(("192.0.2.0/24",)), (443,)), Link(pods, ANYWHERE, (80,))], ["a"])
+    (policy,) = link_policies(
+        [Link(pods, Outside(("192.0.2.0/24",)), (443,)), Link(pods, API_SERVER, (80,))], ["a"], INSIDE
+    )
     assert policy["spec"]["egress"] == [
         {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 443, "protocol": "TCP"}]},
         {"ports": [{"port": 80, "protocol": "TCP"}]},
     ]
 
 
+def test_the_internet_is_what_is_not_inside_but_for_neighbours() -> None:
+    (policy,) = link_policies([Link(Pods("a", "x"), INTERNET, HTTPS)], ["a"], INSIDE)
+    (rule,) = policy["spec"]["egress"]
+    assert rule["to"] == [
+        {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/16", "10.1.0.0/16", "169.254.0.0/16"]}},
+        {"ipBlock": {"cidr": "10.0.9.0/28"}},
+    ]
+
+
+def test_nodes_and_whoever_comes_in_have_no_address() -> None:
+    pods = Pods("a", "x", {"app": "x"})
+    (policy,) = link_policies([Link(pods, NODES, (9100,)), Link(ANYWHERE, pods, (80,))], ["a"], INSIDE)
+    assert policy["spec"]["egress"] == [{"ports": [{"port": 9100, "protocol": "TCP"}]}]
+    assert policy["spec"]["ingress"] == [{"ports": [{"port": 80, "protocol": "TCP"}]}]
+
+
 def test_a_link_that_is_declared_twice_makes_one_rule() -> None:
     link = Link(Pods("a", "x", {"app": "x"}), ANYWHERE, (443,))
-    (policy,) = link_policies([link, link], ["a"])
+    (policy,) = link_policies([link, link], ["a"], INSIDE)
     assert len(policy["spec"]["egress"]) == 1
 
 
 def test_two_sets_of_pods_cannot_share_a_policy() -> None:
     links = [Link(Pods("a", "x", {"app": app}), ANYWHERE, (443,)) for app in ("one", "two")]
     with pytest.raises(ValueError, match="two sets of pods are named x in a"):
-        list(link_policies(links, ["a"]))
+        list(link_policies(links, ["a"], INSIDE))
 
 
 def test_nothing_is_opened_in_a_namespace_of_somebody_else() -> None:
-    assert list(link_policies([Link(Pods("theirs", "x"), ANYWHERE, (443,))], ["ours"])) == []
+    assert list(link_policies([Link(Pods("theirs", "x"), ANYWHERE, (443,))], ["ours"], INSIDE)) == []
     assert {item["metadata"]["namespace"] for item in default_policies("ours")} == {"ours"}
 
 
@@ -106,7 +129,7 @@ def test_the_api_server_is_reached_and_calls_by_port_alone() -> None:
     pods = Pods("a", "x", {"app": "x"})
     assert list(to_api_server(pods)) == [Link(pods, API_SERVER, (443, 6443, 16443))]
     assert webhook(pods, 9443) == Link(API_SERVER, pods, (9443,))
-    (policy,) = link_policies([webhook(pods, 9443)], ["a"])
+    (policy,) = link_policies([webhook(pods, 9443)], ["a"], INSIDE)
     assert policy["spec"]["ingress"] == [{"ports": [{"port": 9443, "protocol": "TCP"}]}]
     assert policy["spec"]["policyTypes"] == ["Ingress"]
     assert HTTPS == (443,)
@@ -134,14 +157,14 @@ def test_cilium_knows_the_api_server_as_itself_or_as_a_node_and_nothing_else_is_
 
 
 def test_pods_without_labels_are_all_of_the_namespace() -> None:
-    (policy,) = link_policies([Link(Pods("a", "all"), ANYWHERE, (443,))], ["a"])
+    (policy,) = link_policies([Link(Pods("a", "all"), ANYWHERE, (443,))], ["a"], INSIDE)
     assert policy["spec"]["podSelector"] == {}
     assert policy["metadata"] == {"name": "all", "namespace": "a"}
 
 
 def test_pods_with_both_ends_of_links_have_one_policy_of_both_types() -> None:
     here, there = Pods("a", "x", {"app": "x"}), Pods("b", "y", {"app": "y"})
-    (policy,) = link_policies([Link(here, there, (80,)), Link(there, here, (81,))], ["a"])
+    (policy,) = link_policies([Link(here, there, (80,)), Link(there, here, (81,))], ["a"], INSIDE)
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
     assert [list(policy["spec"][way][0]) for way in ("egress", "ingress")] == [["to", "ports"], ["from", "ports"]]
 

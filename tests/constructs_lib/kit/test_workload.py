@@ -43,7 +43,7 @@ def test_placement_is_read_from_selector_and_tolerations() -> None:
 
 
 def test_an_amount_that_is_none_is_told_with_who_asks_for_it() -> None:
-    told = "resources of a/b must be an amount with one of the units m or none, found 'much'"
+    told = "resources of a/b must be an amount as Kubernetes writes it, such as '500m' or '2Gi', found 'much'"
     with pytest.raises(ConfigError, match=told):
         workload("a", "b", {}, {"requests": {"cpu": "much"}})
 

@@ -81,7 +81,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def end(end: Pods | Outside) -> str:
     """Return one end of a link as text."""
-    return f"{end.namespace}/{end.name}" if isinstance(end, Pods) else ",".join(end.ranges) or "outside"
+    return f"{end.namespace}/{end.name}" if isinstance(end, Pods) else ",".join(end.ranges) or end.name or "outside"
 
 
 def port_of(port: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from constructs_lib.platform.scrape import MONITORING
+from gitops_render.charts import chart_name
 from tests.chart_facts.helm import objects
 from tests.e2e.cluster import BIN
 
@@ -22,7 +23,7 @@ TOOL = "helm"
 def render(release: dict[str, Any], charts: Path, folder: Path) -> Iterator[dict[str, Any]]:
     """Yield what a HelmRelease installs, from the chart of its name in `charts`; `folder` is for files of ours."""
     spec = release["spec"]
-    chart = folder / spec["chart"]["spec"]["chart"]
+    chart = folder / chart_name(spec)
     if not chart.exists():
         shutil.copytree(charts / chart.name, chart)
         if not (chart / "charts").exists():
@@ -41,6 +42,13 @@ def images(items: list[dict[str, Any]]) -> set[str]:
     """Return the images of all containers."""
     pods = (item["spec"]["template"]["spec"] for item in items if item["kind"] in {"Deployment", "Job"})
     return {container["image"] for pod in pods for container in pod["containers"]}
+
+
+def named(items: list[dict[str, Any]], option: str) -> Iterator[str]:
+    """Yield the images that operators are told of by an option."""
+    pods = (item["spec"]["template"]["spec"] for item in items if item["kind"] == "Deployment")
+    arguments = (argument for pod in pods for container in pod["containers"] for argument in container.get("args", ()))
+    yield from (argument.partition("=")[2] for argument in arguments if argument.startswith(f"{option}="))
 
 
 def _without_dependencies(file: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from tests.e2e.cluster import BIN, Cluster
-from tests.e2e.node import dns, machine, network, volumes
+from tests.e2e.node import dns, machine, network, upstream, volumes
 from tests.e2e.node.daemons import Daemons
 from tests.e2e.node.groups import Group, end_left, own_name
 from tests.e2e.node.images import COREDNS, PROBE, Image, write
@@ -48,6 +48,7 @@ class NodeCluster(Cluster):
         self._hosts, self._zone = hosts or {}, zone
         folder.mkdir(parents=True, exist_ok=True)
         self.took: dict[str, float] = {}
+        self.upstream: set[str] = set()
         self.group = Group(own_name())
         self.middle = Namespaces(folder, self.group)
         self.daemons = Daemons(self.middle, self.group)
@@ -97,9 +98,11 @@ class NodeCluster(Cluster):
         self.daemons.start(name, *arguments, **variables)
 
     def add_images(self, *images: Image) -> None:
-        """Put images into the store of every machine."""
+        """Put images into the store of every machine: upstream's own where they are at hand."""
         archive = self.folder / "images.tar"
-        write(archive, images, self.public.certificate.read_bytes())
+        found = {image.name: upstream.fetched(image.name) for image in images}
+        self.upstream |= {name for name, image in found.items() if image}
+        write(archive, (found[image.name] or image for image in images), self.public.certificate.read_bytes())
         for item in self.machines.values():
             item.add_images(archive)
         archive.unlink()

@@ -50,6 +50,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         REPORT.append(f"sandbox: every layer Ready after {sandbox.await_layers(made, folder):.0f} s")
         REPORT.append(f"sandbox, real: {', '.join(sandbox.REAL)}; {sandbox.charts_used()}")
         REPORT.append(f"sandbox, stand-ins: {', '.join(made.stand_ins)}")
+        REPORT.append(
+            f"sandbox, upstream's images: {', '.join(sorted(made.cluster.upstream)) or 'none, all are built'}"
+        )
         yield made
 
 
@@ -71,8 +74,11 @@ def prometheus(platform: Sandbox) -> Prometheus:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put faults last: what other tests say is about a platform to which nothing has happened yet."""
-    items.sort(key=lambda item: item.path.name == "test_faults.py")
+    """Put faults last: what other tests say is about a platform to which nothing has happened yet.
+
+    Production comes first, and is over when the sandbox begins: one machine does not hold both.
+    """
+    items.sort(key=lambda item: (item.path.name != "test_production.py", item.path.name.startswith("test_faults")))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

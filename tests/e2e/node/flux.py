@@ -14,12 +14,13 @@ from gitops_render.repository import INDEX_NAME, render_repository
 from gitops_render.tree import render
 from gitops_render.write import write
 from tests.e2e.cluster import CRDS
+from tests.e2e.node import rabbitmq
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.releases import Releases
 from tests.e2e.reconciler import Background, Repository, Sources, is_ready, start_controller
 
-FIRST_CRDS = ("flux", "flux-operator", "rabbitmq-cluster-operator", "rabbitmq-topology-operator")
-"""CRDs that come with Flux itself, or with releases of operators that are no charts."""
+FIRST_CRDS = ("flux", "flux-operator")
+"""CRDs that come with Flux itself."""
 
 KUSTOMIZATIONS = "kustomizations.kustomize.toolkit.fluxcd.io"
 ASKED = "reconcile.fluxcd.io/requestedAt"
@@ -70,7 +71,10 @@ def follow(cluster: NodeCluster, env: Environment, folder: Path) -> Generator[Fo
     releases = Releases(cluster, env, folder / "releases")
     with ExitStack() as stack:
         # The archives are served where kustomize-controller is.
-        sources = stack.enter_context(cluster.middle.call(lambda: Sources(cluster, repository, env.gitops.ssh_url)))
+        url = env.gitops.ssh_url
+        sources = stack.enter_context(
+            cluster.middle.call(lambda: Sources(cluster, repository, url, rabbitmq.releases()))
+        )
         stack.enter_context(Background(sources.publish))
         stack.enter_context(Background(releases.update))
         start_controller(cluster)

@@ -6,9 +6,9 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from tests.e2e.cluster import BIN
 
@@ -31,7 +31,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 class Image(NamedTuple):
     """An image that holds one of the built tools, as each of `files`, and starts the first; `/<tool>` without any.
 
-    `base` is a built archive of files below, `path` where their programs are, and `links` where else some of them are.
+    `base` is a built archive of files below, `path` where their programs are, `links` where else some of them are, and
+    `environ` what else its processes find in their environment.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Image(NamedTuple):
     base: str = ""
     path: str = "/"
     links: tuple[tuple[str, str], ...] = ()
+    environ: tuple[str, ...] = ()
 
     def add(self, archive: Archive, trusted: bytes) -> dict[str, Any]:
         """Add what it is made of to an archive, and return its entry in the index."""
@@ -55,7 +57,7 @@ class Image(NamedTuple):
                 "Entrypoint": started,
                 "Cmd": list(self.arguments),
                 "User": str(self.user),
-                "Env": [f"PATH={self.path}"],
+                "Env": [f"PATH={self.path}", *self.environ],
             },
             "rootfs": {"type": "layers", "diff_ids": [layer["digest"] for layer in layers]},
         }
@@ -73,21 +75,33 @@ class Image(NamedTuple):
         return self.files or tuple(filter(None, (self.tool,)))
 
     def _layer(self, trusted: bytes) -> bytes:
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as layer:
-            for folder, mode in FOLDERS.items():
-                entry = tarfile.TarInfo(folder)
-                entry.type, entry.mode = tarfile.DIRTYPE, mode
-                layer.addfile(entry)
-            for name, target in (*LINKS.items(), *self.links) if self.base else ():
-                entry = tarfile.TarInfo(name)
-                entry.type, entry.linkname = tarfile.SYMTYPE, target
-                layer.addfile(entry)
-            for file, content in {**FILES, CERTIFICATES: trusted}.items():
-                _add(layer, file, content)
-            for file in self._files:
-                _add(layer, file, (BIN / self.tool).read_bytes(), mode=0o755)
-        return packed.getvalue()
+        links = dict((*LINKS.items(), *self.links)) if self.base else {}
+        programs = dict.fromkeys(self._files, BIN / self.tool)
+        return packed({**FILES, CERTIFICATES: trusted}, FOLDERS, links, programs)
+
+
+def packed(
+    files: Mapping[str, bytes],
+    folders: Mapping[str, int] | None = None,
+    links: Mapping[str, str] | None = None,
+    programs: Mapping[str, Path] | None = None,
+) -> bytes:
+    """Return a layer of files, folders with their modes, links with their targets, and programs."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as layer:
+        for folder, mode in (folders or {}).items():
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, mode
+            layer.addfile(entry)
+        for name, target in (links or {}).items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            layer.addfile(entry)
+        for file, content in files.items():
+            _add(layer, file, content)
+        for file, program in (programs or {}).items():
+            _add(layer, file, program.read_bytes(), mode=0o755)
+    return made.getvalue()
 
 
 class Archive:
@@ -118,7 +132,13 @@ class Archive:
         return not known
 
 
-def write(path: Path, images: Iterable[Image], trusted: bytes) -> None:
+class Addable(Protocol):
+    """An image that can be added to an archive."""
+
+    def add(self, archive: Archive, trusted: bytes) -> dict[str, Any]: ...
+
+
+def write(path: Path, images: Iterable[Addable], trusted: bytes) -> None:
     """Write images, which trust a CA, as one archive."""
     with tarfile.open(path, "w") as packed:
         archive = Archive(packed)

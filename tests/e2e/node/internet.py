@@ -1,4 +1,4 @@
-"""The rest of the world as a cluster sees it, by HTTPS: `python -m tests.e2e.node.internet ADDRESS PKI ZONE FILE`.
+"""The rest of the world as a cluster sees it, by HTTPS: `python -m tests.e2e.node.internet ADDRESS PKI ZONE FILE …`.
 
 Let's Encrypt is Pebble, Let's Encrypt's own test server, which this process puts behind the names and paths of the real
 one. DigitalOcean keeps the records of one zone, in a file that a real DNS server reads. Nobody else answers.
@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import ssl
 import sys
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import requests
+
+from tests.e2e.node import network
 
 PEBBLE = "https://127.0.0.1:14000"
 PASSED_ON = ("Content-Type", "Accept", "User-Agent", "Host")
@@ -24,14 +27,17 @@ $TTL 5
 @ IN SOA ns1 hostmaster {serial} 60 60 600 5
 @ IN NS ns1
 ns1 IN A {address}
+* IN A {balancer}
 """
+"""What ExternalDNS would write is there from the start: all hosts lead to the balancer of the ingress."""
 
 
 class Zone:
     """The records of a domain."""
 
-    def __init__(self, name: str, file: Path, address: str) -> None:
+    def __init__(self, name: str, file: Path, address: str, hosts: Iterable[str] = ()) -> None:
         self.name, self._file, self._address = name, file, address
+        self._hosts = [" IN A ".join(host.split("=")) for host in hosts]
         self._serial = 0
         self.records: dict[int, dict[str, Any]] = {}
         self.write()
@@ -50,10 +56,10 @@ class Zone:
     def write(self) -> None:
         """Write the zone with the next serial number, by which the DNS server sees that it is new."""
         self._serial += 1
-        head = ZONE.format(name=self.name, serial=self._serial, address=self._address)
+        head = ZONE.format(name=self.name, serial=self._serial, address=self._address, balancer=network.BALANCER)
         lines = [f'{record["name"]} IN {record["type"]} "{record["data"]}"' for record in self.records.values()]
         new = self._file.with_suffix(".new")
-        new.write_text(head + "\n".join(lines) + "\n")
+        new.write_text(head + "\n".join([*self._hosts, *lines]) + "\n")
         new.rename(self._file)
 
 
@@ -118,9 +124,9 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def main(address: str, pki: str, zone: str, file: str) -> None:
-    """Serve for ever."""
-    Handler.pki, Handler.zone = Path(pki), Zone(zone, Path(file), address)
+def main(address: str, pki: str, zone: str, file: str, *hosts: str) -> None:
+    """Serve for ever; the zone has `hosts` as well, each `NAME=ADDRESS`."""
+    Handler.pki, Handler.zone = Path(pki), Zone(zone, Path(file), address, hosts)
     server = ThreadingHTTPServer((address, 443), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{pki}/internet.crt", f"{pki}/internet.key")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from tests.e2e.node.namespaces import Namespaces
 
+MACHINES = "192.0.2.0/24"
 CONTROL_PLANE = "192.0.2.1"
 METADATA = "169.254.169.254"
 """Where clouds keep what a machine may know, its credentials among it."""
@@ -20,6 +21,8 @@ INTERNET = "198.51.100.10"
 
 VAULT = "198.51.100.20"
 SPACES = "198.51.100.30"
+BALANCER = "198.51.100.40"
+"""Where the balancer of the ingress takes connections."""
 
 PODS = "10.244.0.0/16"
 SERVICES = "10.245.0.0/16"
@@ -42,7 +45,7 @@ def pods(number: int) -> str:
 def switch(middle: Namespaces) -> None:
     """Make the switch, with the addresses of the control plane, the metadata service and the world."""
     middle.ip("link add lan0 type bridge")
-    for own in (f"{CONTROL_PLANE}/24", *(f"{other}/32" for other in (METADATA, INTERNET, VAULT, SPACES))):
+    for own in (f"{CONTROL_PLANE}/24", *(f"{other}/32" for other in (METADATA, INTERNET, VAULT, SPACES, BALANCER))):
         middle.ip(f"address add {own} dev lan0")
     middle.ip("link set lan0 up")
 
@@ -67,11 +70,26 @@ def connect(middle: Namespaces, machine: Namespaces, number: int, count: int) ->
 def away(middle: Namespaces, address: str) -> Generator[None]:
     """Let no machine reach an address of the world; the control plane, where tests are, still does."""
     rule = ("INPUT", "-i", "lan0", "-p", "tcp", "-d", address, "-j", "REJECT", "--reject-with", "tcp-reset")
-    middle.run("iptables", "-w", "-I", *rule)
+    with _rule(middle, *rule):
+        yield
+
+
+@contextmanager
+def apart(machine: Namespaces, source: str, target: str, port: int) -> Generator[None]:
+    """Let a pod of a machine not reach a port of another pod, whatever policies say."""
+    with _rule(
+        machine, "PREROUTING", "-t", "raw", "-p", "tcp", "-s", source, "-d", target, "--dport", f"{port}", "-j", "DROP"
+    ):
+        yield
+
+
+@contextmanager
+def _rule(place: Namespaces, *rule: str) -> Generator[None]:
+    place.run("iptables", "-w", "-I", *rule)
     try:
         yield
     finally:
-        middle.run("iptables", "-w", "-D", *rule)
+        place.run("iptables", "-w", "-D", *rule)
 
 
 def plugins(number: int) -> str:

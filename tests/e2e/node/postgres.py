@@ -14,7 +14,8 @@ PATH = "/usr/lib/postgresql/18/bin:/usr/bin:/usr/sbin"
 USER = 26
 """As whom CloudNativePG starts Postgres (v1.30.0 `pkg/specs/pods.go`)."""
 
-POSTGRES = Image(IMAGE, base=POSTGRES_FILES, path=PATH, user=USER)
+POSTGRES = Image(IMAGE.partition("@")[0], base=POSTGRES_FILES, path=PATH, user=USER)
+"""Without the digest of the published image, which this one cannot have."""
 POOLER = Image(
     "ghcr.io/cloudnative-pg/pgbouncer:1.25.1",
     base=POOLER_FILES,

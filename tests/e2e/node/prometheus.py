@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
 from constructs_lib.kit import Manifest
 from constructs_lib.platform.observability.names import NAMESPACE
+from tests.e2e.node import charts
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
 
 POD, PORT = "prometheus-kube-prometheus-stack-0", 9090
-
-RELOADER = "--prometheus-config-reloader="
-"""The argument by which the operator is told of the image beside Prometheus."""
 
 
 def operands(items: list[Manifest]) -> Iterator[Image]:
@@ -24,12 +23,8 @@ def operands(items: list[Manifest]) -> Iterator[Image]:
         if item["kind"] == "Prometheus":
             # Its data is at /prometheus.
             yield Image(item["spec"]["image"], "prometheus", files=("bin/prometheus",))
-        elif item["kind"] == "Deployment":
-            containers = item["spec"]["template"]["spec"]["containers"]
-            arguments = [argument for container in containers for argument in container.get("args", ())]
-            named = (argument.removeprefix(RELOADER) for argument in arguments if argument.startswith(RELOADER))
-            for name in named:
-                yield Image(name, "prometheus-config-reloader", files=("bin/prometheus-config-reloader",))
+    for name in charts.named(items, "--prometheus-config-reloader"):
+        yield Image(name, "prometheus-config-reloader", files=("bin/prometheus-config-reloader",))
 
 
 class Prometheus:
@@ -56,6 +51,10 @@ class Prometheus:
         answer = self._cluster.from_machine(NAMESPACE, POD, get)
         answer.raise_for_status()
         return answer.json()["data"]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Return what a query finds now."""
+        return self.ask(f"query?query={quote(expression, safe='')}")["result"]
 
     def alerts(self) -> set[str]:
         """Return the name of each alert that fires, or will when its condition has held for long enough."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from constructs_lib.kit import Manifest, manifest
 from constructs_lib.platform.scrape import MONITORING
+from gitops_render.charts import chart_name
 from tests.chart_facts.committed import committed, differences
 from tests.chart_facts.facts import MONITORS, release_facts
 from tests.chart_facts.helm import objects
@@ -22,6 +23,7 @@ COMPONENT = {
     "cloudnative-pg": "cloudnative_pg",
     "kube-prometheus-stack": "observability",
     "plugin-barman-cloud": "cloudnative_pg",
+    "traefik": "traefik",
 }
 """The component whose tests have the facts of a chart."""
 
@@ -30,7 +32,7 @@ COMPARED = ("monitors", "pods", "webhooks")
 
 def items(release: dict[str, Any], folder: Path) -> list[Manifest]:
     """Return the objects of a release. Fails where one differs from what the facts say of it."""
-    chart = release["spec"]["chart"]["spec"]["chart"]
+    chart = chart_name(release["spec"])
     facts = committed(COMPONENT[chart])["releases"][chart]
     file = charts.CHARTS / f"{chart}.yaml"
     if file.exists():

@@ -14,37 +14,44 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from constructs_lib.environment import Environment
+from gitops_render.charts import chart_name
 from tests.chart_facts import helm
 from tests.e2e.cluster import CRDS
-from tests.e2e.node import charts, postgres, prometheus, rabbitmq, released, valkey
+from tests.e2e.node import charts, collector, postgres, prometheus, released, valkey
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
 from tests.e2e.node.postgres import MANAGER
-from tests.e2e.reconciler import awaited, call_ready, unready
+from tests.e2e.reconciler import CHART_SOURCES, awaited, call_ready, unready
 
 
 class Program(NamedTuple):
-    """What is built of a chart's: the tool, the files at which its image has it, and parts that are missing."""
+    """What is built of a chart's: the tool, the files at which its image has it, and parts that are missing.
+
+    `roles` is whether the tool is several programs, each in an image of its name.
+    """
 
     tool: str
     files: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
+    roles: bool = False
+
+    def image(self, name: str) -> Image:
+        """Return an image that the chart names."""
+        role = name.rpartition("/")[2].partition(":")[0]
+        return Image(name, self.tool, files=(role,) if self.roles else self.files)
 
 
 PROGRAMS = {
-    # What is missing are cert-manager's checks of its objects.
-    "cert-manager": Program("cert-manager", missing=frozenset({"webhook", "cainjector", "startupapicheck"})),
+    "cert-manager": Program("cert-manager", missing=frozenset({"startupapicheck"}), roles=True),
     "external-secrets": Program("external-secrets"),
     "cloudnative-pg": Program("cloudnative-pg", MANAGER),
     "plugin-barman-cloud": Program("plugin-barman-cloud"),
+    "traefik": Program("traefik"),
     "kube-prometheus-stack": Program(
         "prometheus-operator", missing=frozenset({"alertmanager", "grafana", "kube-state-metrics", "node-exporter"})
     ),
 }
 """The built program of each chart."""
-
-FILLED_IN = "cert-manager.io/inject-ca-from"
-"""By this a webhook waits for cert-manager's cainjector, which is missing: nobody would ever trust its answers."""
 
 CONDITION = re.compile(r"e\.type == '(\w+)'")
 """The condition for which a health check asks."""
@@ -58,15 +65,14 @@ CRDS_OF = {
 """The files in `CRDS` with what each chart brings that is not at hand."""
 
 REAL = frozenset(
-    {"cert-manager.io", "external-secrets.io", "postgresql.cnpg.io", "barmancloud.cnpg.io", "monitoring.coreos.com"}
+    {
+        *("cert-manager.io", "external-secrets.io", "postgresql.cnpg.io", "barmancloud.cnpg.io"),
+        *("monitoring.coreos.com", "rabbitmq.com"),
+    }
 )
 """The groups of objects whose operator runs."""
 
-SERVED = {
-    "Valkey": valkey.is_served,
-    "RabbitmqCluster": rabbitmq.is_served,
-    **dict.fromkeys(("Vhost", "User", "Permission"), rabbitmq.is_declared),
-}
+SERVED = {"OpenTelemetryCollector": collector.is_served, "Valkey": valkey.is_served}
 """What does the part of an operator around a real server, and says whether that serves."""
 
 
@@ -81,15 +87,15 @@ class Releases:
 
     def update(self) -> None:
         """Install what is new, and say of each release whether it is Ready."""
-        for item in unready(self._cluster, "helmrepositories.source.toolkit.fluxcd.io"):
+        for item in (item for kind in CHART_SOURCES for item in unready(self._cluster, kind)):
             call_ready(self._cluster, item)
         for item in unready(self._cluster, "helmreleases.helm.toolkit.fluxcd.io"):
-            chart = item["spec"]["chart"]["spec"]["chart"]
+            chart = chart_name(item["spec"])
             if chart not in self._installed:
                 self._installed[chart] = self._install(item, chart)
             if self._runs(self._installed[chart], item["spec"].get("healthCheckExprs", ())):
                 call_ready(self._cluster, item)
-        for kind in awaited(self._cluster):
+        for kind in awaited(self._cluster) | {collector.KIND}:
             if kind.partition(".")[2] not in REAL:
                 self._stand_in(kind)
 
@@ -111,7 +117,8 @@ class Releases:
         self.stand_ins.update(f"{chart} ({part})" for part in program.missing)
         items = [item for item in self._made(release, chart) if not _lacks(item, program.missing)]
         items.sort(key=lambda item: item["kind"] != "CustomResourceDefinition")
-        own = (Image(name, program.tool, files=program.files) for name in charts.images(items))
+        named = {*charts.images(items), *charts.named(items, "--acme-http01-solver-image")}
+        own = (program.image(name) for name in named)
         self._cluster.add_images(*own, *postgres.operands(items), *prometheus.operands(items))
         self._cluster.apply(*items)
         return items
@@ -139,6 +146,5 @@ class Releases:
 
 def _lacks(item: dict[str, Any], missing: frozenset[str]) -> bool:
     """Return whether an object belongs to something that is missing."""
-    metadata = item["metadata"]
-    named = f"{item['kind'].lower()} {metadata['name']}"
-    return FILLED_IN in (metadata.get("annotations") or {}) or any(part in named for part in missing)
+    named = f"{item['kind'].lower()} {item['metadata']['name']}"
+    return any(part in named for part in missing)

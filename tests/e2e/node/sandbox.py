@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from constructs_lib.environment import Environment
 from tests.chart_facts.helm import charts_path
-from tests.e2e.node import charts, postgres, rabbitmq, releases, valkey, world
+from tests.e2e.node import charts, collector, postgres, rabbitmq, releases, valkey, world
 from tests.e2e.node.cluster import TOOLS as CLUSTER_TOOLS
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.flux import Follower, follow
 from tests.e2e.node.images import APPLICATION
+from tests.e2e.node.machine import SYSTEM, WORKLOAD, Pool
 from tests.e2e.node.spaces import Spaces
 from tests.support import environment_data
 
 TOOLS = (
     *(*CLUSTER_TOOLS, *world.TOOLS, *(program.tool for program in releases.PROGRAMS.values())),
     *(charts.TOOL, postgres.POSTGRES_FILES, postgres.BARMAN_FILES, postgres.POOLER_FILES),
-    *(rabbitmq.RABBITMQ_FILES, valkey.VALKEY_FILES, APPLICATION.base),
-    *("kustomize-controller", "prometheus", "prometheus-config-reloader"),
+    *(rabbitmq.RABBITMQ_FILES, *rabbitmq.TOOLS, valkey.VALKEY_FILES, APPLICATION.base),
+    *("kustomize-controller", "prometheus", "prometheus-config-reloader", collector.TOOL),
 )
 SECRETS = {
     "digitalocean-dns": {"token": "dop_v1_test"},
@@ -34,8 +35,22 @@ SECRETS = {
 }
 """What the documentation says that Vault has to hold for the sandbox."""
 
-REAL = ("kustomize-controller", "Vault", "Pebble", "Postgres", "PgBouncer", "RabbitMQ", "Valkey", *releases.PROGRAMS)
-STAND_INS = frozenset({"source-controller", "helm-controller", "RabbitMQ's operators", "Spaces (moto)"})
+REAL = (
+    *(
+        "kustomize-controller",
+        "Vault",
+        "Pebble",
+        "Postgres",
+        "PgBouncer",
+        "RabbitMQ",
+        "Valkey",
+        "the gateway's collector",
+    ),
+    *(*rabbitmq.TOOLS, *releases.PROGRAMS),
+)
+STAND_INS = frozenset(
+    {"source-controller", "helm-controller", "Spaces (moto)", "DigitalOcean's balancer", "collectors' agents"}
+)
 """What stands beside the releases and is not real either."""
 
 NOT_AWAITED = {"cert-manager-certificates"}
@@ -58,24 +73,43 @@ class Sandbox(NamedTuple):
 
 
 def environment() -> Environment:
-    """Return the sandbox with a pooler before Postgres, which it leaves out."""
+    """Return the sandbox with a pooler before Postgres, which it leaves out, a small queue, and an image made here."""
     data = environment_data("sandbox")
     (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
-    cluster["pooler"] = {"instances": 1}
+    cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name}
+    data["platform"]["observability"]["collectors"] = {"queue": "8Mi"}
+    return Environment.model_validate_json(json.dumps(data))
+
+
+def production() -> Environment:
+    """Return production, scaled down to what this machine has: as many pods of all that really runs, but small ones.
+
+    Valkey and observability are left out: of their operators too little runs.
+    """
+    data = environment_data("production")
+    platform = data["platform"]
+    (postgres_cluster,) = platform["cloudnative_pg"]["clusters"]
+    postgres_cluster["image"] = postgres.POSTGRES.name
+    for part in ("cloudnative_pg", "rabbitmq_operator"):
+        (cluster,) = platform[part]["clusters"]
+        cluster |= {"cpu": "100m", "memory": "512Mi"}
+    del platform["valkey_operator"]
+    platform["observability"] = {"enabled": False}
     return Environment.model_validate_json(json.dumps(data))
 
 
 @contextmanager
-def sandbox(env: Environment, folder: Path) -> Generator[Sandbox]:
+def sandbox(env: Environment, folder: Path, pools: Sequence[Pool] = (SYSTEM, WORKLOAD)) -> Generator[Sandbox]:
     """Start a cluster and all that it needs, and let it follow the environment."""
-    with NodeCluster(folder / "cluster", hosts=world.hosts(env), zone=env.domain) as cluster:
+    with NodeCluster(folder / "cluster", pools, hosts=world.hosts(env), zone=env.domain) as cluster:
         around, spaces = world.World(cluster, env), Spaces(cluster, env)
         around.start()
         around.trust()
         for path, values in SECRETS.items():
             around.write(path, **values)
         spaces.start()
-        cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, rabbitmq.RABBITMQ, valkey.VALKEY)
+        cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, valkey.VALKEY)
+        cluster.add_images(rabbitmq.RABBITMQ, *rabbitmq.OPERATORS, collector.COLLECTOR)
         with follow(cluster, env, folder) as follower:
             yield Sandbox(env, cluster, around, spaces, follower)
 

@@ -131,7 +131,7 @@ def test_the_log_is_archived_when_the_bucket_is_back_without_a_gap(
     def switch() -> str:
         """Let Postgres begin a new file of its log, and return the key of the one that is full."""
         name = cluster.kubectl(*superuser, "select pg_walfile_name(pg_switch_wal())").strip()
-        return f"postgres/{CLUSTER}/wals/{name[:16]}/{name}.gz"
+        return f"postgres/{CLUSTER}-1/wals/{name[:16]}/{name}.gz"
 
     with network.away(cluster.middle, network.SPACES):
         written: list[str] = []

@@ -12,12 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from constructs_lib.kit import (
+    INTERNET,
     ON_SYSTEM_POOL,
     POOL_LABEL,
     SYSTEM_ROLE,
     SYSTEM_TOLERATIONS,
     WORKLOAD_ROLE,
+    Inside,
     Link,
     Pods,
     default_policies,
@@ -25,9 +29,10 @@ from constructs_lib.kit import (
     manifest,
     spread,
 )
-from tests.e2e.node import network, pods
+from tests.e2e.node import images, network, pods
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.groups import Group, end_left, hierarchies
+from tests.e2e.node.images import Image
 from tests.support import ROOT
 
 Rooms = Callable[[str], str]
@@ -48,6 +53,21 @@ def test_a_pod_runs_and_its_log_is_read(node: NodeCluster, rooms: Rooms) -> None
     node.apply(pods.pod(room, "server", "serve", "tcp:8080"))
     node.await_pods(room)
     node.eventually(lambda: node.said(room, "server") == ["serving tcp:8080"], "the log is read")
+
+
+def test_an_image_that_upstream_has_is_taken_instead_of_the_built_one(
+    node: NodeCluster, rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, name = rooms("upstream"), "upstream.test/tool:1"
+    images.write(tmp_path / "upstream.test_tool_1.tar", [Image(name, "probe", ("serve", "tcp:8080"))], b"")
+    monkeypatch.setenv("IMAGES", str(tmp_path))
+    node.add_images(Image(name, "etcd"))
+    assert node.upstream == {name}
+    made = pods.pod(room, "server")
+    made["spec"]["containers"][0] |= {"image": name}
+    node.apply(made)
+    node.await_pods(room)
+    node.eventually(lambda: node.said(room, "server") == ["serving tcp:8080"], "it is upstream's that runs")
 
 
 def test_names_lead_to_services_and_to_the_pods_of_headless_ones(node: NodeCluster, rooms: Rooms) -> None:
@@ -81,16 +101,18 @@ def test_what_a_link_allows_gets_through_and_nothing_else(node: NodeCluster, roo
     server = _status(node, there, "server")["podIP"]
     by_name = f"tcp:server.{there}:8080"
     targets = [f"{kind}:{server}:{port}" for kind, port in (item.split(":") for item in ports)]
+    world = f"tcp:{network.INTERNET}:80"
     outside = [f"tcp:{network.METADATA}:80", f"tcp:{network.CONTROL_PLANE}:6443"]
-    everything = [by_name, *targets, *outside]
+    everything = [by_name, *targets, world, *outside]
     opened, closed = dict.fromkeys(everything, True), dict.fromkeys(everything, False)
     node.eventually(lambda: node.reaches(here, "client", *everything) == opened, "all is open without policies")
 
     client = Pods(here, "client", {"app": "client"})
-    link = Link(client, Pods(there, "server", {"app": "server"}), (8080, 8443))
-    node.apply(*default_policies(here), *default_policies(there), *link_policies([link], [here, there]))
+    links = [Link(client, Pods(there, "server", {"app": "server"}), (8080, 8443)), Link(client, INTERNET, (80, 6443))]
+    inside = Inside((network.PODS, network.SERVICES, network.MACHINES))
+    node.apply(*default_policies(here), *default_policies(there), *link_policies(links, [here, there], inside))
 
-    allowed = {by_name, f"tcp:{server}:8080", f"tls:{server}:8443"}
+    allowed = {by_name, f"tcp:{server}:8080", f"tls:{server}:8443", world}
     expected = {target: target in allowed for target in everything}
     node.eventually(lambda: node.reaches(here, "client", *everything) == expected, f"only {allowed} is open")
     node.eventually(lambda: node.reaches(here, "other", *everything) == closed, "nothing is open to others")

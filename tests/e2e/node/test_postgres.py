@@ -11,7 +11,7 @@ from tests.e2e.node.postgres import POSTGRES
 from tests.e2e.node.sandbox import Sandbox
 
 PRIMARY = f"{CLUSTER}-1"
-ARCHIVE = f"postgres/{CLUSTER}"
+ARCHIVE = f"postgres/{CLUSTER}-1"
 
 
 def test_the_operator_calls_the_cluster_healthy_and_its_log_archived(platform: Sandbox) -> None:

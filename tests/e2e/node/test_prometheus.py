@@ -18,6 +18,7 @@ SCRAPED = {
     "serviceMonitor/observability/kube-prometheus-stack-kubelet",
     "serviceMonitor/observability/kube-prometheus-stack-operator",
     "serviceMonitor/observability/kube-prometheus-stack-prometheus",
+    "serviceMonitor/traefik/traefik",
 }
 """Monitors of which Prometheus finds targets, beside those of releases that come as they are."""
 

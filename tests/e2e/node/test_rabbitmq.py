@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE
+from tests.chart_facts.cluster import Running
+from tests.chart_facts.facts import release_facts
 from tests.e2e.node.application import APP, CA, CLUSTER, Application
 from tests.e2e.node.conftest import REPORT
 from tests.e2e.node.sandbox import SECRETS, Sandbox
@@ -32,6 +34,19 @@ def ask(application: Application, body: str, *, password: str = PASSWORD, vhost:
     """Let the application do something with its queue, and return what was printed: an answer or an error."""
     code = CLIENT.format(host=HOST, vhost=vhost, user=APP, password=password, ca=CA, body=body)
     return application.python(code, code_of_exit=None)
+
+
+def test_the_operator_makes_what_the_facts_say(platform: Sandbox) -> None:
+    made = platform.cluster.get("statefulset", f"{CLUSTER}-server", NAMESPACE)
+    assert made is not None
+    ((name, found),) = release_facts([made], (), NAMESPACE)["pods"].items()
+    known = dict(Running(platform.env).facts)[f"RabbitmqCluster/{CLUSTER}"]["pods"][name]
+    assert found["labels"] == known["labels"]
+    assert found["containers"].keys() == known["containers"].keys()
+    for container, facts in found["containers"].items():
+        # Some of its ports are not declared.
+        assert facts.pop("ports", {}).items() <= known["containers"][container].pop("ports", {}).items()
+        assert facts == known["containers"][container]
 
 
 def test_an_application_publishes_and_consumes_as_the_user_whose_password_vault_has(application: Application) -> None:

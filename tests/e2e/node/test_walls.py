@@ -16,13 +16,14 @@ from typing import NamedTuple
 
 import pytest
 
-from constructs_lib.kit import Link, Outside, Pods, Udp
-from constructs_lib.kit.network import Port
+from constructs_lib.kit import INTERNET, Link, Outside, Pods, Udp
+from constructs_lib.kit.network import LINK_LOCAL, Port
 from tests.e2e.node import network, pods
 from tests.e2e.node.cluster import PATIENCE, NodeCluster
 from tests.e2e.node.conftest import REPORT
 from tests.support import everything
 
+INSIDE = everything().inside
 UNUSED = 4242
 """The port of each pod that no link names alone."""
 
@@ -45,14 +46,20 @@ class Peer(NamedTuple):
     def is_meant_by(self, end: Pods | Outside) -> bool:
         """Whether this is an end of a link."""
         if isinstance(end, Outside):
-            return not end.ranges or any(ip_address(self.address) in ip_network(cidr) for cidr in end.ranges)
+            if end == INTERNET:
+                return not self._is_in(*INSIDE.ranges, LINK_LOCAL) or self._is_in(*INSIDE.neighbours)
+            return not end.ranges or self._is_in(*end.ranges)
         own = self.pods
         return own is not None and own.namespace == end.namespace and end.labels.items() <= own.labels.items()
+
+    def _is_in(self, *ranges: str) -> bool:
+        return any(ip_address(self.address) in ip_network(cidr) for cidr in ranges)
 
 
 OUTSIDE = (
     Peer(network.CONTROL_PLANE, frozenset({6443})),
     Peer(network.METADATA, frozenset({80})),
+    Peer(network.INTERNET, frozenset({80})),
 )
 
 

@@ -1,6 +1,7 @@
-"""What a cluster of this project needs of the world: Vault, Let's Encrypt, and the DNS at DigitalOcean.
+"""What a cluster of this project needs of the world: Vault, Let's Encrypt, and DigitalOcean's DNS and balancer.
 
-Each is the real program on an address of its own, known by its real name, and vouched for by a CA that images trust.
+Each is the real program, but for DigitalOcean's, on an address of its own, known by its real name, and vouched for by
+a CA that images trust.
 """
 
 from __future__ import annotations
@@ -59,6 +60,18 @@ class World:
         public.issue("vault", "vault", names=hosts(self._env), addresses=[network.VAULT])
         self._start_vault()
         self._start_lets_encrypt()
+        self._start_balancer()
+
+    def roots(self) -> bytes:
+        """Return the certificate by which clients know what Let's Encrypt signed."""
+        pki = str(self._cluster.public.folder / "ca.crt")
+
+        def get() -> bytes:
+            with requests.Session() as session:
+                session.trust_env = False
+                return session.get("https://127.0.0.1:15000/roots/0", verify=pki, timeout=10).content
+
+        return self._cluster.middle.call(get)
 
     def write(self, path: str, **values: str) -> None:
         """Write an entry into Vault, below the environment's platform path."""
@@ -119,13 +132,21 @@ class World:
         server = f"{network.INTERNET}:53"
         self._cluster.daemons.start("pebble", "-config", str(config), "-dnsserver", server, PEBBLE_VA_NOSLEEP="1")
         zone = self._cluster.folder / "zone"
-        module = ("-m", "tests.e2e.node.internet", network.INTERNET, str(pki), self._env.domain, str(zone))
+        domain = self._env.domain
+        own = [f"{name}.={where}" for name, where in hosts(self._env).items() if name.endswith(f".{domain}")]
+        module = ("-m", "tests.e2e.node.internet", network.INTERNET, str(pki), domain, str(zone), *own)
         self._cluster.daemons.start("internet", *module, program=Path(sys.executable), PYTHONPATH=str(ROOT))
 
         corefile = self._cluster.folder / "Corefile"
-        corefile.write_text(COREFILE.format(zone=self._env.domain, address=network.INTERNET, file=zone))
+        corefile.write_text(COREFILE.format(zone=domain, address=network.INTERNET, file=zone))
         self._cluster.eventually(zone.exists, "the zone is written")
         self._cluster.daemons.start("coredns", "-conf", str(corefile))
+
+    def _start_balancer(self) -> None:
+        source = str(next(self._env.vpc_range.hosts()))
+        self._cluster.middle.ip(f"address add {source}/32 dev lan0")
+        module = ("-m", "tests.e2e.node.entrance", self._cluster.url, str(self._cluster.authority.folder), source)
+        self._cluster.daemons.start("balancer", *module, program=Path(sys.executable), PYTHONPATH=str(ROOT))
 
     def _vault(self, use: Callable[[hvac.Client], object]) -> None:
         def call() -> None:

@@ -10,6 +10,7 @@ from constructs_lib.base.errors import ConfigError
 from operations.bootstrap.bootstrap import Bootstrap
 from operations.secrets.entries import public_deploy_key
 from tests.fakes.tofu import change
+from tests.operations.bootstrap.test_gate import CHECKS, PUSHED, ruleset, workflows
 from tests.operations.conftest import PASSPHRASE, Outside
 
 NAME, PLANS = "df12-test/episodic-gitops", Path("plans.out/gitops-repository")
@@ -29,6 +30,25 @@ def test_a_check_changes_nothing_and_says_that_all_is_there(
     bootstrap(outside).check("df12-test", "episodic-gitops")
     assert capsys.readouterr().out == f"{NAME}: all that only you can bring is there\n"
     assert (outside.vault.writes, outside.github.writes) == ([], [])
+
+
+def test_a_check_refuses_a_gate_that_is_not_seen_once_it_has_to_be_enforced(
+    outside: Outside, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside.github.teams["platform"] = 11
+    for number, (name, checks) in enumerate(CHECKS.items(), 1):
+        scope = outside.github.add_repository(name)
+        outside.github.git.begin(name, {".github/CODEOWNERS": "* @df12-test/platform\n"})
+        scope["rulesets"][number] = ruleset(number, *checks)
+        scope["access"] = "organization"
+    bootstrap(outside).check("", "")
+    with pytest.raises(ConfigError) as told:
+        bootstrap(outside).check("", "", enforced=True)
+    assert told.value.problems == (PUSHED,)
+    outside.github.repositories["episodic-gitops"]["rulesets"][9] = workflows()
+    bootstrap(outside).check("", "", enforced=True)
+    assert capsys.readouterr().out.endswith(f"{NAME}: it and infrastructure change by their gates alone\n")
+    assert outside.github.writes == []
 
 
 def test_a_check_names_everything_that_is_missing_at_once(outside: Outside) -> None:

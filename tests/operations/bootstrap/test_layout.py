@@ -41,7 +41,7 @@ def test_the_sandbox_follows_the_branch_and_later_tiers_the_first_commit(fake: F
     assert first.message == "Seed the platform of every environment"
     assert second.message == "Pin staging, production to the first commit"
     assert followed(fake, "sandbox") == {"branch": "main"}
-    assert followed(fake, "staging") == followed(fake, "production") == {"commit": first.id}
+    assert followed(fake, "staging") == followed(fake, "production") == {"branch": "main", "commit": first.id}
     assert fake.repositories[NAME]["pulls"] == {}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from gitops_render.git import LOCAL, NETWORK, Git
+from operations.clients import clone as client
 from operations.clients.clone import Clone, NetworkError, cloned
 from operations.clients.github import GitHub
 from tests.fakes.github import FakeGitHub
@@ -165,3 +166,22 @@ def test_long_words_of_git_are_cut_to_their_end(fake: FakeGitHub) -> None:
     with clone(fake) as work, pytest.raises(ConfigError) as told:
         work.ask("rev-parse", "--verify", "x" * 900)
     assert len(str(told.value)) <= len("git rev-parse: ") + 300
+
+
+def test_a_server_that_takes_a_request_and_says_nothing_is_given_up(
+    fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "STALLED_SECONDS", 1)
+    stalled = Fault("GET", f"/{NAME}.git/info/refs", times=3, silent=True)
+    fake.faults.append(stalled)
+    with pytest.raises(NetworkError, match=r"git clone: .*(too slow|Less than 1000 bytes/sec)"), clone(fake):
+        pass
+    assert stalled.times == 0
+
+
+def test_a_push_whose_answer_is_lost_is_one(fake: FakeGitHub) -> None:
+    lost = Fault("POST", f"/{NAME}.git/git-receive-pack", lost=True)
+    fake.faults.append(lost)
+    seed(fake, "a")
+    assert lost.times == 0
+    assert [commit.message for commit in fake.git.log("tools")] == ["Add a"]

@@ -9,7 +9,7 @@ import pytest
 from flask import Response
 
 from constructs_lib.base.errors import ConfigError
-from operations.clients import digitalocean
+from operations.clients import digitalocean, http
 from operations.clients.digitalocean import DigitalOcean
 from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.fakes.server import Fault
@@ -94,3 +94,25 @@ def test_no_answer_is_told(fake: FakeDigitalOcean, slept: list[float]) -> None:
     fake.faults.append(Fault("GET", ".*", times=9, cut=True, status=500))
     with pytest.raises(ConfigError, match=rf"DigitalOcean at {fake.url} gives no answer; try again later"):
         DigitalOcean(fake.token).get("/v2/vpcs")
+
+
+def test_a_server_that_takes_a_request_and_says_nothing_is_told(
+    fake: FakeDigitalOcean, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "TIMEOUT_SECONDS", 0.1)
+    fake.faults.append(Fault("GET", ".*", times=9, silent=True))
+    with pytest.raises(ConfigError, match=rf"DigitalOcean at {fake.url} gives no answer; try again later"):
+        DigitalOcean(fake.token).get("/v2/vpcs")
+
+
+def test_a_deletion_whose_answer_is_lost_is_one(fake: FakeDigitalOcean, slept: list[float]) -> None:
+    fake.vpcs["v"] = {"id": "v"}
+    fake.faults.append(Fault("DELETE", ".*", lost=True))
+    DigitalOcean(fake.token).delete("/v2/vpcs/v")
+    assert (fake.vpcs, len(fake.writes)) == ({}, 2)
+
+
+def test_a_day_is_not_waited(fake: FakeDigitalOcean, slept: list[float]) -> None:
+    fake.faults.append(Fault("GET", ".*", status=429, headers={"Retry-After": "86400"}))
+    assert list(DigitalOcean(fake.token).list("/v2/vpcs", "vpcs")) == []
+    assert slept == [60]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from flask import request
+from requests.adapters import HTTPAdapter
 
-from operations.clients.http import TIMEOUT_SECONDS, ca_file, session
+from operations.clients import http
+from operations.clients.http import ca_file, session
 from tests.fakes.server import FakeServer, Fault
 
 
@@ -62,13 +66,63 @@ def test_the_server_may_say_how_long_to_wait(server: FakeServer, slept: list[flo
     assert slept == [7]
 
 
+@pytest.mark.parametrize("after", ["86400", "Fri, 31 Dec 2100 23:59:59 GMT"])
+def test_the_server_may_not_say_that_a_day_is_waited(server: FakeServer, slept: list[float], after: str) -> None:
+    server.faults.append(Fault("GET", "/", times=2, status=429, headers={"Retry-After": after}))
+    assert session().get(server.url).status_code == 200
+    assert slept == [60, 60]
+
+
+def test_a_server_that_takes_a_request_and_says_nothing_is_given_up(
+    server: FakeServer, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "TIMEOUT_SECONDS", 0.1)
+    server.faults.append(Fault("GET", "/", times=9, silent=True))
+    with pytest.raises(requests.ConnectionError):
+        session().get(server.url)
+    assert len(server.requests) == 6
+
+
+def test_a_host_that_takes_a_request_and_says_nothing_is_asked_once(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "TIMEOUT_SECONDS", 0.1)
+    server.faults.append(Fault("GET", "/", silent=True))
+    with pytest.raises(requests.ReadTimeout):
+        http.status_of(server.url, trusted=True)
+
+
+def test_a_post_whose_answer_is_lost_is_repeated_only_where_that_does_no_harm(
+    server: FakeServer, slept: list[float]
+) -> None:
+    server.faults.append(Fault("POST", "/", times=1, lost=True))
+    with pytest.raises(requests.ConnectionError):
+        session().post(server.url)
+    server.faults.append(Fault("POST", "/", times=1, lost=True))
+    assert session(posts_again=True).post(server.url).status_code == 200
+    assert len(server.requests) == 3
+
+
 def test_a_token_is_sent_as_bearer_and_none_is_no_header(server: FakeServer) -> None:
     assert session("secret").get(server.url, timeout=5).text == "Bearer secret"
     assert session().get(server.url, timeout=5).text == "nobody"
 
 
-def test_no_request_waits_for_ever() -> None:
-    assert TIMEOUT_SECONDS == 30
+def test_no_request_waits_for_ever(server: FakeServer) -> None:
+    given: list[Any] = []
+    http_ = session()
+
+    send = HTTPAdapter.send
+
+    def noted(self: HTTPAdapter, request: Any, **options: Any) -> Any:
+        given.append(options["timeout"])
+        return send(self, request, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HTTPAdapter, "send", noted)
+        http_.get(server.url)
+        http_.get(server.url, timeout=7)
+    assert given == [30, 7]
 
 
 def test_certificates_become_one_file_each() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.bucket import AnyBucket, Bucket
 from constructs_lib.base.errors import ConfigError
+from operations.clients import spaces as client
 from operations.clients.spaces import Spaces, endpoint
+from tests.fakes.server import Fault
 from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY, FakeSpaces
 
 BUCKET = Bucket(bucket="my-bucket", region="lon1")
@@ -45,6 +48,51 @@ def test_a_bucket_holds_what_was_put_there_and_nothing_else(fake: FakeSpaces) ->
     assert spaces().holds(BUCKET, "sandbox-cluster.tfstate") is False
 
 
+def test_a_bucket_that_everybody_may_reach_is_not_ours(fake: FakeSpaces) -> None:
+    fake.add_of_a_stranger("my-bucket")
+    for reach in (spaces().exists, spaces().create):
+        with pytest.raises(ConfigError, match="bucket my-bucket at http://test: belongs to another account, or"):
+            reach(BUCKET)
+
+
+@pytest.mark.parametrize("status", [200, 409])
+def test_a_bucket_whose_answer_is_lost_is_made_once(
+    fake: FakeSpaces, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=list[float]().append))
+    fake.faults.append(Fault("PUT", ".*", lost=True))
+    if status == 409:  # where S3 answers to the second try what it does outside us-east-1
+        fake.faults.append(Fault("PUT", ".*", status=409))
+    spaces().create(BUCKET)
+    assert fake.buckets() == ["my-bucket"]
+    assert len(fake.writes) == 2
+
+
+def test_spaces_that_takes_a_request_and_says_nothing_is_told(
+    fake: FakeSpaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=list[float]().append))
+    for method in ("GET", "HEAD", "PUT"):
+        fake.faults.append(Fault(method, ".*", times=float("inf"), silent=True))
+    for reach in (spaces().exists, spaces().create):
+        with pytest.raises(ConfigError, match="bucket my-bucket: http://test gives no answer; try again"):
+            reach(BUCKET)
+
+
+def test_an_object_is_written_where_there_is_none_and_changes_its_version(fake: FakeSpaces) -> None:
+    spaces().create(BUCKET)
+    assert (spaces().read(BUCKET, "k"), spaces().version(BUCKET, "k")) == (None, None)
+    assert spaces().write_new(BUCKET, "k", b"one") is True
+    first = spaces().version(BUCKET, "k")
+    assert spaces().write_new(BUCKET, "k", b"two") is False
+    assert (spaces().read(BUCKET, "k"), spaces().version(BUCKET, "k")) == (b"one", first)
+    spaces().remove(BUCKET, "k")
+    spaces().remove(BUCKET, "k")
+    assert spaces().write_new(BUCKET, "k", b"two") is True
+    assert spaces().version(BUCKET, "k") not in {first, None}
+
+
 KEY = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": SECRET_KEY}
 
 
@@ -54,7 +102,10 @@ class Client:
     def __init__(self, error: Exception) -> None:
         self.error, self.arguments = error, dict[str, object]()
 
-    def head_bucket(self, **_: object) -> None:
+    def list_buckets(self) -> None:
+        raise self.error
+
+    def head_bucket(self, **_: object) -> dict[str, object]:
         raise self.error
 
     def create_bucket(self, **arguments: object) -> None:
@@ -82,10 +133,10 @@ def answered(status: int) -> ClientError:
     ("error", "sentence"),
     [
         (answered(403), "bucket my-bucket at https://lon1.digitaloceanspaces.com: belongs to another account, or"),
-        (answered(500), "bucket my-bucket at https://lon1.digitaloceanspaces.com: Spaces answers 500; try again later"),
+        (answered(500), "bucket my-bucket at https://lon1.digitaloceanspaces.com: it answers 500; try again later"),
         (
             EndpointConnectionError(endpoint_url="x"),
-            "bucket my-bucket: Spaces at https://lon1.digitaloceanspaces.com gives no answer; try again later",
+            "bucket my-bucket: https://lon1.digitaloceanspaces.com gives no answer; try again later",
         ),
     ],
 )
@@ -101,15 +152,44 @@ def test_a_bucket_that_cannot_be_reached_is_one_sentence(
     assert client.arguments == {"Bucket": "my-bucket", "ACL": "private"}
 
 
+class Limited(Client):
+    """What boto3 gives with a key of one bucket: it may not list."""
+
+    def head_bucket(self, **arguments: object) -> dict[str, object]:
+        if arguments == {"Bucket": BUCKET.bucket}:
+            return {}
+        raise answered(404)
+
+
+def test_a_key_that_may_not_list_knows_its_own_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, Limited(answered(403)))
+    assert spaces().exists(BUCKET)
+    assert not spaces().exists(Bucket(bucket="another", region="lon1"))
+
+
 def test_the_client_has_the_key_the_address_and_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     given = use(monkeypatch, Client(answered(404)))
-    assert Spaces("id", "secret").exists(BUCKET) is False
+    with pytest.raises(ConfigError, match="it answers 404"):
+        Spaces("id", "secret").exists(BUCKET)
     assert (given["aws_access_key_id"], given["aws_secret_access_key"]) == ("id", "secret")
     assert given["endpoint_url"] == "https://lon1.digitaloceanspaces.com"
     options = given["config"]._user_provided_options
     assert options["retries"] == {"max_attempts": 5, "mode": "standard"}
+    assert (options["connect_timeout"], options["read_timeout"]) == (30, 30)
     assert options["s3"] == {"addressing_style": "virtual"}
     assert options["request_checksum_calculation"] == options["response_checksum_validation"] == "when_required"
+
+
+def test_a_bucket_elsewhere_is_reached_as_barman_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = use(monkeypatch, Client(answered(500)))
+    address = "https://s3.example.org"
+    with pytest.raises(ConfigError, match=r"bucket my-bucket at https://s3\.example\.org"):
+        spaces().exists(AnyBucket(bucket="my-bucket", region="eu-central-1", address=address))
+    assert (given["endpoint_url"], given["region_name"]) == (address, "eu-central-1")
+    assert given["config"]._user_provided_options["s3"] == {"addressing_style": "path"}
+    with pytest.raises(ConfigError, match=r"bucket my-bucket at https://lon1\."):
+        spaces().exists(AnyBucket(bucket="my-bucket", region="lon1"))
+    assert given["region_name"] == "us-east-1"
 
 
 def test_another_address_is_taken_from_the_provider_variable(monkeypatch: pytest.MonkeyPatch) -> None:

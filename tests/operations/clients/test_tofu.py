@@ -7,20 +7,24 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.repository import StateBucket
-from operations.clients import tofu
+from operations.clients import tofu, tofu_process
 from operations.clients.tofu import Change, Stack, TransientError
 from tests.fakes.tofu import FakeTofu, change
 
 NAME = "sandbox-cluster"
 STATE = StateBucket(bucket="my-state", region="lon1")
 VPC = "digitalocean_vpc.main"
+PROVIDERS = {"digitalocean": {"source": "digitalocean/digitalocean", "version": "2.71.0"}}
 
 
 @pytest.fixture
@@ -32,7 +36,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTofu:
     folder = tmp_path / "cdktf.out/stacks" / NAME
     folder.mkdir(parents=True)
     backend = {"s3": {"bucket": "my-state", "key": f"{NAME}.tfstate"}}
-    (folder / "cdk.tf.json").write_text(json.dumps({"terraform": {"backend": backend}}))
+    (folder / "cdk.tf.json").write_text(
+        json.dumps({"terraform": {"backend": backend, "required_providers": PROVIDERS}})
+    )
     program.save()
     return program
 
@@ -299,3 +305,80 @@ for _ in range(100):
         stack().apply(Path("a"))
     assert saved.read_text() == "SIGINT"
     assert "stopping OpenTofu, which saves its state first" in capsys.readouterr().out
+
+
+LATE = (
+    f"{NAME}: tofu apply did not end within 75 min and was stopped; see which server does not answer, and run this "
+    "again"
+)
+
+
+class Timers:
+    """Timers that a test lets ring: each time that `tofu` says something, the next one does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waits: list[float] = []
+        self._ends: list[Callable[[], None]] = []
+        monkeypatch.setattr(tofu_process, "Timer", self._timer)
+        monkeypatch.setattr(tofu, "say", self._ring)
+
+    def _timer(self, seconds: float, end: Callable[..., None], arguments: tuple[Any, ...]) -> Any:
+        self.waits.append(seconds)
+        start = lambda: self._ends.append(lambda: end(*arguments))  # noqa: E731
+        return SimpleNamespace(start=start, cancel=self._ends.clear)
+
+    def _ring(self, _: str) -> None:
+        self._ends.pop(0)()
+
+
+@pytest.fixture
+def timers(monkeypatch: pytest.MonkeyPatch) -> Timers:
+    return Timers(monkeypatch)
+
+
+def progress(text: str) -> str:
+    return f"echo '{json.dumps({'type': 'apply_start', '@message': text})}'"
+
+
+def test_what_takes_too_long_is_interrupted_and_may_save_its_state(fake: FakeTofu, timers: Timers) -> None:
+    saved = fake.folder / "saved"
+    (fake.folder / "tofu").write_text(
+        f"#!/bin/sh\ntrap 'echo saved > {saved}; exit 1' INT\n{progress('begin')}\nwhile :; do sleep 0.1; done\n"
+    )
+    with pytest.raises(ConfigError) as told:
+        stack().apply(Path("a"))
+    assert (str(told.value), saved.read_text()) == (LATE, "saved\n")
+    assert timers.waits == [4500, 4800]
+
+
+def test_what_does_not_end_even_then_is_ended_with_all_that_it_started(fake: FakeTofu, timers: Timers) -> None:
+    below = fake.folder / "below"
+    (fake.folder / "tofu").write_text(
+        f"#!/bin/sh\ntrap '' INT\nsleep 600 & echo $! > {below}\n{progress('begin')}\n{progress('on')}\nwait\n"
+    )
+    with pytest.raises(ConfigError) as told:
+        stack().apply(Path("a"))
+    assert str(told.value) == LATE
+    state = Path(f"/proc/{below.read_text().strip()}/stat")
+    for _ in range(600):
+        if not state.exists() or state.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.1)
+    pytest.fail("what it started runs on")
+
+
+def test_what_ends_well_after_an_interrupt_has_ended_well(fake: FakeTofu, timers: Timers) -> None:
+    (fake.folder / "tofu").write_text(
+        f"#!/bin/sh\ntrap 'exit 0' INT\n{progress('begin')}\nwhile :; do sleep 0.1; done\n"
+    )
+    stack().apply(Path("a"))
+
+
+def test_each_command_has_a_deadline_and_a_silent_one_is_ended(fake: FakeTofu, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tofu_process.DEADLINES == {"init": 600, "plan": 1200, "apply": 4500}
+    monkeypatch.setattr(tofu_process, "DEADLINES", {"plan": 0.2})
+    monkeypatch.setattr(tofu_process, "OTHERS", 0.2)
+    (fake.folder / "tofu").write_text("#!/bin/sh\nexec sleep 600\n")
+    for command, call in (("show", stack().resources), ("plan", lambda: stack().plan(Path("a")))):
+        with pytest.raises(ConfigError, match=f"tofu {command} did not end within 0 min and was stopped"):
+            call()

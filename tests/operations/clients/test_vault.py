@@ -9,7 +9,9 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment.vault import VaultServer
+from operations.clients import vault as client
 from operations.clients.vault import Secrets, open_vault
+from operations.secrets.entries import new_password
 from tests.fakes.actions import FakeActions
 from tests.fakes.server import Fault
 from tests.fakes.vault import TOKEN, FakeVault
@@ -94,6 +96,93 @@ def test_what_somebody_else_wrote_meanwhile_is_not_replaced(vault: FakeVault) ->
     vault.faults.append(Fault("POST", "/v1/episodic/data/sandbox/flux", status=400, message=conflict))
     assert opened(vault).replace("sandbox/flux", {"key": "ours"}, 1) is False
     assert vault.entries[PATH] == [{"key": "theirs"}]
+
+
+def test_a_write_whose_answer_is_lost_is_no_second_one(vault: FakeVault, slept: list[float]) -> None:
+    secrets = opened(vault)
+    vault.faults.append(Fault("POST", ".*", lost=True))
+    assert secrets.add("sandbox/flux", {"deploy_key": new_password, "age_key": new_password}) == (
+        "deploy_key",
+        "age_key",
+    )
+    vault.faults.append(Fault("POST", ".*", lost=True))
+    assert secrets.put("sandbox/flux", {"other": "x"}) is True
+    assert [fault.times for fault in vault.faults] == [0, 0]
+    assert [sorted(entry) for entry in vault.entries[PATH]] == [
+        ["age_key", "deploy_key"],
+        ["age_key", "deploy_key", "other"],
+    ]
+    assert vault.entries[PATH][0].items() <= vault.entries[PATH][1].items()
+
+
+def test_a_race_that_goes_on_is_given_up(vault: FakeVault) -> None:
+    secrets = opened(vault)
+    conflict = "check-and-set parameter did not match the current version"
+    vault.faults.append(Fault("POST", ".*", times=float("inf"), status=400, message=conflict))
+    sentence = "Vault episodic/sandbox/flux: somebody else wrote it at each of 5 tries; run this again later"
+    for change in (
+        lambda: secrets.add("sandbox/flux", {"key": new_password}),
+        lambda: secrets.put("sandbox/flux", {"key": "new"}),
+    ):
+        vault.requests.clear()
+        with pytest.raises(ConfigError) as told:
+            change()
+        assert (str(told.value), len(vault.writes)) == (sentence, 5)
+
+
+def test_what_else_an_entry_has_stays_as_it_is(vault: FakeVault) -> None:
+    theirs = {"port": 5432, "tls": True, "options": {"a": [1, None]}, "spare": None}
+    vault.put(PATH, **theirs)
+    secrets = opened(vault)
+    assert secrets.add("sandbox/flux", {"deploy_key": lambda: "new"}) == ("deploy_key",)
+    assert vault.held(PATH) == {**theirs, "deploy_key": "new"}
+    assert secrets.put("sandbox/flux", {"other": "x"}) is True
+    assert vault.held(PATH) == {**theirs, "deploy_key": "new", "other": "x"}
+
+
+def test_a_property_that_holds_nothing_is_missing(vault: FakeVault) -> None:
+    vault.put(PATH, port=5432, spare=None)
+    secrets = opened(vault)
+    assert secrets.read("sandbox/flux") == {"port": "5432"}
+    assert secrets.add("sandbox/flux", {"spare": lambda: "new", "port": lambda: "other"}) == ("spare",)
+    assert vault.held(PATH) == {"port": 5432, "spare": "new"}
+
+
+def test_a_vault_that_takes_a_request_and_says_nothing_is_told(
+    vault: FakeVault, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.1)
+    vault.faults.append(Fault("GET", ".*", times=9, silent=True))
+    with pytest.raises(ConfigError, match=r"cannot be reached \(no answer\); check vault\.address"):
+        opened(vault).read("sandbox/flux")
+
+
+def test_a_day_is_not_waited(vault: FakeVault, slept: list[float]) -> None:
+    vault.faults.append(Fault("GET", ".*", status=429, headers={"Retry-After": "86400"}))
+    assert opened(vault).read("sandbox/flux") == {}
+    assert slept == [60]
+
+
+def test_a_login_whose_answer_is_lost_is_tried_again(
+    vault: FakeVault, monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    vault.faults.append(Fault("POST", ".*/login", lost=True))
+    with FakeActions() as actions:
+        for name, value in actions.environment().items():
+            monkeypatch.setenv(name, value)
+        assert opened(vault).read("sandbox/flux") == {}
+
+
+def test_an_address_for_tokens_that_does_not_answer_is_told_from_vault(
+    vault: FakeVault, monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    with FakeActions() as actions:
+        for name, value in actions.environment().items():
+            monkeypatch.setenv(name, value)
+        actions.faults.append(Fault("GET", ".*", times=9, cut=True))
+        sentence = r"GitHub gives this job no OpenID Connect token \(no answer\); run the job again"
+        with pytest.raises(ConfigError, match=sentence):
+            opened(vault)
 
 
 def test_every_value_that_is_read_or_written_is_masked(

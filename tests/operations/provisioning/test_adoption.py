@@ -10,16 +10,10 @@ from typing import Any
 import pytest
 
 from constructs_lib.base.bucket import Bucket
-from constructs_lib.base.errors import ConfigError
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
 from operations.clients.tofu import Change, Json
-from operations.provisioning.adoption import (
-    in_digitalocean,
-    in_github,
-    plan_with_adoption,
-    remove_lost_pools,
-)
+from operations.provisioning.adoption import in_digitalocean, in_github, plan_with_adoption
 from tests.operations.conftest import Outside
 
 CLUSTER, POOL = "digitalocean_kubernetes_cluster.c", "digitalocean_kubernetes_node_pool.p"
@@ -123,6 +117,26 @@ def test_what_a_killed_replacement_left_deposed_is_neither_forgotten_nor_taken_o
     assert not any(change.imported for change in changes)
 
 
+@pytest.mark.parametrize(
+    "actions", [("create",), ("create", "delete")], ids=["the new one was coming", "the new one was there"]
+)
+def test_what_a_killed_replacement_left_deposed_is_taken_over_where_the_file_wants_it_back(
+    actions: tuple[str, ...],
+) -> None:
+    class Deposed(FakeStack):
+        def plan(self, file: Path, *, lock: bool) -> list[Change]:
+            new = super().plan(file, lock=lock)
+            if self.imported:
+                return new
+            return [*new, new[0]._replace(actions=("delete",), before={"id": "c-1"})]
+
+    stack: Any = Deposed(*actions)
+    stack.state = [{"address": CLUSTER}, {"address": CLUSTER, "deposed_key": "abcdef12"}]
+    changes = adopt(stack, cluster=the_cluster)
+    assert stack.state == []
+    assert [change.address for change in changes if change.imported] == [CLUSTER]
+
+
 def test_a_plan_for_looking_locks_nothing_ever() -> None:
     stack: Any = FakeStack()
     plan_with_adoption(stack, Path("x"), {"digitalocean_kubernetes_cluster": the_cluster}, lock=False)
@@ -177,56 +191,3 @@ def test_things_are_found_by_their_names_in_github(outside: Outside) -> None:
     assert find(policy, branch_pattern="other") is None
     assert find("actions_environment_variable", variable_name="A") == "tools:sandbox:A"
     assert find("actions_environment_variable", variable_name="B") is None
-
-
-def pool(id_: str, name: str, size: str, **labels: str) -> dict[str, Any]:
-    return {"id": id_, "name": f"{name}-{size}", "size": size, "labels": {"pool": name, **labels}, "nodes": []}
-
-
-def test_only_pools_that_a_killed_run_made_to_replace_others_are_removed(
-    outside: Outside, capsys: pytest.CaptureFixture[str]
-) -> None:
-    cluster = outside.digitalocean.add_cluster("c")
-    old, lost = pool("old", "system", "s-4vcpu-8gb"), pool("lost", "system", "s-8vcpu-16gb")
-    first = pool("first", "workload", "s-4vcpu-8gb")  # of a run that was killed before the state knew any: imported
-    mine = {**pool("mine", "system", "s-2vcpu-4gb"), "name": "made-by-hand"}
-    cluster["node_pools"] += [old, lost, first, mine, {**pool("none", "x", "y"), "labels": None}]
-    stack: Any = FakeStack()
-    api = DigitalOcean(outside.digitalocean.token)
-    remove_lost_pools(stack, api, "c")
-    assert outside.digitalocean.requests == []
-    stack.state = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
-    remove_lost_pools(stack, api, "elsewhere")
-    remove_lost_pools(stack, api, "c")
-    assert [item["id"] for item in cluster["node_pools"][1:]] == ["old", "first", "mine", "none"]
-    cluster["node_pools"] = [lost]  # the old one is gone, and the plan takes the new one over
-    remove_lost_pools(stack, api, "c")
-    assert cluster["node_pools"] == [lost]
-    printed = "node pool system-s-8vcpu-16gb: removing one that a killed run left\n"
-    assert capsys.readouterr().out == printed
-
-
-@pytest.mark.parametrize("labels", [None, {}])
-def test_a_pool_whose_labels_somebody_removed_is_in_nobodys_way(outside: Outside, labels: Any) -> None:
-    cluster = outside.digitalocean.add_cluster("c")
-    bare = {**pool("old", "system", "s-4vcpu-8gb"), "labels": labels}
-    cluster["node_pools"] += [bare, {**pool("mine", "x", "y"), "labels": labels}]
-    stack: Any = FakeStack()
-    stack.state = [{"type": "digitalocean_kubernetes_node_pool", "values": bare}]
-    remove_lost_pools(stack, DigitalOcean(outside.digitalocean.token), "c")
-    assert outside.digitalocean.writes == []
-
-
-@pytest.mark.parametrize("status", ["draining", "deleting"])
-def test_a_pool_stays_whose_forerunner_is_going_already(outside: Outside, status: str) -> None:
-    cluster = outside.digitalocean.add_cluster("c")
-    old = {**pool("old", "system", "s-4vcpu-8gb"), "nodes": [{"status": {"state": status}}]}
-    cluster["node_pools"] += [old, pool("new", "system", "s-8vcpu-16gb")]
-    stack: Any = FakeStack()
-    stack.state = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
-    with pytest.raises(ConfigError) as told:
-        remove_lost_pools(stack, DigitalOcean(outside.digitalocean.token), "c")
-    assert str(told.value) == (
-        "node pool system-s-8vcpu-16gb: replaced one that is still going; plan again once it is gone"
-    )
-    assert outside.digitalocean.writes == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,26 +12,23 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
+from operations.clients.spaces import Spaces
 from operations.provisioning import needs
 from operations.provisioning.plan_report import plans_markdown, readings_markdown
 from operations.provisioning.planning import Reading
-from operations.provisioning.provision import (
-    EPHEMERAL,
-    PlannedStack,
-    Plans,
-    Provisioner,
-    read_plans,
-    refuse_destruction,
-    stacks_of,
-)
+from operations.provisioning.plans import PlannedStack, Plans, read_plans
+from operations.provisioning.provision import Provisioner, stacks_of
+from operations.provisioning.refusals import EPHEMERAL, refuse_destruction
 from operations.provisioning.stage import Stage
 from operations.secrets.entries import ensure_entries
+from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY
 from tests.fakes.tofu import change
 from tests.operations.conftest import PASSPHRASE, Outside
 from tests.support import environment
 
 PLANS = Path("plans.out")
 TAG = "digitalocean_tag.x"
+NO_DNS = {"platform__cert_manager__dns_challenge": None}
 
 
 @pytest.mark.parametrize(
@@ -133,6 +131,130 @@ def test_a_first_look_makes_nothing(outside: Outside) -> None:
         read_plans(PLANS, env)
 
 
+def test_a_pool_that_a_killed_run_left_is_a_change_although_its_file_has_none(outside: Outside) -> None:
+    env = outside.environment()
+    ensure_entries(env)
+    cluster = outside.digitalocean.add_cluster(env.cluster.name)
+    old, lost = ({"id": size, "name": f"system-{size}", "size": size} for size in ("s-4vcpu-8gb", "s-8vcpu-16gb"))
+    cluster["node_pools"] += [{**pool, "labels": {"pool": "system"}, "count": 2, "nodes": []} for pool in (old, lost)]
+    outside.tofu.resources["sandbox-cluster"] = [{"type": "digitalocean_kubernetes_node_pool", "values": old}]
+    outside.synthesise(env, digitalocean_kubernetes_node_pool={"p": {}})
+    provisioner = Provisioner(env, Purpose.APPLY)
+    written, readings = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    assert [(item.stack, item.changes, item.lost) for item in written.stacks] == [
+        ("sandbox-state", 0, 0),
+        ("sandbox-cluster", 0, 1),
+    ]
+    assert written.changes == 1
+    sentence = "- pool <code>system-s-8vcpu-16gb</code> goes: a killed run left it"
+    assert sentence in plans_markdown(written, readings)
+    assert [reading.stack for reading in provisioner.drift(Path("drift"))] == ["sandbox-cluster"]
+    assert outside.digitalocean.writes == []
+    provisioner.apply(written, PLANS)
+    assert [pool["id"] for pool in cluster["node_pools"][1:]] == ["s-4vcpu-8gb"]
+    assert provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)[0].changes == 0
+    written, readings = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=True, prepare=True)
+    assert (written.changes, readings[-1].notes) == (0, ()), "the cluster takes all of its pools with it"
+
+
+def leave_state(outside: Outside, name: str) -> None:
+    """Let the bucket hold the state of a stack that holds something."""
+    outside.spaces._client().Object("episodic-sandbox-state", f"{name}.tfstate").put(Body=b"{}")  # pyright: ignore[reportPrivateUsage]
+    outside.tofu.resources[name] = [{"type": "digitalocean_record", "values": {}}]
+    outside.tofu.changes[name] = [change("digitalocean_record.r", "delete")]
+    outside.tofu.save()
+
+
+@pytest.mark.parametrize("changes", [{"dns__zone_at": "elsewhere"}, {"platform__traefik__enabled": False}])
+@pytest.mark.parametrize("destroy", [False, True])
+def test_records_that_the_file_has_no_more_end_by_a_plan(
+    outside: Outside, changes: dict[str, object], destroy: bool
+) -> None:
+    env = outside.environment(**{"platform__external_dns__enabled": False, **NO_DNS, **changes})
+    outside.synthesise(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
+    assert provisioner.plan(Stage.DNS, PLANS, destroy=destroy, prepare=True)[0].stacks == []
+    outside.spaces._client().create_bucket(Bucket="episodic-sandbox-state")  # pyright: ignore[reportPrivateUsage]
+    assert provisioner.plan(Stage.DNS, PLANS, destroy=destroy, prepare=True)[0].stacks == []
+    leave_state(outside, "sandbox-dns")
+    assert [reading.stack for reading in provisioner.drift(Path("drift"))] == ["sandbox-dns"]
+    written, _ = provisioner.plan(Stage.DNS, PLANS, destroy=destroy, prepare=True)
+    assert [(item.stack, item.changes) for item in written.stacks] == [("sandbox-dns", 1)]
+    definition = json.loads(Path("cdktf.out/ended/stacks/sandbox-dns/cdk.tf.json").read_text())
+    backend = {"bucket": "episodic-sandbox-state", "key": "sandbox-dns.tfstate"}
+    assert definition == {"terraform": {"backend": {"s3": backend}}, "resource": {}}
+    shutil.rmtree("cdktf.out/ended")  # another job applies
+    provisioner.apply(written, PLANS)
+    assert [call.stack for call in outside.tofu.calls("apply")] == ["sandbox-dns"]
+    outside.tofu.resources.clear()
+    outside.tofu.save()
+    assert provisioner.plan(Stage.DNS, PLANS, destroy=destroy, prepare=True)[0].stacks == []
+
+
+def test_services_that_mode_apply_made_have_to_end_before_the_mode_changes(outside: Outside) -> None:
+    env = outside.environment()
+    outside.synthesise(env)
+    ensure_entries(env)
+    outside.digitalocean.add_cluster(env.cluster.name)
+    outside.spaces._client().create_bucket(Bucket="episodic-sandbox-state")  # pyright: ignore[reportPrivateUsage]
+    leave_state(outside, "sandbox-platform")
+    sentence = (
+        "environments/sandbox.yaml: mode: is render, and sandbox-platform still holds what mode apply made; "
+        "set it back to apply, end the services (bin/operations provision plan sandbox --stage services --destroy, "
+        "then provision apply), and change it then"
+    )
+    provisioner = Provisioner(env, Purpose.APPLY)
+    for destroy in (False, True):
+        with pytest.raises(ConfigError) as told:
+            provisioner.plan(Stage.SERVICES, PLANS, destroy=destroy, prepare=True)
+        assert str(told.value) == sentence
+    (reading,) = provisioner.drift(Path("drift"))
+    assert (reading.stack, reading.notes) == ("sandbox-platform", (sentence,))
+    assert outside.tofu.calls("apply") == []
+
+
+def test_a_new_cluster_is_not_made_where_it_would_archive_into_the_folders_of_a_lost_one(outside: Outside) -> None:
+    env = outside.environment()
+    outside.synthesise(env)
+    backups = outside.spaces._client().create_bucket(Bucket=env.backups.bucket)  # pyright: ignore[reportPrivateUsage]
+    backups.put_object(Key="postgres/main-2/wals/x", Body=b"x")
+    backups.put_object(Key="postgres/main-10/wals/x", Body=b"x")
+    provisioner = Provisioner(env, Purpose.APPLY)
+    provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    backups.put_object(Key="postgres/main-1/wals/x", Body=b"x")
+    before = len(outside.tofu.calls())
+    with pytest.raises(ConfigError) as told:
+        provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    assert str(told.value) == (
+        "environments/sandbox.yaml: cluster.generation: bucket episodic-sandbox-backups has postgres/main-1/ of "
+        "generation 1, into which nothing can be archived any more; raise it to 2"
+    )
+    assert len(outside.tofu.calls()) == before
+    provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
+    provisioner.plan(Stage.FOUNDATION, PLANS, destroy=True, prepare=True)
+    for changes in ({"cluster__generation": 3}, {"platform__cloudnative_pg__enabled": False}):
+        Provisioner(outside.environment(**changes), Purpose.APPLY).plan(
+            Stage.FOUNDATION, PLANS, destroy=False, prepare=True
+        )
+    outside.digitalocean.add_cluster(env.cluster.name)
+    provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+
+
+def test_archives_elsewhere_are_looked_for_with_the_key_that_a_person_brought(outside: Outside) -> None:
+    env = outside.environment(backups__address="https://s3.example.org", backups__region="eu-central-1")
+    outside.synthesise(env)
+    provisioner = Provisioner(env, Purpose.APPLY)
+    plans, _ = provisioner.plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
+    with pytest.raises(ConfigError, match="episodic/sandbox/platform/backups: access_key_id: is missing; add it"):
+        provisioner.apply(plans, PLANS)
+    outside.vault.put("episodic/sandbox/platform/backups", access_key_id=ACCESS_KEY, secret_access_key=SECRET_KEY)
+    backups = outside.spaces._client().create_bucket(Bucket=env.backups.bucket)  # pyright: ignore[reportPrivateUsage]
+    provisioner.apply(plans, PLANS)
+    backups.put_object(Key="postgres/main-1/wals/x", Body=b"x")
+    with pytest.raises(ConfigError, match="bucket episodic-sandbox-backups has postgres/main-1/"):
+        provisioner.apply(plans, PLANS)
+
+
 def test_what_was_planned_is_what_is_applied_with_the_providers_of_the_plan(outside: Outside) -> None:
     env = outside.environment()
     outside.tofu.changes["sandbox-cluster"] = [change(TAG)]
@@ -177,12 +299,21 @@ def test_records_wait_for_their_balancer_and_need_it_no_more_at_their_end(
     with pytest.raises(ConfigError, match=sentence):
         provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=True)
     assert provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=False)[0].waiting == ["sandbox-dns"]
+    outside.digitalocean.add_balancer(env.balancer)
+    with pytest.raises(ConfigError, match=sentence):
+        provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=False)
     outside.digitalocean.zones.records["episodic.example"] = {}
+    outside.digitalocean.requests.clear()
+    assert provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=False)[0].waiting == []
+    listed = [item.path.partition("?")[0] for item in outside.digitalocean.requests]
+    assert listed == ["/v2/load_balancers", "/v2/domains"], "each is asked for once"
     outside.digitalocean.add_balancer(env.balancer, ip="")
+    capsys.readouterr()
     written, readings = provisioner.plan(Stage.DNS, PLANS, destroy=False, prepare=True)
     assert (written.waiting, written.stacks) == (["sandbox-dns"], [])
     assert "- <b>sandbox-dns</b> is planned once the load balancer is there." in plans_markdown(written, readings)
 
+    assert "wait for" not in capsys.readouterr().out, "nobody asked to wait"
     waits = list[float]()
 
     def sleep(seconds: float) -> None:
@@ -261,6 +392,7 @@ def test_each_plan_and_each_apply_fetches_short_lived_credentials_of_the_cluster
     api = outside.digitalocean
     path = f"/v2/kubernetes/clusters/{api.add_cluster(env.cluster.name)['id']}/credentials?expiry_seconds=900"
     provisioner = Provisioner(env, Purpose.APPLY)
+    Spaces(ACCESS_KEY, SECRET_KEY).create(env.state)
 
     def given_to(command: str) -> str:
         assert {item.path for item in api.requests if "/credentials" in item.path} == {path}
@@ -409,8 +541,8 @@ def test_the_list_of_plans_is_for_machines(outside: Outside) -> None:
         "destroy": False,
         "prepared": False,
         "stacks": [
-            {"stack": "sandbox-state", "changes": 0, "publishes": False},
-            {"stack": "sandbox-cluster", "changes": 0, "publishes": False},
+            {"stack": "sandbox-state", "changes": 0, "publishes": False, "lost": 0},
+            {"stack": "sandbox-cluster", "changes": 0, "publishes": False, "lost": 0},
         ],
         "waiting": [],
     }

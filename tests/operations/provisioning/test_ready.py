@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,9 @@ from constructs_lib.environment import Environment
 from operations.clients.digitalocean import DigitalOcean
 from operations.provisioning import ready
 from operations.secrets.credentials import Credentials
+from tests.fakes.kubernetes import FakeKubernetes
+from tests.fakes.server import Fault
+from tests.operations.conftest import Outside
 from tests.support import environment
 
 Item = dict[str, Any]
@@ -45,7 +49,10 @@ class Cluster:
     def __init__(self, *looks: dict[str, list[Item]] | Exception) -> None:
         self.looks, self.asked = [*looks], list[tuple[str, str, str]]()
 
-    def list_cluster_custom_object(self, group: str, version: str, plural: str) -> dict[str, list[Item]]:
+    def list_cluster_custom_object(
+        self, group: str, version: str, plural: str, *, _request_timeout: float
+    ) -> dict[str, list[Item]]:
+        assert _request_timeout == 30
         self.asked.append((group, version, plural))
         look = self.looks[0]
         if isinstance(look, Exception):
@@ -248,3 +255,41 @@ def test_credentials_are_fetched_anew_before_they_expire(
     cluster = Cluster(*looks, READY)
     wait(monkeypatch, cluster, timeout=900, connected=connected, cluster__kubeconfig_expire_seconds=lasts)
     assert len(connected) == times
+
+
+@pytest.mark.parametrize("silent", ["vault", "digitalocean", "cluster"])
+def test_it_ends_where_a_server_takes_a_request_and_says_nothing(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    monkeypatch.setattr(ready, "LAST_LOOK", 0.5)
+    with FakeKubernetes() as cluster:
+        outside.digitalocean.server = cluster.url
+        outside.digitalocean.add_cluster("episodic-sandbox")
+        servers = {"vault": outside.vault, "digitalocean": outside.digitalocean, "cluster": cluster}
+        servers[silent].faults.append(Fault("GET", ".*", times=float("inf"), silent=True))
+        with pytest.raises(ConfigError) as told:
+            ready.wait_ready(outside.environment(), timeout_seconds=0.2, poll_seconds=0.1)
+    assert str(told.value) == (
+        "sandbox: not Ready after 0 s: no answer; see whether Vault, DigitalOcean, the API server and the host can be "
+        "reached from here"
+    )
+
+
+def test_what_was_seen_is_told_where_the_last_look_does_not_end(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ready, "LAST_LOOK", 0.5)
+    cluster = Cluster({"kustomizations": [item(status="False", message="pulling")]})
+    looks = iter([list[str]()])
+
+    def unanswered(env: Environment, api: DigitalOcean) -> list[str]:
+        for found in looks:
+            return found
+        time.sleep(60)
+        return []
+
+    monkeypatch.setattr(ready, "cluster_client", lambda *_: cluster)  # pyright: ignore[reportUnknownLambdaType]
+    monkeypatch.setattr(ready.host, "unanswered", unanswered)
+    sentence = "^sandbox: not Ready after 1 s: Kustomization flux-system/flux-system: pulling$"
+    with pytest.raises(ConfigError, match=sentence):
+        ready.wait_ready(outside.environment(), timeout_seconds=0.6, poll_seconds=0.1)

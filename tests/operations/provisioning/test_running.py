@@ -103,3 +103,18 @@ def test_pools_are_counted_by_the_name_that_the_file_gives_within_their_bounds(o
     cluster["node_pools"] += [{"labels": {"pool": name}, "count": count} for name, count in pools]
     cluster["node_pools"].append({"labels": None, "count": 1})
     assert json.loads(variables(outside)["TF_VAR_pool_nodes"]) == {"system": 3, "workload": 2}
+
+
+def test_a_file_that_means_another_generation_of_the_cluster_is_refused_while_one_lives(outside: Outside) -> None:
+    assert variables(outside, cluster__generation=7), "a new one may be any"
+    cluster = outside.digitalocean.add_cluster("episodic-sandbox")
+    assert variables(outside, cluster__generation=2), "one without the tag may be any"
+    cluster["tags"] = ["k8s", "generation:2", "environment:sandbox"]
+    assert variables(outside, cluster__generation=2)
+    with pytest.raises(ConfigError) as told:
+        variables(outside, cluster__generation=3)
+    assert str(told.value) == (
+        "environments/sandbox.yaml: cluster.generation: the cluster that runs is of generation 2, found 3; "
+        "set it back: it is raised for a cluster that is made anew"
+    )
+    assert variables(outside, cluster__generation=3, destroy=True)

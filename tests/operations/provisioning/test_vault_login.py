@@ -11,7 +11,8 @@ from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from operations.provisioning.plan_report import plans_markdown
-from operations.provisioning.provision import Plans, Provisioner
+from operations.provisioning.plans import Plans
+from operations.provisioning.provision import Provisioner
 from operations.provisioning.stage import Stage
 from operations.secrets.entries import ensure_entries
 from tests.fakes.kubernetes import ISSUER, FakeKubernetes, new_key
@@ -116,3 +117,15 @@ def test_an_approle_is_its_owners_matter(outside: Outside) -> None:
 def test_a_look_and_an_end_tell_vault_nothing(outside: Outside, prepare: bool, destroy: bool) -> None:
     plans = planned(outside, outside.environment(), prepare=prepare, destroy=destroy)
     assert [item.publishes for item in plans.stacks] == [False]
+
+
+def test_answers_of_vault_that_are_lost_change_nothing(
+    outside: Outside, cluster: FakeKubernetes, slept: list[float]
+) -> None:
+    env = outside.environment()
+    lost = [Fault("POST", f".*/{path}", lost=True) for path in ("config",)]
+    outside.vault.faults += lost
+    provisioned(outside, env)
+    assert [fault.times for fault in lost] == [0]
+    assert set(outside.vault.auth) == {"jwt-sandbox/config"}
+    assert provisioned(outside, env) == []

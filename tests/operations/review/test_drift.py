@@ -67,3 +67,24 @@ def test_drift_is_looked_for_in_stacks_and_files_and_writes_nothing(
     sent = [request for request in outside.github.writes[writes:] if "git-upload-pack" not in request.path]
     assert (sent, outside.vault.writes, outside.spaces.buckets()) == ([], [], [])
     assert not Path("plans.out").exists()
+
+
+def test_what_an_environment_left_behind_is_told(outside: Outside) -> None:
+    env = outside.environment()
+    outside.synthesise(env)
+    outside.github.add_repository("episodic-gitops")
+    github = GitHub(outside.github.token)
+    ensure_layout(github, github.repository("df12-test/episodic-gitops"), [env], [env])
+    for name, tags in (
+        ("old", ["environment:gone"]),
+        ("eph-1", ["environment:eph-1"]),
+        ("mine", ["environment:sandbox"]),
+    ):
+        outside.digitalocean.add_cluster(name)["tags"] = ["k8s", *tags]
+    outside.github.git.edit("episodic-gitops", "clusters/gone/x.yaml", "{apiVersion: v1, kind: ConfigMap}\n")
+    text = find_drift(env, [env], github)
+    assert text is not None
+    assert "## Nobody's\n\nSee docs/how-to/remove-an-environment.md:\n\n" in text
+    assert "- cluster old is of environment gone, which has no file\n" in text
+    assert text.count("which has no file") == 1
+    assert "- <code>clusters/gone</code>\n" in text

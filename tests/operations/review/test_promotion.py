@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from operations.bootstrap.layout import ensure_layout
 from operations.clients.github import GitHub
 from operations.review.promotion import propose_promotion
 from tests.fakes.github import FakeGitHub
-from tests.support import environment
+from tests.support import environment, environment_data
 
 NAME = "episodic-gitops"
 SANDBOX, STAGING = environment(), environment("staging")
@@ -53,16 +54,15 @@ def test_the_pull_request_pins_the_target_and_lists_what_comes_in(fake: FakeGitH
     new, old = fake.git.log(NAME)
     body = promote(fake)
     (pull,) = fake.repositories[NAME]["pulls"].values()
-    assert pull["head"]["ref"] == f"promote/staging/{new.id[:12]}"
+    assert pull["head"]["ref"] == f"promote/staging/{old.id[:12]}-{new.id[:12]}"
     assert pull["title"] == f"Promote staging to {new.id[:12]}"
     assert pull["body"] == body
-    assert body.startswith(
-        f"Lets <b>staging</b> run what <b>sandbox</b> runs: <code>{old.id}</code> → <code>{new.id}</code>.\n\n"
-    )
+    way = f"<code>{old.id}</code> → <code>{new.id}</code>"
+    assert body.startswith(f"Lets <b>staging</b> run what <b>sandbox</b> runs: {way}.\n\n- <b>staging</b>: <b>nothing ")
     assert "<summary>1 commits</summary>" in body
     assert "Pin staging to the first commit</code>\n" in body
     source = fake.git.read(NAME, "clusters/staging/source.yaml", pull["head"]["ref"])
-    assert yaml.safe_load(source)["spec"]["ref"] == {"commit": new.id}
+    assert yaml.safe_load(source)["spec"]["ref"] == {"branch": "main", "commit": new.id}
 
 
 def test_the_root_does_not_come_by_promotion(fake: FakeGitHub) -> None:
@@ -84,7 +84,7 @@ def test_what_staging_runs_already_is_no_promotion_and_closes_an_older_one(
 ) -> None:
     promote(fake)
     old = fake.git.log(NAME)[1].id
-    fake.talk.add_pull(fake.repositories[NAME], f"promote/staging/{old[:12]}")
+    fake.talk.add_pull(fake.repositories[NAME], f"promote/staging/{old[:12]}-{old[:12]}")
     assert promote(fake, old) == f"staging runs {old} already."
     assert [pull["state"] for pull in fake.repositories[NAME]["pulls"].values()] == ["closed", "closed"]
     printed = capsys.readouterr().out
@@ -100,14 +100,34 @@ def test_pull_requests_of_other_targets_stay_open(fake: FakeGitHub) -> None:
     assert [pull["state"] for pull in pulls] == ["open", "closed", "open"]
 
 
+def test_a_way_back_merges_though_what_it_goes_back_to_was_proposed_before(fake: FakeGitHub) -> None:
+    first = fake.git.log(NAME)[0].id
+    promote(fake)
+    (left,) = (branch for branch in fake.git.branches(NAME) if branch != "main")
+    fake.git.edit(NAME, "apps/sandbox/more.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}\n")
+    second = fake.git.log(NAME)[0].id
+    promote(fake)
+    assert left not in fake.git.branches(NAME), "what something newer replaces goes, its branch too"
+    fake.talk.merge(fake.repositories[NAME], 2)
+    fake.git.git(NAME, "branch", left, first)
+    promote(fake, first)
+    states = {number: pull["state"] for number, pull in fake.repositories[NAME]["pulls"].items()}
+    assert states == {1: "closed", 2: "closed", 3: "open"}
+    assert fake.repositories[NAME]["pulls"][3]["head"]["ref"] == f"promote/staging/{second[:12]}-{first[:12]}"
+    fake.talk.merge(fake.repositories[NAME], 3)
+    assert yaml.safe_load(fake.git.read(NAME, "clusters/staging/source.yaml"))["spec"]["ref"]["commit"] == first
+    assert list(fake.git.branches(NAME)) == ["main"]
+
+
 def test_what_changes_for_the_target_alone_is_shown(fake: FakeGitHub) -> None:
     github = GitHub(fake.token)
     changed = [environment(platform__traefik__replicas=2), environment("staging", platform__traefik__replicas=4)]
     ensure_layout(github, github.repository(f"df12-test/{NAME}"), changed, changed)
     fake.talk.merge(fake.repositories[NAME], 1)
     body = promote(fake)
+    assert "- <b>staging</b>: <b>rolls</b>\n" in body
+    assert "<code>platform.traefik.replicas</code> <code>2</code> → <code>4</code>" in body
     assert "| staging | " in body
-    assert "<b>staging</b>: " in body
     assert "<b>sandbox</b>: " not in body
 
 
@@ -123,8 +143,48 @@ def test_an_environment_that_followed_the_branch_so_far_is_pinned(fake: FakeGitH
     first = fake.git.log(NAME)[1].id
     fake.git.git(NAME, "update-ref", "refs/heads/main", first)
     body = promote(fake)
-    assert f"<code>branch main</code> → <code>{first}</code>.\n\nNo rendered object changes." in body
+    assert f"<code>branch main</code> → <code>{first}</code>.\n\n- <b>staging</b>: <b>nothing changes</b>" in body
+    assert "No rendered object changes." in body
     assert "commits</summary>" not in body
     (pull,) = fake.repositories[NAME]["pulls"].values()
     source = fake.git.read(NAME, "clusters/staging/source.yaml", pull["head"]["ref"])
-    assert yaml.safe_load(source)["spec"]["ref"] == {"commit": first}
+    assert yaml.safe_load(source)["spec"]["ref"] == {"branch": "main", "commit": first}
+
+
+def change_staging(fake: FakeGitHub, **changes: Any) -> None:
+    """Merge the rendering of a changed staging, which sandbox runs then too."""
+    github = GitHub(fake.token)
+    both = [SANDBOX, environment("staging", **changes)]
+    ensure_layout(github, github.repository(f"df12-test/{NAME}"), both, both)
+    fake.talk.merge(fake.repositories[NAME], max(fake.repositories[NAME]["pulls"]))
+
+
+CLUSTERS = environment_data("staging")["platform"]["cloudnative_pg"]["clusters"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"region": "ams3"}, "staging: region: refused: the cluster would be made anew"),
+        ({"platform__cloudnative_pg__clusters": []}, r"clusters\[main\]: needs steps: it stays without walls"),
+    ],
+)
+def test_what_is_refused_or_leaves_a_step_out_is_not_promoted(
+    fake: FakeGitHub, changes: dict[str, Any], problem: str
+) -> None:
+    change_staging(fake, **changes)
+    branches, pulls = fake.git.branches(NAME), set(fake.repositories[NAME]["pulls"])
+    with pytest.raises(ConfigError, match=problem):
+        promote(fake)
+    assert (fake.git.branches(NAME), set(fake.repositories[NAME]["pulls"])) == (branches, pulls)
+
+
+def test_a_step_that_was_promoted_before_lets_the_next_one_follow(fake: FakeGitHub) -> None:
+    for retired in ("closed", "deletable"):
+        change_staging(fake, platform__cloudnative_pg__clusters=[{**CLUSTERS[0], "retired": retired}])
+        promote(fake)
+        fake.talk.merge(fake.repositories[NAME], max(fake.repositories[NAME]["pulls"]))
+    change_staging(fake, platform__cloudnative_pg__clusters=[])
+    body = promote(fake)
+    assert "- <b>staging</b>: <b>replaces</b>\n" in body
+    assert "deletes <code>Cluster databases main</code> with its data" in body

@@ -54,6 +54,12 @@ def test_a_person_brings_nothing_that_can_be_made() -> None:
     assert set(made["sandbox/provisioning/state"]) == {"state_passphrase"}
 
 
+def test_the_key_of_a_bucket_elsewhere_is_brought() -> None:
+    elsewhere = environment(backups__address="https://s3.example.org", backups__region="eu-central-1")
+    for env, keys in ((environment(), set[str]()), (elsewhere, {"access_key_id", "secret_access_key"})):
+        assert {name for path, names in brought(env) for name in names if path.endswith("/backups")} == keys
+
+
 def test_an_approle_needs_its_secret_id() -> None:
     approle = {"method": "approle", "mount": "approle", "role_id": "role"}
     assert "vault_secret_id" in dict(brought(environment(vault__auth=approle)))["sandbox/provisioning"]

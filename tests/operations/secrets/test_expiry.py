@@ -49,5 +49,5 @@ def test_a_date_that_is_none_is_told(outside: Outside) -> None:
 
 
 def test_it_stands_in_the_issue_about_drift(outside: Outside) -> None:
-    text = to_markdown(outside.environment(), [], [], ["Vault x: y: expires on 2027-01-31"])
+    text = to_markdown(outside.environment(), [], [], soon=["Vault x: y: expires on 2027-01-31"])
     assert "## What expires\n\n- Vault x: y: expires on 2027-01-31\n" in text

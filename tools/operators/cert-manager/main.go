@@ -1,112 +1,116 @@
-// Command cert-manager is cert-manager's controller without the issuers that this platform does not use: its own
-// commands are modules that no registry serves.
+// Command cert-manager is each of cert-manager's programs by the name under which it is started: its controller without
+// the issuers that this platform does not use, its webhook, its CA injector and its solver of HTTP-01 challenges. Their
+// own commands are modules that no registry serves; this one stands where they do, so that it may use what they use.
 package main
 
 import (
 	"context"
+	"fmt"
 	"log"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
-	"time"
 
-	"github.com/cert-manager/cert-manager/pkg/controller"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/acmechallenges"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/acmeorders"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/acme"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/approver"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/ca"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificaterequests/selfsigned"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/issuing"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/keymanager"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/readiness"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/requestmanager"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/revisionmanager"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/certificates/trigger"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/clusterissuers"
-	_ "github.com/cert-manager/cert-manager/pkg/controller/issuers"
-	_ "github.com/cert-manager/cert-manager/pkg/issuer/acme"
-	"github.com/cert-manager/cert-manager/pkg/issuer/acme/dns/util"
-	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
-	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
+	"github.com/cert-manager/cert-manager/internal/webhook"
+	"github.com/cert-manager/cert-manager/pkg/api"
+	"github.com/cert-manager/cert-manager/pkg/controller/cainjector"
+	"github.com/cert-manager/cert-manager/pkg/issuer/acme/http/solver"
+	"github.com/cert-manager/cert-manager/pkg/webhook/options"
 	flag "github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
+	core "k8s.io/api/core/v1"
+	extensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/klog/v2"
+	apis "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
-const (
-	health  = ":9403"
-	metrics = ":9402"
-)
-
-// What the settings are called in cert-manager's own command. The chart passes others as well, that are its defaults.
-var (
-	namespace = flag.String("cluster-resource-namespace", "cert-manager", "where secrets of cluster issuers are")
-	solver    = flag.String("acme-http01-solver-image", "", "image of the pods that answer for HTTP-01")
-)
+var programs = map[string]func(context.Context) error{
+	"cert-manager-controller": runController,
+	"cert-manager-webhook":    runWebhook,
+	"cert-manager-cainjector": runInjector,
+	"cert-manager-acmesolver": runSolver,
+}
 
 func main() {
-	flag.CommandLine.ParseErrorsAllowlist.UnknownFlags = true
-	flag.Parse()
+	run, known := programs[filepath.Base(os.Args[0])]
+	if !known {
+		log.Fatalf("%s is none of cert-manager's programs", os.Args[0])
+	}
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
+	ctrl.SetLogger(klog.Background())
 	if err := run(ctx); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context) error {
-	factory, err := controller.NewContextFactory(ctx, controller.ContextOptions{
-		KubernetesAPIQPS:   20,
-		KubernetesAPIBurst: 50,
-		IssuerOptions:      controller.IssuerOptions{ClusterResourceNamespace: *namespace, ClusterIssuerAmbientCredentials: true},
-		ACMEOptions: controller.ACMEOptions{
-			HTTP01SolverImage:            *solver,
-			ACMEHTTP01SolverRunAsNonRoot: true,
-			DNS01Nameservers:             util.RecursiveNameservers,
-			DNS01CheckAuthoritative:      true,
-			DNS01CheckRetryPeriod:        10 * time.Second,
-		},
-		CertificateOptions: controller.CertificateOptions{
-			CertificateRequestMinimumBackoffDuration: time.Hour,
-			CertificateRequestMaximumBackoffDuration: 32 * time.Hour,
-		},
-		SchedulerOptions: controller.SchedulerOptions{MaxConcurrentChallenges: 60},
+// parse reads the settings. The chart passes others as well, that are the programs' defaults.
+func parse() {
+	flag.CommandLine.ParseErrorsAllowlist.UnknownFlags = true
+	flag.Parse()
+}
+
+func runWebhook(ctx context.Context) error {
+	config, err := options.NewWebhookConfiguration()
+	if err != nil {
+		return err
+	}
+	options.AddConfigFlags(flag.CommandLine, config)
+	parse()
+	made, err := webhook.NewCertManagerWebhookServer(klog.Background(), *config)
+	if err != nil {
+		return err
+	}
+	return made.Run(ctx)
+}
+
+func runInjector(ctx context.Context) error {
+	known := runtime.NewScheme()
+	kinds := runtime.SchemeBuilder{api.AddToScheme, scheme.AddToScheme, extensions.AddToScheme, apis.AddToScheme}
+	if err := kinds.AddToScheme(known); err != nil {
+		return err
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return err
+	}
+	made, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:  known,
+		Metrics: server.Options{BindAddress: metrics},
+		// Secrets are known by their metadata alone.
+		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&core.Secret{}}}},
 	})
 	if err != nil {
 		return err
 	}
-	shared, err := factory.Build()
-	if err != nil {
+	if err := cainjector.RegisterAllInjectors(ctx, made, cainjector.SetupOptions{
+		EnableCertificatesDataSource: true,
+		EnabledReconcilersFor: map[string]bool{
+			cainjector.MutatingWebhookConfigurationName:   true,
+			cainjector.ValidatingWebhookConfigurationName: true,
+			cainjector.CustomResourceDefinitionName:       true,
+		},
+	}); err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	for name, build := range controller.Known() {
-		made, err := build(factory)
-		if err != nil {
-			return err
-		}
-		log.Println("starting", name)
-		group.Go(func() error { return made.Run(5, ctx) })
-	}
-	shared.Metrics.SetupCertificateCollector(shared.SharedInformerFactory.Certmanager().V1().Certificates().Lister())
-	shared.SharedInformerFactory.Start(ctx.Done())
-	shared.KubeSharedInformerFactory.Start(ctx.Done())
-	shared.HTTP01ResourceMetadataInformersFactory.Start(ctx.Done())
-	mux := http.NewServeMux()
-	mux.HandleFunc("/livez", func(answer http.ResponseWriter, _ *http.Request) { answer.WriteHeader(http.StatusOK) })
-	listener, err := net.Listen("tcp", metrics)
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Addr: health, Handler: mux, ReadHeaderTimeout: time.Minute}
-	measured := shared.Metrics.NewServer(listener)
-	group.Go(server.ListenAndServe)
-	group.Go(func() error { return measured.Serve(listener) })
+	return made.Start(ctx)
+}
+
+func runSolver(ctx context.Context) error {
+	made := &solver.HTTP01Solver{}
+	flag.IntVar(&made.ListenPort, "listen-port", 8089, "where it listens")
+	flag.StringVar(&made.Domain, "domain", "", "the name that is proven")
+	flag.StringVar(&made.Token, "token", "", "what is asked for")
+	flag.StringVar(&made.Key, "key", "", "what is answered")
+	parse()
 	go func() {
 		<-ctx.Done()
-		_, _ = server.Close(), measured.Close()
+		_ = made.Close()
 	}()
-	return group.Wait()
+	return fmt.Errorf("solver: %w", made.Listen(klog.Background()))
 }

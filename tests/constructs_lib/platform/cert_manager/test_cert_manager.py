@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.kit import Layer, Release
+from constructs_lib.kit import Layer, Release, Room
 from constructs_lib.platform.cert_manager import CERTIFICATES, CONTROLLERS, ISSUERS, CertManager
 from tests.constructs_lib.platform import said
 from tests.support import environment, everything
@@ -54,6 +54,24 @@ def test_pods_run_on_the_system_pool_spread_and_sized(name: str) -> None:
     (constraint,) = pods["topologySpreadConstraints"]
     assert constraint["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == name
     assert (constraint["topologyKey"], constraint["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+
+
+@pytest.mark.parametrize(
+    ("changes", "namespaces"),
+    [
+        ({}, ["episodic"]),
+        ({"cert_manager__dns_challenge": None}, ["episodic", "traefik"]),
+        ({"traefik__enabled": False}, []),
+    ],
+)
+def test_a_pod_answers_challenges_where_certificates_are_proven_by_http(
+    changes: dict[str, Any], namespaces: list[str]
+) -> None:
+    env = environment(**{f"platform__{key}": value for key, value in changes.items()})
+    pods = [item for item in env.platform.cert_manager.workloads(env) if item.name == "Pod/cm-acme-http-solver"]
+    assert [(pod.namespace, pod.passing, pod.each) for pod in pods] == [
+        (name, True, Room(10, 64)) for name in namespaces
+    ]
 
 
 @pytest.mark.parametrize("name", PODS)
@@ -190,13 +208,13 @@ def test_nothing_waits_for_the_wildcard_certificate() -> None:
 
 def test_links() -> None:
     assert said.links("cert_manager", everything()) == [
-        "cert-manager/controller -> outside: 443 6443 16443",
-        "cert-manager/webhook -> outside: 443 6443 16443",
-        "cert-manager/cainjector -> outside: 443 6443 16443",
-        "cert-manager/startupapicheck -> outside: 443 6443 16443",
-        "outside -> cert-manager/webhook: 10250",
-        "cert-manager/controller -> outside: 80 443",
-        "cert-manager/controller -> outside: 53/UDP 53",
+        "cert-manager/controller -> the API server: 443 6443 16443",
+        "cert-manager/webhook -> the API server: 443 6443 16443",
+        "cert-manager/cainjector -> the API server: 443 6443 16443",
+        "cert-manager/startupapicheck -> the API server: 443 6443 16443",
+        "the API server -> cert-manager/webhook: 10250",
+        "cert-manager/controller -> the internet: 80 443",
+        "cert-manager/controller -> the internet: 53/UDP 53",
         "observability/prometheus -> cert-manager/controller: 9402",
         "observability/prometheus -> cert-manager/webhook: 9402",
         "observability/prometheus -> cert-manager/cainjector: 9402",

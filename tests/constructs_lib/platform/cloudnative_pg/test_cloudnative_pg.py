@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
+from constructs_lib.base.quantities import Memory
 from constructs_lib.environment import Environment
+from constructs_lib.platform.cloudnative_pg.cluster import IMAGE
 from gitops_render.tree import render
 from tests.constructs_lib.platform import said
 from tests.support import environment, everything
@@ -83,7 +85,7 @@ def test_the_log_is_archived_to_the_bucket_without_checksums_that_spaces_refuses
     assert plugin == {
         "name": "barman-cloud.cloudnative-pg.io",
         "isWALArchiver": True,
-        "parameters": {"barmanObjectName": "orders", "serverName": "orders"},
+        "parameters": {"barmanObjectName": "orders", "serverName": "orders-1"},
     }
     store = objects(with_clusters(CLUSTER | {"backup_retention": "14d"}))["ObjectStore", "orders"]["spec"]
     assert store["retentionPolicy"] == "14d"
@@ -93,6 +95,23 @@ def test_the_log_is_archived_to_the_bucket_without_checksums_that_spaces_refuses
     sidecar = {item["name"]: item["value"] for item in store["instanceSidecarConfiguration"]["env"]}
     assert set(sidecar.values()) == {"when_required"}
     assert "serverName" not in store["configuration"], "the plugin wants it empty here"
+
+
+def test_backups_may_go_to_another_s3() -> None:
+    env = environment(backups={"bucket": "b-b", "region": "eu-central-1", "address": "https://s3.example.org"})
+    store = objects(env)["ObjectStore", "main"]["spec"]
+    assert store["configuration"]["endpointURL"] == "https://s3.example.org"
+    assert store["configuration"]["destinationPath"] == "s3://b-b/postgres"
+    sidecar = {item["name"]: item["value"] for item in store["instanceSidecarConfiguration"]["env"]}
+    assert sidecar["AWS_DEFAULT_REGION"] == "eu-central-1"
+
+
+def test_the_sidecar_has_room_for_a_base_backup_while_the_log_is_archived() -> None:
+    """What was measured, in MiB: docs/decisions/0032-capacity.md."""
+    store = objects(with_clusters(CLUSTER))["ObjectStore", "orders"]["spec"]
+    base, segment = 188, 61
+    limit = Memory(store["instanceSidecarConfiguration"]["resources"]["limits"]["memory"]).mebibytes
+    assert base + store["configuration"]["wal"]["maxParallel"] * segment <= 0.75 * limit, "the plugin needs some too"
 
 
 def test_base_backups_are_daily_and_by_the_plugin() -> None:
@@ -136,7 +155,14 @@ def test_an_image_of_ones_own_and_libraries_that_load_at_start() -> None:
         "parameters": {"auto_explain.log_analyze": "on"},
         "shared_preload_libraries": ["timescaledb"],
     }
-    assert cluster()["imageName"] == "ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie"
+    assert (
+        cluster()["imageName"]
+        == IMAGE
+        == (
+            "ghcr.io/cloudnative-pg/postgresql:18.4-202608130737-system-trixie"
+            "@sha256:42708a75345b7a48fdd9257b071830783a97fd228529196b6313187a7198e185"
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,14 +199,25 @@ def test_what_holds_data_is_never_pruned_or_replaced() -> None:
 
 
 def test_a_recovery_reads_the_old_archive_and_writes_a_new_one() -> None:
-    origin = {"server_name": "orders", "until": "2026-01-31T04:00:00Z"}
-    spec = cluster(server_name="orders-2", recover_from=origin)
+    origin = {"archive": "lost-1", "until": "2026-01-31T04:00:00Z"}
+    spec = cluster(recover_from=origin)
     assert spec["bootstrap"]["recovery"]["source"] == "origin"
     assert spec["bootstrap"]["recovery"]["recoveryTarget"] == {"targetTime": "2026-01-31T04:00:00Z"}
     (external,) = spec["externalClusters"]
     assert external["name"] == "origin"
-    assert external["plugin"]["parameters"]["serverName"] == "orders"
+    assert external["plugin"]["parameters"]["serverName"] == "lost-1"
+    assert spec["plugins"][0]["parameters"]["serverName"] == "orders-1"
+
+
+def test_a_cluster_that_is_made_anew_archives_into_folders_of_its_own_and_recovers_from_the_old_ones() -> None:
+    clusters = [{**CLUSTER, "recover_from": {"archive": "orders-1"}}]
+    sentence = "platform.cloudnative_pg.clusters: 'orders' would archive into orders-1, which it recovers from"
+    with pytest.raises(ValueError, match=sentence):
+        environment(platform__cloudnative_pg__clusters=clusters)
+    found = objects(environment(platform__cloudnative_pg__clusters=clusters, cluster__generation=2))
+    spec = found["Cluster", "orders"]["spec"]
     assert spec["plugins"][0]["parameters"]["serverName"] == "orders-2"
+    assert spec["externalClusters"][0]["plugin"]["parameters"]["serverName"] == "orders-1"
 
 
 def test_the_pooler_is_placed_and_sized() -> None:
@@ -212,7 +249,7 @@ def test_without_clusters_there_is_the_operator_alone() -> None:
         ({"backup_schedule": "0 2 * * *"}, "must be a schedule of six fields, seconds first"),
         ({"roles": [{"name": "postgres"}]}, "must be a PostgreSQL name that the system does not keep"),
         ({"roles": [ROLE, ROLE]}, "two entries have the name 'shop'; rename one of them"),
-        ({"recover_from": {"server_name": "orders"}}, "server_name must differ from recover_from.server_name"),
+        ({"recover_from": {"archive": "orders-1"}}, "'orders' would archive into orders-1, which it recovers from;"),
         ({"roles": []}, "at least 1 item"),
     ],
 )
@@ -252,15 +289,15 @@ def test_every_other_name_is_refused_with_a_sentence(name: str) -> None:
 
 def test_links() -> None:
     assert said.links("cloudnative_pg", everything()) == [
-        "cnpg-system/operator -> outside: 443 6443 16443",
-        "cnpg-system/barman-cloud -> outside: 443 6443 16443",
-        "outside -> cnpg-system/operator: 9443",
+        "cnpg-system/operator -> the API server: 443 6443 16443",
+        "cnpg-system/barman-cloud -> the API server: 443 6443 16443",
+        "the API server -> cnpg-system/operator: 9443",
         "cnpg-system/operator -> cnpg-system/barman-cloud: 9090",
         "observability/prometheus -> cnpg-system/operator: 8080",
-        "databases/main -> outside: 443 6443 16443",
+        "databases/main -> the API server: 443 6443 16443",
         "cnpg-system/operator -> databases/main: 5432 8000 9127",
         "databases/main -> databases/main: 5432 8000",
-        "databases/main -> outside: 443",
+        "databases/main -> the internet: 443",
         "observability/prometheus -> databases/main: 9187",
         "observability/prometheus -> databases/main: 9127",
         "episodic/apps -> databases/main: 5432",
@@ -273,12 +310,13 @@ def test_settings() -> None:
         "CloudnativePg.operator_replicas": "1 Ge(ge=1) Le(le=5)",
         "CloudnativePg.clusters": "()",
         "PostgresCluster.name": "required",
+        "PostgresCluster.retired": "None",
         "PostgresCluster.instances": "1 Ge(ge=1) Le(le=9)",
         "PostgresCluster.storage": "'10Gi'",
         "PostgresCluster.wal_storage": "'5Gi'",
         "PostgresCluster.cpu": "'250m'",
         "PostgresCluster.memory": "'512Mi'",
-        "PostgresCluster.image": "'ghcr.io/cloudnative-pg/postgresql:18.4-system-trixie'",
+        "PostgresCluster.image": repr(IMAGE),
         "PostgresCluster.parameters": "{}",
         "PostgresCluster.preload_libraries": "()",
         "PostgresCluster.roles": "required MinLen(min_length=1)",
@@ -287,7 +325,6 @@ def test_settings() -> None:
         "PostgresCluster.backup_retention": "'7d'",
         "PostgresCluster.backup_max_age": "'26h'",
         "PostgresCluster.pooler": "None",
-        "PostgresCluster.server_name": "None",
         "PostgresCluster.recover_from": "None",
         "Role.name": "required",
         "Role.connection_limit": "-1 Ge(ge=-1)",
@@ -297,7 +334,7 @@ def test_settings() -> None:
         "Pooler.instances": "2 Ge(ge=1) Le(le=20)",
         "Pooler.mode": "'transaction'",
         "Pooler.max_client_connections": "1000 Ge(ge=10)",
-        "Recovery.server_name": "required",
+        "Recovery.archive": "required",
         "Recovery.until": "None",
     }
 
@@ -375,6 +412,42 @@ def test_a_cluster_counts_as_ready_when_it_takes_connections_and_is_updated_by_a
     (ready,) = (one for layer in everything().layers for one in layer.ready if one.kind == "Cluster")
     assert "status.readyInstances >= 1 && has(status.currentPrimary)" in ready.current
     assert "ContinuousArchiving" not in ready.current, "a bucket that fails is an alert, see docs/decisions/0021"
+
+
+OWNED = {"roles": [{"name": "one"}], "databases": [{"name": "one", "owner": "one"}]}
+
+
+@pytest.mark.parametrize(
+    ("main", "other", "sentence"),
+    [
+        (
+            {"roles": [{"name": "one"}, {"name": "a_b"}, {"name": "a__b"}]},
+            {},
+            "roles: 'a_b' of 'main' and roles: 'a__b' of 'main' would have one Secret, main-a-b; rename one of them",
+        ),
+        (
+            {"databases": [{"name": "a_b", "owner": "one"}, {"name": "a__b", "owner": "one"}]},
+            {},
+            "databases: 'a_b' of 'main' and databases: 'a__b' of 'main' would have one Database, main-a-b; rename",
+        ),
+        (
+            {"roles": [{"name": "one"}, {"name": "app_two"}]},
+            {"name": "main-app", "roles": [{"name": "one"}, {"name": "two"}]},
+            "roles: 'app_two' of 'main' and roles: 'two' of 'main-app' would have one Secret, main-app-two; rename one",
+        ),
+        (
+            {"roles": [{"name": "one"}, {"name": "app_ca"}]},
+            {"name": "main-app"},
+            "roles: 'app_ca' of 'main' and clusters: 'main-app' would have one Secret, main-app-ca; rename one of them",
+        ),
+    ],
+)
+def test_names_that_fall_on_one_object_are_refused_with_their_keys(
+    main: dict[str, Any], other: dict[str, Any], sentence: str
+) -> None:
+    clusters = [{"name": "main", **OWNED, **main}, {"name": "other", **OWNED, **other}]
+    with pytest.raises(ValidationError, match=sentence):
+        environment(platform__cloudnative_pg__clusters=clusters)
 
 
 @pytest.mark.parametrize("role", ["ca", "replication", "superuser", "postgres_tls"])

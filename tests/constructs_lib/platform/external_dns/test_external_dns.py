@@ -8,8 +8,8 @@ from tests.support import environment, everything
 
 def test_links() -> None:
     assert said.links("external_dns", everything()) == [
-        "external-dns/external-dns -> outside: 443 6443 16443",
-        "external-dns/external-dns -> outside: 443",
+        "external-dns/external-dns -> the API server: 443 6443 16443",
+        "external-dns/external-dns -> the internet: 443",
         "observability/prometheus -> external-dns/external-dns: 7979",
     ]
 

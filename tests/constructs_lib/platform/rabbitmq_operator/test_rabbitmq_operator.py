@@ -36,11 +36,17 @@ def objects(env: Environment) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "version"), [("rabbitmq-cluster-operator", "2.22.3"), ("messaging-topology-operator", "1.20.1")]
+    ("name", "version", "commit"),
+    [
+        ("rabbitmq-cluster-operator", "2.22.3", "03e0b49c077a9c8d926fb4c8cbe2dd0bbdffd539"),
+        ("messaging-topology-operator", "1.20.1", "bf34d8456e5c44e861d40e265085fe2e9b8d1976"),
+    ],
 )
-def test_an_operator_is_its_tagged_release_with_the_image_pinned(name: str, version: str) -> None:
+def test_an_operator_is_one_commit_of_its_repository_with_the_image_pinned(
+    name: str, version: str, commit: str
+) -> None:
     found = objects(environment())
-    assert found["GitRepository", name]["spec"]["ref"] == {"tag": f"v{version}"}
+    assert found["GitRepository", name]["spec"]["ref"] == {"tag": f"v{version}", "commit": commit}
     spec = found["Kustomization", name]["spec"]
     assert [image["newTag"] for image in spec["images"]] == [version], "the release itself says latest"
     assert spec["path"] == "./config/installation"
@@ -143,6 +149,18 @@ def test_brokers_are_kept_apart(file: str, rule: str) -> None:
     assert terms == [{"matchExpressions": [{"key": "pool-role", "operator": "In", "values": ["system"]}]}]
 
 
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_never_two_nodes_of_a_broker_go_at_once_and_a_lone_one_is_in_nobodys_way(replicas: int) -> None:
+    found = objects(with_broker(replicas=replicas))
+    budget = found.get(("PodDisruptionBudget", "events"))
+    if replicas == 1:
+        assert budget is None
+    else:
+        labels = {"app.kubernetes.io/name": "events", "app.kubernetes.io/component": "rabbitmq"}
+        assert budget is not None
+        assert budget["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+
+
 def test_a_user_with_the_label_that_the_webhook_wants() -> None:
     found = objects(with_broker())
     template = found["ExternalSecret", "events-shop"]["spec"]["target"]["template"]
@@ -185,6 +203,52 @@ def test_further_plugins_are_turned_on() -> None:
     assert "additionalPlugins" not in objects(with_broker())["RabbitmqCluster", "events"]["spec"]["rabbitmq"]
 
 
+@pytest.mark.parametrize(
+    ("main", "other", "sentence"),
+    [
+        (
+            {"vhosts": ["/", "default"]},
+            {},
+            "vhosts: '/' of 'main' and vhosts: 'default' of 'main' would have one Vhost, main-default; rename one",
+        ),
+        (
+            {"users": [{"name": "App"}, {"name": "app"}]},
+            {},
+            "users: 'App' of 'main' and users: 'app' of 'main' would have one Secret, main-app; rename one of them",
+        ),
+        (
+            {
+                "vhosts": ["/"],
+                "policies": [{"name": name, "vhost": "/", "definition": {"x": 1}} for name in ("a.b", "a_b")],
+            },
+            {},
+            "policies: 'a.b' of 'main' and policies: 'a_b' of 'main' would have one Policy, main-a-b; rename",
+        ),
+        (
+            {
+                "vhosts": ["b-c", "c"],
+                "users": [
+                    {"name": "a", "permissions": [{"vhost": "b-c"}]},
+                    {"name": "a-b", "permissions": [{"vhost": "c"}]},
+                ],
+            },
+            {},
+            "users: 'a' of 'main' in 'b-c' and users: 'a-b' of 'main' in 'c' would have one Permission, main-a-b-c",
+        ),
+        (
+            {"users": [{"name": "app-default-user"}]},
+            {"name": "main-app"},
+            "users: 'app-default-user' of 'main' and clusters: 'main-app' would have one Secret, main-app-default-user",
+        ),
+    ],
+)
+def test_names_that_fall_on_one_object_are_refused_with_their_keys(
+    main: dict[str, Any], other: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        environment(platform__rabbitmq_operator__clusters=[{"name": "main", **main}, {"name": "other", **other}])
+
+
 def test_a_user_comes_after_its_secret_and_its_broker() -> None:
     found = layers(environment())
     needed = ("configs", "credentials", "topology-controllers")
@@ -214,16 +278,16 @@ def test_bad_settings_are_refused(changes: dict[str, Any], sentence: str) -> Non
 
 def test_links() -> None:
     assert said.links("rabbitmq_operator", everything()) == [
-        "rabbitmq-system/cluster-operator -> outside: 443 6443 16443",
-        "rabbitmq-system/topology-operator -> outside: 443 6443 16443",
-        "messaging/brokers -> outside: 443 6443 16443",
-        "outside -> rabbitmq-system/cluster-operator: 9443",
-        "outside -> rabbitmq-system/topology-operator: 9443",
+        "rabbitmq-system/cluster-operator -> the API server: 443 6443 16443",
+        "rabbitmq-system/topology-operator -> the API server: 443 6443 16443",
+        "messaging/brokers -> the API server: 443 6443 16443",
+        "the API server -> rabbitmq-system/cluster-operator: 9443",
+        "the API server -> rabbitmq-system/topology-operator: 9443",
         "rabbitmq-system/cluster-operator -> messaging/brokers: 15671",
         "rabbitmq-system/topology-operator -> messaging/brokers: 15671",
         "messaging/brokers -> messaging/brokers: 4369 25672 35672-35682 6000-6500",
         "observability/prometheus -> messaging/brokers: 15691",
-        "episodic/apps -> messaging/brokers: 5671",
+        "episodic/apps -> messaging/broker-main: 5671",
     ]
 
 
@@ -232,6 +296,7 @@ def test_settings() -> None:
         "RabbitmqOperator.enabled": "True",
         "RabbitmqOperator.clusters": "()",
         "RabbitmqCluster.name": "required",
+        "RabbitmqCluster.retired": "None",
         "RabbitmqCluster.replicas": "1",
         "RabbitmqCluster.storage": "'10Gi'",
         "RabbitmqCluster.cpu": "'250m'",

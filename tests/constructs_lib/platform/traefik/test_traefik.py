@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.kit import Layer
+from constructs_lib.kit import Layer, Pods
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.traefik import CONFIGS, CONTROLLERS, Traefik
 from tests.constructs_lib.platform import said
@@ -133,10 +133,25 @@ def test_it_serves_the_wildcard_certificate_where_an_ingress_names_none() -> Non
 def test_links() -> None:
     assert said.links("traefik", everything()) == [
         "outside -> traefik/traefik: 8000 8443",
-        "traefik/traefik -> outside: 443 6443 16443",
+        "traefik/traefik -> the API server: 443 6443 16443",
         "observability/prometheus -> traefik/traefik: 9100",
         "traefik/traefik -> episodic/apps: 8080",
         "traefik/traefik -> episodic/acme-solver: 8089",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "namespaces"),
+    [
+        ({}, ["episodic"]),
+        ({"cert_manager__dns_challenge": None}, ["episodic", "traefik"]),
+        ({"cert_manager__enabled": False}, []),
+    ],
+)
+def test_it_reaches_solvers_where_there_are_some(changes: dict[str, Any], namespaces: list[str]) -> None:
+    env = environment(**{f"platform__{key}": value for key, value in changes.items()})
+    assert [link.target for link in env.platform.traefik.links(env) if link.ports == (8089,)] == [
+        Pods(name, "acme-solver", {"acme.cert-manager.io/http01-solver": "true"}) for name in namespaces
     ]
 
 

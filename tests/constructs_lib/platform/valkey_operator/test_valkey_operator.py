@@ -140,12 +140,12 @@ def test_two_clusters_of_one_name_are_refused() -> None:
 
 def test_links() -> None:
     assert said.links("valkey_operator", everything()) == [
-        "valkey-operator-system/operator -> outside: 443 6443 16443",
-        "cache/valkey -> outside: 443 6443 16443",
+        "valkey-operator-system/operator -> the API server: 443 6443 16443",
+        "cache/valkey -> the API server: 443 6443 16443",
         "valkey-operator-system/operator -> cache/valkey: 6379",
         "cache/valkey -> cache/valkey: 6379 16379",
         "observability/prometheus -> cache/valkey: 9121",
-        "episodic/apps -> cache/valkey: 6379",
+        "episodic/apps -> cache/valkey-main: 6379",
     ]
 
 
@@ -154,6 +154,7 @@ def test_settings() -> None:
         "ValkeyOperator.enabled": "True",
         "ValkeyOperator.clusters": "()",
         "ValkeyCluster.name": "required",
+        "ValkeyCluster.retired": "None",
         "ValkeyCluster.shards": "1 Ge(ge=1) Le(le=100)",
         "ValkeyCluster.replicas": "0 Ge(ge=0) Le(le=5)",
         "ValkeyCluster.storage": "'2Gi'",

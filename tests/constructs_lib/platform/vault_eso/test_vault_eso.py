@@ -165,12 +165,12 @@ def test_applications_find_the_contract_with_vault_in_their_namespace() -> None:
 
 def test_links() -> None:
     assert said.links("vault_eso", everything()) == [
-        "external-secrets/controller -> outside: 8200",
-        "episodic/apps -> outside: 8200",
-        "external-secrets/controller -> outside: 443 6443 16443",
-        "external-secrets/webhook -> outside: 443 6443 16443",
-        "external-secrets/cert-controller -> outside: 443 6443 16443",
-        "outside -> external-secrets/webhook: 10250",
+        "external-secrets/controller -> the internet: 8200",
+        "episodic/apps -> the internet: 8200",
+        "external-secrets/controller -> the API server: 443 6443 16443",
+        "external-secrets/webhook -> the API server: 443 6443 16443",
+        "external-secrets/cert-controller -> the API server: 443 6443 16443",
+        "the API server -> external-secrets/webhook: 10250",
         "external-secrets/cert-controller -> external-secrets/webhook: 8081 10250",
         "observability/prometheus -> external-secrets/controller: 8080",
         "observability/prometheus -> external-secrets/webhook: 8080",

@@ -1,0 +1,55 @@
+"""The settings that trees were rendered from, and what a change of them does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from constructs_lib.base.change import FREE, Effect, Plain, Rule, steps
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.transition import Block, Transition, transitions
+from constructs_lib.environment import Environment
+from gitops_render.paths import CLUSTER, Place, settings_file
+
+UNSAID = Rule(Effect.UNKNOWN, "the old tree does not say the settings that it was rendered from")
+GONE = steps("its cluster runs on, and nobody describes it any more", "remove-an-environment")
+
+
+def read_settings(tree: Path) -> dict[str, dict[str, Plain]]:
+    """Return the settings of each environment in a tree, by its name.
+
+    Raises `ConfigError` for a file that cannot be read.
+    """
+    files = sorted((tree / settings_file("*").parent).glob(settings_file("*").name))
+    return {file.name.removesuffix(settings_file("").name): _read(file) for file in files}
+
+
+def settings_transitions(old: Path, new: Path) -> dict[str, list[Transition]]:
+    """Return what differs between the settings of two trees, by environment; a new one is said to be new.
+
+    Raises `ConfigError` as `read_settings` does.
+    """
+    before, after = read_settings(old), read_settings(new)
+    gone = {name: [Transition("name", name, None, GONE)] for name in before.keys() - after.keys()}
+    return dict(sorted({**{name: list(_differing(old, name, before, after[name])) for name in after}, **gone}.items()))
+
+
+def _differing(old: Path, name: str, before: Mapping[str, Block], after: Block) -> Iterator[Transition]:
+    if name in before:
+        yield from transitions(Environment, before[name], after)
+    elif (old / Place(name, CLUSTER).path).is_dir():
+        yield Transition("settings", None, None, UNSAID)
+    else:
+        yield Transition("name", None, name, FREE)
+
+
+def _read(file: Path) -> dict[str, Plain]:
+    try:
+        found = yaml.load(file.read_bytes(), yaml.CSafeLoader)
+    except (OSError, yaml.YAMLError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file}: cannot be read as settings; render again")
+    return found

@@ -1,0 +1,156 @@
+"""Production on real machines, scaled down: three instances each, of which one may be lost and two are never taken."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE as DATABASES
+from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE as MESSAGING
+from tests.e2e.cluster import CRDS
+from tests.e2e.node import sandbox, test_rabbitmq
+from tests.e2e.node.application import CLUSTER, Application
+from tests.e2e.node.conftest import REPORT, require_node
+from tests.e2e.node.machine import SYSTEM, WORKLOAD
+from tests.e2e.node.sandbox import Sandbox
+
+BROKERS = [f"{CLUSTER}-server-{number}" for number in range(3)]
+VIOLATES = "Cannot evict pod as it would violate the pod's disruption budget"
+"""What the API server says (kubernetes v1.37 `pkg/registry/core/pod/storage/eviction.go`)."""
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A cluster that follows production, with all layers Ready, on three machines for the platform."""
+    require_node(*sandbox.TOOLS)
+    if not CRDS.is_dir():
+        pytest.skip(f"no CRDs in {CRDS}; set CRDS")
+    folder = tmp_path_factory.mktemp("production")
+    with sandbox.sandbox(sandbox.production(), folder, (SYSTEM, SYSTEM, SYSTEM, WORKLOAD)) as made:
+        REPORT.append(f"production: every layer Ready after {sandbox.await_layers(made, folder):.0f} s")
+        REPORT.append(
+            "production, scaled down: 512 MiB and a tenth of a CPU for each instance of Postgres and RabbitMQ, "
+            "folders for volumes; without Valkey and observability"
+        )
+        yield made
+
+
+@pytest.fixture(scope="module")
+def application(production: Sandbox) -> Application:
+    """The application's pod; network policies know a new pod a moment after it is Ready."""
+    made = Application(production)
+    made.start()
+    production.cluster.eventually(lambda: made.psql("select 1", code=None) == "1", "the application reaches Postgres")
+    return made
+
+
+def evict(sandbox: Sandbox, namespace: str, pod: str, *, really: bool = False) -> str:
+    """Ask the API server to evict a pod, as the drain of a node does, and return what it said."""
+    options = {} if really else {"deleteOptions": {"dryRun": ["All"]}}
+    named = {"metadata": {"name": pod, "namespace": namespace}}
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", **named, **options}
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+    return sandbox.cluster.kubectl("create", "--raw", path, "-f", "-", text=json.dumps(body), code=None)
+
+
+def instances(sandbox: Sandbox) -> tuple[str, list[str]]:
+    """Return the primary, and the replicas that are Ready."""
+    found = sandbox.cluster.get("cluster.postgresql.cnpg.io", CLUSTER, DATABASES) or {}
+    status = found["status"]
+    healthy = status.get("instancesStatus", {}).get("healthy", [])
+    return status["currentPrimary"], sorted(set(healthy) - {status["currentPrimary"]})
+
+
+def machines(sandbox: Sandbox, namespace: str, pods: list[str]) -> set[str]:
+    """Return the machines of pods."""
+    found = [sandbox.cluster.get("pod", pod, namespace) or {} for pod in pods]
+    return {item["spec"]["nodeName"] for item in found}
+
+
+def test_instances_are_on_machines_of_their_own(production: Sandbox) -> None:
+    primary, replicas = instances(production)
+    assert len(replicas) == 2
+    assert len(machines(production, DATABASES, [primary, *replicas])) == 3
+    assert len(machines(production, MESSAGING, BROKERS)) == 3
+
+
+def test_no_eviction_takes_a_quorum(production: Sandbox) -> None:
+    primary, replicas = instances(production)
+    first, second, third = BROKERS
+    assert VIOLATES in evict(production, DATABASES, primary)
+    assert all(VIOLATES not in evict(production, DATABASES, replica) for replica in replicas)
+    assert VIOLATES not in evict(production, MESSAGING, second)
+
+    gone = {(DATABASES, replicas[0]), (MESSAGING, first)}
+    before = {pod: production.cluster.get("pod", pod[1], pod[0]) or {} for pod in gone}
+    assert all(VIOLATES not in evict(production, *pod, really=True) for pod in gone)
+    held = ((DATABASES, primary), (DATABASES, replicas[1]), (MESSAGING, second), (MESSAGING, third))
+    for pod in held:
+        assert VIOLATES in evict(production, *pod), pod
+
+    def are_back() -> bool:
+        found = {pod: production.cluster.get("pod", pod[1], pod[0]) or {} for pod in gone}
+        return all(_is_another(before[pod], found[pod]) for pod in gone)
+
+    took = production.cluster.eventually(are_back, "what was evicted is back")
+    REPORT.append(f"production: a replica of Postgres and a node of RabbitMQ are back {took:.0f} s after an eviction")
+    production.cluster.eventually(lambda: VIOLATES not in evict(production, MESSAGING, second), "another may go")
+
+
+def _is_another(before: dict[str, object], after: dict[str, object]) -> bool:
+    def of(item: dict[str, object], *path: str) -> object:
+        found: object = item
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    conditions = of(after, "status", "conditions")
+    ready = isinstance(conditions, list) and any(
+        entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions
+    )
+    return ready and of(before, "metadata", "uid") != of(after, "metadata", "uid")
+
+
+def test_nothing_that_was_written_is_lost_with_the_primary(production: Sandbox, application: Application) -> None:
+    cluster = production.cluster
+    application.psql("create table notes (number int primary key)")
+    primary, _ = instances(production)
+    written: list[int] = []
+    over = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            insert = f"insert into notes select {number} returning number"
+            if application.psql(insert, code=None) == str(number):
+                written.append(number)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        cluster.eventually(lambda: len(written) >= 3, "something is written")
+        cluster.kubectl("delete", "pod", primary, "-n", DATABASES, "--grace-period=0", "--force")
+        lost = len(written)
+        took = cluster.eventually(
+            lambda: instances(production)[0] != primary and len(written) > lost + 3, "another primary takes writes"
+        )
+    finally:
+        over.set()
+        writer.join()
+    REPORT.append(f"production: another instance takes writes {took:.0f} s after the primary was killed")
+    found = {int(line) for line in application.psql("select number from notes").splitlines()}
+    assert set(written) <= found
+    cluster.eventually(lambda: len(instances(production)[1]) == 2, "three instances are there again")
+
+
+def test_a_message_outlives_the_loss_of_a_node(production: Sandbox, application: Application) -> None:
+    publish = test_rabbitmq.PUBLISH.format(note="kept")
+    cluster = production.cluster
+    cluster.eventually(lambda: test_rabbitmq.ask(application, publish) == "", "it is published")
+    cluster.kubectl("delete", "pod", BROKERS[0], "-n", MESSAGING, "--grace-period=0", "--force")
+    took = cluster.eventually(lambda: test_rabbitmq.ask(application, test_rabbitmq.CONSUME) == "kept", "it is there")
+    REPORT.append(f"production: a message is there {took:.0f} s after a node of RabbitMQ was killed")

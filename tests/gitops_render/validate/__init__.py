@@ -1,0 +1,1 @@
+"""What a pull request in the GitOps repository may change."""

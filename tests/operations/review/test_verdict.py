@@ -1,0 +1,122 @@
+"""The verdict on each environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from constructs_lib.base.change import FREE, Effect, Rule, refused, rolls, steps
+from constructs_lib.base.transition import Transition
+from gitops_render.diff import Difference
+from gitops_render.objects import Identity
+from operations.review.stack_changes import StackChange
+from operations.review.verdict import NOTHING, SAFE, SHARED, SHOWN, Changes, Reason, Verdict, unjudged_verdict, verdicts
+
+RELEASE = Identity("HelmRelease", "flux-system", "traefik", "helm.toolkit.fluxcd.io")
+DATABASE = Identity("Cluster", "databases", "main", "postgresql.cnpg.io")
+POLICY = Identity("NetworkPolicy", "databases", "main", "networking.k8s.io")
+
+
+def setting(rule: Rule, key: str = "a.b", old: Any = 1, new: Any = 2) -> Transition:
+    return Transition(key, old, new, rule)
+
+
+def of(
+    *,
+    settings: Sequence[Transition] = (),
+    stacks: Sequence[StackChange] = (),
+    objects: Sequence[Difference] = (),
+    files: dict[str, list[str]] | None = None,
+) -> list[Verdict]:
+    return verdicts(Changes({"sandbox": settings, "sandbox-b": ()}, stacks, objects, files or {}))
+
+
+def changed(identity: Identity, change: Any = "changed", environment: str = "sandbox") -> Difference:
+    return Difference(environment, "area", identity, change)
+
+
+def words(found: Sequence[Verdict]) -> dict[str, str]:
+    return {item.environment: item.words for item in found}
+
+
+def test_nothing_is_said_where_nothing_changes_and_only_there() -> None:
+    assert words(of()) == {"sandbox": NOTHING, "sandbox-b": NOTHING}
+    assert words(of(files={"sandbox": [".render/x"]})) == {"sandbox": SAFE, "sandbox-b": NOTHING}
+    assert words(of(objects=[changed(POLICY)])) == {"sandbox": SAFE, "sandbox-b": NOTHING}
+    assert words(of(settings=[setting(FREE)])) == {"sandbox": SAFE, "sandbox-b": NOTHING}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"settings": [setting(rolls("x"))]}, Effect.ROLLS),
+        ({"settings": [setting(refused("x")), setting(rolls("x"))]}, Effect.REFUSED),
+        ({"settings": [setting(steps("x", "page"))]}, Effect.STEPS),
+        ({"stacks": [StackChange("sandbox-cluster", "a.b", "replaced")]}, Effect.REPLACES),
+        ({"stacks": [StackChange("sandbox-cluster", "a.b", "destroyed")]}, Effect.REPLACES),
+        ({"stacks": [StackChange("sandbox-cluster", "a.b", "changed")]}, SAFE),
+        ({"stacks": [StackChange("sandbox-cluster", "output.b", "removed")]}, SAFE),
+        ({"objects": [changed(RELEASE)]}, Effect.ROLLS),
+        ({"objects": [changed(RELEASE, "added")]}, SAFE),
+        ({"objects": [changed(DATABASE)]}, Effect.ROLLS),
+        ({"objects": [changed(DATABASE, "added")]}, SAFE),
+        ({"objects": [changed(DATABASE, "removed")]}, Effect.REPLACES),
+        ({"objects": [changed(DATABASE, "kept")]}, Effect.STEPS),
+        ({"objects": [changed(RELEASE, "kept")]}, SAFE),
+    ],
+)
+def test_the_verdict_is_the_farthest_of_all_that_a_change_does(change: dict[str, Any], expected: str) -> None:
+    assert words(of(**change)) == {"sandbox": expected, "sandbox-b": NOTHING}
+
+
+def test_a_stack_belongs_to_the_environment_with_the_longest_name_that_fits() -> None:
+    found = of(stacks=[StackChange("sandbox-b-cluster", "a.b", "replaced")])
+    assert words(found) == {"sandbox": NOTHING, "sandbox-b": Effect.REPLACES}
+
+
+def test_what_all_share_is_told_only_where_it_changes() -> None:
+    stack = StackChange("gitops-repository", "a.b", "destroyed")
+    assert words(of(stacks=[stack], files={"_shared": [".sops.yaml"]}))[SHARED] == Effect.REPLACES
+    (*_, shared) = of(files={"_shared": [".sops.yaml"]})
+    assert (shared.words, [reason.text for reason in shared.reasons]) == (SAFE, ["file <code>.sops.yaml</code>"])
+
+
+def test_the_lines_say_key_values_reason_and_page_the_farthest_first() -> None:
+    (found, _) = of(
+        settings=[
+            setting(rolls("pods <x>"), "k.pods", "a|b", None),
+            setting(steps("copy it", "shrink"), "k.disk", "x" * 99, [1]),
+        ],
+        objects=[changed(DATABASE, "removed"), changed(RELEASE)],
+    )
+    disk = f"<code>k.disk</code> <code>{'x' * 59}…</code> → <code>[1]</code>"
+    assert list(found.markdown()) == [
+        "- <b>sandbox</b>: <b>needs steps</b>",
+        f"  - {disk}: needs steps, copy it (docs/how-to/shrink.md)",
+        "  - deletes <code>Cluster databases main</code> with its data",
+        "  - <code>k.pods</code> <code>a&#124;b</code> → <code>nothing</code>: rolls, pods &lt;x&gt;",
+        "  - may restart what <code>HelmRelease flux-system traefik</code> runs",
+    ]
+
+
+def test_a_block_that_comes_or_goes_is_not_told_whole() -> None:
+    (found, _) = of(settings=[setting(FREE, "k[a]", None, {"b": 1}), setting(rolls("x"), "k[c]", {"d": 1}, None)])
+    assert [reason.text for reason in found.reasons] == [
+        "<code>k[a]</code> comes: free",
+        "<code>k[c]</code> goes: rolls, x",
+    ]
+
+
+def test_few_reasons_are_shown_and_the_others_counted() -> None:
+    many = [setting(rolls(str(number))) for number in range(SHOWN + 3)]
+    lines = list(of(settings=many)[0].markdown())
+    assert len(lines) == 1 + SHOWN + 1
+    assert lines[-1] == "  - and 3 more"
+    assert not any("more" in line for line in of(settings=many[:SHOWN])[0].markdown())
+
+
+def test_what_is_not_compared_is_not_judged() -> None:
+    found = unjudged_verdict("sandbox", "why")
+    assert (found.words, found.reasons) == (Effect.UNKNOWN, (Reason(Effect.UNKNOWN, "why"),))
