@@ -206,7 +206,7 @@ def test_a_resize_that_was_killed_while_a_state_has_the_old_pool_deposed(resize:
     api.looks_until_pools_run.update({NEW: 10**6, "workload-s-4vcpu-8gb": 3})
     tofu = resize.start(workload={**WORKLOAD, "size": "s-4vcpu-8gb"})
     kill_once(tofu, lambda: "workload-s-2vcpu-4gb goes" in api.history)
-    assert "(deposed object" in tofu.run("show")
+    assert '"deposed_key"' in tofu.run("show", "-json")
     api.looks_until_pools_run.clear()
     if goes_on:
         assert resize.finish(system=LARGER) == [f"{NEW} goes", f"{NEW} comes", f"{OLD} goes"]
