@@ -160,7 +160,8 @@ class Resize:
         """Plan and apply a file as `operations provision` does; return what came and went of the pool `system`."""
         before = len(self.cloud.api.history)
         tofu = self.write(**{"workload": WORKLOAD, **file})
-        stack = Stack("sandbox-cluster", self.env.state, tofu.environ)
+        unlocked = self.env.state.model_copy(update={"use_lockfile": False})  # its state is a file here
+        stack = Stack("sandbox-cluster", unlocked, tofu.environ)
         changes = plan_with_adoption(stack, Path("planned"), self.lookups)
         assert changes or lost_pools(stack, self.api, NAME, changes), "the next run has nothing to do"
         apply_and_tidy(stack, Path("planned"), self.api, self.spaces, NAME)

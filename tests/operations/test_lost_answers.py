@@ -196,7 +196,7 @@ SCENES = {
     "layout": Scene(secrets, [("bootstrap", "layout")], 2),
     "settings": Scene(keyed, [("bootstrap", "settings")], 3),
     "foundation": Scene(founded, staged("foundation"), 1),
-    "services": Scene(serving, staged("services"), 9),
+    "services": Scene(serving, staged("services"), 1),
     "drift": Scene(drifted, [DRIFT], 1),
     "no drift": Scene(settled, [DRIFT], 2),
     "promote": Scene(promotable, [("promote", "sandbox", "staging")], 2, ("sandbox", "staging")),
