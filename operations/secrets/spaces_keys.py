@@ -72,7 +72,7 @@ def ensure_keys(env: Environment, secrets: Secrets, api: DigitalOcean, *, dry_ru
 def put_new_key(key: BucketKey, secrets: Secrets, api: DigitalOcean) -> None:
     """Make a key and put it into Vault; one that another run put there meanwhile stays, and this one goes again.
 
-    A run that is killed in between leaves a key that nobody knows; `lost_keys` finds it.
+    A run that is killed in between leaves a key that nobody knows; `other_keys` finds it.
     """
     version = secrets.version(key.path)
     made = api.post(LIST, key.body())["key"]
