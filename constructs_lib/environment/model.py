@@ -58,7 +58,10 @@ class Environment(Settings):
     region: Annotated[Region, ANOTHER_CLUSTER]
     mode: Annotated[
         Literal["render", "apply"],
-        Change(refused("both would own the same objects"), judge=out_of_apply_mode),
+        Change(
+            refused("both would own the same objects; add another environment and move to it"),
+            judge=out_of_apply_mode,
+        ),
     ] = Field(default="render", description="Whether Flux or OpenTofu applies the platform.")
     domain: Annotated[
         Domain, Own("domain"), Change(rolls("what has a host, whose certificate, records and address change"))

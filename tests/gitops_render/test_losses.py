@@ -42,7 +42,8 @@ def tree(folder: Path, *items: Manifest, environment: str = "sandbox") -> Path:
 
 
 def found(tmp_path: Path, before: list[Manifest], after: list[Manifest]) -> list[tuple[str, str]]:
-    old, new = tree(tmp_path / "old", *before), tree(tmp_path / "new", *after)
+    rest = item("v1", "Namespace", "rest", "rest")
+    old, new = tree(tmp_path / "old", rest, *before), tree(tmp_path / "new", rest, *after)
     return [(item.object, item.message) for item in losses(read_trees(new), diff(old, new))]
 
 

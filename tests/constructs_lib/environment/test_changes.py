@@ -89,7 +89,6 @@ def put(data: dict[str, Any], key: str, value: Any) -> Any:
         ("cluster.kubernetes_minor", "1.38", Effect.REFUSED),
         ("cluster.kubernetes_minor", "1.35", Effect.REFUSED),
         ("cluster.generation", 2, Effect.STEPS),
-        ("cluster.network.neighbours", ["10.22.1.0/24"], Effect.FREE),
         ("cluster.high_availability", False, Effect.REFUSED),
         ("cluster.network.cluster_subnet", "10.100.0.0/16", Effect.REFUSED),
         ("cluster.protected", False, Effect.FREE),
@@ -188,3 +187,12 @@ def test_a_recovery_that_is_there_stays_as_it_is() -> None:
     put(before, f"{POSTGRES}[main].recover_from", {"archive": "x", "until": None})
     put(after, f"{POSTGRES}[main].recover_from", {"archive": "y", "until": None})
     assert {item.rule.effect for item in transitions(Environment, before, after)} == {Effect.REFUSED}
+
+
+def test_what_pods_reach_in_their_network_may_change_at_any_time() -> None:
+    before, after = plain(), plain()
+    put(after, "cluster.network.neighbours", ["10.22.1.0/24"])
+    judged = [
+        item.rule.effect for side in ((before, after), (after, before)) for item in transitions(Environment, *side)
+    ]
+    assert judged == [Effect.FREE, Effect.ROLLS]
