@@ -101,7 +101,9 @@ class Place:
 
 
 def nothing(place: Place) -> None:
-    """Have nothing there before."""
+    """Have nothing there before: of Spaces keys neither."""
+    for path, token in (("state", {}), ("plan", {"digitalocean_token": place.outside.digitalocean.token})):
+        place.outside.vault.put(f"episodic/sandbox/provisioning/{path}", **token)
 
 
 def secrets(place: Place) -> None:
@@ -192,7 +194,7 @@ def staged(stage: str) -> list[Arguments]:
 
 DRIFT = ("drift", "sandbox", "--report", "df12-test/infrastructure")
 SCENES = {
-    "secrets": Scene(nothing, [("bootstrap", "secrets")], 14),
+    "secrets": Scene(nothing, [("bootstrap", "secrets")], 15),
     "layout": Scene(secrets, [("bootstrap", "layout")], 2),
     "settings": Scene(keyed, [("bootstrap", "settings")], 3),
     "foundation": Scene(founded, staged("foundation"), 1),
