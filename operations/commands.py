@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from constructs_lib.environment import Environment
     from operations.secrets.trust import Trust
 
+UNJUDGED = 3
+"""The exit code of a report that could not judge all of a change."""
+
 app = program("Bootstrap, provision and watch.", epilog=EXIT_CODES)
 bootstrap = program("Bring up the GitOps repository; safe to run again at any point.")
 provision = program("Plan an environment's stacks, and apply exactly that plan.")
@@ -377,7 +380,7 @@ def report(
 ) -> None:
     """Synthesise and render a checkout of the base and this one, and write what changes.
 
-    Exit 1 if a policy breaks, or if a change is refused or could not be judged.
+    Exit 1 if a policy breaks or a change is refused, 3 if something could not be judged.
     """
     from operations.review.report import compared
 
@@ -392,6 +395,8 @@ def report(
         say(f"{verdict.environment}: {verdict.words}")
     if findings or comparison.is_refused:
         raise typer.Exit(DIFFERENT)
+    if not comparison.is_judged:
+        raise typer.Exit(UNJUDGED)
 
 
 @app.command()

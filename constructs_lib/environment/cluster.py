@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
-from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Effect, Rule, refused, replaces, rolls
+from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Effect, Rule, refused, rolls, steps
 from constructs_lib.base.fields import KubernetesMinor, Name, PoolName, Range, Tag, TimeOfDay
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.network import Network
@@ -46,7 +46,7 @@ class Cluster(Settings):
     generation: Annotated[
         int,
         Change(
-            replaces("the archives, which start anew in folders of the new generation"),
+            steps("only while the cluster is made anew: its archives start anew", "change-an-environment"),
             smaller=refused("the folders of an older generation hold its archives; raise it instead"),
         ),
     ] = Field(

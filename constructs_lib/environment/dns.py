@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
-from constructs_lib.base.change import Change, steps
+from constructs_lib.base.change import Change, replaces
 from constructs_lib.base.fields import Domain
 from constructs_lib.base.settings import Settings
 
@@ -17,13 +17,13 @@ class Dns(Settings):
 
     zone_at: Annotated[
         Literal["digitalocean", "elsewhere"],
-        Change(steps("the records stay where they were made", "remove-an-environment")),
+        Change(replaces("the records, which end by the plan of the stage dns")),
     ] = Field(
         default="digitalocean",
         description="Who answers for the zone; elsewhere, wait-ready says which records a person has to make.",
     )
-    zone: Annotated[
-        Domain | None, COMMON, Change(steps("the records stay where they were made", "remove-an-environment"))
-    ] = Field(
-        default=None, description="The zone, where that is a parent of the domain; the domain itself if left out."
+    zone: Annotated[Domain | None, COMMON, Change(replaces("the records, which end by the plan of the stage dns"))] = (
+        Field(
+            default=None, description="The zone, where that is a parent of the domain; the domain itself if left out."
+        )
     )

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.bucket import AnyBucket, Bucket, BucketPurpose
-from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, refused, replaces, rolls, steps
+from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, Region, RunnerLabel
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.settings import Settings
@@ -39,6 +39,13 @@ TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
 """The order of promotion."""
 
 
+def out_of_apply_mode(old: str, new: str) -> Rule:
+    """From apply to render by steps; the other way is refused."""
+    if (old, new) == ("apply", "render"):
+        return steps("what OpenTofu applied has to end first", "change-an-environment")
+    return refused("OpenTofu would install what Flux has; add another environment and move to it")
+
+
 class Environment(Settings):
     """All that differs between environments, and only that."""
 
@@ -51,7 +58,10 @@ class Environment(Settings):
     region: Annotated[Region, ANOTHER_CLUSTER]
     mode: Annotated[
         Literal["render", "apply"],
-        Change(refused("both would own the same objects; add another environment and move to it")),
+        Change(
+            refused("both would own the same objects; add another environment and move to it"),
+            judge=out_of_apply_mode,
+        ),
     ] = Field(default="render", description="Whether Flux or OpenTofu applies the platform.")
     domain: Annotated[
         Domain, Own("domain"), Change(rolls("what has a host, whose certificate, records and address change"))

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
+from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import Range, Uuid, VpcName
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import Inside
@@ -49,7 +50,9 @@ class Network(Settings):
     service_subnet: Annotated[Range | None, Own("range")] = Field(
         default=None, description="Range of the Services; DigitalOcean's if not set."
     )
-    neighbours: Annotated[tuple[Range, ...], COMMON] = Field(
+    neighbours: Annotated[
+        tuple[Range, ...], COMMON, Change(FREE, removed=rolls("nothing, but pods no longer reach it"))
+    ] = Field(
         default=(), description="Parts of vpc_range that pods may reach, for they hold no nodes but, say, a Vault."
     )
 

@@ -97,16 +97,21 @@ class Secrets:
         return self._versioned(path)[1]
 
     def replace(self, path: str, values: Mapping[str, str], version: int) -> bool:
-        """Give properties of an entry these values, if `version` is its last one still; say whether it was."""
+        """Give properties of an entry these values, if `version` is its last one still; say whether it has them.
+
+        A write whose answer was lost is refused when it is repeated, and finds itself.
+        """
         entry, found = self._versioned(path)
-        return found == version and self._write(path, {**entry, **values}, version)
+        if found == version and self._write(path, {**entry, **values}, version):
+            return True
+        return values.items() <= self.read(path).items()
 
     def remove(self, path: str, name: str) -> None:
         """Take a property out of an entry, if it is there. Raises `ConfigError` if somebody else writes meanwhile."""
         entry, version = self._versioned(path)
         if name in entry:
             rest = {key: value for key, value in entry.items() if key != name}
-            if not self._write(path, rest, version):
+            if not self._write(path, rest, version) and name in self.read(path):
                 raise ConfigError(f"Vault {self.mount}/{path}: was written by another run meanwhile; run this again")
 
     def _versioned(self, path: str) -> tuple[dict[str, Any], int]:

@@ -28,5 +28,5 @@ def refuse_replacement(env: Environment, changes: Sequence[Change]) -> None:
     if any(change.kind == CLUSTER and len(change.actions) > 1 for change in changes):
         raise ConfigError(
             f"environments/{env.name}.yaml: region, vpc_range and cluster.network of a cluster cannot change; "
-            "change them back, or destroy the environment and provision it anew"
+            "change them back, or add another environment and move to it"
         )

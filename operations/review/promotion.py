@@ -22,6 +22,9 @@ from operations.clients.github import GitHub
 from operations.console import say
 from operations.review.verdict import Changes, impossible, verdicts
 
+PROVISIONED = ("cluster.", "dns.", "gitops.", "region", "reviewers.", "runner", "state.", "vpc_range")
+"""Settings that provisioning brings to a cluster, whatever commit it runs."""
+
 
 class Effects(NamedTuple):
     """What a promotion makes differ: settings, and objects in the cluster."""
@@ -41,6 +44,7 @@ def propose_promotion(
     """
     with cloned(repository, github.token, source.gitops.default_branch) as clone:
         promotion = pin(clone.folder, source, target, commit)
+        effects = _effect(clone, promotion, target) if promotion.changed else Effects([], [])
         prefix = f"promote/{target.name}/"
         branch = f"{prefix}{_short(promotion.old)}-{promotion.new[:12]}"
         for number in github.supersede(repository, prefix, branch if promotion.changed else ""):
@@ -48,7 +52,6 @@ def propose_promotion(
         if not promotion.changed:
             say(f"{target.name}: runs {promotion.new} already")
             return f"{target.name} runs {promotion.new} already."
-        effects = _effect(clone, promotion, target)
         title = f"Promote {target.name} to {promotion.new[:12]}"
         if not clone.has(f"refs/remotes/origin/{branch}"):
             clone.switch(branch)
@@ -73,7 +76,8 @@ def _effect(clone: Clone, promotion: Pin, target: Environment) -> Effects:
         before, after = Path(folder, "before"), Path(folder, "after")
         clone.export(old if old == promotion.old else f"origin/{old}", before)
         clone.export(promotion.new, after)
-        settings = settings_transitions(before, after).get(target.name, [])
+        changed = settings_transitions(before, after).get(target.name, [])
+        settings = [item for item in changed if not item.key.startswith(PROVISIONED)]
         objects = [item for item in diff(before, after) if item.environment == target.name]
     if problems := [f"{target.name}: {problem}" for problem in impossible(settings)]:
         raise ConfigError(*problems)

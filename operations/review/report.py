@@ -47,8 +47,13 @@ class Comparison(NamedTuple):
 
     @property
     def is_refused(self) -> bool:
-        """Whether something in it cannot be done, or could not be judged."""
-        return any(verdict.effect.rank >= Effect.UNKNOWN.rank for verdict in self.verdicts)
+        """Whether something in it cannot be done."""
+        return any(verdict.effect is Effect.REFUSED for verdict in self.verdicts)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether all of it could be judged."""
+        return all(reason.effect is not Effect.UNKNOWN for verdict in self.verdicts for reason in verdict.reasons)
 
     def markdown(self) -> str:
         """Return the pull request's comment: the verdict first, then what differs."""

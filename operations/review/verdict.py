@@ -10,7 +10,7 @@ from typing import NamedTuple
 from constructs_lib.base.change import Effect, Plain
 from constructs_lib.base.transition import Transition
 from gitops_render.diff import Difference
-from gitops_render.losses import is_data
+from gitops_render.losses import GUARDS, is_data
 from gitops_render.markdown import bold, code, escaped
 from operations.review.stack_changes import LOSING, StackChange
 
@@ -22,7 +22,7 @@ LONGEST = 60
 SHOWN = 4
 """How many reasons are shown; the tables below have all."""
 
-INSTALLS = frozenset({"HelmRelease", "Deployment", "StatefulSet", "DaemonSet", "GitRepository"})
+INSTALLS = frozenset({"HelmRelease", "OCIRepository", "Deployment", "StatefulSet", "DaemonSet", "GitRepository"})
 """The kinds of objects whose change restarts pods."""
 
 
@@ -137,15 +137,21 @@ def _of_objects(objects: Sequence[Difference]) -> Iterator[Reason]:
         item for item in objects if item.change == "changed" and (item.identity.kind in INSTALLS or is_data(item))
     ]
     if rolled:
-        names = ", ".join(code(str(item.identity)) for item in rolled[:SHOWN])
-        more = f" and {len(rolled) - SHOWN} more" if len(rolled) > SHOWN else ""
-        yield Reason(Effect.ROLLS, f"may restart what {names}{more} runs")
+        yield Reason(Effect.ROLLS, f"may restart what {_named(rolled)} runs")
+    lost = [item for item in objects if item.change == "removed" and item.identity.kind in {*INSTALLS, *GUARDS}]
+    if lost:
+        yield Reason(Effect.REPLACES, f"removes {_named(lost)}")
     for change, held in groupby(filter(is_data, objects), key=lambda item: item.change):
         for item in held:
             if change == "removed":
                 yield Reason(Effect.REPLACES, f"deletes {code(str(item.identity))} with its data")
             elif change == "kept":
                 yield Reason(Effect.STEPS, f"the cluster keeps {code(str(item.identity))}, which nobody describes")
+
+
+def _named(objects: Sequence[Difference]) -> str:
+    names = ", ".join(code(str(item.identity)) for item in objects[:SHOWN])
+    return f"{names} and {len(objects) - SHOWN} more" if len(objects) > SHOWN else names
 
 
 def _shown(value: Plain) -> str:

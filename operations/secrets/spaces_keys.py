@@ -58,10 +58,13 @@ def ensure_keys(env: Environment, secrets: Secrets, api: DigitalOcean, *, dry_ru
     """Make the keys that Vault lacks or DigitalOcean has no more, and give each the grants that it needs."""
     there = {key["access_key"]: key for key in api.list(LIST, "keys")}
     for key in bucket_keys(env).values():
-        known = there.get(secrets.read(key.path).get("access_key_id", ""))
+        in_vault = secrets.read(key.path).get("access_key_id")
+        known = there.get(in_vault or "")
         if known is None:
             if not dry_run:
                 put_new_key(key, secrets, api)
+                if in_vault is None:
+                    _remove_lost(key, secrets, api)
             say(f"Vault {secrets.mount}/{key.path}: key {key.name} {'would be made' if dry_run else 'made'}")
         elif _grants(known) != key.grants:
             if not dry_run:
@@ -69,10 +72,17 @@ def ensure_keys(env: Environment, secrets: Secrets, api: DigitalOcean, *, dry_ru
             say(f"Spaces key {key.name}: its grants {'would be corrected' if dry_run else 'corrected'}")
 
 
+def _remove_lost(key: BucketKey, secrets: Secrets, api: DigitalOcean) -> None:
+    """Remove the keys of this name that were made before Vault held its first: nobody can read their secrets again."""
+    for lost in other_keys(key, secrets, api):
+        api.delete(f"{LIST}/{lost['access_key']}")
+        say(f"Spaces key {key.name}: removed one that a killed run, or a lost answer, left")
+
+
 def put_new_key(key: BucketKey, secrets: Secrets, api: DigitalOcean) -> None:
     """Make a key and put it into Vault; one that another run put there meanwhile stays, and this one goes again.
 
-    A run that is killed in between leaves a key that nobody knows; `lost_keys` finds it.
+    A run that is killed in between leaves a key that nobody knows; the next one removes it.
     """
     version = secrets.version(key.path)
     made = api.post(LIST, key.body())["key"]

@@ -17,7 +17,13 @@ from tests.e2e.test_api_server import objects
 from tests.gitops_render.test_schemas import SCHEMAS
 from tests.support import ROOT, everything
 
-BUILT_IN = ("v1", "admissionregistration.k8s.io/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1")
+BUILT_IN = (
+    "v1",
+    "admissionregistration.k8s.io/v1",
+    "networking.k8s.io/v1",
+    "policy/v1",
+    "rbac.authorization.k8s.io/v1",
+)
 
 
 def conform(text: str) -> dict[str, int]:

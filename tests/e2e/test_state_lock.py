@@ -41,7 +41,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         for name, value in spaces.environment().items():
             monkeypatch.setenv(name, value)
         Spaces(ACCESS_KEY, SECRET_KEY).create(STATE)
-        made = Stack(NAME, STATE, {"TF_VAR_state_passphrase": PASSPHRASE})
+        made = Stack(NAME, STATE, {**spaces.environment(), "TF_VAR_state_passphrase": PASSPHRASE})
         made.init()
         yield made
 

@@ -61,3 +61,14 @@ def test_it_has_to_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match=r"^git: is not installed; install it$"):
         Git(tmp_path).ask("status")
+
+
+def test_what_is_read_is_read_byte_for_byte_and_a_failure_is_told(tmp_path: Path) -> None:
+    git = Git(tmp_path)
+    git.run("init", "--quiet")
+    (tmp_path / "file").write_bytes(b"\xff\r\n\n")
+    blob = git.ask("hash-object", "-w", "file")
+    assert blob is not None
+    assert git.read("cat-file", "blob", blob) == b"\xff\r\n\n"
+    with pytest.raises(ConfigError, match="git cat-file: fatal: "):
+        git.read("cat-file", "blob", "0" * 40)

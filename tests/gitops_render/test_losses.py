@@ -42,7 +42,8 @@ def tree(folder: Path, *items: Manifest, environment: str = "sandbox") -> Path:
 
 
 def found(tmp_path: Path, before: list[Manifest], after: list[Manifest]) -> list[tuple[str, str]]:
-    old, new = tree(tmp_path / "old", *before), tree(tmp_path / "new", *after)
+    rest = item("v1", "Namespace", "rest", "rest")
+    old, new = tree(tmp_path / "old", rest, *before), tree(tmp_path / "new", rest, *after)
     return [(item.object, item.message) for item in losses(read_trees(new), diff(old, new))]
 
 
@@ -76,6 +77,18 @@ def test_data_that_goes_with_its_guards_loses_nothing_else(tmp_path: Path) -> No
     guard = item("networking.k8s.io/v1", "NetworkPolicy", "one")
     other = data(namespace="cache")
     assert found(tmp_path, [gone, guard, other], [other]) == []
+
+
+def test_an_environment_that_goes_as_a_whole_is_told_elsewhere(tmp_path: Path) -> None:
+    guard = item("networking.k8s.io/v1", "NetworkPolicy", "one")
+    old, new = tree(tmp_path / "old", data(), guard), tree(tmp_path / "new", guard, environment="staging")
+    assert list(losses(read_trees(new), diff(old, new))) == []
+
+
+def test_what_cannot_be_retired_is_not_held_up(tmp_path: Path) -> None:
+    logs = item("opensearch.org/v1", "OpenSearchCluster", "logs")
+    guard = item("networking.k8s.io/v1", "NetworkPolicy", "one")
+    assert found(tmp_path, [logs, guard], [logs]) == []
 
 
 def test_what_holds_no_data_needs_no_guard(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ run ends with a sentence, and the next one finds what was made. In the end all i
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import tempfile
@@ -51,10 +50,6 @@ class Place:
         self.outside = outside
         self.environments = [outside.environment(name) for name in names]
         outside.synthesise(*self.environments)
-        for stack in ("gitops-repository", "sandbox-state"):
-            path = outside.folder / "cdktf.out/stacks" / stack / "cdk.tf.json"
-            resources = {"digitalocean_spaces_key": {"k": {"name": "sandbox-backups"}}}
-            path.write_text(json.dumps({**json.loads(path.read_text()), "resource": resources}))
 
     def run(self, arguments: Arguments, codes: tuple[int, ...] = (0,)) -> int:
         """Run a command, which has to end with one of these exit codes."""
@@ -106,7 +101,9 @@ class Place:
 
 
 def nothing(place: Place) -> None:
-    """Have nothing there before."""
+    """Have nothing there before: of Spaces keys neither."""
+    for path, token in (("state", {}), ("plan", {"digitalocean_token": place.outside.digitalocean.token})):
+        place.outside.vault.put(f"episodic/sandbox/provisioning/{path}", **token)
 
 
 def secrets(place: Place) -> None:
@@ -122,29 +119,25 @@ def seeded(place: Place) -> None:
 
 
 def keyed(place: Place) -> None:
-    """Let the GitOps repository's stack make two deploy keys and a Spaces key."""
+    """Let the GitOps repository's stack make two deploy keys."""
     secrets(place)
     outside = place.outside
     outside.github.add_repository(REPOSITORY)
     keys = f"{outside.github.url}/api/v3/repos/df12-test/{REPOSITORY}/keys"
     bodies = [{"title": f"flux-{name}", "key": f"ssh-ed25519 {name * 68}", "read_only": True} for name in "AB"]
     outside.tofu.makes["gitops-repository"] = [
-        *(
-            making(f"github_repository_deploy_key.k{number}", keys, outside.github.token, body, repository=REPOSITORY)
-            for number, body in enumerate(bodies)
-        ),
-        _spaces_key(outside),
+        making(f"github_repository_deploy_key.k{number}", keys, outside.github.token, body, repository=REPOSITORY)
+        for number, body in enumerate(bodies)
     ]
     outside.tofu.save()
 
 
 def founded(place: Place) -> None:
-    """Let the foundation make a network and a Spaces key, which Vault is told."""
+    """Let the foundation make a network."""
     secrets(place)
     tofu, api = place.outside.tofu, place.outside.digitalocean
     network = {"name": "episodic-sandbox", "region": "lon1", "ip_range": "10.20.0.0/20", "description": ""}
     tofu.makes["sandbox-cluster"] = [making("digitalocean_vpc.v", f"{api.url}/v2/vpcs", api.token, network)]
-    tofu.makes["sandbox-state"] = [_spaces_key(place.outside)]
     tofu.save()
 
 
@@ -152,6 +145,7 @@ def serving(place: Place) -> None:
     """Let there be a cluster whose login Vault does not know, and something to apply."""
     secrets(place)
     place.outside.digitalocean.add_cluster("episodic-sandbox")
+    place.outside.vault.mounts["jwt-sandbox"] = "jwt"
     place.outside.tofu.changes["sandbox-flux"] = [change("helm_release.x")]
     place.outside.tofu.save()
 
@@ -184,12 +178,6 @@ def settled(place: Place) -> None:
     place.outside.tofu.save()
 
 
-def _spaces_key(outside: Outside) -> dict[str, Any]:
-    api = outside.digitalocean
-    body = {"name": "sandbox-backups", "grants": list[str]()}
-    return making("digitalocean_spaces_key.k", f"{api.url}/v2/spaces/keys", api.token, body)
-
-
 class Scene(NamedTuple):
     """Commands in whose course answers are lost, what has to be there before, and how many changes they are."""
 
@@ -206,11 +194,11 @@ def staged(stage: str) -> list[Arguments]:
 
 DRIFT = ("drift", "sandbox", "--report", "df12-test/infrastructure")
 SCENES = {
-    "secrets": Scene(nothing, [("bootstrap", "secrets")], 6),
+    "secrets": Scene(nothing, [("bootstrap", "secrets")], 15),
     "layout": Scene(secrets, [("bootstrap", "layout")], 2),
-    "settings": Scene(keyed, [("bootstrap", "settings")], 8),
-    "foundation": Scene(founded, staged("foundation"), 12),
-    "services": Scene(serving, staged("services"), 9),
+    "settings": Scene(keyed, [("bootstrap", "settings")], 3),
+    "foundation": Scene(founded, staged("foundation"), 1),
+    "services": Scene(serving, staged("services"), 1),
     "drift": Scene(drifted, [DRIFT], 1),
     "no drift": Scene(settled, [DRIFT], 2),
     "promote": Scene(promotable, [("promote", "sandbox", "staging")], 2, ("sandbox", "staging")),

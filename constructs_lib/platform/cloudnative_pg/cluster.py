@@ -67,7 +67,7 @@ TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server",
 
 def same_major(old: str, new: str) -> Rule:
     """Another minor version rolls; another major one is refused."""
-    before, after = (re.search(r":(\d+)", image) for image in (old, new))
+    before, after = (re.search(r":(\d+)[^/]*$", image.partition("@")[0]) for image in (old, new))
     if before is None or after is None or before[1] != after[1]:
         return refused("a major version is not changed in place here; add a cluster of the new one and copy the data")
     return rolls("its instances, replicas first")
@@ -151,7 +151,12 @@ class PostgresCluster(Retirable):
         Change(rolls("the pooler"), added=FREE, removed=replaces("the pooler, to which clients may connect")),
     ] = None
     recover_from: Annotated[
-        Recovery | None, Change(refused("a cluster is recovered when it is made; add another cluster"), removed=FREE)
+        Recovery | None,
+        Change(
+            refused("a cluster is recovered when it is made; add another cluster"),
+            added=steps("it counts only while the cluster is made, or made anew", "change-an-environment"),
+            removed=FREE,
+        ),
     ] = None
 
     @model_validator(mode="after")

@@ -83,12 +83,12 @@ def put(data: dict[str, Any], key: str, value: Any) -> Any:
         ("mode", "apply", Effect.REFUSED),
         ("tier", "staging", Effect.ROLLS),
         ("domain", "other.example", Effect.ROLLS),
-        ("dns.zone_at", "elsewhere", Effect.STEPS),
+        ("dns.zone_at", "elsewhere", Effect.REPLACES),
         ("cluster.name", "other", Effect.REFUSED),
         ("cluster.kubernetes_minor", "1.37", Effect.ROLLS),
         ("cluster.kubernetes_minor", "1.38", Effect.REFUSED),
         ("cluster.kubernetes_minor", "1.35", Effect.REFUSED),
-        ("cluster.generation", 2, Effect.REPLACES),
+        ("cluster.generation", 2, Effect.STEPS),
         ("cluster.high_availability", False, Effect.REFUSED),
         ("cluster.network.cluster_subnet", "10.100.0.0/16", Effect.REFUSED),
         ("cluster.protected", False, Effect.FREE),
@@ -111,13 +111,15 @@ def put(data: dict[str, Any], key: str, value: Any) -> Any:
         (f"{POSTGRES}[main].instances", 2, Effect.ROLLS),
         (f"{POSTGRES}[main].image", "ghcr.io/cloudnative-pg/postgresql:18.9-system-trixie", Effect.ROLLS),
         (f"{POSTGRES}[main].image", "ghcr.io/cloudnative-pg/postgresql:17.1-system-trixie", Effect.REFUSED),
+        (f"{POSTGRES}[main].image", "registry.example.org:5000/postgresql:17.1", Effect.REFUSED),
+        (f"{POSTGRES}[main].image", "registry.example.org:5000/postgresql:18.1", Effect.ROLLS),
         (f"{POSTGRES}[main].image", "ghcr.io/cloudnative-pg/postgresql:19.1-system-trixie", Effect.REFUSED),
         (f"{POSTGRES}[main].memory", "4Gi", Effect.ROLLS),
         (f"{POSTGRES}[main].roles[episodic]", None, Effect.STEPS),
         (f"{POSTGRES}[main].databases[episodic]", None, Effect.STEPS),
         (f"{POSTGRES}[main].backup_retention", "7d", Effect.REPLACES),
         (f"{POSTGRES}[main].backup_retention", "60d", Effect.FREE),
-        (f"{POSTGRES}[main].recover_from", {"server_name": "x", "until": None}, Effect.REFUSED),
+        (f"{POSTGRES}[main].recover_from", {"archive": "x", "until": None}, Effect.STEPS),
         (f"{POSTGRES}[main].retired", "closed", Effect.ROLLS),
         (f"{POSTGRES}[main].pooler", None, Effect.REPLACES),
         ("platform.cloudnative_pg.enabled", False, Effect.STEPS),
@@ -168,3 +170,29 @@ def test_what_holds_data_goes_only_once_it_may_be_deleted_and_its_operator_after
         put(side, key, [])
     put(after, f"{component}.enabled", value=False)
     assert judged(before, after) == {Effect.REPLACES}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "effect"), [("apply", "render", Effect.STEPS), ("render", "apply", Effect.REFUSED)]
+)
+def test_apply_mode_is_left_by_steps_and_never_entered(old: str, new: str, effect: Effect) -> None:
+    before, after = plain(), plain()
+    put(before, "mode", old)
+    put(after, "mode", new)
+    assert [item.rule.effect for item in transitions(Environment, before, after)] == [effect]
+
+
+def test_a_recovery_that_is_there_stays_as_it_is() -> None:
+    before, after = plain(), plain()
+    put(before, f"{POSTGRES}[main].recover_from", {"archive": "x", "until": None})
+    put(after, f"{POSTGRES}[main].recover_from", {"archive": "y", "until": None})
+    assert {item.rule.effect for item in transitions(Environment, before, after)} == {Effect.REFUSED}
+
+
+def test_what_pods_reach_in_their_network_may_change_at_any_time() -> None:
+    before, after = plain(), plain()
+    put(after, "cluster.network.neighbours", ["10.22.1.0/24"])
+    judged = [
+        item.rule.effect for side in ((before, after), (after, before)) for item in transitions(Environment, *side)
+    ]
+    assert judged == [Effect.FREE, Effect.ROLLS]

@@ -17,7 +17,7 @@ GITOPS = environment().gitops
 OWN, INFRASTRUCTURE = "df12-test/episodic-gitops: branch main", "df12-test/infrastructure: branch main"
 CHECKS = {
     "episodic-gitops": ("validate",),
-    "infrastructure": ("Lint and test", "Test with real tools", "Synth and diff"),
+    "infrastructure": ("Lint and test", "Test with real tools", "Test on a real node", "Synth and diff"),
 }
 REVIEW = {
     "dismiss_stale_reviews_on_push": True,
@@ -155,7 +155,9 @@ def test_each_rule_of_the_infrastructure_repository_counts(fake: FakeGitHub, num
 
 
 def test_each_check_of_the_infrastructure_repository_counts(fake: FakeGitHub) -> None:
-    fake.repositories["infrastructure"]["rulesets"][2] = ruleset(2, "Lint and test", "Synth and diff")
+    fake.repositories["infrastructure"]["rulesets"][2] = ruleset(
+        2, "Lint and test", "Test on a real node", "Synth and diff"
+    )
     (problem,) = problems(fake)
     assert problem.startswith(f"{INFRASTRUCTURE}: does not ask for check 'Test with real tools' of app 15368")
 

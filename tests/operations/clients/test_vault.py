@@ -89,6 +89,15 @@ def test_values_take_the_place_of_others_beside_what_is_there(vault: FakeVault) 
     assert vault.entries[PATH][1:] == [{"other": "kept", "key": "new"}]
 
 
+def test_a_write_whose_answer_was_lost_finds_itself(vault: FakeVault) -> None:
+    vault.put(PATH, key="old")
+    vault.faults.append(Fault("POST", "/v1/episodic/data/sandbox/flux", lost=True))
+    assert opened(vault).replace("sandbox/flux", {"key": "new"}, 1) is True
+    vault.faults.append(Fault("POST", "/v1/episodic/data/sandbox/flux", lost=True))
+    opened(vault).remove("sandbox/flux", "key")
+    assert vault.entries[PATH] == [{"key": "old"}, {"key": "new"}, {}]
+
+
 def test_what_somebody_else_wrote_meanwhile_is_not_replaced(vault: FakeVault) -> None:
     vault.put(PATH, key="theirs")
     assert opened(vault).replace("sandbox/flux", {"key": "ours"}, 0) is False

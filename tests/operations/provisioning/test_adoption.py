@@ -98,7 +98,7 @@ def test_what_is_gone_leaves_the_state_before_its_address_takes_another_over(loc
 
 
 def test_only_what_would_be_created_is_looked_up() -> None:
-    for actions in (("update",), ("delete",), ("delete", "create")):
+    for actions in (("update",), ("delete",), ("delete", "create"), ("create", "delete")):
         stack = FakeStack(*actions)
         adopt(stack, cluster=no_question)
         assert len(stack.plans) == 1

@@ -464,7 +464,7 @@ def test_a_plan_that_would_replace_the_cluster_is_refused_unless_it_is_only_look
         Provisioner(env, Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=True)
     assert str(told.value) == (
         "environments/sandbox.yaml: region, vpc_range and cluster.network of a cluster cannot change; "
-        "change them back, or destroy the environment and provision it anew"
+        "change them back, or add another environment and move to it"
     )
     Provisioner(env, Purpose.APPLY).plan(Stage.FOUNDATION, PLANS, destroy=False, prepare=False)
 

@@ -162,10 +162,13 @@ def change_staging(fake: FakeGitHub, **changes: Any) -> None:
 CLUSTERS = environment_data("staging")["platform"]["cloudnative_pg"]["clusters"]
 
 
+SMALLER = [{**CLUSTERS[0], "storage": "1Gi"}]
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"region": "ams3"}, "staging: region: refused: the cluster would be made anew"),
+        ({"platform__cloudnative_pg__clusters": SMALLER}, r"clusters\[main\].storage: refused: a volume never shrinks"),
         ({"platform__cloudnative_pg__clusters": []}, r"clusters\[main\]: needs steps: it stays without walls"),
     ],
 )
@@ -177,6 +180,19 @@ def test_what_is_refused_or_leaves_a_step_out_is_not_promoted(
     with pytest.raises(ConfigError, match=problem):
         promote(fake)
     assert (fake.git.branches(NAME), set(fake.repositories[NAME]["pulls"])) == (branches, pulls)
+
+
+def test_what_provisioning_brings_is_no_matter_of_a_promotion(fake: FakeGitHub) -> None:
+    change_staging(fake, cluster__kubernetes_minor="1.38", region="ams3")
+    assert "- <b>staging</b>: <b>" in promote(fake)
+
+
+def test_a_refused_promotion_leaves_the_one_before_it(fake: FakeGitHub) -> None:
+    promote(fake)
+    change_staging(fake, platform__cloudnative_pg__clusters=SMALLER)
+    with pytest.raises(ConfigError, match="never shrinks"):
+        promote(fake)
+    assert fake.repositories[NAME]["pulls"][1]["state"] == "open"
 
 
 def test_a_step_that_was_promoted_before_lets_the_next_one_follow(fake: FakeGitHub) -> None:

@@ -174,4 +174,6 @@ def test_the_verdict_is_said_first_and_what_is_refused_or_unjudged_is_told() -> 
     assert said(Effect.FREE).markdown().split("\n")[3] == f"- <b>sandbox</b>: <b>{SAFE}</b>"
     assert not said(Effect.FREE, Effect.ROLLS, Effect.REPLACES, Effect.STEPS).is_refused
     assert said(Effect.FREE, Effect.REFUSED).is_refused
-    assert said(Effect.UNKNOWN, Effect.FREE).is_refused
+    assert not said(Effect.UNKNOWN, Effect.FREE).is_refused
+    assert not said(Effect.UNKNOWN, Effect.REFUSED).is_judged
+    assert said(Effect.FREE, Effect.REFUSED).is_judged

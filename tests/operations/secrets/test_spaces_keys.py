@@ -104,6 +104,19 @@ def test_other_keys_are_those_of_this_name_that_vault_does_not_hold(outside: Out
     assert [*other_keys(key, secrets, api)] == [], "without one in Vault none is superfluous"
 
 
+def test_what_was_made_and_never_known_is_removed_with_the_first_key_that_is(outside: Outside) -> None:
+    env, keys = outside.environment(), outside.digitalocean.spaces_keys
+    name = bucket_keys(env)["plan"].name
+    outside.vault.put(PLAN, digitalocean_token=outside.digitalocean.token)
+    keys["LOST"], keys["MINE"] = {"name": name, "access_key": "LOST"}, {"name": "mine", "access_key": "MINE"}
+    ensure(outside, env)
+    assert "LOST" not in keys
+    assert "MINE" in keys
+    keys["FORMER"] = {"name": name, "access_key": "FORMER"}
+    ensure(outside, env)
+    assert "FORMER" in keys, "Vault holds one: this one may be in use still"
+
+
 def test_buckets_are_made_once(outside: Outside, capsys: pytest.CaptureFixture[str]) -> None:
     env, spaces = outside.environment(), Spaces(ACCESS_KEY, SECRET_KEY)
     ensure_buckets(env, spaces, dry_run=True)
