@@ -201,21 +201,6 @@ def test_a_resize_that_was_killed_once_the_old_pool_is_gone(resize: Resize) -> N
 
 
 @FILES
-def test_a_resize_that_was_killed_while_a_state_has_the_old_pool_deposed(resize: Resize, goes_on: bool) -> None:
-    """OpenTofu writes its state at the first change after 20 s: here that of the other pool, which comes first."""
-    api = resize.cloud.api
-    api.looks_until_pools_run.update({NEW: 10**6, "workload-s-4vcpu-8gb": 5})
-    tofu = resize.start(workload={**WORKLOAD, "size": "s-4vcpu-8gb"})
-    kill_once(tofu, lambda: "workload-s-2vcpu-4gb goes" in api.history)
-    assert '"deposed_key"' in tofu.run("show", "-json")
-    api.looks_until_pools_run.clear()
-    if goes_on:
-        assert resize.finish(system=LARGER) == [f"{NEW} goes", f"{NEW} comes", f"{OLD} goes"]
-    else:
-        assert resize.finish(system=SYSTEM) == [f"{NEW} goes"]
-
-
-@FILES
 def test_a_resize_whose_old_pool_cannot_go_yet(resize: Resize, goes_on: bool) -> None:
     """The state has both then: the new one, and the old one deposed."""
     resize.cloud.api.kept_pools.add(OLD)
