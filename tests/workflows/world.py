@@ -162,10 +162,9 @@ class World:
 
     def _asking(self, arguments: Sequence[str]) -> dict[str, str]:
         """Return the variables by which a command asks for a token as its job does."""
-        words = [word for word in arguments if not word.startswith("-")]
-        kind = words[1] if words[0] == "provision" else words[0]
-        name = words[2] if words[0] == "provision" else words[-1].partition("-")[0]
-        return self.actions.environment(JOBS.get(kind, kind), name)
+        words = arguments[1:] if arguments[0] == "provision" else arguments
+        kind, name = words[0], next((word for word in words[1:] if not word.startswith("-")), "")
+        return self.actions.environment(JOBS.get(kind, kind), name.partition("-")[0])
 
     def synthesise(self, folder: Path) -> None:
         """Write the stacks, as `make synth` does."""
