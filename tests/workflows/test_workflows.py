@@ -119,6 +119,7 @@ def test_a_change_that_breaks_a_policy_fails_and_says_which(world: World, as_it_
 def test_drift_keeps_one_issue_for_each_environment(world: World, project: Project) -> None:
     world.run("bootstrap", "secrets", folder=project.folder)
     world.run("bootstrap", "layout", folder=project.folder)
+    made = len(world.digitalocean.writes)
     run(project, world, "drift.yml", event="schedule")
     issues = world.github.repositories[INFRASTRUCTURE]["issues"]
     assert {issue["title"] for issue in issues.values()} == {
@@ -128,7 +129,7 @@ def test_drift_keeps_one_issue_for_each_environment(world: World, project: Proje
     writes = world.writes()
     run(project, world, "drift.yml", event="schedule")
     assert world.writes() == writes
-    assert world.digitalocean.writes == []
+    assert len(world.digitalocean.writes) == made
 
 
 def test_promotion_is_a_pull_request_with_what_it_changes(world: World, project: Project) -> None:

@@ -271,6 +271,8 @@ class World:
         self.vault.write("gitops/provisioning", github_token=self.github.token, **self._account("gitops"))
         for purpose in (Purpose.PROMOTE, Purpose.DRIFT, Purpose.INTEGRATION):
             self.vault.write(f"gitops/provisioning/{purpose}", github_token=self.github.token)
+        tested = self._token("integration", writes=True)
+        self.vault.write("gitops/provisioning/integration", github_token=self.github.token, digitalocean_token=tested)
         files = (self._environment(name) for name in ENVIRONMENTS)
         models = [Environment.model_validate_json(json.dumps(data)) for data in files]
         self.vault.follow(models, self.actions.public_key)
