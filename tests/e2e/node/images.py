@@ -132,7 +132,7 @@ class Archive:
 
 
 def called(name: str) -> dict[str, Any]:
-    """Return how an archive names an image: in full, as runtimes look for it (distribution/reference `normalize.go`)."""
+    """Return how an archive names an image: in full, as containerd looks for it (distribution/reference)."""
     host, _, path = name.partition("/")
     full = f"{host}/library/{path}" if host == "docker.io" and "/" not in path else name
     return {"annotations": {"io.containerd.image.name": full}}
