@@ -15,7 +15,7 @@ import (
 )
 
 const usage = `probe pause                     wait for the end
-probe serve KIND:PORT...        answer on tcp, udp or tls ports with the name of the pod, until the end
+probe serve KIND:[ADDRESS:]PORT...        answer on tcp, udp or tls ports with the name of the pod, until the end
 probe connect KIND:HOST:PORT... print "open" or "closed" for each; succeed if all are open
 probe lookup NAME               print the addresses of a name, sorted
 probe append FILE TEXT          add a line to a file, print the whole file, and wait for the end`

@@ -24,8 +24,11 @@ func serve(ports []string) error {
 		return err
 	}
 	for _, item := range ports {
-		kind, port, _ := strings.Cut(item, ":")
-		if err := listen(kind, ":"+port, name+"\n"); err != nil {
+		kind, place, _ := strings.Cut(item, ":")
+		if !strings.Contains(place, ":") {
+			place = ":" + place
+		}
+		if err := listen(kind, place, name+"\n"); err != nil {
 			return err
 		}
 		fmt.Println("serving", item)

@@ -67,8 +67,7 @@ class Image(NamedTuple):
             "config": archive.add(CONFIG, _json(config)),
             "layers": layers,
         }
-        named = {"annotations": {"io.containerd.image.name": self.name}}
-        return archive.add(MANIFEST, _json(body)) | named
+        return archive.add(MANIFEST, _json(body)) | called(self.name)
 
     @property
     def _files(self) -> tuple[str, ...]:
@@ -130,6 +129,13 @@ class Archive:
         known = digest in self._known
         self._known.add(digest)
         return not known
+
+
+def called(name: str) -> dict[str, Any]:
+    """Return how an archive names an image: in full, as containerd looks for it (distribution/reference)."""
+    host, _, path = name.partition("/")
+    full = f"{host}/library/{path}" if host == "docker.io" and "/" not in path else name
+    return {"annotations": {"io.containerd.image.name": full}}
 
 
 class Addable(Protocol):

@@ -57,8 +57,8 @@ class Fetched(NamedTuple):
         config["rootfs"]["diff_ids"].append(own["digest"])
         body["layers"].append(own)
         body["config"] = archive.add(body["config"]["mediaType"], json.dumps(config).encode())
-        named = {"annotations": {"io.containerd.image.name": self.name}}
-        return archive.add(body.get("mediaType", images.MANIFEST), json.dumps(body).encode()) | named
+        added = archive.add(body.get("mediaType", images.MANIFEST), json.dumps(body).encode())
+        return added | images.called(self.name)
 
 
 def fetched(name: str) -> Fetched | None:
