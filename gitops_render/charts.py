@@ -5,6 +5,8 @@ Fields of the sources: fluxcd/source-controller v1.9.1 `docs/spec/v1`; who signs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from constructs_lib.kit import FLUX_INTERVAL, FLUX_NAMESPACE, FLUX_SOURCE, Chart, Manifest, manifest
 
 CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -25,6 +27,13 @@ def fetched(chart: Chart) -> Manifest:
 def chart_name(release: Manifest) -> str:
     """Return the name of the chart that the `spec` of a HelmRelease names."""
     return release["chartRef"]["name"] if "chartRef" in release else release["chart"]["spec"]["chart"]
+
+
+def chart_version(release: Manifest, sources: Mapping[str, Manifest]) -> str:
+    """Return the version of that chart; `sources` are the `spec` of each OCIRepository beside it, by name."""
+    if "chartRef" in release:
+        return sources[release["chartRef"]["name"]]["ref"]["tag"]
+    return release["chart"]["spec"]["version"]
 
 
 def repository_name(chart: Chart) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.kit import KEEP_IN_FLUX, Manifest
+from gitops_render.fields import Field, fields
+from gitops_render.immutable import unchangeable
 from gitops_render.objects import Identity, read_tree
 
 HIDDEN = "(not shown)"
@@ -24,19 +26,10 @@ class Subject(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Field:
-    """A field that differs; a side that lacks it is `None`."""
-
-    path: str
-    old: Any
-    new: Any
-
-
-@dataclass(frozen=True)
 class Difference:
-    """An object that differs; `fields` tells of a changed one what changed.
+    """An object that differs; `fields` tells of a changed one what changed, `refused` what the API server never does.
 
-    One that Flux does not prune is `kept`: the cluster has it still, and nobody describes it any more.
+    One that Flux does not prune, or helm not delete, is `kept`: the cluster has it still, and nobody describes it now.
     """
 
     environment: str
@@ -44,6 +37,7 @@ class Difference:
     identity: Identity
     change: Literal["added", "removed", "kept", "changed"]
     fields: tuple[Field, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def diff(old: Path, new: Path) -> list[Difference]:
@@ -52,37 +46,32 @@ def diff(old: Path, new: Path) -> list[Difference]:
     A file that only moved is no difference. Raises `ConfigError` for a folder or file that cannot be read.
     """
     before, after = _subjects(old), _subjects(new)
-    return [found for key in sorted({*before, *after}) if (found := _compared(key, before.get(key), after.get(key)))]
+    return [found for key in sorted({*before, *after}) if (found := compared(key, before.get(key), after.get(key)))]
 
 
-def _compared(key: Subject, old: Manifest | None, new: Manifest | None) -> Difference | None:
+def in_order(differences: Iterable[Difference]) -> list[Difference]:
+    """Return differences by environment, area and object."""
+    return sorted(differences, key=lambda item: (item.environment, item.area, item.identity))
+
+
+def compared(
+    key: Subject, old: Manifest | None, new: Manifest | None, keep: Mapping[str, str] = KEEP_IN_FLUX
+) -> Difference | None:
+    """Return how an object differs on two sides, of which one may lack it; annotations `keep` say what stays."""
     if old is new or old == new:
         return None
     if old is None or new is None:
-        return Difference(*key, "added" if old is None else _gone(old))
+        return Difference(*key, "added" if old is None else _gone(old, keep))
     changed = tuple(fields(old, new))
+    refused = unchangeable(old, new, changed)
     if key.identity.kind == "Secret" or "sops" in old or "sops" in new:
         changed = tuple(Field(field.path, HIDDEN, HIDDEN) for field in changed)
-    return Difference(*key, "changed", changed)
+    return Difference(*key, "changed", changed, refused)
 
 
-def _gone(old: Manifest) -> Literal["removed", "kept"]:
+def _gone(old: Manifest, keep: Mapping[str, str]) -> Literal["removed", "kept"]:
     marks = old.get("metadata", {}).get("annotations", {})
-    return "kept" if KEEP_IN_FLUX.items() <= marks.items() else "removed"
-
-
-def fields(old: Any, new: Any, path: str = "") -> Iterator[Field]:
-    """Yield what differs between two pieces of plain data, each with its path below `path`."""
-    if old == new:
-        return
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in sorted({*old, *new}, key=str):
-            yield from fields(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for position, (left, right) in enumerate(zip(old, new, strict=True)):
-            yield from fields(left, right, f"{path}[{position}]")
-    else:
-        yield Field(path, old, new)
+    return "kept" if keep.items() <= marks.items() else "removed"
 
 
 def _subjects(root: Path) -> dict[Subject, Manifest]:

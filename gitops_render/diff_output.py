@@ -8,11 +8,14 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from gitops_render.diff import Difference, Field
+from gitops_render.diff import Difference
+from gitops_render.fields import Field
 from gitops_render.markdown import bold, code, details, table
 
 MARKS = {"added": "+", "removed": "-", "kept": "=", "changed": "~"}
 LONGEST = 80
+SHOWN_FIELDS = 20
+"""How many fields of an object Markdown shows: those of a CRD can be thousands."""
 SHOWN_CHANGES = ("added", "changed", "removed", "kept")
 
 
@@ -49,7 +52,9 @@ def _by_area(differences: Sequence[Difference]) -> Iterator[str]:
         yield from (f"**{area}**", "")
         for item in found:
             yield f"- {item.change} {code(str(item.identity))}"
-            yield from (f"  - {field_markdown(field)}" for field in item.fields)
+            yield from (f"  - {field_markdown(field)}" for field in item.fields[:SHOWN_FIELDS])
+            if len(item.fields) > SHOWN_FIELDS:
+                yield f"  - and {len(item.fields) - SHOWN_FIELDS} more fields"
 
 
 def field_markdown(field: Field) -> str:

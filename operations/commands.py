@@ -389,7 +389,8 @@ def report(
     text = comparison.markdown()
     output.write_text(text, encoding="utf-8")
     summarise(text)
-    stacks, objects, findings = map(len, (comparison.stacks, *comparison.trees))
+    trees = comparison.trees
+    stacks, objects, findings = map(len, (comparison.stacks, trees.objects, trees.findings))
     say(f"{stacks} blocks and {objects} objects change, {findings} findings")
     for verdict in comparison.verdicts:
         say(f"{verdict.environment}: {verdict.words}")

@@ -87,6 +87,7 @@ def compared(base: Path, head: Path) -> Comparison:
         stack_changes(base / OUTPUT, head / OUTPUT),
         trees.objects,
         changed_files(old, new),
+        trees.unjudged,
     )
     capacity, pinned = ((_said(base, *command), _said(head, *command)) for command in (CAPACITY, PINNED))
     return Comparison(verdicts(changes), changes.stacks, trees, None, capacity, pinned)

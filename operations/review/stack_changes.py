@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import definitions
-from gitops_render.diff import Field, fields
 from gitops_render.diff_output import field_markdown
+from gitops_render.fields import Field, fields
 from gitops_render.markdown import bold, code, details, table
 
 REPLACING: dict[str, frozenset[str]] = {

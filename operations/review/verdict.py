@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple
 
 from constructs_lib.base.change import Effect, Plain
@@ -62,12 +63,16 @@ class Verdict(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """All that a change does: settings and files by environment, stacks, and objects of the trees."""
+    """All that a change does: settings and files by environment, stacks, and objects of the trees.
+
+    `unjudged` says by environment what could not be compared.
+    """
 
     settings: Mapping[str, Sequence[Transition]]
     stacks: Sequence[StackChange]
     objects: Sequence[Difference]
     files: Mapping[str, Sequence[str]]
+    unjudged: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 def verdicts(changes: Changes) -> list[Verdict]:
@@ -95,8 +100,10 @@ def _environment(stack: str, names: Sequence[str]) -> str | None:
 def _verdict(name: str, changes: Changes, stacks: Sequence[StackChange]) -> Verdict:
     settings = changes.settings[name]
     objects = [item for item in changes.objects if item.environment == name]
-    reasons = (*map(_of_setting, settings), *_of_stacks(stacks), *_of_objects(objects))
-    return Verdict(name, bool(settings or stacks or objects or changes.files.get(name)), reasons)
+    unjudged = [Reason(Effect.UNKNOWN, escaped(sentence)) for sentence in changes.unjudged.get(name, ())]
+    reasons = (*map(_of_setting, settings), *_of_stacks(stacks), *_of_objects(objects), *unjudged)
+    changed = bool(settings or stacks or objects or unjudged or changes.files.get(name))
+    return Verdict(name, changed, reasons)
 
 
 def _of_setting(item: Transition) -> Reason:
@@ -133,6 +140,7 @@ def _of_stacks(changes: Sequence[StackChange]) -> Iterator[Reason]:
 
 
 def _of_objects(objects: Sequence[Difference]) -> Iterator[Reason]:
+    yield from (Reason(Effect.REFUSED, _refusal(item)) for item in objects if item.refused)
     rolled = [
         item for item in objects if item.change == "changed" and (item.identity.kind in INSTALLS or is_data(item))
     ]
@@ -147,6 +155,10 @@ def _of_objects(objects: Sequence[Difference]) -> Iterator[Reason]:
                 yield Reason(Effect.REPLACES, f"deletes {code(str(item.identity))} with its data")
             elif change == "kept":
                 yield Reason(Effect.STEPS, f"the cluster keeps {code(str(item.identity))}, which nobody describes")
+
+
+def _refusal(item: Difference) -> str:
+    return f"the API server never changes {code(', '.join(item.refused))} of {code(str(item.identity))}"
 
 
 def _named(objects: Sequence[Difference]) -> str:

@@ -11,7 +11,7 @@ import yaml
 
 from constructs_lib.base.errors import ConfigError
 from gitops_render.diff import diff
-from gitops_render.diff_output import to_json, to_markdown, to_text
+from gitops_render.diff_output import SHOWN_FIELDS, to_json, to_markdown, to_text
 from gitops_render.tree import render
 from gitops_render.write import write
 from tests.gitops_render.test_cli import cli
@@ -80,6 +80,22 @@ def test_an_item_of_a_list_is_told_by_its_place_and_a_longer_list_whole(tmp_path
         put(tmp_path / name / "apps/x/a.yaml", kind="Service", metadata={"name": "a"}, spec={"ports": ports})
     (item,) = diff(tmp_path / "old", tmp_path / "new")
     assert [(field.path, field.old, field.new) for field in item.fields] == [("spec.ports[1].port", 2, 3)]
+
+
+def test_what_the_api_server_never_changes_is_told_and_many_fields_are_counted(tmp_path: Path) -> None:
+    many = {f"k{number:02}": number for number in range(SHOWN_FIELDS + 2)}
+    for name, role, rest in (("old", "a", {}), ("new", "b", many)):
+        put(
+            tmp_path / name / "apps/x/a.yaml",
+            kind="RoleBinding",
+            metadata={"name": "a"},
+            roleRef={"name": role},
+            **rest,
+        )
+    (item,) = diff(tmp_path / "old", tmp_path / "new")
+    assert item.refused == ("roleRef.name",)
+    lines = to_markdown([item]).splitlines()
+    assert lines[-4:-2] == ["  - <code>k19</code>: <code>nothing</code> → <code>19</code>", "  - and 3 more fields"]
 
 
 def test_no_value_of_a_secret_is_shown(tmp_path: Path) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gitops_render.diff import Difference
+from gitops_render.helm import Charts
+from gitops_render.objects import Identity
+from gitops_render.releases import Made
 from gitops_render.review import Review, review
 from gitops_render.tree import render
 from gitops_render.write import write
@@ -52,6 +57,42 @@ def test_without_a_base_the_change_is_checked_alone(sides: tuple[Path, Path, Pat
     assert "No rendered object changes." in lines
     assert "| policy | file | object | what | fix |" in lines
     assert [line.split(" | ")[:2] for line in lines[-3:-2]] == [["| TLS001", VALKEY]]
+
+
+def test_where_no_charts_are_named_a_changed_release_says_that_its_objects_are_not_shown(
+    sides: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHARTS", raising=False)
+    base, head, stacks = sides
+    said = "What charts make of that is not shown: CHARTS names none."
+    assert said not in list(review(base, head, stacks).markdown())
+    for kind in ("HelmRelease", "OCIRepository"):
+        path = head / f"platform/{kind}/sandbox/x.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{{apiVersion: v1, kind: {kind}, metadata: {{name: x}}}}")
+        assert said in list(review(base, head, stacks).markdown())
+        path.unlink()
+
+
+def test_what_charts_make_is_among_the_objects_and_what_is_not_rendered_is_told(
+    sides: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, head, stacks = sides
+    made = [Difference("sandbox", area, Identity("Service", "", "x", ""), "added") for area in ("release a", "zzz")]
+    asked: list[tuple[Path, Path, Charts]] = []
+
+    def differently(*sides: Any) -> Made:
+        asked.append(sides)
+        return Made(made, {"sandbox": ["why"]})
+
+    charts = Charts("/charts", "helm")
+    monkeypatch.setattr("gitops_render.review.charts_named", lambda: charts)
+    monkeypatch.setattr("gitops_render.review.made_differently", differently)
+    found = review(base, head, stacks)
+    assert asked == [(base, head, charts)]
+    assert [item.area for item in found.objects] == ["release a", "traefik", "zzz"]
+    assert (found.unjudged, found.unrendered) == ({"sandbox": ["why"]}, False)
+    assert review(None, head, stacks).objects == []
 
 
 def test_nothing_is_said_of_nothing() -> None:

@@ -120,6 +120,20 @@ def test_few_reasons_are_shown_and_the_others_counted() -> None:
     assert not any("more" in line for line in of(settings=many[:SHOWN])[0].markdown())
 
 
+def test_what_the_api_server_never_changes_is_refused() -> None:
+    item = Difference("sandbox", "area", DATABASE, "changed", refused=("spec.a", "spec.b"))
+    (found, _) = of(objects=[item])
+    assert found.words == Effect.REFUSED
+    told = "the API server never changes <code>spec.a, spec.b</code> of <code>Cluster databases main</code>"
+    assert told in [reason.text for reason in found.reasons]
+
+
+def test_what_could_not_be_rendered_is_not_judged() -> None:
+    found, other = verdicts(Changes({"sandbox": (), "staging": ()}, [], [], {}, {"sandbox": ["no <chart>"]}))
+    assert (found.words, found.reasons) == (Effect.UNKNOWN, (Reason(Effect.UNKNOWN, "no &lt;chart&gt;"),))
+    assert other.words == NOTHING
+
+
 def test_what_is_not_compared_is_not_judged() -> None:
     found = unjudged_verdict("sandbox", "why")
     assert (found.words, found.reasons) == (Effect.UNKNOWN, (Reason(Effect.UNKNOWN, "why"),))
