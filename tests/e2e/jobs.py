@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from functools import partial
 
+from operations.rehearsal.flux import NOW, Background, patch_status
 from tests.e2e.cluster import Cluster
-from tests.e2e.reconciler import NOW, Background, patch_status
 
 ENDED = ("SuccessCriteriaMet", "Complete")
 """What a job says once it is done (k8s.io/api v1.36 `batch/v1` `JobStatus`)."""

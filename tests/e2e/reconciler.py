@@ -11,25 +11,27 @@ import gzip
 import hashlib
 import io
 import json
-import logging
 import subprocess
 import tarfile
-import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from flask import Response, abort
 
 from constructs_lib.kit import group
+from operations.rehearsal.flux import (
+    CONTROLLER,
+    artifact,
+    empty_release,
+    patch_status,
+    ready,
+)
 from tests.e2e.cluster import Cluster
 from tests.fakes.server import FakeServer
 
-TOOLS = ("kustomize-controller",)
-NOW = "2026-01-01T00:00:00Z"
-
+TOOLS = (CONTROLLER,)
 SAYS: dict[str, dict[str, Any]] = {
     "Cluster": {"status": {"readyInstances": 1, "currentPrimary": "main-1"}},
     "Database": {"status": {"applied": True}},
@@ -79,30 +81,6 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
 
-class Background:
-    """A function that runs every half second until the end; as in a controller, what fails is tried again."""
-
-    def __init__(self, step: Callable[[], None]) -> None:
-        self._step = step
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(0.5):
-            try:
-                self._step()
-            except Exception:
-                logging.getLogger(__name__).exception("tried again in a moment")
-
-
 class Sources(FakeServer):
     """Does source-controller's part for GitRepositories: ours at `url`, and others of which `releases` has `config/`.
 
@@ -141,19 +119,12 @@ class Sources(FakeServer):
             if commit not in self._archives:
                 self._archives[commit] = _archive(self._repository.folder, commit)
         else:
-            packed = self._releases.get(url) or _empty_release()
+            packed = self._releases.get(url) or empty_release()
             self._archives[commit := hashlib.sha1(packed, usedforsecurity=False).hexdigest()] = packed
         return commit
 
     def _publish(self, item: dict[str, Any], revision: str, commit: str) -> None:
-        archive = {
-            "path": f"{commit}.tar.gz",
-            "url": f"{self.url}/{commit}.tar.gz",
-            "revision": revision,
-            "digest": f"sha256:{hashlib.sha256(self._archives[commit]).hexdigest()}",
-            "size": len(self._archives[commit]),
-            "lastUpdateTime": NOW,
-        }
+        archive = artifact(f"{self.url}/{commit}.tar.gz", revision, self._archives[commit])
         patch_status(self._cluster, item, artifact=archive, conditions=[ready(item, "Ready")])
 
     def _serve(self, name: str) -> Response:
@@ -172,17 +143,6 @@ def _release(folder: Path) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(folder, "config")
-    return gzip.compress(packed.getvalue(), mtime=0)
-
-
-def _empty_release() -> bytes:
-    """Return what stands for the release of an operator: a folder to apply, with nothing in it."""
-    text = b"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        entry = tarfile.TarInfo("config/installation/kustomization.yaml")
-        entry.size = len(text)
-        archive.addfile(entry, io.BytesIO(text))
     return gzip.compress(packed.getvalue(), mtime=0)
 
 
@@ -238,33 +198,3 @@ def is_ready(item: dict[str, Any]) -> bool:
     wanted = SAYS.get(item.get("kind", ""), {}).get("type", "Ready")
     current = status.get("observedGeneration", item["metadata"].get("generation")) == item["metadata"].get("generation")
     return conditions.get(wanted) == "True" and current
-
-
-def ready(item: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Return a condition that is true for the present generation."""
-    said = {"status": "True", "reason": "Test", "message": "said by the test", "lastTransitionTime": NOW}
-    return {"type": kind, "observedGeneration": item["metadata"]["generation"], **said}
-
-
-def patch_status(cluster: Cluster, item: dict[str, Any], **status: Any) -> None:
-    """Set fields of an object's status; fields that its kind does not have are dropped by the API server."""
-    named = (item["metadata"]["name"], "--namespace", item["metadata"].get("namespace", "default"))
-    status["observedGeneration"] = item["metadata"]["generation"]
-    patch = json.dumps({"status": status})
-    cluster.kubectl(
-        "patch", _resource(item), *named, "--subresource=status", "--type=merge", "--patch", patch, code=None
-    )
-
-
-def start_controller(cluster: Cluster) -> None:
-    """Start the real kustomize-controller as part of the cluster, quick to retry."""
-    cluster.start(
-        "kustomize-controller",
-        "--enable-leader-election=false",
-        *("--health-addr", "127.0.0.1:0", "--metrics-addr", "127.0.0.1:0", "--events-addr", ""),
-        *("--requeue-dependency", "1s", "--min-retry-delay", "500ms", "--max-retry-delay", "2s"),
-        *("--interval-jitter-percentage", "0", "--concurrent", "10", "--no-cross-namespace-refs"),
-        *("--default-service-account", "default"),
-        KUBECONFIG=str(cluster.kubeconfig),
-        RUNTIME_NAMESPACE="flux-system",
-    )

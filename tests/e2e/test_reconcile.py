@@ -19,9 +19,10 @@ from gitops_render.repository import INDEX_NAME, render_repository
 from gitops_render.seal import seal
 from gitops_render.tree import render
 from gitops_render.write import write
+from operations.rehearsal.flux import Background, start_controller
 from tests.e2e.cluster import BIN, Cluster
 from tests.e2e.conftest import require
-from tests.e2e.reconciler import TOOLS, Background, Health, Repository, Sources, is_ready, start_controller
+from tests.e2e.reconciler import TOOLS, Health, Repository, Sources, is_ready
 from tests.support import environment
 
 NAMES = ("sandbox", "staging", "production")

@@ -13,11 +13,12 @@ from constructs_lib.environment import Environment
 from gitops_render.repository import INDEX_NAME, render_repository
 from gitops_render.tree import render
 from gitops_render.write import write
+from operations.rehearsal.flux import Background, start_controller
 from tests.e2e.cluster import CRDS
 from tests.e2e.node import rabbitmq
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.releases import Releases
-from tests.e2e.reconciler import Background, Repository, Sources, is_ready, start_controller
+from tests.e2e.reconciler import Repository, Sources, is_ready
 
 FIRST_CRDS = ("flux", "flux-operator")
 """CRDs that come with Flux itself."""

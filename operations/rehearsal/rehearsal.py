@@ -1,0 +1,274 @@
+"""What a change of an environment's tree does to a cluster that runs the tree before it, seen on a real API server."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.kit import (
+    FLUX_KUSTOMIZATION,
+    FLUX_NAMESPACE,
+    FLUX_SOURCE,
+    Manifest,
+    group,
+    manifest,
+    namespace,
+)
+from gitops_render.layers import FLUX_ACCOUNT
+from gitops_render.objects import Identity
+from gitops_render.paths import CLUSTER, PLATFORM_SOURCE, Place, to_flux
+from operations.rehearsal.api_server import BIN, TOOLS, ApiServer
+from operations.rehearsal.flux import (
+    CONTROLLER,
+    Artifacts,
+    artifact,
+    empty_release,
+    packed,
+    patch_status,
+    ready,
+    start_controller,
+)
+from operations.rehearsal.trees import Tree, own_crds, read, read_crds, stand_ins
+
+CRDS = "CRDS"
+"""The variable that names a folder with the operators' CRDs."""
+ROOT = "flux-system"
+SECONDS = 900.0
+"""How long all layers of a tree may take."""
+FAILED_LOOKS = 8
+"""How often a layer has to be seen failing, half a second apart, before that counts: Flux tries again each second."""
+
+Fate = Literal["made", "changed", "restarted", "replaced", "pruned", "orphaned"]
+FATES: tuple[Fate, ...] = ("made", "changed", "restarted", "replaced", "pruned", "orphaned")
+
+
+class Rehearsal(NamedTuple):
+    """What was seen: layers in the order in which they were done, those refused with why, and those that wait for them.
+
+    `before` are the layers that the API server refuses of what runs already, `fates` what becomes of objects, and
+    `unchecked` the kinds of which nobody has the CRDs, so that any field was taken.
+    """
+
+    environment: str
+    order: tuple[str, ...]
+    refused: Mapping[str, str]
+    waiting: tuple[str, ...]
+    before: Mapping[str, str]
+    fates: Mapping[Fate, tuple[str, ...]]
+    unchecked: tuple[str, ...]
+
+
+def missing_tools() -> list[str]:
+    """Return the programs of a rehearsal that are not built."""
+    return [tool for tool in (*TOOLS, CONTROLLER) if not (BIN / tool).exists()]
+
+
+def rehearse(environment: str, old: Path, new: Path) -> Rehearsal:
+    """Load what is in the tree `old` of an environment, then the tree `new`, and return what becomes of it.
+
+    Raises `ConfigError` where a program is not built, a tree cannot be read, or Flux does not come to an end.
+    """
+    if missing := missing_tools():
+        raise ConfigError(f"{BIN}: has no {', '.join(missing)}; run `make tools`")
+    before, after = read(old, environment), read(new, environment)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-"))
+        server = stack.enter_context(ApiServer(Path(folder, "cluster")))
+        artifacts = stack.enter_context(Artifacts())
+        stage = _Stage(server, artifacts)
+        unchecked = stage.begin(environment, before, after)
+        first = stage.play(before)
+        left = stage.seen(before, after)
+        second = stage.play(after)
+        fates = _fates(left, stage.seen(before, after), before, after)
+    return Rehearsal(environment, second.order, second.refused, second.waiting, first.refused, fates, unchecked)
+
+
+class _Played(NamedTuple):
+    """How the layers of a tree ended."""
+
+    order: tuple[str, ...]
+    refused: Mapping[str, str]
+    waiting: tuple[str, ...]
+
+
+class _Seen(NamedTuple):
+    """An object in the cluster: which one it is, how often it changed, and the pods that it describes."""
+
+    uid: str
+    generation: int
+    content: Manifest
+    pods: Manifest | None
+
+
+class _Stage:
+    """An API server with Flux, and one tree after the other."""
+
+    def __init__(self, server: ApiServer, artifacts: Artifacts) -> None:
+        self._server, self._artifacts = server, artifacts
+
+    def begin(self, environment: str, *trees: Tree) -> tuple[str, ...]:
+        """Bring what is there before any layer, and return the kinds of which nobody has the CRDs."""
+        folder = os.environ.get(CRDS)
+        crds = [*(read_crds(Path(folder)) if folder else []), *(item for tree in trees[:1] for item in own_crds(tree))]
+        self._bring(crds)
+        unknown = list(stand_ins(trees, self._kinds()))
+        self._bring(unknown)
+        account = manifest("v1", "ServiceAccount", FLUX_ACCOUNT, FLUX_NAMESPACE)
+        self._server.apply(namespace(FLUX_NAMESPACE), account, _admin(), *_root(environment))
+        start_controller(self._server)
+        return tuple(sorted(crd["spec"]["names"]["kind"] for crd in unknown))
+
+    def _bring(self, crds: Sequence[Manifest]) -> None:
+        """Apply CRDs, and wait until the API server serves them."""
+        if crds:
+            self._server.apply(*crds)
+            self._server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=240s")
+
+    def _kinds(self) -> Iterator[tuple[str, str]]:
+        """Yield the group and name of each kind that the API server knows."""
+        for line in self._server.kubectl("api-resources", "--no-headers").splitlines():
+            *_, api_version, _namespaced, kind = line.split()
+            yield group(api_version), kind
+
+    def play(self, tree: Tree) -> _Played:
+        """Let Flux apply a tree, until each layer is done, refused, or waits for one that is."""
+        url, name = self._artifacts.serve(packed(tree.files))
+        revision = f"main@sha1:{name}"
+        self._others = self._artifacts.serve(empty_release())
+        looks = _Looks(tree, revision)
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            self._publish(artifact(url, revision, packed(tree.files)))
+            found = self._server.list(f"kustomization.{group(FLUX_KUSTOMIZATION)}")
+            played = looks.look({item["metadata"]["name"]: item for item in found})
+            if played is not None:
+                return played
+            time.sleep(0.5)
+        raise ConfigError(f"Flux: has not come to an end within {SECONDS:.0f} s; {looks.left()}")
+
+    def _publish(self, ours: Manifest) -> None:
+        """Say of every source that it is fetched: ours, or the release of an operator, with nothing to apply."""
+        url, name = self._others
+        others = artifact(url, f"release@sha1:{name}", empty_release())
+        for item in self._server.list(f"gitrepository.{group(FLUX_SOURCE)}"):
+            wanted = ours if item["metadata"]["name"] in {ROOT, PLATFORM_SOURCE} else others
+            if item.get("status", {}).get("artifact") != wanted:
+                patch_status(self._server, item, artifact=wanted, conditions=[ready(item, "Ready")])
+
+    def seen(self, *trees: Tree) -> dict[Identity, _Seen]:
+        """Return what the API server has of the objects of trees; what is being deleted is gone."""
+        wanted = {identity for tree in trees for identity in tree.objects}
+        kinds = sorted({f"{item.kind}.{item.group}".rstrip(".") for item in wanted})
+        found: dict[Identity, _Seen] = {}
+        for item in self._server.list(*kinds):
+            metadata = item["metadata"]
+            identity = Identity(
+                item["kind"], metadata.get("namespace", ""), metadata["name"], group(item["apiVersion"])
+            )
+            if identity in wanted and "deletionTimestamp" not in metadata:
+                found[identity] = _of(item)
+        return found
+
+
+def _of(item: Manifest) -> _Seen:
+    metadata, pods = item["metadata"], (item.get("spec") or {}).get("template")
+    marks = {key: metadata.get(key) for key in ("labels", "annotations")}
+    content = {key: value for key, value in item.items() if key not in {"metadata", "status"}} | marks
+    return _Seen(metadata["uid"], metadata.get("generation", 0), content, pods)
+
+
+class _Looks:
+    """What was seen of the layers so far."""
+
+    def __init__(self, tree: Tree, revision: str) -> None:
+        self._wanted, self._revision = tree.layers | {ROOT}, revision
+        self._done: dict[str, None] = {}
+        self._failing: dict[str, int] = {}
+        self._said: dict[str, str] = {}
+
+    def look(self, layers: Mapping[str, Manifest]) -> _Played | None:
+        """Take in how the layers are, and return how they ended once all have."""
+        for name, item in layers.items():
+            self._take(name, item)
+        refused = {name: self._said[name] for name, times in self._failing.items() if times >= FAILED_LOOKS}
+        waiting = [name for name in self._wanted - self._done.keys() - refused.keys() if name in layers]
+        stuck = {name for name in waiting if self._waits(layers[name], {*refused, *waiting})}
+        if set(layers) != self._wanted or set(waiting) != stuck or (waiting and not refused):
+            return None
+        return _Played(tuple(name for name in self._done if name != ROOT), refused, tuple(sorted(waiting)))
+
+    def _take(self, name: str, item: Manifest) -> None:
+        status = item.get("status", {})
+        said = next((one for one in status.get("conditions", []) if one["type"] == "Ready"), None)
+        if said is None or said.get("observedGeneration") != item["metadata"]["generation"]:
+            return
+        if said["status"] == "True" and status.get("lastAppliedRevision") == self._revision:
+            self._done[name] = None
+            self._failing.pop(name, None)
+        elif said["status"] == "False" and status.get("lastAttemptedRevision") == self._revision:
+            self._failing[name] = self._failing.get(name, 0) + 1
+            self._said[name] = said["message"]
+
+    def _waits(self, item: Manifest, left: set[str]) -> bool:
+        return any(needed["name"] in left for needed in item["spec"].get("dependsOn", ()))
+
+    def left(self) -> str:
+        """Return what has not ended."""
+        return f"not done are {', '.join(sorted(self._wanted - self._done.keys())) or 'layers that should be gone'}"
+
+
+def _fates(
+    left: Mapping[Identity, _Seen], right: Mapping[Identity, _Seen], before: Tree, after: Tree
+) -> dict[Fate, tuple[str, ...]]:
+    """Return what became of objects, by fate."""
+    found: dict[Fate, list[str]] = {fate: [] for fate in FATES}
+    for identity in sorted({*before.objects, *after.objects}):
+        fate = _fate(left.get(identity), right.get(identity), described=identity in after.objects)
+        if fate is not None:
+            found[fate].append(str(identity))
+    return {fate: tuple(names) for fate, names in found.items() if names}
+
+
+def _fate(old: _Seen | None, new: _Seen | None, *, described: bool) -> Fate | None:
+    if old is None:
+        return None if new is None else "made"
+    if new is None:
+        return "pruned"
+    if old.uid != new.uid:
+        return "replaced"
+    if not described:
+        return "orphaned"
+    if old.pods != new.pods:
+        return "restarted"
+    return None if old.content == new.content else "changed"
+
+
+def _admin() -> Manifest:
+    """Return the binding by which Flux's own account may do everything, as Flux is installed."""
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+    subject = {"kind": "ServiceAccount", "name": FLUX_ACCOUNT, "namespace": FLUX_NAMESPACE}
+    return manifest(
+        "rbac.authorization.k8s.io/v1", "ClusterRoleBinding", FLUX_ACCOUNT, roleRef=role, subjects=[subject]
+    )
+
+
+def _root(environment: str) -> Iterator[Manifest]:
+    """Yield the root of an environment, as the flux stack makes it."""
+    source = {"interval": "1h", "url": "https://git.example.org/rehearsal", "ref": {"branch": "main"}}
+    yield manifest(FLUX_SOURCE, "GitRepository", ROOT, FLUX_NAMESPACE, spec=source)
+    spec = {
+        "interval": "1h",
+        "retryInterval": "1s",
+        "prune": True,
+        "path": to_flux(Place(environment, CLUSTER).path),
+        "serviceAccountName": FLUX_ACCOUNT,
+        "sourceRef": {"kind": "GitRepository", "name": ROOT},
+    }
+    yield manifest(FLUX_KUSTOMIZATION, "Kustomization", ROOT, FLUX_NAMESPACE, spec=spec)
