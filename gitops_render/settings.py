@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -15,6 +15,9 @@ from gitops_render.paths import CLUSTER, Place, settings_file
 
 UNSAID = Rule(Effect.UNKNOWN, "the old tree does not say the settings that it was rendered from")
 GONE = steps("its cluster runs on, and nobody describes it any more", "remove-an-environment")
+
+PROVISIONED = ("cluster.", "dns.", "gitops.", "region", "reviewers.", "runner", "state.", "vpc_range")
+"""Settings that provisioning brings to a cluster, whatever commit it runs."""
 
 
 def read_settings(tree: Path) -> dict[str, dict[str, Plain]]:
@@ -36,6 +39,29 @@ def settings_transitions(old: Path, new: Path) -> dict[str, list[Transition]]:
     return dict(sorted({**{name: list(_differing(old, name, before, after[name])) for name in after}, **gone}.items()))
 
 
+def promoted(changed: Iterable[Transition]) -> list[Transition]:
+    """Return what of changed settings comes by another commit of the GitOps repository."""
+    return [item for item in changed if not item.key.startswith(PROVISIONED)]
+
+
+def impossible(changed: Iterable[Transition]) -> Iterator[str]:
+    """Yield a sentence for each change that is refused, or that leaves out a step of which the file tells."""
+    for item in changed:
+        if item.rule.effect is Effect.REFUSED or item.rule.step is not None:
+            yield f"{item.key}: {item.rule}"
+
+
+def parsed_settings(where: str, data: bytes) -> dict[str, Plain]:
+    """Return the settings in a file. Raises `ConfigError` if it cannot be read."""
+    try:
+        found = yaml.load(data, yaml.CSafeLoader)
+    except (yaml.YAMLError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{where}: cannot be read as settings; render again")
+    return found
+
+
 def _differing(old: Path, name: str, before: Mapping[str, Block], after: Block) -> Iterator[Transition]:
     if name in before:
         yield from transitions(Environment, before[name], after)
@@ -47,9 +73,6 @@ def _differing(old: Path, name: str, before: Mapping[str, Block], after: Block) 
 
 def _read(file: Path) -> dict[str, Plain]:
     try:
-        found = yaml.load(file.read_bytes(), yaml.CSafeLoader)
-    except (OSError, yaml.YAMLError, ValueError):
-        found = None
-    if not isinstance(found, dict):
-        raise ConfigError(f"{file}: cannot be read as settings; render again")
-    return found
+        return parsed_settings(str(file), file.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}; render again") from None

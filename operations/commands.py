@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,7 @@ import typer
 from constructs_lib.base.errors import DIFFERENT, ConfigError, unknown
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import GITOPS_REPOSITORY
+from gitops_render.paths import TREE
 from gitops_render.program import EXIT_CODES, program
 from operations.console import say, step, summarise
 from operations.provisioning.stage import Stage
@@ -397,6 +399,34 @@ def report(
     if findings or comparison.is_refused:
         raise typer.Exit(DIFFERENT)
     if not comparison.is_judged:
+        raise typer.Exit(UNJUDGED)
+
+
+@app.command()
+def rehearse(
+    environment: EnvironmentName,
+    base: Annotated[
+        Path | None, typer.Argument(help="A rendered tree of what it runs; else the GitOps repository is asked.")
+    ] = None,
+    tree: Annotated[Path, typer.Option(help="The tree that it would run.")] = TREE,
+) -> None:
+    """Apply what an environment runs, then what it would run, to a real API server, and say what becomes of it.
+
+    Exit 1 if something is refused, 3 if something could not be rehearsed. Needs the test tools (`make tools`).
+    """
+    from operations.rehearsal.output import to_markdown
+    from operations.rehearsal.rehearsal import rehearse as rehearsed
+    from operations.review.running import running_tree
+
+    env = _named(environment)
+    with running_tree(env) if base is None else nullcontext(base) as old, step(f"rehearse {env.name}"):
+        found = rehearsed(env.name, old, tree)
+    text = "\n".join(to_markdown([found]))
+    summarise(text)
+    say(text)
+    if found.refused.keys() - found.before.keys():
+        raise typer.Exit(DIFFERENT)
+    if found.before:
         raise typer.Exit(UNJUDGED)
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 import yaml
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.transition import transitions
 from constructs_lib.environment import TIERS, Environment
-from gitops_render.paths import source_file
+from gitops_render.paths import settings_file, source_file
+from gitops_render.settings import impossible, parsed_settings, promoted
 from gitops_render.validate.change import Change
 from gitops_render.yaml_output import to_yaml
 
@@ -37,6 +39,26 @@ def promotion_problems(
     refusals = [problem for other in before for problem in _refusals(change, other, commit)]
     if len(refusals) == len(before):
         yield from refusals or [f"no environment is of tier {TIERS[position - 1]}, from which {env.name} is promoted"]
+    elif change.old(path) is not None:
+        yield from _impossible(change, env, commit)
+
+
+def _impossible(change: Change, env: Environment, commit: str) -> Iterator[str]:
+    """Yield what `env` cannot become, or only after steps that are left out, by the settings of the two commits.
+
+    Nothing is said where a commit has none: it is older than they are.
+    """
+    file = str(settings_file(env.name))
+    try:
+        running = change.history.running(env)
+    except ConfigError:  # what it runs is broken, and may be mended
+        return
+    texts = [change.history.git.ask("show", f"{one}:./{file}") for one in (running, commit)]
+    if all(text is not None for text in texts):
+        old, new = (parsed_settings(file, str(text).encode()) for text in texts)
+        yield from (
+            f"cannot come to {env.name}: {one}" for one in impossible(promoted(transitions(Environment, old, new)))
+        )
 
 
 def _pinned(old: bytes, branch: str, commit: str) -> bytes:

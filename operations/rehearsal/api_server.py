@@ -24,7 +24,7 @@ from constructs_lib.kit import Manifest
 BIN = Path(__file__).parents[2] / "tools/bin"
 """Where `make tools` puts the programs."""
 TOOLS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
-COMMAND_SECONDS = 300.0
+COMMAND_SECONDS = 1200.0
 READY_SECONDS = 300
 
 CONTROLLERS = (

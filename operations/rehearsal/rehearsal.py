@@ -34,7 +34,7 @@ from operations.rehearsal.flux import (
     ready,
     start_controller,
 )
-from operations.rehearsal.trees import Tree, own_crds, read, read_crds, stand_ins
+from operations.rehearsal.trees import Tree, kinds_of, own_crds, read, read_crds, stand_ins
 
 CRDS = "CRDS"
 """The variable that names a folder with the operators' CRDs."""
@@ -115,10 +115,9 @@ class _Stage:
 
     def begin(self, environment: str, *trees: Tree) -> tuple[str, ...]:
         """Bring what is there before any layer, and return the kinds of which nobody has the CRDs."""
-        folder = os.environ.get(CRDS)
-        crds = [*(read_crds(Path(folder)) if folder else []), *(item for tree in trees[:1] for item in own_crds(tree))]
-        self._bring(crds)
-        unknown = list(stand_ins(trees, self._kinds()))
+        folder, kinds = os.environ.get(CRDS), kinds_of(*trees)
+        self._bring([*(read_crds(Path(folder), kinds) if folder else []), *own_crds(trees[0])])
+        unknown = list(stand_ins(kinds, self._kinds()))
         self._bring(unknown)
         account = manifest("v1", "ServiceAccount", FLUX_ACCOUNT, FLUX_NAMESPACE)
         self._server.apply(namespace(FLUX_NAMESPACE), account, _admin(), *_root(environment))

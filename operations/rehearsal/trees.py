@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import yaml
 
@@ -22,6 +22,12 @@ FLUX_KINDS = {
     "source.toolkit.fluxcd.io/v1": ("Bucket", "ExternalArtifact", "GitRepository", "OCIRepository"),
 }
 """What kustomize-controller asks for when it starts (v1.9 `internal/controller/kustomization_manager.go`)."""
+
+
+Kind: TypeAlias = tuple[str, str]
+"""A kind, by its API group and name."""
+Served: TypeAlias = tuple[str, bool]
+"""The `apiVersion` of a kind, and whether its objects lie in namespaces."""
 
 
 class Tree(NamedTuple):
@@ -74,19 +80,21 @@ def own_crds(tree: Tree) -> list[Manifest]:
     return [item for item in tree.objects.values() if item["kind"] == CRD]
 
 
-def stand_ins(trees: Sequence[Tree], known: Iterable[tuple[str, str]]) -> Iterator[Manifest]:
-    """Yield a CRD that takes anything for each kind of the trees, and of Flux, that is not among the `known`.
+def stand_ins(kinds: Mapping[Kind, Served], known: Iterable[Kind]) -> Iterator[Manifest]:
+    """Yield a CRD that takes anything for each of the `kinds` that is not among the `known`."""
+    for key in sorted(kinds.keys() - set(known)):
+        yield _stand_in(*key, *kinds[key])
 
-    A kind is known by its group and name.
-    """
-    wanted: dict[tuple[str, str], tuple[str, bool]] = {
+
+def kinds_of(*trees: Tree) -> dict[Kind, Served]:
+    """Return the kinds of the objects of trees, and of Flux."""
+    wanted: dict[Kind, Served] = {
         (group(version), kind): (version, True) for version, kinds in FLUX_KINDS.items() for kind in kinds
     }
     for tree in trees:
         for identity, item in tree.objects.items():
             wanted.setdefault((identity.group, identity.kind), (item["apiVersion"], bool(identity.namespace)))
-    for key in sorted(wanted.keys() - set(known)):
-        yield _stand_in(*key, *wanted[key])
+    return wanted
 
 
 def _stand_in(group_: str, kind: str, api_version: str, namespaced: bool) -> Manifest:
@@ -116,12 +124,12 @@ def _plural(name: str) -> str:
     return f"{name[:-1]}ies" if name.endswith("y") and name[-2] not in "aeiou" else f"{name}s"
 
 
-def read_crds(folder: Path) -> list[Manifest]:
-    """Return the CRDs in the files of a folder. Raises `ConfigError` for one that cannot be read."""
+def read_crds(folder: Path, kinds: Container[Kind]) -> list[Manifest]:
+    """Return the CRDs of these kinds in the files of a folder. Raises `ConfigError` for one that cannot be read."""
     found: list[Manifest] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
             found += [item for item in yaml.load_all(path.read_bytes(), Loader) if item and item.get("kind") == CRD]
         except (OSError, yaml.YAMLError):
             raise ConfigError(f"{path}: cannot be read as YAML; correct it, or take it out of there") from None
-    return found
+    return [item for item in found if (item["spec"]["group"], item["spec"]["names"]["kind"]) in kinds]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +15,13 @@ from constructs_lib.base.programs import passed_on, run
 from constructs_lib.base.stacks import OUTPUT
 from gitops_render.capacity import Row, to_markdown
 from gitops_render.markdown import escaped
-from gitops_render.paths import TREE
+from gitops_render.paths import TREE, layers_folder
 from gitops_render.review import Review, review
 from gitops_render.settings import read_settings, settings_transitions
 from gitops_render.versions.output import to_markdown as versions_markdown
 from gitops_render.write import changed_files
+from operations.rehearsal.output import to_markdown as rehearsals_markdown
+from operations.rehearsal.rehearsal import Rehearsal, missing_tools, rehearse
 from operations.review.stack_changes import StackChange, stack_changes, stacks_markdown
 from operations.review.verdict import Changes, Verdict, unjudged_verdict, verdicts
 
@@ -34,6 +36,7 @@ BUILD_SECONDS = 600.0
 class Comparison(NamedTuple):
     """What a change does: a verdict for each environment, and what differs in stacks and trees.
 
+    `rehearsals` is what was seen of those that were rehearsed, or a sentence that says why none was.
     `unbuilt` says why the base cannot be built, if it cannot; `capacity` is what pods ask for and have before and after
     it, `pinned` what is pinned.
     """
@@ -44,6 +47,7 @@ class Comparison(NamedTuple):
     unbuilt: str | None = None
     capacity: tuple[Sequence[Row], Sequence[Row]] = ((), ())
     pinned: tuple[Sequence[Row], Sequence[Row]] = ((), ())
+    rehearsals: Sequence[Rehearsal] | str = ()
 
     @property
     def is_refused(self) -> bool:
@@ -62,7 +66,12 @@ class Comparison(NamedTuple):
             lines += [f"> {UNBUILT}: {escaped(self.unbuilt)}", ""]
         lines += [line for verdict in self.verdicts for line in verdict.markdown()]
         lines += ["", *versions_markdown(*self.pinned), "### OpenTofu", "", *stacks_markdown(self.stacks), ""]
-        return "\n".join([*lines, *to_markdown(*self.capacity), *self.trees.markdown()]) + "\n"
+        lines += [*to_markdown(*self.capacity), *self.trees.markdown()]
+        if isinstance(self.rehearsals, str):
+            lines += ["", "### Rehearsal", "", f"Nothing was rehearsed: {self.rehearsals}."]
+        elif self.rehearsals:
+            lines += ["", "### Rehearsal", "", *rehearsals_markdown(self.rehearsals)]
+        return "\n".join(lines) + "\n"
 
 
 def compared(base: Path, head: Path) -> Comparison:
@@ -82,15 +91,36 @@ def compared(base: Path, head: Path) -> Comparison:
         return Comparison(unjudged, [], trees, unbuilt, ([], _said(head, *CAPACITY)), ([], _said(head, *PINNED)))
     old, new = base / TREE, head / TREE
     trees = review(old, new, head / OUTPUT)
+    files = changed_files(old, new)
+    missing = missing_tools()
+    rehearsals, failed = ([], {}) if missing else _rehearsed(old, new, files)
     changes = Changes(
         settings_transitions(old, new),
         stack_changes(base / OUTPUT, head / OUTPUT),
         trees.objects,
-        changed_files(old, new),
-        trees.unjudged,
+        files,
+        {name: (*trees.unjudged.get(name, ()), *failed.get(name, ())) for name in {*trees.unjudged, *failed}},
+        rehearsals,
     )
     capacity, pinned = ((_said(base, *command), _said(head, *command)) for command in (CAPACITY, PINNED))
-    return Comparison(verdicts(changes), changes.stacks, trees, None, capacity, pinned)
+    told = f"{', '.join(missing)} are not built" if missing and trees.objects else rehearsals
+    return Comparison(verdicts(changes), changes.stacks, trees, None, capacity, pinned, told)
+
+
+def _rehearsed(old: Path, new: Path, files: Collection[str]) -> tuple[list[Rehearsal], dict[str, list[str]]]:
+    """Return the rehearsal of each environment of which files differ, and that Flux applies on both sides.
+
+    Also why one came to no end, by environment.
+    """
+    found: list[Rehearsal] = []
+    failed: dict[str, list[str]] = {}
+    for name in sorted(files):
+        if all((side / layers_folder(name)).is_dir() for side in (old, new)):
+            try:
+                found.append(rehearse(name, old, new))
+            except ConfigError as error:
+                failed[name] = [f"the rehearsal came to no end: {error}"]
+    return found, failed
 
 
 def _build(folder: Path) -> str | None:

@@ -13,6 +13,8 @@ from constructs_lib.base.transition import Transition
 from gitops_render.diff import Difference
 from gitops_render.losses import GUARDS, is_data
 from gitops_render.markdown import bold, code, escaped
+from operations.rehearsal.output import shown
+from operations.rehearsal.rehearsal import Rehearsal
 from operations.review.stack_changes import LOSING, StackChange
 
 SHARED = "all environments"
@@ -73,6 +75,7 @@ class Changes(NamedTuple):
     objects: Sequence[Difference]
     files: Mapping[str, Sequence[str]]
     unjudged: Mapping[str, Sequence[str]] = MappingProxyType({})
+    rehearsals: Sequence[Rehearsal] = ()
 
 
 def verdicts(changes: Changes) -> list[Verdict]:
@@ -100,20 +103,23 @@ def _environment(stack: str, names: Sequence[str]) -> str | None:
 def _verdict(name: str, changes: Changes, stacks: Sequence[StackChange]) -> Verdict:
     settings = changes.settings[name]
     objects = [item for item in changes.objects if item.environment == name]
+    rehearsed = [reason for item in changes.rehearsals if item.environment == name for reason in _of_rehearsal(item)]
     unjudged = [Reason(Effect.UNKNOWN, escaped(sentence)) for sentence in changes.unjudged.get(name, ())]
-    reasons = (*map(_of_setting, settings), *_of_stacks(stacks), *_of_objects(objects), *unjudged)
+    reasons = (*map(_of_setting, settings), *_of_stacks(stacks), *_of_objects(objects), *rehearsed, *unjudged)
     changed = bool(settings or stacks or objects or unjudged or changes.files.get(name))
     return Verdict(name, changed, reasons)
 
 
 def _of_setting(item: Transition) -> Reason:
-    return Reason(item.rule.effect, _setting(item))
+    """Return what a setting's change does; a step that the file tells, and that was left out, refuses it."""
+    effect = Effect.REFUSED if item.rule.step is not None else item.rule.effect
+    return Reason(effect, _setting(item, effect))
 
 
-def _setting(item: Transition) -> str:
+def _setting(item: Transition, effect: Effect) -> str:
     rule = item.rule
     page = f" (docs/how-to/{rule.page}.md)" if rule.page else ""
-    does = f"{rule.effect}, {escaped(rule.what)}" if rule.what else rule.effect
+    does = f"{effect}, {escaped(rule.what)}" if rule.what else effect
     return f"{code(item.key)} {_way(item)}: {does}{page}"
 
 
@@ -124,13 +130,6 @@ def _way(item: Transition) -> str:
     if isinstance(item.new, dict) and item.old is None:
         return "comes"
     return f"{_shown(item.old)} → {_shown(item.new)}"
-
-
-def impossible(settings: Sequence[Transition]) -> Iterator[str]:
-    """Yield a sentence for each change that is refused, or that leaves out a step of which the file tells."""
-    for item in settings:
-        if item.rule.effect is Effect.REFUSED or item.rule.step is not None:
-            yield f"{item.key}: {item.rule}"
 
 
 def _of_stacks(changes: Sequence[StackChange]) -> Iterator[Reason]:
@@ -157,13 +156,27 @@ def _of_objects(objects: Sequence[Difference]) -> Iterator[Reason]:
                 yield Reason(Effect.STEPS, f"the cluster keeps {code(str(item.identity))}, which nobody describes")
 
 
+def _of_rehearsal(item: Rehearsal) -> Iterator[Reason]:
+    for layer, why in item.refused.items():
+        if layer not in item.before:
+            yield Reason(Effect.REFUSED, f"rehearsed: layer {code(layer)} is refused: {shown(why)}")
+    for layer, why in item.before.items():
+        yield Reason(Effect.UNKNOWN, f"layer {code(layer)} of what runs cannot be rehearsed: {shown(why)}")
+    if "replaced" in item.fates:
+        yield Reason(Effect.REPLACES, f"rehearsed: makes anew {_list(item.fates['replaced'])}")
+
+
 def _refusal(item: Difference) -> str:
     return f"the API server never changes {code(', '.join(item.refused))} of {code(str(item.identity))}"
 
 
 def _named(objects: Sequence[Difference]) -> str:
-    names = ", ".join(code(str(item.identity)) for item in objects[:SHOWN])
-    return f"{names} and {len(objects) - SHOWN} more" if len(objects) > SHOWN else names
+    return _list([str(item.identity) for item in objects])
+
+
+def _list(names: Sequence[str]) -> str:
+    shown_names = ", ".join(map(code, names[:SHOWN]))
+    return f"{shown_names} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown_names
 
 
 def _shown(value: Plain) -> str:

@@ -1,0 +1,46 @@
+"""A rehearsal as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gitops_render.markdown import bold, code, details, escaped
+from operations.rehearsal.rehearsal import FATES, Rehearsal
+
+SHOWN = 8
+"""How many objects or layers a line names."""
+LONGEST = 300
+
+
+def to_markdown(rehearsals: Sequence[Rehearsal]) -> Iterator[str]:
+    """Yield a line for each environment, then what became of its objects, folded."""
+    for one in rehearsals:
+        counts = [f"{len(one.fates[fate])} {fate}" for fate in FATES if fate in one.fates]
+        refused = [f"{len(one.refused)} layers refused"] if one.refused else []
+        yield f"- {bold(one.environment)}: {', '.join([*refused, *counts]) or 'nothing happens'}"
+    for one in rehearsals:
+        yield from details(f"{bold(one.environment)}: what was refused, and in which order", _lines(one))
+
+
+def _lines(one: Rehearsal) -> Iterator[str]:
+    for name, why in one.refused.items():
+        yield f"- refused: layer {code(name)}: {shown(why)}"
+    if one.waiting:
+        yield f"- never applied, for they wait for it: {_named(one.waiting)}"
+    for name, why in one.before.items():
+        yield f"- refused of what runs already: layer {code(name)}: {shown(why)}"
+    yield from (f"- {fate}: {_named(one.fates[fate])}" for fate in FATES if fate in one.fates)
+    yield f"- order of the layers: {', '.join(map(code, one.order))}"
+    if one.unchecked:
+        yield f"- taken with any field, for nobody has their CRDs: {_named(one.unchecked)}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(map(code, names[:SHOWN])) + more
+
+
+def shown(text: str) -> str:
+    """Return what an API server says as Markdown, on one line."""
+    text = " ".join(text.split())
+    return escaped(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
