@@ -98,11 +98,10 @@ class _Played(NamedTuple):
     waiting: tuple[str, ...]
 
 
-class _Seen(NamedTuple):
-    """An object in the cluster: which one it is, how often it changed, and the pods that it describes."""
+class Seen(NamedTuple):
+    """An object in the cluster: which one it is, what it says, and the pods that it describes."""
 
     uid: str
-    generation: int
     content: Manifest
     pods: Manifest | None
 
@@ -141,7 +140,7 @@ class _Stage:
         url, name = self._artifacts.serve(packed(tree.files))
         revision = f"main@sha1:{name}"
         self._others = self._artifacts.serve(empty_release())
-        looks = _Looks(tree, revision)
+        looks = Looks(tree, revision)
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             self._publish(artifact(url, revision, packed(tree.files)))
@@ -161,11 +160,11 @@ class _Stage:
             if item.get("status", {}).get("artifact") != wanted:
                 patch_status(self._server, item, artifact=wanted, conditions=[ready(item, "Ready")])
 
-    def seen(self, *trees: Tree) -> dict[Identity, _Seen]:
+    def seen(self, *trees: Tree) -> dict[Identity, Seen]:
         """Return what the API server has of the objects of trees; what is being deleted is gone."""
         wanted = {identity for tree in trees for identity in tree.objects}
         kinds = sorted({f"{item.kind}.{item.group}".rstrip(".") for item in wanted})
-        found: dict[Identity, _Seen] = {}
+        found: dict[Identity, Seen] = {}
         for item in self._server.list(*kinds):
             metadata = item["metadata"]
             identity = Identity(
@@ -176,14 +175,14 @@ class _Stage:
         return found
 
 
-def _of(item: Manifest) -> _Seen:
+def _of(item: Manifest) -> Seen:
     metadata, pods = item["metadata"], (item.get("spec") or {}).get("template")
     marks = {key: metadata.get(key) for key in ("labels", "annotations")}
     content = {key: value for key, value in item.items() if key not in {"metadata", "status"}} | marks
-    return _Seen(metadata["uid"], metadata.get("generation", 0), content, pods)
+    return Seen(metadata["uid"], content, pods)
 
 
-class _Looks:
+class Looks:
     """What was seen of the layers so far."""
 
     def __init__(self, tree: Tree, revision: str) -> None:
@@ -224,18 +223,19 @@ class _Looks:
 
 
 def _fates(
-    left: Mapping[Identity, _Seen], right: Mapping[Identity, _Seen], before: Tree, after: Tree
+    left: Mapping[Identity, Seen], right: Mapping[Identity, Seen], before: Tree, after: Tree
 ) -> dict[Fate, tuple[str, ...]]:
     """Return what became of objects, by fate."""
     found: dict[Fate, list[str]] = {fate: [] for fate in FATES}
     for identity in sorted({*before.objects, *after.objects}):
-        fate = _fate(left.get(identity), right.get(identity), described=identity in after.objects)
+        fate = fate_of(left.get(identity), right.get(identity), described=identity in after.objects)
         if fate is not None:
             found[fate].append(str(identity))
     return {fate: tuple(names) for fate, names in found.items() if names}
 
 
-def _fate(old: _Seen | None, new: _Seen | None, *, described: bool) -> Fate | None:
+def fate_of(old: Seen | None, new: Seen | None, *, described: bool) -> Fate | None:
+    """Return what became of an object, which the candidate may have `described`; nothing if that is nothing."""
     if old is None:
         return None if new is None else "made"
     if new is None:
