@@ -39,7 +39,9 @@ from operations.rehearsal.trees import Tree, kinds_of, own_crds, read, read_crds
 CRDS = "CRDS"
 """The variable that names a folder with the operators' CRDs."""
 ROOT = "flux-system"
-SECONDS = 900.0
+OURS = frozenset({ROOT, PLATFORM_SOURCE})
+"""The sources that read the tree; all others are releases of operators."""
+SECONDS = 1800.0
 """How long all layers of a tree may take."""
 FAILED_LOOKS = 8
 """How often a layer has to be seen failing, half a second apart, before that counts: Flux tries again each second."""
@@ -156,7 +158,7 @@ class _Stage:
         url, name = self._others
         others = artifact(url, f"release@sha1:{name}", empty_release())
         for item in self._server.list(f"gitrepository.{group(FLUX_SOURCE)}"):
-            wanted = ours if item["metadata"]["name"] in {ROOT, PLATFORM_SOURCE} else others
+            wanted = ours if item["metadata"]["name"] in OURS else others
             if item.get("status", {}).get("artifact") != wanted:
                 patch_status(self._server, item, artifact=wanted, conditions=[ready(item, "Ready")])
 
@@ -207,10 +209,13 @@ class Looks:
         said = next((one for one in status.get("conditions", []) if one["type"] == "Ready"), None)
         if said is None or said.get("observedGeneration") != item["metadata"]["generation"]:
             return
-        if said["status"] == "True" and status.get("lastAppliedRevision") == self._revision:
+        # What reads the release of an operator stays at that.
+        ours = item["spec"].get("sourceRef", {}).get("name") in OURS
+        wanted = self._revision if ours else status.get("lastAttemptedRevision")
+        if said["status"] == "True" and status.get("lastAppliedRevision") == wanted:
             self._done[name] = None
             self._failing.pop(name, None)
-        elif said["status"] == "False" and status.get("lastAttemptedRevision") == self._revision:
+        elif said["status"] == "False" and status.get("lastAttemptedRevision") == wanted:
             self._failing[name] = self._failing.get(name, 0) + 1
             self._said[name] = said["message"]
 

@@ -67,7 +67,8 @@ STORAGE = of(
 )
 PRIORITY = of("scheduling.k8s.io/v1", "PriorityClass", value=7, preemptionPolicy="Never")
 BOTH = {"matchLabels": {**LABELS, "b": "c"}}
-BIGGER = [{"metadata": {"name": "data"}, "spec": {**SET["volumeClaimTemplates"][0]["spec"], "storageClassName": "z"}}]
+BIGGER = copy.deepcopy(SET["volumeClaimTemplates"])
+BIGGER[0]["spec"]["resources"]["requests"]["storage"] = "2Gi"
 
 REFUSED = [
     *(
@@ -143,7 +144,7 @@ def tried_on(server: Cluster, tried: Try, name: str, code: int) -> tuple[str, tu
 @pytest.mark.parametrize("tried", REFUSED, ids=lambda tried: f"{tried.made['kind']}-{tried.path}")
 def test_what_we_call_unchangeable_is_refused(server: Cluster, tried: Try) -> None:
     printed, told = tried_on(server, tried, f"r{REFUSED.index(tried)}", code=1)
-    assert any(word in printed for word in ("immutable", "forbidden", "may not", "cannot change", "must appear")), (
+    assert any(word in printed for word in ("immutable", "forbidden", "may not", "cannot change", "missing from")), (
         printed
     )
     assert told

@@ -34,9 +34,10 @@ class FakeCharts(FakeServer):
         self.app.add_url_rule("/<name>-archive-<version>.tgz", view_func=_archive)
 
     def _index(self) -> Response:
-        entries = {
-            chart.name: [{**_chart_yaml(chart.name, chart.version), "urls": [_file(chart)]}] for chart in self.charts
-        }
+        entries: dict[str, list[dict[str, object]]] = {}
+        for chart in self.charts:
+            found = {**_chart_yaml(chart.name, chart.version), "urls": [_file(chart)]}
+            entries.setdefault(chart.name, []).append(found)
         return Response(yaml.safe_dump({"apiVersion": "v1", "entries": entries}), content_type="text/yaml")
 
 

@@ -27,12 +27,13 @@ def layer(status: str | None, *after: str, revision: str = "new", **more: Any) -
     known = {"lastAppliedRevision": revision, "lastAttemptedRevision": revision}
     return {
         "metadata": {"generation": 1},
-        "spec": {"dependsOn": [{"name": name} for name in after]},
+        "spec": {"dependsOn": [{"name": name} for name in after], "sourceRef": {"name": "platform"}},
         "status": {"conditions": [] if status is None else [said], **known},
     }
 
 
 ROOT = {"flux-system": layer("True")}
+ROOT["flux-system"]["spec"]["sourceRef"]["name"] = "flux-system"
 
 
 def looked(looks: Looks, layers: dict[str, Manifest], times: int = 1) -> Any:
@@ -59,6 +60,12 @@ def test_a_tree_is_done_once_each_layer_is_in_the_order_that_was_seen() -> None:
 )
 def test_what_was_said_before_is_no_end(other: Manifest) -> None:
     assert looked(Looks(tree("a"), "new"), {"a": other}, FAILED_LOOKS + 1) is None
+
+
+def test_a_layer_that_reads_the_release_of_an_operator_has_another_revision() -> None:
+    other = layer("True", revision="release")
+    other["spec"]["sourceRef"]["name"] = "rabbitmq-cluster-operator"
+    assert looked(Looks(tree("a"), "new"), {"a": other}) == (("a",), {}, ())
 
 
 def test_layers_that_come_or_go_are_waited_for() -> None:
