@@ -10,7 +10,7 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
-from gitops_render.paths import Place, source_file
+from gitops_render.paths import Place, settings_file, source_file
 from gitops_render.repository import INDEX_NAME, render_repository
 from gitops_render.tree import render
 from gitops_render.validate import NOBODYS, Allowed
@@ -34,7 +34,7 @@ from tests.gitops_render.validate.repository import (
     only,
     sealed,
 )
-from tests.support import ROOT, another_environment, environment, run_python
+from tests.support import ROOT, another_environment, environment, parsed, run_python
 
 MORE = environment(sops_recipient=OWN, platform__vault_eso__replicas=2, **SHARED)
 
@@ -152,6 +152,31 @@ def test_a_pin_follows_what_ran_before(own: GitOps) -> None:
     own.commit("Promote")
     assert own.problems({production: own.pinned("production", own.second)}) == []
     assert own.problems({staging: own.pinned("staging", own.first)}) == [], "a way back is a promotion too"
+
+
+def test_a_promotion_by_hand_to_what_an_environment_cannot_become_is_refused(own: GitOps) -> None:
+    staging, file = source_file("staging"), own.folder / settings_file("staging")
+    settings = parsed(file.read_bytes())
+    (cluster,) = settings["platform"]["cloudnative_pg"]["clusters"]
+    for change, sentence in (
+        ({"storage": "1Gi"}, "cannot come to staging: platform.cloudnative_pg.clusters[main].storage: refused: a volume"),
+        (None, "cannot come to staging: platform.cloudnative_pg.clusters[main]: needs steps: it stays without walls"),
+    ):
+        changed = [] if change is None else [cluster | change]
+        settings["platform"]["cloudnative_pg"]["clusters"] = changed
+        file.write_bytes(to_yaml(settings))
+        commit = own.commit("Shrink")
+        only(own.problems({staging: own.pinned("staging", commit)}), staging, sentence)
+    file.unlink()
+    commit = own.commit("Forget")
+    assert own.problems({staging: own.pinned("staging", commit)}) == [], "what is older than settings is not judged"
+
+
+def test_what_provisioning_brings_comes_with_any_commit(own: GitOps) -> None:
+    staging, file = source_file("staging"), own.folder / settings_file("staging")
+    settings = parsed(file.read_bytes()) | {"region": "ams3"}
+    file.write_bytes(to_yaml(settings))
+    assert own.problems({staging: own.pinned("staging", own.commit("Move"))}) == []
 
 
 def test_a_first_pin_and_one_without_its_branch_are_put_right(own: GitOps) -> None:
