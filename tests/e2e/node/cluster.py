@@ -235,7 +235,8 @@ class NodeCluster(Cluster):
             str(self.folder / "volumes"),
         )
         self.daemons.start("digitalocean", *module, program=sys.executable, PYTHONPATH=str(ROOT))
-        self.daemons.start("metadata", "serve", f"tcp:{network.METADATA}:80", program=BIN / "probe")
+        outside = (f"tcp:{address}:80" for address in (network.METADATA, network.INTERNET))
+        self.daemons.start("outside", "serve", *outside, program=BIN / "probe")
         ready = ("wait", "deployment/coredns", "-n", "kube-system", "--for=condition=Available", "--timeout=60s")
         self._say("DNS answers", lambda: "condition met" in self.kubectl(*ready, code=None))
 
