@@ -25,7 +25,7 @@ CONNECTION = {
     "PGPASSWORD": SECRETS[f"postgres/{CLUSTER}/{APP}"]["password"],
     "PGSSLMODE": "verify-full",
     "PGSSLROOTCERT": CA,
-    "PGCONNECT_TIMEOUT": "5",
+    "PGCONNECT_TIMEOUT": "60",
 }
 """How an application connects to Postgres: by TLS, with the password from Vault, and with the CA of its namespace."""
 
