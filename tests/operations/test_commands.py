@@ -59,7 +59,7 @@ def test_the_commands_are_those_that_workflows_and_people_know() -> None:
     assert names(typer.main.get_command(app)) == {
         *(f"bootstrap {step}" for step in ("check", "secrets", "layout", "settings")),
         *("provision plan", "provision apply", "deploy-key", "state-migrate", "wait-ready", "sweep"),
-        *("environments", "drift", "promote", "report", "comment", "lock-providers"),
+        *("environments", "drift", "promote", "report", "rehearse", "comment", "lock-providers"),
         *("rotate spaces-key", "rotate state-passphrase", "rotate deploy-key"),
         *("vault print", "vault apply", "vault compare"),
     }
@@ -117,6 +117,7 @@ def test_options_and_their_variables_are_a_contract_with_the_workflows() -> None
         "drift --report": None,
         "promote --commit": None,
         "report --output": None,
+        "rehearse --tree": None,
         "comment --body": None,
         "vault print --format": None,
     }
@@ -341,6 +342,26 @@ def test_a_report_is_written_and_ends_with_1_if_a_policy_breaks(run: Run, monkey
     assert "Every policy is kept." in Path("report.md").read_text()
     assert "| FLUX001 | a.yaml | b | is odd | mend it |" in Path("r.md").read_text()
     assert Path("summary.md").read_text().count(report.MARKER) == 2
+
+
+def test_a_rehearsal_ends_with_1_if_something_is_refused_and_3_if_it_could_not_be_seen(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from operations.rehearsal import rehearsal
+
+    asked: list[tuple[str, Path, Path]] = []
+    done = rehearsal.Rehearsal("sandbox", ("a",), {}, (), {}, {}, ())
+    found = [done, done._replace(refused={"x": "why"}), done._replace(refused={"x": "w"}, before={"x": "w"})]
+
+    def rehearse(*of: Any) -> rehearsal.Rehearsal:
+        asked.append(of)
+        return found.pop(0)
+
+    monkeypatch.setattr(rehearsal, "rehearse", rehearse)
+    assert "- <b>sandbox</b>: nothing happens\n" in run("rehearse", "sandbox", "base")
+    assert "refused: layer <code>x</code>: why" in run("rehearse", "sandbox", "base", "--tree", "other", code=1)
+    run("rehearse", "sandbox", "base", code=3)
+    assert asked == [("sandbox", Path("base"), Path(name)) for name in ("gitops.out", "other", "gitops.out")]
 
 
 def test_a_change_that_cannot_be_built_has_no_report(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

