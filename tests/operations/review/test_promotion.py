@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ import pytest
 import yaml
 
 from constructs_lib.base.errors import ConfigError
+from gitops_render.diff import Difference
+from gitops_render.helm import Charts
+from gitops_render.objects import Identity
+from gitops_render.releases import Made
 from operations.bootstrap.layout import ensure_layout
 from operations.clients.github import GitHub
 from operations.review.promotion import propose_promotion
@@ -110,7 +115,8 @@ def test_a_way_back_merges_though_what_it_goes_back_to_was_proposed_before(fake:
     assert left not in fake.git.branches(NAME), "what something newer replaces goes, its branch too"
     fake.talk.merge(fake.repositories[NAME], 2)
     fake.git.git(NAME, "branch", left, first)
-    promote(fake, first)
+    assert promote(fake, first).startswith("Takes <b>staging</b> back to what <b>sandbox</b> runs or ran: ")
+    assert fake.repositories[NAME]["pulls"][3]["title"] == f"Take staging back to {first[:12]}"
     states = {number: pull["state"] for number, pull in fake.repositories[NAME]["pulls"].items()}
     assert states == {1: "closed", 2: "closed", 3: "open"}
     assert fake.repositories[NAME]["pulls"][3]["head"]["ref"] == f"promote/staging/{second[:12]}-{first[:12]}"
@@ -185,6 +191,34 @@ def test_what_is_refused_or_leaves_a_step_out_is_not_promoted(
 def test_what_provisioning_brings_is_no_matter_of_a_promotion(fake: FakeGitHub) -> None:
     change_staging(fake, cluster__kubernetes_minor="1.38", region="ams3")
     assert "- <b>staging</b>: <b>" in promote(fake)
+
+
+def test_a_way_back_says_that_it_is_one_and_is_refused_where_there_is_none(fake: FakeGitHub) -> None:
+    first = fake.git.log(NAME)[0].id
+    change_staging(fake, platform__cloudnative_pg__clusters=[{**CLUSTERS[0], "storage": "90Gi"}])
+    promote(fake)
+    number = max(fake.repositories[NAME]["pulls"])
+    assert fake.repositories[NAME]["pulls"][number]["title"].startswith("Promote staging to ")
+    fake.talk.merge(fake.repositories[NAME], number)
+    with pytest.raises(ConfigError, match=r"storage: refused: a volume never shrinks"):
+        promote(fake, first)
+
+
+def test_what_the_api_server_never_changes_is_not_promoted_and_charts_are_looked_at(
+    fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crd = Identity("CustomResourceDefinition", "", "x", "apiextensions.k8s.io")
+    other, mine = (Difference(name, "release x", crd, "changed") for name in ("sandbox", "staging"))
+    made = [Made([other, mine], {"staging": ["no <chart>"]})]
+    monkeypatch.setattr("operations.review.promotion.charts_named", lambda: Charts("/charts", "helm"))
+    monkeypatch.setattr("operations.review.promotion.made_differently", lambda *_: made[0])
+    body = promote(fake)
+    assert "- <b>staging</b>: <b>not judged</b>\n  - no &lt;chart&gt;\n" in body
+    assert "| staging | 0 | 1 | 0 | 0 |" in body
+    made[0] = Made([replace(mine, refused=("spec.versions (v1)",))], {})
+    fake.git.edit(NAME, "apps/sandbox/more.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}\n")
+    with pytest.raises(ConfigError, match=r"CustomResourceDefinition x: the API server never changes spec.versions"):
+        promote(fake)
 
 
 def test_a_refused_promotion_leaves_the_one_before_it(fake: FakeGitHub) -> None:

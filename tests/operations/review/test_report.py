@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -12,7 +12,9 @@ from constructs_lib.base.change import Effect
 from constructs_lib.base.errors import ConfigError
 from gitops_render.check.model import Finding
 from gitops_render.diff import Difference
+from gitops_render.objects import Identity
 from gitops_render.review import Review
+from operations.rehearsal.rehearsal import Rehearsal
 from operations.review import report
 from operations.review.report import MARKER, UNBUILT, Comparison, compared
 from operations.review.verdict import SAFE, Reason, Verdict
@@ -177,3 +179,74 @@ def test_the_verdict_is_said_first_and_what_is_refused_or_unjudged_is_told() -> 
     assert not said(Effect.UNKNOWN, Effect.FREE).is_refused
     assert not said(Effect.UNKNOWN, Effect.REFUSED).is_judged
     assert said(Effect.FREE, Effect.REFUSED).is_judged
+
+
+REHEARSED = Rehearsal("sandbox", ("a",), {}, (), {}, {"pruned": ("Service x",)}, ())
+
+
+def test_a_rehearsal_is_a_part_of_the_comment_and_so_is_why_there_was_none() -> None:
+    def said(rehearsals: Sequence[Rehearsal] | str) -> str:
+        return Comparison([], [], Review([], []), rehearsals=rehearsals).markdown()
+
+    assert "### Rehearsal\n\n- <b>sandbox</b>: 1 pruned\n" in said([REHEARSED])
+    assert "### Rehearsal\n\nNothing was rehearsed: etcd is not built.\n" in said("etcd is not built")
+    assert "Rehearsal" not in said([])
+
+
+CHANGED = """
+import pathlib, sys, json
+assert sys.argv[1:] in (["render", "--output", "gitops.out"], ["capacity", "--json"], ["versions", "--format", "json"])
+if sys.argv[1] != "render":
+    sys.exit(1)
+for name in ("sandbox", "staging", "same", "new"):
+    if name != "new" or SAID == "head":
+        pathlib.Path(f"gitops.out/clusters/{name}/layers").mkdir(parents=True)
+    index = pathlib.Path(f"gitops.out/.render/{name}.json")
+    index.parent.mkdir(exist_ok=True)
+    index.write_text(json.dumps({"files": {"a": "same" if name == "same" else SAID}}))
+    settings = pathlib.Path(f"gitops.out/.render/{name}.settings.yaml")
+    settings.write_text("name: x")
+"""
+
+
+def test_what_changes_is_rehearsed_where_the_programs_are_and_what_comes_to_no_end_is_not_judged(
+    sides: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, head = sides
+    checkout(base, head, gitops_render__main=CHANGED)
+    checkout(head, base, gitops_render__main=CHANGED)
+    asked: list[tuple[str, Path, Path]] = []
+
+    def rehearse(*of: Any) -> Rehearsal:
+        asked.append(of)
+        if of[0] == "staging":
+            raise ConfigError("it hangs")
+        return REHEARSED
+
+    def review(*_: Path | None) -> Review:
+        return Review([], [], {"sandbox": ["no chart"]})
+
+    monkeypatch.setattr(report, "review", review)
+    monkeypatch.setattr(report, "rehearse", rehearse)
+    monkeypatch.setattr(report, "missing_tools", list)
+    found = compared(base, head)
+    assert asked == [(name, base / "gitops.out", head / "gitops.out") for name in ("sandbox", "staging")]
+    assert found.rehearsals == [REHEARSED]
+    unjudged = {verdict.environment: [reason.text for reason in verdict.reasons] for verdict in found.verdicts}
+    assert "no chart" in unjudged["sandbox"]
+    assert "the rehearsal came to no end: it hangs" in unjudged["staging"]
+    assert not found.is_judged
+
+
+def test_without_the_programs_it_is_said_that_nothing_was_rehearsed(
+    sides: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, head = sides
+    checkout(base, head)
+    checkout(head, base)
+    difference = Difference("sandbox", "area", Identity("Service", "", "x", ""), "added")
+    monkeypatch.setattr(report, "review", lambda *_: Review([difference], []))
+    monkeypatch.setattr(report, "missing_tools", lambda: ["etcd", "kubectl"])
+    assert compared(base, head).rehearsals == "etcd, kubectl are not built"
+    monkeypatch.setattr(report, "review", lambda *_: Review([], []))
+    assert compared(base, head).rehearsals == []

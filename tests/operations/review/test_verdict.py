@@ -11,6 +11,7 @@ from constructs_lib.base.change import FREE, Effect, Rule, refused, rolls, steps
 from constructs_lib.base.transition import Transition
 from gitops_render.diff import Difference
 from gitops_render.objects import Identity
+from operations.rehearsal.rehearsal import Rehearsal
 from operations.review.stack_changes import StackChange
 from operations.review.verdict import NOTHING, SAFE, SHARED, SHOWN, Changes, Reason, Verdict, unjudged_verdict, verdicts
 
@@ -118,6 +119,39 @@ def test_few_reasons_are_shown_and_the_others_counted() -> None:
     assert len(lines) == 1 + SHOWN + 1
     assert lines[-1] == "  - and 3 more"
     assert not any("more" in line for line in of(settings=many[:SHOWN])[0].markdown())
+
+
+def test_a_step_that_the_file_tells_and_that_is_left_out_is_refused_with_its_page() -> None:
+    rule = steps("retire it first", "retire-data", after=("retired", "deletable"), done=FREE)
+    (found, _) = of(settings=[setting(rule, "k.main", {"a": 1}, None)])
+    assert found.words == Effect.REFUSED
+    assert [reason.text for reason in found.reasons] == [
+        "<code>k.main</code> goes: refused, retire it first (docs/how-to/retire-data.md)"
+    ]
+
+
+REHEARSED = Rehearsal("sandbox", (), {}, (), {}, {}, ())
+
+
+@pytest.mark.parametrize(
+    ("rehearsal", "words", "told"),
+    [
+        ({"refused": {"a": "why <b>"}}, Effect.REFUSED, "rehearsed: layer <code>a</code> is refused: why &lt;b&gt;"),
+        (
+            {"refused": {"a": "why"}, "before": {"a": "why"}},
+            Effect.UNKNOWN,
+            "layer <code>a</code> of what runs cannot be rehearsed: why",
+        ),
+        ({"fates": {"replaced": ("Job x", "Job y")}}, Effect.REPLACES, "rehearsed: makes anew <code>Job x</code>, "),
+    ],
+)
+def test_what_was_rehearsed_counts_in_its_environment(rehearsal: dict[str, Any], words: str, told: str) -> None:
+    settings = {"sandbox": (setting(FREE),), "staging": ()}
+    changes = Changes(settings, [], [], {}, rehearsals=[REHEARSED._replace(**rehearsal)])
+    found, other = verdicts(changes)
+    assert (found.words, other.words) == (words, NOTHING)
+    assert any(reason.text.startswith(told) for reason in found.reasons)
+    assert verdicts(changes._replace(rehearsals=[REHEARSED]))[0].words == SAFE
 
 
 def test_what_the_api_server_never_changes_is_refused() -> None:
