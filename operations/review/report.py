@@ -93,7 +93,7 @@ def compared(base: Path, head: Path) -> Comparison:
     trees = review(old, new, head / OUTPUT)
     files = changed_files(old, new)
     missing = missing_tools()
-    rehearsals, failed = ([], {}) if missing else _rehearsed(old, new, files)
+    rehearsals, failed = ([], {}) if missing else _rehearsed(old, new, {item.environment for item in trees.objects})
     changes = Changes(
         settings_transitions(old, new),
         stack_changes(base / OUTPUT, head / OUTPUT),
@@ -107,14 +107,14 @@ def compared(base: Path, head: Path) -> Comparison:
     return Comparison(verdicts(changes), changes.stacks, trees, None, capacity, pinned, told)
 
 
-def _rehearsed(old: Path, new: Path, files: Collection[str]) -> tuple[list[Rehearsal], dict[str, list[str]]]:
-    """Return the rehearsal of each environment of which files differ, and that Flux applies on both sides.
+def _rehearsed(old: Path, new: Path, names: Collection[str]) -> tuple[list[Rehearsal], dict[str, list[str]]]:
+    """Return the rehearsal of each environment of these that Flux applies on both sides.
 
     Also why one came to no end, by environment.
     """
     found: list[Rehearsal] = []
     failed: dict[str, list[str]] = {}
-    for name in sorted(files):
+    for name in sorted(names):
         if all((side / layers_folder(name)).is_dir() for side in (old, new)):
             try:
                 found.append(rehearse(name, old, new))

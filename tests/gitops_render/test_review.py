@@ -22,8 +22,9 @@ VALKEY = "platform/cache/sandbox/configs/valkey-cache-main.yaml"
 
 
 @pytest.fixture
-def sides(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """A tree, the same with a changed object, and a stack that breaks no policy."""
+def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path, Path]:
+    """A tree, the same with a changed object, and a stack that breaks no policy; no charts are named."""
+    monkeypatch.delenv("CHARTS", raising=False)
     for name in ("base", "head"):
         write(tmp_path / name, "sandbox", render(environment()))
     path = tmp_path / "head" / LIMIT
@@ -60,9 +61,8 @@ def test_without_a_base_the_change_is_checked_alone(sides: tuple[Path, Path, Pat
 
 
 def test_where_no_charts_are_named_a_changed_release_says_that_its_objects_are_not_shown(
-    sides: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+    sides: tuple[Path, Path, Path],
 ) -> None:
-    monkeypatch.delenv("CHARTS", raising=False)
     base, head, stacks = sides
     said = "What charts make of that is not shown: CHARTS names none."
     assert said not in list(review(base, head, stacks).markdown())

@@ -110,9 +110,9 @@ def opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Outside]:
 
 @pytest.fixture(autouse=True)
 def no_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test think that it runs in a job, whatever runs it, or use a login of another."""
+    """Let no test think that it runs in a job, whatever runs it, or use a login or the charts of another."""
     for name in [*os.environ]:
-        if name.startswith(("GITHUB_", "ACTIONS_", "DIGITALOCEAN_", "SPACES_", "AWS_", "VAULT_")):
+        if name.startswith(("GITHUB_", "ACTIONS_", "DIGITALOCEAN_", "SPACES_", "AWS_", "VAULT_", "CHARTS")):
             monkeypatch.delenv(name)
     monkeypatch.setattr(vault, "_tokens", {})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -224,7 +225,8 @@ def test_what_changes_is_rehearsed_where_the_programs_are_and_what_comes_to_no_e
         return REHEARSED
 
     def review(*_: Path | None) -> Review:
-        return Review([], [], {"sandbox": ["no chart"]})
+        objects = [Difference(name, "area", Identity("Service", "", "x", ""), "added") for name in ("new", "staging")]
+        return Review([*objects, replace(objects[0], environment="sandbox")], [], {"sandbox": ["no chart"]})
 
     monkeypatch.setattr(report, "review", review)
     monkeypatch.setattr(report, "rehearse", rehearse)

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from constructs_lib.base.change import FREE, Effect, Rule, refused, rolls, steps
-from constructs_lib.base.transition import Transition
+from constructs_lib.base.transition import Transition, transitions
+from constructs_lib.environment import Environment
 from gitops_render.diff import Difference
 from gitops_render.objects import Identity
 from operations.rehearsal.rehearsal import Rehearsal
 from operations.review.stack_changes import StackChange
 from operations.review.verdict import NOTHING, SAFE, SHARED, SHOWN, Changes, Reason, Verdict, unjudged_verdict, verdicts
+from tests.support import environment
 
 RELEASE = Identity("HelmRelease", "flux-system", "traefik", "helm.toolkit.fluxcd.io")
 DATABASE = Identity("Cluster", "databases", "main", "postgresql.cnpg.io")
@@ -128,6 +130,18 @@ def test_a_step_that_the_file_tells_and_that_is_left_out_is_refused_with_its_pag
     assert [reason.text for reason in found.reasons] == [
         "<code>k.main</code> goes: refused, retire it first (docs/how-to/retire-data.md)"
     ]
+
+
+def test_switching_postgres_off_in_production_is_refused_with_its_steps() -> None:
+    old, new = (
+        environment("production", **changes).model_dump(mode="json")
+        for changes in ({}, {"platform__cloudnative_pg__enabled": False})
+    )
+    (found,) = verdicts(Changes({"production": list(transitions(Environment, old, new))}, [], [], {}))
+    assert found.words == Effect.REFUSED
+    told = "\n".join(found.markdown())
+    assert "cloudnative_pg.enabled</code> <code>true</code> → <code>false</code>: refused, its clusters stay " in told
+    assert "(docs/how-to/retire-data.md)" in told
 
 
 REHEARSED = Rehearsal("sandbox", (), {}, (), {}, {}, ())
