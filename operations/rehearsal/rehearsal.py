@@ -15,6 +15,7 @@ from constructs_lib.kit import (
     FLUX_KUSTOMIZATION,
     FLUX_NAMESPACE,
     FLUX_SOURCE,
+    KEEP_IN_FLUX,
     Manifest,
     group,
     manifest,
@@ -101,11 +102,12 @@ class _Played(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """An object in the cluster: which one it is, what it says, and the pods that it describes."""
+    """An object in the cluster: which one it is, what it says, the pods that it describes, and whether Flux keeps it."""
 
     uid: str
     content: Manifest
     pods: Manifest | None
+    kept: bool
 
 
 class _Stage:
@@ -181,7 +183,8 @@ def _of(item: Manifest) -> Seen:
     metadata, pods = item["metadata"], (item.get("spec") or {}).get("template")
     marks = {key: metadata.get(key) for key in ("labels", "annotations")}
     content = {key: value for key, value in item.items() if key not in {"metadata", "status"}} | marks
-    return Seen(metadata["uid"], content, pods)
+    kept = KEEP_IN_FLUX.items() <= metadata.get("annotations", {}).items()
+    return Seen(metadata["uid"], content, pods, kept)
 
 
 class Looks:
@@ -247,8 +250,8 @@ def fate_of(old: Seen | None, new: Seen | None, *, described: bool) -> Fate | No
         return "pruned"
     if old.uid != new.uid:
         return "replaced"
-    if not described:
-        return "orphaned"
+    if not described:  # what goes with a layer that waits is there still
+        return "orphaned" if new.kept else None
     if old.pods != new.pods:
         return "restarted"
     return None if old.content == new.content else "changed"

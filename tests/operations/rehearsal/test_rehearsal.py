@@ -94,8 +94,8 @@ def test_a_layer_that_fails_and_then_succeeds_is_done() -> None:
     assert looked(looks, {"a": layer("True")}) == (("a",), {}, ())
 
 
-def seen(uid: str = "1", content: Any = 1, pods: Any = None) -> Seen:
-    return Seen(uid, {"spec": content}, pods)
+def seen(uid: str = "1", content: Any = 1, pods: Any = None, *, kept: bool = False) -> Seen:
+    return Seen(uid, {"spec": content}, pods, kept)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,8 @@ def seen(uid: str = "1", content: Any = 1, pods: Any = None) -> Seen:
         (None, seen(), True, "made"),
         (seen(), None, False, "pruned"),
         (seen(), seen("2"), True, "replaced"),
-        (seen(), seen(), False, "orphaned"),
+        (seen(), seen(kept=True), False, "orphaned"),
+        (seen(kept=True), seen(), False, None),
         (seen(), seen(content=2), True, "changed"),
         (seen(pods={"a": 1}), seen(pods={"a": 2}), True, "restarted"),
         (seen(), seen(), True, None),

@@ -204,7 +204,7 @@ for name in ("sandbox", "staging", "same", "new"):
         pathlib.Path(f"gitops.out/clusters/{name}/layers").mkdir(parents=True)
     index = pathlib.Path(f"gitops.out/.render/{name}.json")
     index.parent.mkdir(exist_ok=True)
-    index.write_text(json.dumps({"files": {"a": "same" if name == "same" else SAID}}))
+    index.write_text(json.dumps({"a": ("0" if name == "same" else "1" if SAID == "base" else "2") * 64}))
     settings = pathlib.Path(f"gitops.out/.render/{name}.settings.yaml")
     settings.write_text("name: x")
 """
@@ -240,15 +240,14 @@ def test_what_changes_is_rehearsed_where_the_programs_are_and_what_comes_to_no_e
     assert not found.is_judged
 
 
+@pytest.mark.parametrize(("changed", "said"), [(True, "etcd, kubectl are not built"), (False, [])])
 def test_without_the_programs_it_is_said_that_nothing_was_rehearsed(
-    sides: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    sides: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, changed: bool, said: str | list[Rehearsal]
 ) -> None:
     base, head = sides
     checkout(base, head)
     checkout(head, base)
     difference = Difference("sandbox", "area", Identity("Service", "", "x", ""), "added")
-    monkeypatch.setattr(report, "review", lambda *_: Review([difference], []))
+    monkeypatch.setattr(report, "review", lambda *_: Review([difference] if changed else [], []))
     monkeypatch.setattr(report, "missing_tools", lambda: ["etcd", "kubectl"])
-    assert compared(base, head).rehearsals == "etcd, kubectl are not built"
-    monkeypatch.setattr(report, "review", lambda *_: Review([], []))
-    assert compared(base, head).rehearsals == []
+    assert compared(base, head).rehearsals == said
