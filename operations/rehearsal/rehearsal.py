@@ -102,7 +102,7 @@ class _Played(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """An object in the cluster: which one it is, what it says, the pods that it describes, and whether Flux keeps it."""
+    """An object in the cluster: which one, what it says, the pods that it describes, and whether Flux keeps it."""
 
     uid: str
     content: Manifest

@@ -82,6 +82,7 @@ def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
         return ""
 
     monkeypatch.setattr(report, "review", review)
+    monkeypatch.setattr(report, "missing_tools", lambda: ["etcd"])
     monkeypatch.setattr("gitops_render.review.to_markdown", markdown)
     return tmp_path / "base", tmp_path / "head"
 
