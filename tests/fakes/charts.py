@@ -36,7 +36,7 @@ class FakeCharts(FakeServer):
     def _index(self) -> Response:
         entries: dict[str, list[dict[str, object]]] = {}
         for chart in self.charts:
-            found = {**_chart_yaml(chart.name, chart.version), "urls": [_file(chart)]}
+            found: dict[str, object] = {**_chart_yaml(chart.name, chart.version), "urls": [_file(chart)]}
             entries.setdefault(chart.name, []).append(found)
         return Response(yaml.safe_dump({"apiVersion": "v1", "entries": entries}), content_type="text/yaml")
 

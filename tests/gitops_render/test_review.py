@@ -69,7 +69,8 @@ def test_where_no_charts_are_named_a_changed_release_says_that_its_objects_are_n
     for kind in ("HelmRelease", "OCIRepository"):
         path = head / f"platform/{kind}/sandbox/x.yaml"
         path.parent.mkdir(parents=True)
-        path.write_text(f"{{apiVersion: v1, kind: {kind}, metadata: {{name: x}}}}")
+        spec = {"chartRef": {"kind": "OCIRepository", "name": "x"}}
+        path.write_text(json.dumps({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}))
         assert said in list(review(base, head, stacks).markdown())
         path.unlink()
 

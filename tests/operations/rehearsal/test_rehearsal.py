@@ -37,9 +37,9 @@ ROOT["flux-system"]["spec"]["sourceRef"]["name"] = "flux-system"
 
 
 def looked(looks: Looks, layers: dict[str, Manifest], times: int = 1) -> Any:
-    for _ in range(times):
-        found = looks.look({**ROOT, **layers})
-    return found
+    for _ in range(times - 1):
+        looks.look({**ROOT, **layers})
+    return looks.look({**ROOT, **layers})
 
 
 def test_a_tree_is_done_once_each_layer_is_in_the_order_that_was_seen() -> None:
