@@ -106,7 +106,7 @@ def cluster(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     outside.github.add_repository("episodic-gitops")
     ensure_entries(outside.environment())
     found = Cluster(vault_key(outside))
-    monkeypatch.setattr(deploy_key, "_in_cluster", found)
+    monkeypatch.setattr(deploy_key, "_provisioned", found)
     assert found.key is not None
     add(outside, found.key)
     return found
