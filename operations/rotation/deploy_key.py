@@ -23,7 +23,7 @@ def rotate_deploy_key(env: Environment) -> None:
         _begin(env, secrets, github)
     key = _public(env, secrets)
     if not any(_same(known, key) for _, known in github.deploy_keys(env.gitops.full_name).values()):
-        github.add_deploy_key(env.gitops.full_name, _title(env), key)
+        github.add_deploy_key(env.gitops.full_name, env.deploy_key_title, key)
     tell_provisioning(env, secrets)
     if _provisioned(env, secrets) not in {key, None}:
         say(f"{env.name}: GitHub and Vault have the new key; provision {env.name} (services), then run this again")
@@ -39,7 +39,7 @@ def _begin(env: Environment, secrets: Secrets, github: GitHub) -> None:
     version, held = secrets.version(path), secrets.read(path)
     _remove_others(env, github, old)
     key = new_deploy_key()
-    github.add_deploy_key(env.gitops.full_name, _title(env), public_half(key, path))
+    github.add_deploy_key(env.gitops.full_name, env.deploy_key_title, public_half(key, path))
     if not secrets.replace(path, {DEPLOY_KEY: key, FORMER_DEPLOY_KEY: held[DEPLOY_KEY]}, version):
         raise ConfigError(f"Vault {secrets.mount}/{path}: was written by another run meanwhile; run this again")
     say(f"Vault {secrets.mount}/{path}: a new {DEPLOY_KEY}, which GitHub has beside the old one")
@@ -54,7 +54,7 @@ def _provisioned(env: Environment, secrets: Secrets) -> str | None:
 
 def _remove_others(env: Environment, github: GitHub, kept: str) -> None:
     for number, (title, key) in github.deploy_keys(env.gitops.full_name).items():
-        if title == _title(env) and not _same(key, kept):
+        if title == env.deploy_key_title and not _same(key, kept):
             github.remove_deploy_key(env.gitops.full_name, number)
             say(f"{env.gitops.full_name}: deploy key {number} of {env.name} removed")
 
@@ -70,7 +70,3 @@ def _public(env: Environment, secrets: Secrets) -> str:
 def _same(one: str, other: str) -> bool:
     """Say whether two keys are one, whatever the comment behind them."""
     return one.split()[:2] == other.split()[:2]
-
-
-def _title(env: Environment) -> str:
-    return f"flux-{env.name}"
