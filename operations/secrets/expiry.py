@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.environment.vault import AppRoleAuth, VaultServer
@@ -45,7 +47,7 @@ def expiring(env: Environment, github: GitHub) -> list[str]:
 
 def ending_certificates(where: str, server: VaultServer) -> Iterator[str]:
     """Yield a sentence for each certificate by which a Vault is trusted that ends soon, from when on it is refused."""
-    for certificate in load_pem_x509ending_certificates((server.ca_bundle or "").encode()) if server.ca_bundle else ():
+    for certificate in load_pem_x509_certificates((server.ca_bundle or "").encode()) if server.ca_bundle else ():
         yield from _told(f"{where}: {certificate.subject.rfc4514_string()}", certificate.not_valid_after_utc.date())
 
 

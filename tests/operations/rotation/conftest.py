@@ -29,8 +29,10 @@ CHANGES: tuple[tuple[type, str], ...] = (
 class Runs:
     """Runs of a command, of which one is killed after a change."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.changes, self.killed_after = 0, 0
+        for owner, name in CHANGES:
+            monkeypatch.setattr(owner, name, self.counted(getattr(owner, name)))
 
     def counted(self, change: Callable[..., Any]) -> Callable[..., Any]:
         """Return a method that ends the run once it is its turn."""
@@ -54,10 +56,7 @@ class Runs:
 
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
-    found = Runs()
-    for owner, name in CHANGES:
-        monkeypatch.setattr(owner, name, found.counted(getattr(owner, name)))
-    return found
+    return Runs(monkeypatch)
 
 
 @pytest.fixture
