@@ -19,7 +19,7 @@ from operations.rotation.approle import rotate_approle
 from operations.secrets.entries import ensure_entries
 from tests.e2e.conftest import require
 from tests.e2e.test_vault_login import PUBLIC_KEY
-from tests.e2e.vault import Vault
+from tests.e2e.vault import MOUNT, Vault
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.operations.conftest import Outside, opened
 from tests.operations.rotation.conftest import Runs
@@ -70,7 +70,8 @@ class Place:
         except InvalidRequest:
             return False
         found = self.vault.client(answer["auth"]["client_token"])
-        return bool(found.secrets.kv.v2.read_secret_version("sandbox/platform/grafana", mount_point="episodic"))
+        how = {"mount_point": MOUNT, "raise_on_deleted_version": True}
+        return bool(found.secrets.kv.v2.read_secret_version("sandbox/platform/grafana", **how))
 
 
 @pytest.fixture
