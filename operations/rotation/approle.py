@@ -33,7 +33,7 @@ def rotate_approle(env: Environment) -> None:
     others = [accessor for accessor in ids.accessors() if accessor != own]
     cluster = in_cluster(env, secrets)
     there = cluster.secret(FLUX_NAMESPACE, APPROLE_SECRET) if cluster else None
-    if own is not None and there is not None and there.values["secret-id"] != held:
+    if own is not None and there is not None and there.values.get("secret-id") != held:
         tell_provisioning(env, secrets)
     elif own is not None and others:
         _end(env, ids, others)

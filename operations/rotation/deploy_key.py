@@ -49,7 +49,7 @@ def _provisioned(env: Environment, secrets: Secrets) -> str | None:
     """Return the public half of the key that the cluster has; nothing where there is no cluster, or no key in it."""
     cluster = in_cluster(env, secrets)
     held = cluster.secret(FLUX_NAMESPACE, DEPLOY_KEY_SECRET) if cluster else None
-    return public_half(held.values["identity"], f"cluster {env.cluster.name}") if held else None
+    return public_half(held.values.get("identity", ""), f"cluster {env.cluster.name}") if held else None
 
 
 def _remove_others(env: Environment, github: GitHub, kept: str) -> None:

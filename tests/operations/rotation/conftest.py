@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from operations.clients.clone import Clone
+from operations.clients.digitalocean import DigitalOcean
 from operations.clients.github import GitHub
 from operations.clients.secret_ids import SecretIds
 from operations.clients.vault import Secrets
@@ -21,6 +22,10 @@ CHANGES: tuple[tuple[type, str], ...] = (
     (SecretIds, "destroy"),
     (Clone, "push"),
     (GitHub, "propose"),
+    (GitHub, "add_deploy_key"),
+    (GitHub, "remove_deploy_key"),
+    (DigitalOcean, "post"),
+    (DigitalOcean, "delete"),
     (InCluster, "read_again"),
 )
 """The methods by which a rotation changes something outside of this process."""
