@@ -44,10 +44,6 @@ class Outside:
         self.account = self.account_of("sandbox")
         self.state_key = {"access_key_id": "STATE", "secret_access_key": "of the state"}
         self.plan_key = {"access_key_id": "PLAN", "secret_access_key": "of plans"}
-        self.spaces.limited = {
-            "STATE": {environment(name).state.bucket: "readwrite" for name in ENVIRONMENTS},
-            "PLAN": {bucket.bucket: "read" for name in ENVIRONMENTS for bucket in environment(name).buckets.values()},
-        }
         for path, names in brought().items():
             self.vault.put(f"episodic/{path}", **dict.fromkeys(names, "brought by a person"))
         for name in ENVIRONMENTS:
