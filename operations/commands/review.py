@@ -10,7 +10,6 @@ import typer
 
 from constructs_lib.base.errors import DIFFERENT, ConfigError
 from constructs_lib.base.purpose import Purpose
-from gitops_render.paths import TREE
 from operations.commands.options import EnvironmentName, named
 from operations.console import say, step, summarise
 
@@ -99,19 +98,20 @@ def rehearse(
     base: Annotated[
         Path | None, typer.Argument(help="A rendered tree of what it runs; else the GitOps repository is asked.")
     ] = None,
-    tree: Annotated[Path, typer.Option(help="The tree that it would run.")] = TREE,
+    tree: Annotated[Path | None, typer.Option(help="The tree that it would run, if not that of `render`.")] = None,
 ) -> None:
     """Apply what an environment runs, then what it would run, to a real API server, and say what becomes of it.
 
     Exit 1 if something is refused, 3 if something could not be rehearsed. Needs the test tools (`make tools`).
     """
+    from gitops_render.paths import TREE
     from operations.rehearsal.output import to_markdown
     from operations.rehearsal.rehearsal import rehearse as rehearsed
     from operations.review.running import running_tree
 
     env = named(environment)
     with running_tree(env) if base is None else nullcontext(base) as old, step(f"rehearse {env.name}"):
-        found = rehearsed(env.name, old, tree)
+        found = rehearsed(env.name, old, tree or TREE)
     text = "\n".join(to_markdown([found]))
     summarise(text)
     say(text)
