@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -45,6 +46,11 @@ def _use_what_is_there(platform: dict[str, Any]) -> None:
             settings = platform.get(component, {})
             clusters = settings.get("clusters", ()) if settings.get("enabled", True) else ()
             app["uses"][service] = [one["name"] for one in clusters if one.get("name") in app["uses"][service]]
+
+
+def without_lines(text: str) -> str:
+    """Return sentences without the lines of the files that they name."""
+    return re.sub(r"(\.yaml):\d+", r"\1", text)
 
 
 def environment(file: str = "sandbox", /, **changes: Any) -> Environment:

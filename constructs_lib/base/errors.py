@@ -14,7 +14,7 @@ DIFFERENT = 1
 BAD_INPUT = 2
 """The exit code of every command of this project when its input has to be fixed."""
 
-SHOWN = 60
+SHOWN = 80
 """How much of what was found is said."""
 
 _USER = re.compile(r"//[^/@]*@")

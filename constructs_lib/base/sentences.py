@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from constructs_lib.base.errors import nearest, quoted, shown
 from constructs_lib.base.transition import models_of
-from constructs_lib.base.yaml_input import Document
+from constructs_lib.base.yaml_input import Document, steps_of
 
 Problem = Mapping[str, Any]
 Location = tuple[int | str, ...]
@@ -63,7 +63,8 @@ def _sentences(document: Document, problems: Sequence[Problem], model: type[Base
         if problem["type"] in ("too_short", "too_long") and any(_below(problem["loc"], other) for other in places):
             continue  # it counts what is left without the wrong ones
         for what in _what(problem, _known(model, problem["loc"][:-1])):
-            yield document.told(_short(": ".join(filter(None, (_key(steps), what)))), steps)
+            told = _short(": ".join(filter(None, (_key(steps), what))))
+            yield document.told(told, [*steps, *steps_of(what)])
 
 
 def _below(place: Location, other: Location) -> bool:

@@ -44,10 +44,13 @@ class Mark(NamedTuple):
 
 
 class Document(NamedTuple):
-    """What a file holds, and where each key of each map and each entry of each list stands, by the identity of both."""
+    """What a file holds, and where each key of each map and each entry of each list stands, by the identity of both.
+
+    Data that came from elsewhere has no marks: then the file alone is named.
+    """
 
     path: Path
-    data: dict[str, Any]
+    data: Any
     marks: dict[int, dict[Any, Mark]]
 
     def mark(self, steps: Sequence[int | str]) -> Mark | None:
@@ -67,7 +70,7 @@ class Document(NamedTuple):
 
     def where(self, key: str) -> str:
         """Return the file, and the line if it is known, of a key such as `a.b[0]`."""
-        return str(self.mark(_steps(key)) or self.path)
+        return str(self.mark(steps_of(key)) or self.path)
 
     def over(self, below: Document) -> Document:
         """Return this document with what it does not say from the one `below`: maps key by key, all else as it is."""
@@ -240,7 +243,8 @@ def _kind(data: object) -> str:
     return "a list" if isinstance(data, list) else "nothing" if data is None else quoted(data)
 
 
-def _steps(sentence: str) -> list[int | str]:
+def steps_of(sentence: str) -> list[int | str]:
+    """Return the steps of the key with which a sentence begins."""
     found = _KEY.match(sentence)
     parts = _STEP.findall(found[0]) if found else []
     return [int(number) if number else name for number, name in parts]

@@ -90,7 +90,7 @@ class Platform(Settings):
             for item in component.namespaces(env)
         }
         problems = [
-            f"platform.baseline.apps[{position}].name: '{app.name}' is the namespace of {taken[app.name]}; choose another"
+            f"platform.baseline.apps[{position}].name: '{app.name}' is the namespace of {taken[app.name]}; rename it"
             for position, app in enumerate(self.baseline.apps)
             if app.name in taken
         ]

@@ -21,11 +21,11 @@ def test_a_mapping_is_read_as_it_is(tmp_path: Path) -> None:
     [
         (
             "a: 1\nb:\n  c: 1\n  c: 2\n",
-            "cannot be read as YAML at line 4, column 3: the key 'c' stands twice; correct it",
+            "cannot be read as YAML at line 4, column 3: the key 'c' stands twice, first at line 3; remove one",
         ),
         ("a: 1\n1: 2\n", "cannot be read as YAML at line 2, column 1: a key must be text; correct it"),
         ("a: [\n", "cannot be read as YAML at line 2, column 1: "),
-        ("- a\n", "must hold keys and values, found list"),
+        ("- a\n", "must hold keys and values, found a list"),
     ],
 )
 def test_anything_else_is_one_sentence_with_its_place(tmp_path: Path, text: str, sentence: str) -> None:
