@@ -47,7 +47,7 @@ def render(
     from constructs_lib.environment import chosen, load_all
     from gitops_render.repository import INDEX_NAME, render_repository
     from gitops_render.tree import render as render_environment
-    from gitops_render.write import write
+    from gitops_render.write import write_all
 
     environments = load_all()
     trees = {env.name: render_environment(env) for env in chosen(environments, environment or [])}
@@ -55,15 +55,16 @@ def render(
     if check:
         _show_difference(output, trees)
         return
-    for name, rendered in trees.items():
-        changed, removed = write(output, name, rendered, overwrite=overwrite)
-        typer.echo(f"{name}: {len(rendered.written)} files, {len(changed)} written, {len(removed)} removed")
+    for name, (changed, removed) in write_all(output, trees, overwrite=overwrite).items():
+        typer.echo(f"{name}: {len(trees[name].written)} files, {len(changed)} written, {len(removed)} removed")
 
 
 def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
-    from gitops_render.write import difference
+    from gitops_render.write import cut_before, difference
 
-    lines = [line for name, rendered in trees.items() for line in difference(output, name, rendered)]
+    lines = cut_before(output) or [
+        line for name, rendered in trees.items() for line in difference(output, name, rendered)
+    ]
     if lines:
         typer.echo("\n".join(lines))
         raise typer.Exit(DIFFERENT)

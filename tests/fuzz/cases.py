@@ -68,7 +68,9 @@ def _moved(data: Any, path: Path, chance: Random) -> None:
 def _added(data: Any, path: Path, chance: Random) -> None:
     value = _at(data, path)
     if isinstance(value, dict):
-        value[chance.choice(("x", "x-a", "enabled", "extra_values", "name", "<<"))] = copy.deepcopy(chance.choice(STRANGE))
+        value[chance.choice(("x", "x-a", "enabled", "extra_values", "name", "<<"))] = copy.deepcopy(
+            chance.choice(STRANGE)
+        )
     elif isinstance(value, list):
         value.insert(0, copy.deepcopy(chance.choice(STRANGE)))
     else:
@@ -118,9 +120,38 @@ def drawn(draw: st.DrawFn) -> str:
 
 
 LINES = (
-    *("\t", "---", "...", "- a", "? a", "a: b: c", "<<: {a: b}", "<<: [*x]", "x-a: &x {tier: sandbox}", "*x", "!!int 3"),
+    *(
+        "\t",
+        "---",
+        "...",
+        "- a",
+        "? a",
+        "a: b: c",
+        "<<: {a: b}",
+        "<<: [*x]",
+        "x-a: &x {tier: sandbox}",
+        "*x",
+        "!!int 3",
+    ),
     *("name: sandbox", "region: !foo a", "a: .inf", "b: .nan", "c: 1e999", "d: 0o14", "e: 0b1", "f: 1_0", "%YAML 1.1"),
-    *("a: 'b", 'a: "\\q"', "&a [*a]", "{", "}", "[", "]", "# x", "\ufeff", "\x00", "\x85", "  ", "a: |", "a: >-", "@", "`"),
+    *(
+        "a: 'b",
+        'a: "\\q"',
+        "&a [*a]",
+        "{",
+        "}",
+        "[",
+        "]",
+        "# x",
+        "\ufeff",
+        "\x00",
+        "\x85",
+        "  ",
+        "a: |",
+        "a: >-",
+        "@",
+        "`",
+    ),
 )
 
 
@@ -143,7 +174,11 @@ def edited(draw: st.DrawFn) -> str:
                 lines[at] = " " * chance.randrange(4) + lines[at]
             case 4:
                 cut = chance.randrange(len(lines[at]) + 1)
-                lines[at] = lines[at][:cut] + chance.choice(("", ":", "'", '"', "#", "é", "*", "&", "-", "\t")) + lines[at][cut:]
+                lines[at] = (
+                    lines[at][:cut]
+                    + chance.choice(("", ":", "'", '"', "#", "é", "*", "&", "-", "\t"))
+                    + lines[at][cut:]
+                )
             case _:
                 cut = chance.randrange(len(lines[at]) + 1)
                 lines[at] = lines[at][:cut]

@@ -22,7 +22,10 @@ def whole() -> Schema:
 def resolved(schema: Schema) -> Schema:
     """Return what a reference leads to, with what stands beside it."""
     while "$ref" in schema:
-        schema = {**whole()["$defs"][schema["$ref"].rpartition("/")[2]], **{k: v for k, v in schema.items() if k != "$ref"}}
+        schema = {
+            **whole()["$defs"][schema["$ref"].rpartition("/")[2]],
+            **{k: v for k, v in schema.items() if k != "$ref"},
+        }
     return schema
 
 
@@ -59,7 +62,7 @@ def _array(schema: Schema, depth: int) -> Values:
 def _string(schema: Schema, _depth: int) -> Values:
     if "pattern" not in schema:
         return st.text(max_size=20)
-    return st.from_regex(schema["pattern"], fullmatch=True).map(lambda text: text[:200])
+    return st.from_regex(schema["pattern"], fullmatch=True).map(_short)
 
 
 def _number(schema: Schema, _depth: int) -> Values:
@@ -68,6 +71,18 @@ def _number(schema: Schema, _depth: int) -> Values:
     if schema["type"] == "integer":
         return st.integers(least, most)
     return st.floats(least, most, allow_nan=False)
+
+
+def _short(text: str) -> str:
+    return text[:200]
+
+
+def _boolean(_schema: Schema, _depth: int) -> Values:
+    return st.booleans()
+
+
+def _nothing(_schema: Schema, _depth: int) -> Values:
+    return st.none()
 
 
 def _anything(_schema: Schema, _depth: int) -> Values:
@@ -85,6 +100,6 @@ _OF_TYPE = {
     "string": _string,
     "integer": _number,
     "number": _number,
-    "boolean": lambda _schema, _depth: st.booleans(),
-    "null": lambda _schema, _depth: st.none(),
+    "boolean": _boolean,
+    "null": _nothing,
 }

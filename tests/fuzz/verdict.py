@@ -1,4 +1,4 @@
-"""What has to hold for any file: it is refused in sentences, each true and none twice, or all that it leads to is good."""
+"""What has to hold for any file: it is refused in true sentences, none twice, or all that it leads to is good."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def _untrue(path: Path, problems: tuple[str, ...] | list[str]) -> list[str]:
     wrong += [f"several lines: {problem}" for problem in problems if "\n" in problem]
     keys = [prefix.sub("", problem).partition(": ")[0] for problem in problems]
     for key in keys:
-        wrong += [f"a second sentence about {key}: {problems}" for other in keys if re.match(rf"{re.escape(key)}[.\[]", other)]
+        wrong += [
+            f"a second sentence about {key}: {problems}" for other in keys if re.match(rf"{re.escape(key)}[.\[]", other)
+        ]
     return wrong
 
 
