@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -332,8 +332,11 @@ class Timers:
 
 
 @pytest.fixture
-def timers(monkeypatch: pytest.MonkeyPatch) -> Timers:
-    return Timers(monkeypatch)
+def timers(monkeypatch: pytest.MonkeyPatch) -> Generator[Timers]:
+    # What a shell starts in the background ignores SIGINT, and no shell below it can trap what is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield Timers(monkeypatch)
+    signal.signal(signal.SIGINT, before)
 
 
 def progress(text: str) -> str:

@@ -1,0 +1,11 @@
+"""The command line. A command imports what it needs when it runs, so that help and wrong usage cost nothing.
+
+Bad input leaves a command as a `ConfigError`, which `__main__` tells.
+"""
+
+from gitops_render.commands import clone, look, render
+from gitops_render.program import EXIT_CODES, program
+
+app = program("Render the GitOps repository.", epilog=EXIT_CODES)
+for group in (render, look, clone):
+    app.add_typer(group.app)

@@ -1,0 +1,12 @@
+"""What several commands ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Chosen = Annotated[list[str] | None, typer.Option("--environment", help="Only this environment; may be repeated.")]
+Output = Annotated[Path, typer.Option(help="The folder of the GitOps repository.")]

@@ -1,0 +1,68 @@
+"""What is written from the environment files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from constructs_lib.base.errors import DIFFERENT
+from gitops_render.commands.options import Chosen, Output
+
+if TYPE_CHECKING:
+    from gitops_render.tree import Rendered
+
+
+app = typer.Typer()
+
+
+@app.command()
+def render(
+    output: Output,
+    environment: Chosen = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace files that were edited by hand.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; show what would change, and exit 1.")] = False,
+) -> None:
+    """Write the Flux tree of every environment, or of those named, and the files that all share."""
+    from constructs_lib.environment import chosen, load_all
+    from gitops_render.repository import INDEX_NAME, render_repository
+    from gitops_render.tree import render as render_environment
+    from gitops_render.write import write_all
+
+    environments = load_all()
+    trees = {env.name: render_environment(env) for env in chosen(environments, environment or [])}
+    trees[INDEX_NAME] = render_repository(environments)
+    if check:
+        _show_difference(output, trees)
+        return
+    for name, (changed, removed) in write_all(output, trees, overwrite=overwrite).items():
+        typer.echo(f"{name}: {len(trees[name].written)} files, {len(changed)} written, {len(removed)} removed")
+
+
+def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
+    from gitops_render.write import cut_before, difference
+
+    lines = cut_before(output) or [line for name, rendered in trees.items() for line in difference(output, name, rendered)]
+    if lines:
+        typer.echo("\n".join(lines))
+        raise typer.Exit(DIFFERENT)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the environment files, which editors use."""
+    from constructs_lib.environment import Environment
+
+    typer.echo(json.dumps(Environment.model_json_schema(), indent=2))
+
+
+@app.command()
+def codeowners() -> None:
+    """Print this repository's CODEOWNERS: an environment's reviewers own its file, and together all else."""
+    from constructs_lib.environment import load_all
+    from gitops_render.paths import environment_files
+    from gitops_render.repository import code_owners
+
+    typer.echo(code_owners(load_all(), environment_files).decode(), nl=False)

@@ -1,0 +1,26 @@
+"""The commands, a file for each group. Each imports what it uses when it runs, so that help takes no time."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+from gitops_render.program import EXIT_CODES, program
+from operations.commands import bootstrap, environments, provision, review, rotate, vault
+
+app = program("Bootstrap, provision and watch.", epilog=EXIT_CODES)
+for flat in (environments, review):
+    app.add_typer(flat.app)
+for name, group in {"bootstrap": bootstrap, "provision": provision, "vault": vault, "rotate": rotate}.items():
+    app.add_typer(group.app, name=name)
+
+
+@app.callback()
+def commands() -> None:
+    """Let a job that is stopped end as with Ctrl-C."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Give OpenTofu the time to save its state and to release its lock."""
+    raise KeyboardInterrupt

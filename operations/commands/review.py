@@ -1,0 +1,107 @@
+"""What people read before they agree: drift, promotions, reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from constructs_lib.base.errors import DIFFERENT, ConfigError
+from constructs_lib.base.purpose import Purpose
+from operations.console import say, step, summarise
+
+app = typer.Typer()
+
+UNJUDGED = 3
+"""The exit code of a report that could not judge all of a change."""
+
+
+@app.command()
+def drift(
+    environment: Annotated[str, typer.Argument(help="The environment.")],
+    report: Annotated[str, typer.Option(help="The repository (owner/name) whose issue tells of drift.")] = "",
+) -> None:
+    """Plan an environment read-only, compare the GitOps repository, and exit 1 if anything differs.
+
+    With --report, an issue is opened, updated or closed with the token in GITHUB_TOKEN, and the exit code is 0.
+    """
+    from constructs_lib.environment import chosen, load_all
+    from operations.review.drift import find_drift, marker
+    from operations.secrets.gitops_client import gitops_client, own_client
+
+    environments = load_all()
+    (env,) = chosen(environments, [environment])
+    differences = find_drift(env, environments, gitops_client(env.gitops, Purpose.DRIFT))
+    say(f"{env.name}: {'differs' if differences else 'is as it should be'}")
+    summarise(differences or f"**{env.name}** is as it should be.")
+    if report:
+        github = own_client()
+        issue = github.report(github.repository(report), marker(env), f"Drift in {env.name}", differences)
+        if issue is not None:
+            say(f"{env.name}: issue {issue.number}")
+    elif differences:
+        raise typer.Exit(DIFFERENT)
+
+
+@app.command()
+def promote(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to run it.")],
+    commit: Annotated[str, typer.Option(help="A commit that FROM runs or has run, instead of its own.")] = "",
+) -> None:
+    """Open the pull request that lets TO run what FROM runs, with what it changes."""
+    from constructs_lib.environment import chosen, load_all
+    from operations.review.promotion import propose_promotion
+    from operations.secrets.gitops_client import gitops_client
+
+    environments = load_all()
+    (before,), (after,) = chosen(environments, [source]), chosen(environments, [target])
+    github = gitops_client(before.gitops, Purpose.PROMOTE)
+    repository = github.repository(before.gitops.full_name)
+    summarise(propose_promotion(github, repository, before, after, commit or None))
+
+
+@app.command()
+def report(
+    base: Annotated[Path, typer.Argument(help="A checkout of what the change is compared with.")],
+    output: Annotated[Path, typer.Option(help="Where the Markdown goes.")] = Path("report.md"),
+) -> None:
+    """Synthesise and render a checkout of the base and this one, and write what changes.
+
+    Exit 1 if a policy breaks or a change is refused, 3 if something could not be judged.
+    """
+    from operations.review.report import compared
+
+    with step("synthesise and render both sides"):
+        comparison = compared(base, Path())
+    text = comparison.markdown()
+    output.write_text(text, encoding="utf-8")
+    summarise(text)
+    stacks, objects, findings = map(len, (comparison.stacks, *comparison.trees))
+    say(f"{stacks} blocks and {objects} objects change, {findings} findings")
+    for verdict in comparison.verdicts:
+        say(f"{verdict.environment}: {verdict.words}")
+    if findings or comparison.is_refused:
+        raise typer.Exit(DIFFERENT)
+    if not comparison.is_judged:
+        raise typer.Exit(UNJUDGED)
+
+
+@app.command()
+def comment(
+    repository: Annotated[str, typer.Argument(help="The repository (owner/name).")],
+    pull_request: Annotated[int, typer.Argument(help="The pull request's number.")],
+    body: Annotated[Path, typer.Option(help="The Markdown.")] = Path("report.md"),
+) -> None:
+    """Keep one comment on a pull request, with the token in GITHUB_TOKEN."""
+    from operations.review.report import MARKER
+    from operations.secrets.gitops_client import own_client
+
+    try:
+        text = body.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{body}: cannot be read: {error.strerror}; write it with `report`") from None
+    github = own_client()
+    changed = github.comment(github.repository(repository), pull_request, MARKER, text)
+    say(f"{repository}#{pull_request}: comment {'written' if changed else 'is as it should be'}")

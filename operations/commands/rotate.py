@@ -1,0 +1,44 @@
+"""`rotate`: a new secret for an old one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from constructs_lib.base.stacks import GITOPS_REPOSITORY
+from gitops_render.program import program
+from operations.commands.options import EnvironmentName, named
+
+app = program("A new secret for an old one; each run does the next step, and none cuts anybody off.")
+
+
+@app.command()
+def spaces_key(
+    environment: EnvironmentName,
+    which: Annotated[str, typer.Argument(metavar="KEY", help="state, plan, backups or traces.")],
+) -> None:
+    """Make a new Spaces key; run again later, end the one before it."""
+    from operations.rotation.spaces_key import rotate_spaces_key
+
+    rotate_spaces_key(named(environment), which)
+
+
+@app.command()
+def state_passphrase(
+    environment: Annotated[str, typer.Argument(help=f"The environment, or {GITOPS_REPOSITORY}.")],
+) -> None:
+    """Encrypt every state with a new passphrase; no other run may change them meanwhile."""
+    from constructs_lib.environment import load_all
+    from operations.rotation.passphrase import gitops_place, place_of, rotate_passphrase
+
+    own = environment == GITOPS_REPOSITORY
+    rotate_passphrase(gitops_place(load_all()[0]) if own else place_of(named(environment)))
+
+
+@app.command(name="deploy-key")
+def rotate_key(environment: EnvironmentName) -> None:
+    """Make a new deploy key beside the old one; run again once it is provisioned, end the old one."""
+    from operations.rotation.deploy_key import rotate_deploy_key
+
+    rotate_deploy_key(named(environment))
