@@ -47,12 +47,12 @@ def check(
 
 def _without_file(tree: Path) -> list[Finding]:
     """Return a finding for each environment in a tree of which no file is in `environments/`."""
-    from constructs_lib.environment import environment_paths
+    from constructs_lib.environment import ENVIRONMENTS
     from gitops_render.check.model import Finding
     from gitops_render.paths import CLUSTER, Place
     from gitops_render.repository import without_file
 
-    ended = without_file(tree, (path.stem for path in environment_paths()))
+    ended = without_file(tree, (path.stem for path in ENVIRONMENTS.glob("*.yaml")))
     fix = "end it, as docs/how-to/remove-an-environment.md says"
     return [Finding("ENV001", str(Place(name, CLUSTER).path), name, "has no environment file", fix) for name in ended]
 

@@ -44,7 +44,9 @@ def render(
 def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
     from gitops_render.write import cut_before, difference
 
-    lines = cut_before(output) or [line for name, rendered in trees.items() for line in difference(output, name, rendered)]
+    lines = cut_before(output) or [
+        line for name, rendered in trees.items() for line in difference(output, name, rendered)
+    ]
     if lines:
         typer.echo("\n".join(lines))
         raise typer.Exit(DIFFERENT)
