@@ -9,16 +9,21 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from constructs_lib.base.yaml_input import read_mapping
-from constructs_lib.environment import Environment
+from constructs_lib.environment import Environment, read
 
 ROOT = Path(__file__).parents[1]
 """The project's folder."""
+
+
+@cache
+def _shipped(file: str) -> dict[str, Any]:
+    return read(ROOT / "environments" / f"{file}.yaml").data
 
 
 def environment_data(file: str = "sandbox", /, **changes: Any) -> dict[str, Any]:
@@ -26,7 +31,7 @@ def environment_data(file: str = "sandbox", /, **changes: Any) -> dict[str, Any]
 
     Clusters that are no longer there are no longer used.
     """
-    data = copy.deepcopy(read_mapping(ROOT / "environments" / f"{file}.yaml"))
+    data = copy.deepcopy(_shipped(file))
     for path, value in changes.items():
         *parents, last = path.split("__")
         target = data

@@ -55,9 +55,9 @@ def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the environment files, which editors use."""
-    from constructs_lib.environment import Environment
+    from constructs_lib.environment.schema import file_schema
 
-    typer.echo(json.dumps(Environment.model_json_schema(), indent=2))
+    typer.echo(json.dumps(file_schema(), indent=2))
 
 
 @app.command()

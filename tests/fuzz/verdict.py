@@ -16,9 +16,9 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, load
+from constructs_lib.environment.schema import file_schema
 from gitops_render.check import POLICIES
 from gitops_render.tree import render
-from tests.fuzz import schema
 from tests.gitops_render.test_schemas import SCHEMAS
 
 LONGEST = 900
@@ -115,7 +115,7 @@ def _bad_tree(env: Environment) -> list[str]:
 
 @cache
 def _editor() -> Draft202012Validator:
-    return Draft202012Validator(schema.whole())
+    return Draft202012Validator(file_schema())
 
 
 def _unlike_the_schema(path: Path, text: str) -> list[str]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment import Environment, StackKind, load, load_all
+from constructs_lib.environment import StackKind, load, load_all
+from constructs_lib.environment.schema import file_schema
 from tests.support import ROOT, environment, environment_data, without_lines
 
 Project = Callable[..., Path]
@@ -544,4 +545,4 @@ def test_service_account_auth_has_an_audience() -> None:
 
 def test_the_schema_in_git_is_that_of_the_model() -> None:
     schema = json.loads((ROOT / "environments/environment.schema.json").read_text())
-    assert schema == Environment.model_json_schema(), "run make schema"
+    assert schema == file_schema(), "run make schema"
