@@ -59,15 +59,26 @@ def _pin_lines(target: str, pinned: Pin) -> Iterator[str]:
 
 @app.command()
 def validate(
-    change: Annotated[str, typer.Argument(metavar="COMMIT", help="The change's last commit, by its full name.")],
+    change: Annotated[
+        str | None, typer.Argument(metavar="[COMMIT]", help="A change's last commit, by its full name.")
+    ] = None,
     repository: Annotated[Path, typer.Option(help="A clone of the GitOps repository, fetched just now.")] = Path(),
 ) -> None:
-    """Check that a change of the GitOps repository is rendered, sealed, promoted or an application's own, or exit 1."""
+    """Check the environment files alone: quick, for editors and pre-commit.
+
+    With COMMIT, check that this change of the GitOps repository is rendered, sealed, promoted or an application's own,
+    or exit 1.
+    """
     from constructs_lib.environment import load_all
+
+    environments = load_all()
+    if change is None:
+        typer.echo(f"{len(environments)} environments, no problem")
+        return
+
     from gitops_render.validate import Allowed
     from gitops_render.validate.change import Change
 
-    environments = load_all()
     proposed = Change(repository, environments[0].gitops.default_branch, change)
     found = Allowed(environments).problems(proposed)
     for problem in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from constructs_lib.base.errors import DIFFERENT
 from gitops_render.commands.options import Chosen, Output
 
 if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
     from gitops_render.tree import Rendered
 
 
@@ -37,8 +39,22 @@ def render(
     if check:
         _show_difference(output, trees)
         return
+    _warn(output, environments, trees)
     for name, (changed, removed) in write_all(output, trees, overwrite=overwrite).items():
         typer.echo(f"{name}: {len(trees[name].written)} files, {len(changed)} written, {len(removed)} removed")
+
+
+def _warn(output: Path, environments: Sequence[Environment], trees: dict[str, Rendered]) -> None:
+    """Say on stderr what of the tree in `output` a person has to know before it changes."""
+    from constructs_lib.base.errors import warn
+    from gitops_render.repository import without_file
+    from gitops_render.settings import warnings
+
+    for env in environments:
+        for sentence in warnings(output, env.name, trees[env.name]) if env.name in trees else ():
+            warn(sentence)
+    for name in without_file(output, [env.name for env in environments]):
+        warn(f"{name}: has no environment file, and its tree stays; see docs/how-to/remove-an-environment.md")
 
 
 def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
