@@ -237,9 +237,7 @@ def test_a_namespace_that_the_environment_does_not_have_is_refused(output: Path)
     for name in ("databases", "cache"):
         (folder / f"namespace-{name}.yaml").write_text("")
     wrong = secret(metadata={"name": "db", "namespace": "database"})
-    sentence = (
-        "Secret db: metadata.namespace: unknown namespace 'database', known are cache, databases, flux-system; did"
-    )
+    sentence = "Secret db: metadata.namespace: unknown namespace 'database', known are cache, databases, flux-system"
     refused(output, sentence, json.dumps(wrong))
     for name in ("databases", "flux-system"):
         right = secret(metadata={"name": "db", "namespace": name})
