@@ -33,7 +33,7 @@ synth: $(READY) ## OpenTofu JSON of every stack, in cdktf.out/
 	$(BIN)/python main.py
 
 render: $(READY) ## The Flux tree of every environment, in gitops.out/
-	bin/gitops_render render --output gitops.out
+	bin/gitops_render render --tree gitops.out
 
 schema: $(READY) ## The JSON Schema of the environment files, for editors
 	bin/gitops_render schema > environments/environment.schema.json

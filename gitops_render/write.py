@@ -221,5 +221,5 @@ def _reported(output: Path) -> Generator[None]:
         yield
     except OSError as error:
         raise ConfigError(
-            f"{error.filename or output}: cannot be written: {error.strerror}; choose another --output"
+            f"{error.filename or output}: cannot be written: {error.strerror}; choose another --tree"
         ) from None

@@ -64,6 +64,15 @@ class Document(NamedTuple):
             found, data = there[step], data[step]
         return found
 
+    def has(self, steps: Sequence[int | str]) -> bool:
+        """Say whether the document says what stands at these steps, or all that does."""
+        data: Any = self.data
+        for step in steps:
+            if not isinstance(data, dict | list) or step not in self.marks.get(id(data), {}):
+                return False
+            data = data[step]  # pyright: ignore[reportCallIssue, reportArgumentType]
+        return True
+
     def told(self, sentence: str, steps: Sequence[int | str] | None = None) -> str:
         """Return a sentence that begins with a key, such as `a.b[0]: is wrong`, with file and line before it."""
         return f"{self.where(sentence) if steps is None else self.mark(steps) or self.path}: {sentence}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from constructs_lib.base.errors import DIFFERENT, ConfigError
-from gitops_render.commands.options import AsJson, Output
+from gitops_render.commands.options import AsJson, Clone, Output
 
 if TYPE_CHECKING:
     from gitops_render.pin import Pin
@@ -30,7 +30,7 @@ ReadBy = Annotated[str, typer.Option("--environment", help="The environment whos
 def pin(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],
     target: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to run it.")],
-    repository: Annotated[Path, typer.Option(help="A clone of the GitOps repository, fetched just now.")] = Path(),
+    repository: Clone = Path(),
     commit: Annotated[str | None, typer.Option(help="A commit that FROM runs or has run, instead of its own.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -62,7 +62,7 @@ def validate(
     change: Annotated[
         str | None, typer.Argument(metavar="[COMMIT]", help="A change's last commit, by its full name.")
     ] = None,
-    repository: Annotated[Path, typer.Option(help="A clone of the GitOps repository, fetched just now.")] = Path(),
+    repository: Clone = Path(),
 ) -> None:
     """Check the environment files alone: quick, for editors and pre-commit.
 
