@@ -27,9 +27,8 @@ def main(arguments: Sequence[str]) -> None:
         print(f"main.py {VERSION}")
         return
     if arguments:
-        raise ConfigError(
-            f"main.py: takes no argument but --help and --version, found '{' '.join(arguments)}'; leave it out"
-        )
+        found = " ".join(arguments)
+        raise ConfigError(f"main.py: takes no argument but --help and --version, found '{found}'; leave it out")
 
     from constructs_lib.environment import load_all
 

@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment import ENVIRONMENTS, Environment, Tier, load_all
+from constructs_lib.environment import ENVIRONMENTS, TIERS, Environment, Tier, load_all
+from constructs_lib.environment.schema import file_schema
 
 
 class Wanted(NamedTuple):
@@ -46,9 +47,17 @@ def _text(text: str, environments: Iterable[Environment], like: Environment, wan
         "domain": wanted.domain or _domain(like, wanted.name),
         "vpc_range": wanted.vpc_range or str(free_range(environments, like.vpc_range)),
     }
-    renamed = re.sub(rf"(?<![a-z0-9]){re.escape(like.name)}(?![a-z0-9])", wanted.name, text)
+    choices, own = _choices(file_schema()) - {*TIERS}, re.compile(rf"(?<![a-z0-9]){re.escape(like.name)}(?![a-z0-9])")
+    renamed = re.sub(r"[\w-]+", lambda word: word[0] if word[0] in choices else own.sub(wanted.name, word[0]), text)
     kept = [line for line in renamed.splitlines() if not line.startswith("sops_recipient:")]
     return "\n".join(_line(line, values) for line in kept) + "\n"
+
+
+def _choices(schema: Any) -> set[str]:
+    """Return the words of which a setting takes one, such as `letsencrypt-production`: they are nobody's name."""
+    inner = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ()
+    own = schema.get("enum", ()) if isinstance(schema, dict) else ()
+    return {word for word in own if isinstance(word, str)}.union(*map(_choices, inner))
 
 
 def _line(line: str, values: dict[str, str]) -> str:

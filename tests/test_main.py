@@ -48,7 +48,7 @@ def test_an_unknown_argument_is_refused_in_a_sentence(project: Project) -> None:
     folder = project()
     result = run_python(MAIN, "--env", "sandbox", folder=folder)
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == "main.py: takes no argument but --help, found '--env sandbox'; leave it out\n"
+    assert result.stderr == "main.py: takes no argument but --help and --version, found '--env sandbox'; leave it out\n"
     assert [path.name for path in folder.iterdir()] == ["environments"]
 
 
