@@ -81,8 +81,9 @@ cdktf-synth: $(READY) node_modules/.package-lock.json ## `cdktf synth` with the 
 integration: $(TESTS) ## Make and remove real resources (docs/decisions/0012-operations.md)
 	$(BIN)/python -m pytest tests/integration
 
-bench: $(TESTS) ## Time and memory, as a table
+bench: $(TESTS) ## Time and memory, as a table; and ten thousand files that nobody would write
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m tests.fuzz 10000
 
 providers-lock: synth ## Pin the providers' official hashes, for Linux on both processors (needs OpenTofu and its registry)
 	bin/operations lock-providers
