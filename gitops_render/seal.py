@@ -9,6 +9,7 @@ import base64
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -173,8 +174,10 @@ def _refuse_namespaces(output: Path, environment: str, secrets: list[Manifest]) 
 
 
 def _namespace_in(path: Path) -> str | None:
-    """Return the namespace of the Secret that is sealed at `path`, if there is one."""
-    return read_mapping(path).get("metadata", {}).get("namespace") if path.exists() else None
+    """Return the namespace of the Secret that is sealed at `path`, if that holds one."""
+    with suppress(ConfigError, AttributeError):
+        return read_mapping(path).get("metadata", {}).get("namespace")
+    return None
 
 
 def _refuse_clashes(output: Path, paths: list[PurePosixPath], secrets: list[Manifest], *, overwrite: bool) -> None:
