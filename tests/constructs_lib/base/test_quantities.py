@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from constructs_lib.base.quantities import Days, Hours, Memory, Minutes, Quantity, Storage, in_mebibytes, thousandths
+from constructs_lib.base.quantities import (
+    Days,
+    Hours,
+    Memory,
+    Minutes,
+    Quantity,
+    Size,
+    Storage,
+    in_mebibytes,
+    thousandths,
+)
 
 
 @pytest.mark.parametrize(
