@@ -35,6 +35,18 @@ def doctor(environment: EnvironmentName) -> None:
 
 
 @app.command()
+def status(environment: EnvironmentName) -> None:
+    """Show in one screen what runs where: cluster, layers, version, charts, certificates, backups, alerts."""
+    from operations.clients.digitalocean import DigitalOcean
+    from operations.review.status import status as look
+    from operations.secrets.credentials import credentials_of
+
+    env = named(environment)
+    for what, found in look(env, DigitalOcean(credentials_of(env, Purpose.PLAN).digitalocean_token)):
+        say(f"{what:<13}{found}")
+
+
+@app.command()
 def drift(
     environment: Annotated[str, typer.Argument(help="The environment.")],
     report: Annotated[str, typer.Option(help="The repository (owner/name) whose issue tells of drift.")] = "",
