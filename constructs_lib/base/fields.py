@@ -125,7 +125,7 @@ Email = Annotated[str, *_matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail addres
 
 Certificate = Annotated[
     str,
-    *_matching(r"(?s)\s*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----\s*", "a CA bundle in PEM form"),
+    *_matching(r"\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*", "a CA bundle in PEM form"),
 ]
 
 KeyPath = Annotated[
@@ -252,7 +252,7 @@ Smarthost = Annotated[
     str, *_matching(rf"{_HOST}:\d{{1,9}}", "a mail server such as 'smtp.example.org:2525'", formats.port)
 ]
 
-RegularExpression = Annotated[str, *_matching(r"(?s).{0,1000}", "at most 1000 letters", formats.regular_expression)]
+RegularExpression = Annotated[str, *_matching(r"[\s\S]{0,1000}", "at most 1000 letters", formats.regular_expression)]
 
 
 def unique(key: str) -> AfterValidator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,3 +117,11 @@ def test_the_shipped_files_say_nothing_that_is_shared_already() -> None:
     for path in sorted((ROOT / "environments").glob("[a-z]*.yaml")):
         assert said_again(read_document(path).data, shared) == [], path
         assert json.loads(json.dumps(read(path).data)) == read(path).data
+
+
+def test_every_pattern_of_the_schema_is_one_that_editors_read() -> None:
+    patterns = re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', json.dumps(file_schema()))
+    assert len(patterns) > 30
+    for pattern in map(json.loads, patterns):
+        assert re.compile(pattern)
+        assert not re.search(r"\(\?(?![:=!])", pattern), f"{pattern}: ECMAScript has no such group"
