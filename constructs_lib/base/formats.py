@@ -129,10 +129,11 @@ def path(text: str) -> str | None:
 
 def ipv4_range(found: object) -> object:
     """Return what was found if it is an address range. Raises `ValueError` for anything else."""
-    if isinstance(found, IPv4Network) or _network(found) == found:
+    first = _network(found)
+    if isinstance(found, IPv4Network) or (first is not None and first == found):
         return found
     what = "must be a range of IPv4 addresses, by its first one, such as '10.20.0.0/20'"
-    near = f"; did you mean '{_network(found)}'?" if _network(found) else ""
+    near = "" if first is None else f"; did you mean '{first}'?"
     raise ValueError(f"{what}, found {quoted(found)}{near}")
 
 
