@@ -63,7 +63,7 @@ def test_droplets_that_the_cluster_has_already_are_room_for_it(outside: Outside,
     outside.digitalocean.droplets = {"1": {"id": 1}}
     assert todo(env)["Droplets"]
     cluster = outside.digitalocean.add_cluster(env.cluster.name)
-    cluster["node_pools"] = [{"name": "default", "count": 1, "size": "s-2vcpu-4gb", "nodes": []}]
+    cluster["node_pools"] = [{"name": "default", "count": 1, "size": "s-2vcpu-4gb", "labels": {}, "nodes": []}]
     assert "Droplets" not in todo(env)
 
 
