@@ -35,7 +35,7 @@ def _entry(head: str, value: Any, steps: Steps, document: Document, indent: str)
     if isinstance(value, dict) and value:
         yield head
         yield from _lines(value, steps, document, f"{indent}  ")
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+    elif isinstance(value, list) and value and all(isinstance(item, dict) and item for item in value):
         yield head
         for number, item in enumerate(value):
             first, *rest = _lines(item, (*steps, number), document, f"{indent}    ")

@@ -42,6 +42,16 @@ def test_what_is_shown_is_the_whole_and_says_where_it_is_from(folder: Path, name
     assert by_key["region"].startswith("environments/_shared.yaml:")
 
 
+def test_lists_of_any_values_are_shown(folder: Path) -> None:
+    path = Path("environments/sandbox.yaml")
+    values = "{traefik: {a: [{}, 1, {b: []}], c: [{d: [{e: yes}]}], f: [], 'g h': 'x: y'}}"
+    path.write_text(
+        path.read_text().replace("traefik: {replicas: 1}", f"traefik: {{replicas: 1, extra_values: {values}}}")
+    )
+    env = load(path)
+    assert yaml.safe_load("\n".join(shown(env, read(path)))) == env.model_dump(mode="json")
+
+
 def test_only_what_a_file_says_is_said_to_be_from_it(folder: Path) -> None:
     env = load(Path("environments/sandbox.yaml"))
     lines = "\n".join(shown(env, read(Path("environments/sandbox.yaml"))))
