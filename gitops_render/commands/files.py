@@ -35,14 +35,14 @@ def environment(
 ) -> None:
     """Write environments/NAME.yaml like the file of another environment, and say what comes next."""
     from constructs_lib.base.errors import ConfigError, unknown
-    from constructs_lib.environment import TIERS, chosen, load_all
+    from constructs_lib.environment import TIERS, Tier, chosen, load_all
     from gitops_render.new import Wanted, new_environment
 
     environments = load_all()
     (source,) = chosen(environments, [like or environments[0].name])
-    stage = next((one for one in TIERS if one == tier), None)
-    if tier is not None and stage is None:
+    tiers: dict[str | None, Tier] = {one: one for one in TIERS}
+    if tier is not None and tier not in tiers:
         raise ConfigError(f"--tier: {unknown('tier', tier, TIERS)}")
-    path = new_environment(environments, source, Wanted(name, stage, domain, vpc_range))
+    path = new_environment(environments, source, Wanted(name, tiers.get(tier), domain, vpc_range))
     typer.echo(f"{path}: written like {source.name}; read it, and change what is not as you want it")
     typer.echo("Next: make, then docs/how-to/add-an-environment.md from step 1")

@@ -102,6 +102,7 @@ def test_however_a_run_is_cut_the_next_makes_it_whole(tmp_path: Path, cut: Cut, 
 
 
 def test_a_cut_first_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    number = 0
     for number in range(100):
         output = tmp_path / str(number)
         if not killed(number, _half, lambda output=output: write_all(output, NEW)):
