@@ -22,6 +22,7 @@ from operations.provisioning.needs import refuse_missing_zone
 from operations.provisioning.running import cluster_variables
 from operations.secrets.credentials import ACCOUNT, secrets_of
 from operations.secrets.expiry import expiring
+from operations.secrets.gitops_client import gitops_client
 
 TOFU = (1, 12)
 """The OpenTofu with which the stacks are tried (.github/actions/setup)."""
@@ -101,6 +102,6 @@ def _buckets(env: Environment, spaces: Spaces) -> str:
 
 
 def _dates(env: Environment) -> str:
-    if found := expiring(env):
+    if found := expiring(env, gitops_client(env.gitops, Purpose.DRIFT)):
         raise ConfigError(*found)
     return "nothing expires soon"
