@@ -102,6 +102,9 @@ def _buckets(env: Environment, spaces: Spaces) -> str:
 
 
 def _dates(env: Environment) -> str:
-    if found := expiring(env, gitops_client(env.gitops, Purpose.DRIFT)):
+    github = gitops_client(env.gitops, Purpose.DRIFT)
+    if not github.exists(env.gitops.full_name):
+        return "nothing to look at yet, the GitOps repository is to be made"
+    if found := expiring(env, github):
         raise ConfigError(*found)
     return "nothing expires soon"
