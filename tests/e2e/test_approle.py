@@ -115,9 +115,10 @@ def test_what_looks_for_drift_learns_when_they_end_and_nothing_else(place: Place
     role = f"auth/approle/role/{ROLE}"
     root = place.vault.client()
     assert list(place.ids.ends()) == [None]
-    limited: Any = root.write_data(f"{role}/secret-id", data={"ttl": "48h"})["data"]
-    made: Any = root.auth.token.create(policies=["episodic-sandbox-drift"])
-    drift = place.vault.client(made["auth"]["client_token"])
+    made: Any = root.write_data(f"{role}/secret-id", data={"ttl": "48h"})
+    limited = made["data"]
+    token: Any = root.auth.token.create(policies=["episodic-sandbox-drift"])
+    drift = place.vault.client(token["auth"]["client_token"])
     listed: Any = drift.list(f"{role}/secret-id")
     assert limited["secret_id_accessor"] in listed["data"]["keys"]
     asked = {"secret_id_accessor": limited["secret_id_accessor"]}

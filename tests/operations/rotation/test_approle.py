@@ -76,6 +76,17 @@ def test_both_are_valid_until_the_cluster_has_the_new_one(place: Place, capsys: 
     assert place.number == number, "no later plan shows it as drift"
 
 
+def test_each_rotation_has_a_number_of_its_own(place: Place) -> None:
+    numbers = {place.number}
+    for _ in range(2):
+        rotate_approle(place.env)
+        numbers.add(place.number)
+        place.provision()
+        rotate_approle(place.env)
+        assert place.valid() == [place.in_cluster]
+    assert len(numbers) == 3
+
+
 CLEAN = 4
 """The changes of a rotation: a secret ID, Vault's entry, the number, the end of the old one."""
 
