@@ -9,24 +9,20 @@ import base64
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from constructs_lib.base.errors import ConfigError, unknown
-from constructs_lib.base.programs import installed, passed_on, run
 from constructs_lib.base.yaml_input import read_mapping
-from constructs_lib.kit import Manifest
-from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, sealed_file, sealed_folder, sealed_name
+from constructs_lib.kit import FLUX_NAMESPACE, Manifest
+from constructs_lib.platform.baseline import NAMESPACES
+from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, Place, sealed_file, sealed_folder, sealed_name
+from gitops_render.sops import KEY_VARIABLES, sops
 from gitops_render.sops_config import read_recipients
 from gitops_render.yaml_output import to_yaml
-
-KEY_VARIABLES = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY")
-"""Where `unseal` takes the age key from."""
-
-SOPS_SECONDS = 60.0
-"""How long SOPS may take with one file; with age keys it asks no server."""
 
 _YAML = ("--input-type", "yaml", "--output-type", "yaml")
 FIELDS = ("data", "stringData")
@@ -46,8 +42,9 @@ def seal(
     """
     recipients = read_recipients(output, environment)
     secrets = [secret for where, text in inputs.items() for secret in _secrets(where, text)]
+    _refuse_namespaces(output, environment, secrets)
     paths = [sealed_file(environment, secret["metadata"]["name"]) for secret in secrets]
-    _refuse_clashes(output, paths, overwrite=overwrite)
+    _refuse_clashes(output, paths, secrets, overwrite=overwrite)
     listing = output / sealed_folder(environment) / KUSTOMIZATION
     listing_data = listed(listing, [path.name for path in paths])
     sealed = [_encrypted(output, path, secret) for path, secret in zip(paths, secrets, strict=True)]
@@ -59,20 +56,45 @@ def seal(
     return tuple(paths)
 
 
-def unseal(output: Path, environment: str, name: str) -> bytes:
-    """Return the Secret `name` of `environment` in clear text, with the age key that the environment variables give.
+def unseal(output: Path, environment: str, name: str, key: str | None = None) -> bytes:
+    """Return the Secret `name` of `environment` in clear text, with this age key or that of the environment variables.
 
     Raises `ConfigError` if there is no such Secret, no key, or the key cannot decrypt it.
     """
     read_recipients(output, environment)
-    folder = output / sealed_folder(environment)
-    known = sorted(map(sealed_name, folder.glob(sealed_file(environment, "*").name)))
+    known = _sealed(output, environment)
     if name not in known:
-        raise ConfigError(f"{folder}: {unknown('Secret', name, known or ['none'])}")
+        raise ConfigError(f"{output / sealed_folder(environment)}: {unknown('Secret', name, known or ['none'])}")
     path = output / sealed_file(environment, name)
-    if not any(os.environ.get(variable) for variable in KEY_VARIABLES):
+    if key is None and not any(os.environ.get(variable) for variable in KEY_VARIABLES):
         raise ConfigError(f"{path}: needs an age key; set {' or '.join(KEY_VARIABLES)}")
-    return _sops(output, path, "decrypt", *_YAML, str(path.absolute()))
+    return sops(output, path, "decrypt", *_YAML, str(path.absolute()), key=key)
+
+
+def reseal(output: Path, environment: str, keys: str) -> tuple[PurePosixPath, ...]:
+    """Seal anew what is sealed for others than an environment's recipients, and return the paths.
+
+    `keys` are age keys that read it, one a line. Raises `ConfigError` as `unseal` and `seal`, with nothing written.
+    """
+    old = sealed_for_others(output, environment, read_recipients(output, environment))
+    clear = {name: unseal(output, environment, name, keys).decode() for name in old}
+    return seal(output, environment, clear, overwrite=True) if clear else ()
+
+
+def sealed_for_others(output: Path, environment: str, recipients: frozenset[str]) -> list[str]:
+    """Return the names of an environment's sealed Secrets that have not exactly these recipients."""
+    files = {name: read_mapping(output / sealed_file(environment, name)) for name in _sealed(output, environment)}
+    return [name for name, data in files.items() if readers(data) != recipients]
+
+
+def _sealed(output: Path, environment: str) -> list[str]:
+    folder = output / sealed_folder(environment)
+    return sorted(map(sealed_name, folder.glob(sealed_file(environment, "*").name)))
+
+
+def readers(sealed: Mapping[str, Any]) -> frozenset[str]:
+    """Return the age recipients of a sealed file."""
+    return frozenset(key["recipient"] for key in sealed["sops"].get("age") or ())
 
 
 def refuse_stream_into(output: Path, stream: int) -> None:
@@ -155,9 +177,35 @@ def _decoded(value: str) -> bytes | None:
         return None
 
 
-def _refuse_clashes(output: Path, paths: list[PurePosixPath], *, overwrite: bool) -> None:
+def _refuse_namespaces(output: Path, environment: str, secrets: list[Manifest]) -> None:
+    """Raise `ConfigError` for a namespace that the environment does not have, where its tree has namespaces."""
+    folder = output / Place(environment, *NAMESPACES).path
+    known = sorted([path.stem.removeprefix("namespace-") for path in folder.glob("namespace-*.yaml")])
+    wrong = [item["metadata"] for item in secrets if item["metadata"]["namespace"] not in (*known, FLUX_NAMESPACE)]
+    if known and wrong:
+        raise ConfigError(
+            *(
+                f"Secret {metadata['name']}: metadata.namespace: "
+                f"{unknown('namespace', metadata['namespace'], [*known, FLUX_NAMESPACE])}"
+                for metadata in wrong
+            )
+        )
+
+
+def _namespace_in(path: Path) -> str | None:
+    """Return the namespace of the Secret that is sealed at `path`, if that holds one."""
+    with suppress(ConfigError, AttributeError):
+        return read_mapping(path).get("metadata", {}).get("namespace")
+    return None
+
+
+def _refuse_clashes(output: Path, paths: list[PurePosixPath], secrets: list[Manifest], *, overwrite: bool) -> None:
     problems = [f"{path}: would hold two Secrets; rename one" for path in sorted({*paths}) if paths.count(path) > 1]
-    if not overwrite:
+    for path, secret in zip(paths, secrets, strict=True):
+        there, own = _namespace_in(output / path), secret["metadata"]["namespace"]
+        if there not in (None, own):
+            problems.append(f"{path}: holds the Secret of that name in namespace {there}, found {own}; rename yours")
+    if not overwrite and not problems:
         taken = (path for path in paths if (output / path).exists())
         problems += [f"{path}: holds a Secret already; rename yours, or seal with --overwrite" for path in taken]
     if problems:
@@ -178,25 +226,13 @@ def listed(listing: Path, names: list[str]) -> bytes:
 
 def _encrypted(output: Path, path: PurePosixPath, secret: Manifest) -> bytes:
     override = str(output / path)
-    return _sops(output, output / path, "encrypt", "--filename-override", override, *_YAML, given=to_yaml(secret))
-
-
-def _sops(output: Path, about: Path, *arguments: str, given: bytes = b"") -> bytes:
-    """Return what `sops` prints, with the repository's rules and no setting from outside but the key."""
-    sops = installed("sops", "put it on PATH, or set SOPS to where it is", command=os.environ.get("SOPS"))
-    kept = passed_on() | {name: os.environ[name] for name in KEY_VARIABLES if name in os.environ}
-    command = [sops, "--config", str(output / SOPS_FILE), *arguments]
-    result = run(command, doing=f"{about}: sops {arguments[0]}", deadline=SOPS_SECONDS, input=given, env=kept)
-    if result.returncode:
-        why = result.stderr.decode(errors="replace").partition("\n")[0].rstrip(".")
-        raise ConfigError(f"{about}: sops cannot {arguments[0]} it: {why}; check the key and {SOPS_FILE}")
-    return result.stdout
+    return sops(output, output / path, "encrypt", "--filename-override", override, *_YAML, given=to_yaml(secret))
 
 
 def verify(path: PurePosixPath, secret: Manifest, sealed: bytes, recipients: frozenset[str]) -> None:
     """Raise `ConfigError` unless `sealed`, which is for `path`, is `secret` for the eyes of `recipients` alone."""
     found = yaml.load(sealed, yaml.CSafeLoader)
-    if frozenset(key["recipient"] for key in found["sops"].get("age") or ()) != recipients:
+    if readers(found) != recipients:
         raise ConfigError(f"{path}: sops chose other recipients; render {SOPS_FILE} anew")
     values = [text for field in FIELDS for text in _leaves(found.pop(field, None) or {})]
     if not all(text == "" or text.startswith("ENC[") for text in values):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, refused, replaces, steps
+from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, ServiceName, VhostName, unique
+from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, RegularExpression, ServiceName, VhostName, unique
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
@@ -50,17 +50,28 @@ class Permission(Settings):
     """What a user may do in a vhost, as regular expressions on names."""
 
     vhost: VhostName = Field(description="One of the broker's vhosts.")
-    configure: str = Field(default=".*", description="Queues and exchanges that the user may declare.")
-    write: str = ".*"
-    read: str = ".*"
+    configure: RegularExpression = Field(default=".*", description="Queues and exchanges that the user may declare.")
+    write: RegularExpression = ".*"
+    read: RegularExpression = ".*"
 
 
 class User(Settings):
     """A user with credentials from Vault."""
 
     name: RabbitmqName
-    tags: tuple[Literal["management", "policymaker", "monitoring", "administrator"], ...] = ()
-    permissions: Annotated[tuple[Permission, ...], unique("vhost")] = ()
+    tags: Annotated[
+        tuple[Literal["management", "policymaker", "monitoring", "administrator"], ...],
+        Change(rolls("what the user may do with the broker itself")),
+    ] = ()
+    permissions: Annotated[
+        tuple[Permission, ...],
+        unique("vhost"),
+        Change(
+            rolls("what the user may do in the vhost"),
+            removed=replaces("the user's right in the vhost: its clients are turned away there"),
+            by="vhost",
+        ),
+    ] = ()
 
 
 class QueuePolicy(Settings):
@@ -68,7 +79,7 @@ class QueuePolicy(Settings):
 
     name: RabbitmqName
     vhost: VhostName = Field(description="One of the broker's vhosts.")
-    pattern: str = Field(default=".*", description="Regular expression on the names of queues.")
+    pattern: RegularExpression = Field(default=".*", description="Regular expression on the names of queues.")
     apply_to: Literal["queues", "quorum_queues", "classic_queues", "streams", "exchanges", "all"] = "quorum_queues"
     definition: dict[str, Any] = Field(min_length=1, description="Keys of the policy, such as delivery-limit.")
     priority: int = Field(default=0, ge=0)
@@ -93,7 +104,9 @@ class RabbitmqCluster(Retirable):
     users: Annotated[
         tuple[User, ...], unique("name"), Change(FREE, removed=replaces("the user: its clients are turned away"))
     ] = ()
-    policies: Annotated[tuple[QueuePolicy, ...], unique("name"), FREELY] = ()
+    policies: Annotated[
+        tuple[QueuePolicy, ...], unique("name"), Change(replaces("what its queues hold beyond new limits and ages"))
+    ] = ()
 
     @model_validator(mode="after")
     def _vhosts_are_declared(self) -> Self:
