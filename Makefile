@@ -33,7 +33,7 @@ synth: $(READY) ## OpenTofu JSON of every stack, in cdktf.out/
 	$(BIN)/python main.py
 
 render: $(READY) ## The Flux tree of every environment, in gitops.out/
-	bin/gitops_render render --output gitops.out
+	bin/gitops_render render --tree gitops.out
 
 schema: $(READY) ## The JSON Schema of the environment files, for editors
 	bin/gitops_render schema > environments/environment.schema.json
@@ -81,8 +81,9 @@ cdktf-synth: $(READY) node_modules/.package-lock.json ## `cdktf synth` with the 
 integration: $(TESTS) ## Make and remove real resources (docs/decisions/0012-operations.md)
 	$(BIN)/python -m pytest tests/integration
 
-bench: $(TESTS) ## Time and memory, as a table
+bench: $(TESTS) ## Time and memory, as a table; and ten thousand files that nobody would write
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m tests.fuzz 10000
 
 providers-lock: synth ## Pin the providers' official hashes, for Linux on both processors (needs OpenTofu and its registry)
 	bin/operations lock-providers

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Synthesise every stack of every environment in environments/ as OpenTofu JSON.
 
-usage: python main.py [--help]
+usage: python main.py [--help | --version]
 
 The JSON goes to cdktf.out/, or where CDKTF_OUTDIR says, which cdktf's own command line sets. Nothing is written unless
 every environment file is valid.
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 
 from constructs_lib.base.errors import ConfigError, exit_on_bad_input
+from constructs_lib.base.version import VERSION
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -22,8 +23,12 @@ def main(arguments: Sequence[str]) -> None:
     if arguments in (["--help"], ["-h"]):
         print((__doc__ or "").strip())
         return
+    if arguments == ["--version"]:
+        print(f"main.py {VERSION}")
+        return
     if arguments:
-        raise ConfigError(f"main.py: takes no argument but --help, found '{' '.join(arguments)}'; leave it out")
+        found = " ".join(arguments)
+        raise ConfigError(f"main.py: takes no argument but --help and --version, found '{found}'; leave it out")
 
     from constructs_lib.environment import load_all
 

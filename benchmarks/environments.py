@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from constructs_lib.environment import TIERS
+from constructs_lib.environment import TIERS, read
 
 ROOT = Path(__file__).parents[1]
 SIZES = ("s-8vcpu-16gb", "g-4vcpu-16gb", "s-8vcpu-32gb", "g-8vcpu-32gb")
@@ -18,7 +18,7 @@ Data = dict[str, Any]
 
 def write_environments(folder: Path, number: int, *, growth: int = 0) -> Path:
     """Write `number` environments, with `growth` GiB more storage in each, and return the folder to run in."""
-    bases = [yaml.safe_load((ROOT / f"environments/{tier}.yaml").read_text()) for tier in TIERS]
+    bases = [read(ROOT / f"environments/{tier}.yaml").data for tier in TIERS]
     (folder / "environments").mkdir(parents=True)
     for position in range(number):
         own = _environment(bases[position % len(bases)], position, growth)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from constructs_lib.base.quantities import Minutes
+from constructs_lib.base.version import LABEL, VERSION
 from constructs_lib.environment import Environment
 from constructs_lib.kit import (
     APPS_ACCOUNT,
@@ -86,10 +87,12 @@ def layers_kustomization(env: Environment) -> Manifest:
     """Return the Flux Kustomization that applies all others.
 
     They come from the promoted commit too, so that a component cannot arrive before its files do. It does not wait, or
-    it would be unready while any of them is.
+    it would be unready while any of them is. It says by which version of this project it was rendered.
     """
     spec = _spec(layers_folder(env.name), Minutes("5m"), FLUX_ACCOUNT)
-    return _kustomization(LAYERS, {**spec, "wait": False})
+    item = _kustomization(LAYERS, {**spec, "wait": False})
+    item["metadata"]["labels"] = {LABEL: VERSION}
+    return item
 
 
 def _spec(folder: PurePosixPath, timeout: Minutes, account: str) -> Manifest:

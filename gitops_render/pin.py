@@ -16,8 +16,9 @@ from typing import Annotated, Self
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from constructs_lib.base.errors import ConfigError, sentences
-from constructs_lib.base.yaml_input import read_mapping
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.sentences import sentences
+from constructs_lib.base.yaml_input import Document, read_mapping
 from constructs_lib.environment import TIERS, Environment
 from gitops_render.git import Git
 from gitops_render.paths import source_file
@@ -111,7 +112,7 @@ def _ref(where: str, data: object) -> _Ref:
     try:
         return _Source.model_validate(data).spec.ref
     except ValidationError as error:
-        raise ConfigError(*sentences(where, error, data)) from None
+        raise ConfigError(*sentences(Document(Path(where), data, {}), error, _Source)) from None
 
 
 class History:

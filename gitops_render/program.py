@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import typer
 
 from constructs_lib.base.errors import exit_on_bad_input
+from constructs_lib.base.version import VERSION
 
 EXIT_CODES = (
     "Exit codes: 0 done, 1 a difference or a finding, 2 something has to be fixed (one sentence each on stderr, and "
     "nothing written)."
 )
+VERSION_OPTION = "--version"
 
 
 def program(text: str, **options: Any) -> typer.Typer:
@@ -28,6 +31,18 @@ def program(text: str, **options: Any) -> typer.Typer:
 
 
 def run(app: typer.Typer, name: str) -> None:
-    """Run a program as its user called it."""
+    """Run a program as its user called it, or print its version. Every command's help says what exit codes mean."""
+    if sys.argv[1:] == [VERSION_OPTION]:
+        typer.echo(f"{name} {VERSION}")
+        return
+    _say_exit_codes(app)
     with exit_on_bad_input():
         app(prog_name=name)
+
+
+def _say_exit_codes(app: typer.Typer) -> None:
+    for command in app.registered_commands:
+        command.epilog = EXIT_CODES
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _say_exit_codes(group.typer_instance)

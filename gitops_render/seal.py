@@ -9,6 +9,7 @@ import base64
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,8 +17,9 @@ import yaml
 
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.yaml_input import read_mapping
-from constructs_lib.kit import Manifest
-from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, sealed_file, sealed_folder, sealed_name
+from constructs_lib.kit import FLUX_NAMESPACE, Manifest
+from constructs_lib.platform.baseline import NAMESPACES
+from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, Place, sealed_file, sealed_folder, sealed_name
 from gitops_render.sops import KEY_VARIABLES, sops
 from gitops_render.sops_config import read_recipients
 from gitops_render.yaml_output import to_yaml
@@ -40,8 +42,9 @@ def seal(
     """
     recipients = read_recipients(output, environment)
     secrets = [secret for where, text in inputs.items() for secret in _secrets(where, text)]
+    _refuse_namespaces(output, environment, secrets)
     paths = [sealed_file(environment, secret["metadata"]["name"]) for secret in secrets]
-    _refuse_clashes(output, paths, overwrite=overwrite)
+    _refuse_clashes(output, paths, secrets, overwrite=overwrite)
     listing = output / sealed_folder(environment) / KUSTOMIZATION
     listing_data = listed(listing, [path.name for path in paths])
     sealed = [_encrypted(output, path, secret) for path, secret in zip(paths, secrets, strict=True)]
@@ -174,9 +177,35 @@ def _decoded(value: str) -> bytes | None:
         return None
 
 
-def _refuse_clashes(output: Path, paths: list[PurePosixPath], *, overwrite: bool) -> None:
+def _refuse_namespaces(output: Path, environment: str, secrets: list[Manifest]) -> None:
+    """Raise `ConfigError` for a namespace that the environment does not have, where its tree has namespaces."""
+    folder = output / Place(environment, *NAMESPACES).path
+    known = sorted([path.stem.removeprefix("namespace-") for path in folder.glob("namespace-*.yaml")])
+    wrong = [item["metadata"] for item in secrets if item["metadata"]["namespace"] not in (*known, FLUX_NAMESPACE)]
+    if known and wrong:
+        raise ConfigError(
+            *(
+                f"Secret {metadata['name']}: metadata.namespace: "
+                f"{unknown('namespace', metadata['namespace'], [*known, FLUX_NAMESPACE])}"
+                for metadata in wrong
+            )
+        )
+
+
+def _namespace_in(path: Path) -> str | None:
+    """Return the namespace of the Secret that is sealed at `path`, if that holds one."""
+    with suppress(ConfigError, AttributeError):
+        return read_mapping(path).get("metadata", {}).get("namespace")
+    return None
+
+
+def _refuse_clashes(output: Path, paths: list[PurePosixPath], secrets: list[Manifest], *, overwrite: bool) -> None:
     problems = [f"{path}: would hold two Secrets; rename one" for path in sorted({*paths}) if paths.count(path) > 1]
-    if not overwrite:
+    for path, secret in zip(paths, secrets, strict=True):
+        there, own = _namespace_in(output / path), secret["metadata"]["namespace"]
+        if there not in (None, own):
+            problems.append(f"{path}: holds the Secret of that name in namespace {there}, found {own}; rename yours")
+    if not overwrite and not problems:
         taken = (path for path in paths if (output / path).exists())
         problems += [f"{path}: holds a Secret already; rename yours, or seal with --overwrite" for path in taken]
     if problems:

@@ -8,12 +8,16 @@ from pathlib import Path
 import yaml
 
 from constructs_lib.base.change import FREE, Effect, Plain, Rule, steps
-from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.errors import ConfigError, shown
 from constructs_lib.base.transition import Block, Transition, transitions
 from constructs_lib.environment import Environment
 from gitops_render.paths import CLUSTER, Place, settings_file
+from gitops_render.tree import Rendered
 
 UNSAID = Rule(Effect.UNKNOWN, "the old tree does not say the settings that it was rendered from")
+TOLD = (Effect.REPLACES, Effect.STEPS, Effect.REFUSED)
+"""What rendering warns of: what a change loses, what has to be done beside it, and what cannot be."""
+
 GONE = steps("its cluster runs on, and nobody describes it any more", "remove-an-environment")
 
 PROVISIONED = ("cluster.", "dns.", "gitops.", "region", "reviewers.", "runner", "state.", "vpc_range")
@@ -60,6 +64,18 @@ def parsed_settings(where: str, data: bytes) -> dict[str, Plain]:
     if not isinstance(found, dict):
         raise ConfigError(f"{where}: cannot be read as settings; render again")
     return found
+
+
+def warnings(output: Path, environment: str, rendered: Rendered) -> Iterator[str]:
+    """Yield a sentence for each setting that differs from those that `output` was rendered from and is `TOLD`."""
+    path = settings_file(environment)
+    before = output / path
+    if not before.is_file() or before.read_bytes() == rendered.about.get(path):
+        return
+    new = parsed_settings(str(path), rendered.about[path])
+    for found in transitions(Environment, _read(before), new):
+        if found.rule.effect in TOLD:
+            yield f"{environment}: {found.key}: {shown(found.old)} -> {shown(found.new)} {found.rule}"
 
 
 def _differing(old: Path, name: str, before: Mapping[str, Block], after: Block) -> Iterator[Transition]:

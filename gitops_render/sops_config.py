@@ -10,8 +10,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from constructs_lib.base.errors import ConfigError, sentences
-from constructs_lib.base.yaml_input import read_mapping
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.sentences import sentences
+from constructs_lib.base.yaml_input import read_document
 from gitops_render.paths import SOPS_FILE, sealed_pattern
 from gitops_render.yaml_output import to_yaml
 
@@ -38,11 +39,11 @@ def read_recipients(output: Path, environment: str) -> frozenset[str]:
     Raises `ConfigError` if its `.sops.yaml` is not one that `sops_config` gave, or has no rule for the environment.
     """
     path = output / SOPS_FILE
-    data = read_mapping(path)
+    document = read_document(path)
     try:
-        rules = {rule.path_regex: rule for rule in _Rules.model_validate(data).creation_rules}
+        rules = {rule.path_regex: rule for rule in _Rules.model_validate(document.data).creation_rules}
     except ValidationError as error:
-        raise ConfigError(*sentences(str(path), error, data)) from None
+        raise ConfigError(*sentences(document, error, _Rules)) from None
     rule = rules.get(sealed_pattern(environment))
     if rule is None:
         raise ConfigError(

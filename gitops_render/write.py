@@ -1,4 +1,4 @@
-"""Writing a rendered tree beside files that belong to others.
+"""Writing rendered trees beside files that belong to others.
 
 An index for each environment records the files that rendering wrote, with their digests. Only those are ever replaced
 or removed, and only while they are as they were written.
@@ -6,11 +6,8 @@ or removed, and only while they are as they were written.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import unified_diff
 from pathlib import Path, PurePath, PurePosixPath
@@ -19,7 +16,10 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from constructs_lib.base.errors import ConfigError
+from gitops_render import journal
+from gitops_render.journal import bytes_in, digest
 from gitops_render.paths import index_file
+from gitops_render.place import refuse_place
 from gitops_render.tree import Files, Rendered
 
 _INDEX = TypeAdapter(dict[str, str])
@@ -32,26 +32,74 @@ class Written(NamedTuple):
     removed: tuple[PurePosixPath, ...]
 
 
-def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool = False) -> Written:
-    """Bring the files of `environment` under `output` to what was rendered.
+class _Plan(NamedTuple):
+    """What is to be done for an environment, and what all of its files hold now; the index is the last one."""
 
-    New contents are staged first and then renamed into place: a failure while writing leaves the old tree whole.
+    found: dict[PurePosixPath, bytes | None]
+    changed: Files
+    removed: tuple[PurePosixPath, ...]
+
+
+def write(output: Path, environment: str, rendered: Rendered, *, overwrite: bool = False) -> Written:
+    """Bring the files of `environment` under `output` to what was rendered, as `write_all` does."""
+    return write_all(output, {environment: rendered}, overwrite=overwrite)[environment]
+
+
+def write_all(output: Path, trees: Mapping[str, Rendered], *, overwrite: bool = False) -> dict[str, Written]:
+    """Bring the files under `output` to what was rendered for each environment: for all of them, or for none.
+
+    All are checked, then staged, then renamed into place; a run that is cut is finished by the next (`journal`).
     Raises `ConfigError`, with nothing written, if a file was edited by hand or belongs to somebody else (unless
-    `overwrite`), and if `output` cannot be written.
+    `overwrite`), and if `output` cannot be written or is no place for a tree.
     """
-    with _reported(output):
-        index = read_index(output, environment)
-        stale = _stale(index, rendered.written)
-        wanted = wanted_files(output, environment, rendered)
-        found = {path: _bytes_in(output / path) for path in (*wanted, *stale)}
-        if not overwrite:
-            ours = {path: found[path] for path in (*rendered.written, *stale)}
-            _refuse(output, index, _foreign(index, rendered.written, ours))
-        changed = tuple(path for path, data in wanted.items() if found[path] != data)
-        removed = tuple(stale)
-        if changed or removed:
-            _put(output, {path: wanted[path] for path in changed}, removed)
-    return Written(tuple(path for path in changed if path != index_file(environment)), removed)
+    refuse_place(output)
+    with _reported(output), journal.alone(output):
+        plans: dict[str, _Plan] = {}
+        problems: list[str] = []
+        for name, rendered in trees.items():
+            try:
+                plans[name] = _plan(output, name, rendered, overwrite=overwrite)
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(*problems)
+        _put(output, plans)
+    return {name: _written(name, plan) for name, plan in plans.items()}
+
+
+def _plan(output: Path, environment: str, rendered: Rendered, *, overwrite: bool) -> _Plan:
+    index = read_index(output, environment)
+    stale = _stale(index, rendered.written)
+    wanted = wanted_files(output, environment, rendered)
+    _refuse_links(output, (*wanted, *stale))
+    found = {path: bytes_in(output / path) for path in (*wanted, *stale)}
+    if not overwrite:
+        ours = {path: found[path] for path in (*rendered.written, *stale)}
+        _refuse(output, index, _foreign(index, rendered.written, ours))
+    return _Plan(found, {path: data for path, data in wanted.items() if found[path] != data}, tuple(stale))
+
+
+def _put(output: Path, plans: Mapping[str, _Plan]) -> None:
+    found = {path: data for plan in plans.values() for path, data in plan.found.items()}
+    files = {path: data for plan in plans.values() for path, data in plan.changed.items()}
+    indices = [path for path in map(index_file, plans) if path in files]
+    files |= {path: files.pop(path) for path in indices}
+    removed = tuple(path for plan in plans.values() for path in plan.removed)
+    if files or removed:
+        journal.put(output, found, files, removed)
+
+
+def _written(environment: str, plan: _Plan) -> Written:
+    return Written(tuple(path for path in plan.changed if path != index_file(environment)), plan.removed)
+
+
+def _refuse_links(output: Path, paths: tuple[PurePosixPath, ...]) -> None:
+    """Raise `ConfigError` for links on the way: what is behind one belongs to somebody else."""
+    places = dict.fromkeys(place for path in paths for place in (path, *path.parents) if place.name)
+    if links := [place for place in places if (output / place).is_symlink()]:
+        raise ConfigError(
+            *(f"{output / link}: is a link; put a folder or file in its place, or remove it" for link in links)
+        )
 
 
 def wanted_files(output: Path, environment: str, rendered: Rendered) -> Files:
@@ -62,7 +110,7 @@ def wanted_files(output: Path, environment: str, rendered: Rendered) -> Files:
 
 def index_of(owned: Files) -> bytes:
     """Return the index that says of these files that rendering wrote them."""
-    digests = {str(path): _digest(data) for path, data in owned.items()}
+    digests = {str(path): digest(data) for path, data in owned.items()}
     return (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -73,27 +121,10 @@ def _stale(index: dict[str, str], owned: Files) -> list[PurePosixPath]:
     return [path for path in others if path not in owned]
 
 
-def _put(output: Path, files: Files, removed: tuple[PurePosixPath, ...]) -> None:
-    output.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".render-", dir=output))
-    try:
-        for number, data in enumerate(files.values()):
-            (staging / str(number)).write_bytes(data)
-        for folder in {path.parent for path in files}:
-            (output / folder).mkdir(parents=True, exist_ok=True)
-        for number, path in enumerate(files):
-            (staging / str(number)).replace(output / path)
-        for path in removed:
-            (output / path).unlink(missing_ok=True)
-            _remove_empty(output, (output / path).parent)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
 def edited(output: Path, environment: str, rendered: Rendered) -> list[PurePosixPath]:
     """Return the files under `output` that rendering would replace though it did not write what they hold now."""
     index = read_index(output, environment)
-    found = {path: _bytes_in(output / path) for path in (*rendered.written, *_stale(index, rendered.written))}
+    found = {path: bytes_in(output / path) for path in (*rendered.written, *_stale(index, rendered.written))}
     return _foreign(index, rendered.written, found)
 
 
@@ -104,7 +135,7 @@ def _foreign(index: dict[str, str], owned: Files, found: dict[PurePosixPath, byt
 
 def _is_foreign(path: PurePosixPath, data: bytes | None, index: dict[str, str], owned: Files) -> bool:
     """Say whether a file is neither what was written before nor what is to be written now."""
-    return data is not None and data != owned.get(path) and _digest(data) != index.get(str(path))
+    return data is not None and data != owned.get(path) and digest(data) != index.get(str(path))
 
 
 def _refuse(output: Path, index: dict[str, str], foreign: list[PurePosixPath]) -> None:
@@ -127,6 +158,13 @@ def difference(output: Path, environment: str, rendered: Rendered) -> list[str]:
         return list(_differences(output, environment, rendered))
 
 
+def cut_before(output: Path) -> list[str]:
+    """Return a line if a run that changed the folder was cut: what differs is not said before it is finished."""
+    return [f"{output}: a run was cut while it changed this folder; render, which finishes it"] * journal.was_cut(
+        output
+    )
+
+
 def _differences(output: Path, environment: str, rendered: Rendered) -> Iterator[str]:
     wanted: dict[PurePosixPath, bytes | None] = dict(wanted_files(output, environment, rendered))
     wanted |= dict.fromkeys(_stale(read_index(output, environment), rendered.written))
@@ -135,7 +173,7 @@ def _differences(output: Path, environment: str, rendered: Rendered) -> Iterator
 
 
 def _file_difference(file: Path, path: PurePosixPath, wanted: bytes | None) -> Iterator[str]:
-    found = _bytes_in(file)
+    found = bytes_in(file)
     if found == wanted:
         return iter(())
     old, new = ("/dev/null" if data is None else f"{side}/{path}" for side, data in (("a", found), ("b", wanted)))
@@ -152,7 +190,7 @@ def read_index(output: Path, environment: str) -> dict[str, str]:
     Raises `ConfigError` if the index was edited.
     """
     path = output / index_file(environment)
-    data = _bytes_in(path)
+    data = bytes_in(path)
     return {} if data is None else parsed_index(path, data)
 
 
@@ -183,22 +221,5 @@ def _reported(output: Path) -> Generator[None]:
         yield
     except OSError as error:
         raise ConfigError(
-            f"{error.filename or output}: cannot be written: {error.strerror}; choose another --output"
+            f"{error.filename or output}: cannot be written: {error.strerror}; choose another --tree"
         ) from None
-
-
-def _bytes_in(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _remove_empty(output: Path, folder: Path) -> None:
-    while folder != output and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent

@@ -5,19 +5,25 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from constructs_lib.base.yaml_input import read_mapping
-from constructs_lib.environment import Environment
+from constructs_lib.environment import Environment, read
 
 ROOT = Path(__file__).parents[1]
 """The project's folder."""
+
+
+@cache
+def _shipped(file: str) -> dict[str, Any]:
+    return read(ROOT / "environments" / f"{file}.yaml").data
 
 
 def environment_data(file: str = "sandbox", /, **changes: Any) -> dict[str, Any]:
@@ -25,7 +31,7 @@ def environment_data(file: str = "sandbox", /, **changes: Any) -> dict[str, Any]
 
     Clusters that are no longer there are no longer used.
     """
-    data = copy.deepcopy(read_mapping(ROOT / "environments" / f"{file}.yaml"))
+    data = copy.deepcopy(_shipped(file))
     for path, value in changes.items():
         *parents, last = path.split("__")
         target = data
@@ -45,6 +51,11 @@ def _use_what_is_there(platform: dict[str, Any]) -> None:
             settings = platform.get(component, {})
             clusters = settings.get("clusters", ()) if settings.get("enabled", True) else ()
             app["uses"][service] = [one["name"] for one in clusters if one.get("name") in app["uses"][service]]
+
+
+def without_lines(text: str) -> str:
+    """Return sentences without the lines of the files that they name."""
+    return re.sub(r"(\.yaml):\d+", r"\1", text)
 
 
 def environment(file: str = "sandbox", /, **changes: Any) -> Environment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -10,7 +9,8 @@ from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.change import Change, refused
-from constructs_lib.base.fields import SPACES_REGION, BucketName, Region, S3Address, S3Region
+from constructs_lib.base.digitalocean import REGIONS
+from constructs_lib.base.fields import BucketName, Region, S3Address, S3Region
 from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
 
@@ -66,9 +66,9 @@ class AnyBucket(Bucket):
 
     @model_validator(mode="after")
     def _on_spaces_unless_it_says_where(self) -> Self:
-        if self.address is None and not re.fullmatch(SPACES_REGION, self.region):
+        if self.address is None and self.region not in REGIONS:
             raise ValueError(
-                f"region must be a DigitalOcean region such as 'lon1', found '{self.region}'; or add address"
+                f"region must be one of {', '.join(REGIONS)}, found '{self.region}'; or add address, of another S3"
             )
         return self
 

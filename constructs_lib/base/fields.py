@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from constructs_lib.base import formats
 from constructs_lib.base.belonging import NAMED
+from constructs_lib.base.errors import shown
+
+Check = Callable[[str], str | None]
 
 
-def _matching(pattern: str, expected: str) -> Any:
-    """Return the metadata of a text field: its check, and its pattern for the JSON Schema."""
+def _matching(pattern: str, expected: str, also: Check | None = None) -> Any:
+    """Return the metadata of a text field: its check, and its pattern for the JSON Schema.
+
+    What the pattern cannot say is asked of `also`.
+    """
 
     def check(value: str) -> str:
         if "${" in value or "%{" in value:
-            raise ValueError(f"may not hold ${{ or %{{, which OpenTofu reads as a template, found '{value}'")
-        if re.fullmatch(pattern, value, re.ASCII):
-            return value
-        raise ValueError(f"must be {expected}, found '{value}'")
+            raise ValueError(f"may not hold ${{ or %{{, which OpenTofu reads as a template, found '{shown(value)}'")
+        if not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError(f"must be {expected}, found '{shown(value)}'")
+        if also is not None and (problem := also(value)):
+            raise ValueError(f"'{shown(value)}' {problem}")
+        return value
 
     return AfterValidator(check), Field(json_schema_extra={"pattern": f"^(?:{pattern})$"})
 
@@ -58,23 +67,28 @@ BucketName = Annotated[
 ]
 """An S3 bucket name without dots, which would break TLS on virtual-host addresses."""
 
-SPACES_REGION = r"[a-z]{3}\d"
+Region = Annotated[str, *_matching(r"[a-z]{3}\d", "a DigitalOcean region such as 'lon1'", formats.region)]
 
-Region = Annotated[str, *_matching(SPACES_REGION, "a DigitalOcean region such as 'lon1'")]
+_HOST = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 
 S3Region = Annotated[str, *_matching(r"[a-z0-9][a-z0-9-]{0,31}", "a region such as 'lon1' or 'eu-central-1'")]
 
 S3Address = Annotated[
-    str, *_matching(r"https://[a-z0-9][a-z0-9.-]*(:443)?", "an https:// address without a path, at port 443"), NAMED
+    str, *_matching(rf"https://{_HOST}(:443)?", "an https:// address without a path, at port 443"), NAMED
 ]
 """The one port that network policies let Postgres use to the outside."""
 
-DropletSize = Annotated[str, *_matching(r"[a-z][a-z0-9_.]*(-[a-z0-9_.]+)+", "a Droplet size such as 's-4vcpu-8gb'")]
+DropletSize = Annotated[
+    str,
+    *_matching(r"[a-z][a-z0-9_.]*(-[a-z0-9_.]+)+", "a Droplet size such as 's-4vcpu-8gb'", formats.droplet_size),
+]
 
 Domain = Annotated[
     str,
     *_matching(
-        r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z][-a-z0-9]{0,61}[a-z0-9]", "a domain such as 'example.org'"
+        r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)+[a-z][-a-z0-9]{0,61}[a-z0-9]",
+        "a domain such as 'example.org'",
+        formats.domain,
     ),
     NAMED,
 ]
@@ -87,20 +101,40 @@ Tag = Annotated[str, *_matching(r"[\w:-]{1,255}", "a tag of letters, digits, '_'
 
 TimeOfDay = Annotated[str, *_matching(r"([01]\d|2[0-3]):[0-5]\d", "a time in UTC such as '04:00'")]
 
-HttpsUrl = Annotated[str, *_matching(r"https://[^\s/]+\S*", "an https:// address"), NAMED]
+HttpsUrl = Annotated[
+    str,
+    *_matching(
+        rf"https://{_HOST}(:\d{{1,9}})?(/[\w.~!$&'()*+,;=:@%/-]*)?",
+        "an https:// address of a host, without a user, a question or a fragment",
+        formats.port,
+    ),
+    NAMED,
+]
+"""Nobody's password belongs into it, and who reads it adds a path."""
 
-ChartMirror = Annotated[str, *_matching(r"(https?|oci)://[^\s/]+\S*", "an https://, http:// or oci:// address")]
+ChartMirror = Annotated[
+    str,
+    *_matching(
+        rf"(https?|oci)://{_HOST}(:\d{{1,9}})?(/[\w.~+%/-]*)?",
+        "an https://, http:// or oci:// address without a user",
+        formats.port,
+    ),
+]
 
 Email = Annotated[str, *_matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
 
 Certificate = Annotated[
     str,
-    *_matching(r"(?s)\s*-----BEGIN CERTIFICATE-----.+-----END CERTIFICATE-----\s*", "a CA bundle in PEM form"),
+    *_matching(r"\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*", "a CA bundle in PEM form"),
 ]
 
 KeyPath = Annotated[
     str,
-    *_matching(r"[\w.-]{1,100}(/[\w.-]{1,100})*", "a path of letters, digits, '_', '.' and '-', without outer slashes"),
+    *_matching(
+        r"[\w.-]{1,100}(/[\w.-]{1,100})*",
+        "a path of letters, digits, '_', '.' and '-', without outer slashes",
+        formats.path,
+    ),
     NAMED,
 ]
 """A mount or path in Vault."""
@@ -124,9 +158,17 @@ CheckName = Annotated[
     str, *_matching(r"[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?", "the name of a status check")
 ]
 
-GitHubName = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_.]{0,99}", "a GitHub name"), NAMED]
+GitHubName = Annotated[
+    str,
+    *_matching(r"[A-Za-z0-9]([-_]?[A-Za-z0-9]){0,99}", "the name of an organisation, team or user of GitHub"),
+    NAMED,
+]
 
-Branch = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_./]{0,199}", "a branch name")]
+RepositoryName = Annotated[
+    str, *_matching(r"(?!.*\.git$)[A-Za-z0-9][-A-Za-z0-9_.]{0,99}", "the name of a repository without .git"), NAMED
+]
+
+Branch = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_./]{0,199}", "a branch name", formats.branch)]
 
 SecretName = Annotated[str, *_matching(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", "upper-case letters, digits and underscores")]
 """The name of an Actions secret or variable (GitHub: not starting with GITHUB_ or a digit)."""
@@ -135,7 +177,12 @@ RunnerLabel = Annotated[str, *_matching(r"[\w.-]{1,100}", "the label of a runner
 
 Cpu = Annotated[str, *_matching(r"[1-9]\d{0,3}m?", "an amount of CPU such as '500m' (half a core) or '2'")]
 
-Range = Annotated[IPv4Network, NAMED]
+Range = Annotated[
+    IPv4Network,
+    BeforeValidator(formats.ipv4_range),
+    Field(json_schema_extra={"pattern": r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$"}),
+    NAMED,
+]
 
 SqlName = Annotated[
     str,
@@ -159,12 +206,21 @@ Image = Annotated[
 
 SixFieldSchedule = Annotated[
     str,
-    *_matching(r"[\d*/,-]+( [\d*/,?A-Za-z-]+){5}", "a schedule of six fields, seconds first, such as '0 0 2 * * *'"),
+    *_matching(
+        r"[\d*/,-]+( [\d*/,?A-Za-z-]+){5}",
+        "a schedule of six fields, seconds first, such as '0 0 2 * * *'",
+        formats.schedule,
+    ),
 ]
 """CloudNativePG reads seconds first: five fields would run a daily backup every hour."""
 
 Instant = Annotated[
-    str, *_matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", "a time such as '2026-01-31T04:00:00Z'")
+    str,
+    *_matching(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)",
+        "a time such as '2026-01-31T04:00:00Z'",
+        formats.instant,
+    ),
 ]
 
 AgeRecipient = Annotated[
@@ -192,7 +248,11 @@ PluginName = Annotated[str, *_matching(r"\w{1,100}", "a plugin such as 'rabbitmq
 Runbook = Annotated[str, *_matching(r"https://\S+|[a-z0-9-]+", "a page of docs/runbooks without .md, or an address")]
 """Where the runbook of an alert is."""
 
-Smarthost = Annotated[str, *_matching(r"[A-Za-z0-9.-]+:\d{1,5}", "a mail server such as 'smtp.example.org:2525'")]
+Smarthost = Annotated[
+    str, *_matching(rf"{_HOST}:\d{{1,9}}", "a mail server such as 'smtp.example.org:2525'", formats.port)
+]
+
+RegularExpression = Annotated[str, *_matching(r"[\s\S]{0,1000}", "at most 1000 letters", formats.regular_expression)]
 
 
 def unique(key: str) -> AfterValidator:
@@ -203,7 +263,7 @@ def unique(key: str) -> AfterValidator:
         for entry in entries:
             value = getattr(entry, key)
             if value in seen:
-                raise ValueError(f"two entries have the {key} '{value}'; rename one of them")
+                raise ValueError(f"two entries have the {key} '{shown(value)}'; rename one of them")
             seen.add(value)
         return entries
 

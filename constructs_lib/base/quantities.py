@@ -11,6 +11,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from constructs_lib.base.errors import shown
+
 _MEBIBYTES = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
 _DECIMAL = {unit: Fraction(10) ** (3 * power) for power, unit in enumerate(("n", "u", "m", "", "k", *"MGTPE"), -3)}
 _BINARY = {unit: Fraction(2) ** (10 * power) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)}
@@ -33,7 +35,7 @@ class Quantity(str):
     def __new__(cls, text: str) -> Self:
         """Return `text` as an amount. Raises `ValueError` with what is expected for other text."""
         if not re.fullmatch(cls.pattern, text, re.ASCII):
-            raise ValueError(f"must be {cls.expected}, found '{text}'")
+            raise ValueError(f"must be {cls.expected}, found '{shown(text)}'")
         return super().__new__(cls, text)
 
     @property
@@ -106,9 +108,20 @@ class Days(Duration):
 
 
 class Size(Quantity):
-    """An amount of bytes."""
+    """An amount of bytes, within bounds."""
+
+    least: ClassVar[str]
+    most: ClassVar[str]
 
     __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Return `text` as an amount. Raises `ValueError` with what is expected for other text, or out of bounds."""
+        size = super().__new__(cls, text)
+        least, most = (super(Size, cls).__new__(cls, bound).mebibytes for bound in (cls.least, cls.most))
+        if not least <= size.mebibytes <= most:
+            raise ValueError(f"must be from {cls.least} to {cls.most}, found '{text}'")
+        return size
 
     @property
     def mebibytes(self) -> int:
@@ -117,16 +130,20 @@ class Size(Quantity):
 
 
 class Storage(Size):
-    """The size of a volume, such as `20Gi`."""
+    """The size of a volume, such as `20Gi` (docs.digitalocean.com, Volumes, Limits)."""
 
+    least = "1Gi"
+    most = "16Ti"
     pattern = r"[1-9]\d{0,4}(Mi|Gi|Ti)"
     expected = "a size such as '20Gi' (MiB, GiB or TiB)"
     __slots__ = ()
 
 
 class Memory(Size):
-    """An amount of memory, such as `512Mi`."""
+    """An amount of memory, such as `512Mi`: below the least no container of the platform starts."""
 
+    least = "16Mi"
+    most = "256Gi"
     pattern = r"[1-9]\d{0,5}(Mi|Gi)"
     expected = "an amount of memory such as '512Mi' or '2Gi'"
     __slots__ = ()

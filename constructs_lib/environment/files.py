@@ -1,4 +1,4 @@
-"""Reading the environment files."""
+"""Reading the environment files: what one says, over what `_shared.yaml` says for all."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from constructs_lib.base.errors import ConfigError, sentences, unknown, warn
-from constructs_lib.base.yaml_input import read_mapping
+from constructs_lib.base.errors import ConfigError, unknown, warn
+from constructs_lib.base.sentences import sentences
+from constructs_lib.base.yaml_input import Document, read_document
 from constructs_lib.environment.capacity import places
+from constructs_lib.environment.concerns import concerns
 from constructs_lib.environment.fitting import doubts, too_much
 from constructs_lib.environment.model import TIERS, Environment
 from constructs_lib.environment.sharing import problems_between
@@ -18,29 +20,71 @@ from constructs_lib.environment.sharing import problems_between
 ENVIRONMENTS = Path("environments")
 """Where the environment files are, seen from the folder in which a command runs."""
 
+SHARED = "_shared.yaml"
+"""The file beside them with what all of them say, unless one says otherwise: maps are merged key by key."""
+
+EXTENSION = "x-"
+"""How the keys of a file begin that hold what anchors repeat, and nothing else."""
+
 
 def load(path: Path) -> Environment:
-    """Return the environment that the file at `path` describes.
+    """Return the environment that the file at `path` describes, with what all share.
 
     Raises `ConfigError` with every problem of the file; the platform's layers are checked too, and whether its pods can
     fit on their pools. What is doubtful there is a warning on stderr.
     """
-    data = read_mapping(path)
+    return _loaded(read(path))
+
+
+def read(path: Path) -> Document:
+    """Return what the file at `path` says, over what all share. Raises `ConfigError` as `read_document` does."""
+    shared = path.with_name(SHARED)
+    return _over(path, read_document(shared) if shared.is_file() else None)
+
+
+def _over(path: Path, shared: Document | None) -> Document:
+    own = read_document(path)
+    whole = own if shared is None else own.over(shared)
+    for key in [key for key in whole.data if key.startswith(EXTENSION)]:
+        del whole.data[key]
+    return whole
+
+
+def _loaded(document: Document) -> Environment:
+    path = document.path
     try:
-        environment = Environment.model_validate_json(json.dumps(data, default=str))
+        environment = Environment.model_validate_json(json.dumps(document.data))
     except ValidationError as error:
-        raise ConfigError(*sentences(str(path), error, data)) from None
+        raise ConfigError(*sentences(document, error, Environment)) from None
     if environment.name != path.stem:
-        raise ConfigError(f"{path}: name: must be '{path.stem}' like the file, found '{environment.name}'; rename one")
+        wrong = f"name: must be '{path.stem}' like the file, found '{environment.name}'; rename one"
+        raise ConfigError(document.told(wrong))
     try:
         found = places(environment)
+        problems = list(too_much(found))
     except ConfigError as error:
-        raise ConfigError(*(f"{path}: {problem}" for problem in error.problems)) from None
-    if problems := list(too_much(found)):
-        raise ConfigError(*(f"{path}: {problem}" for problem in problems))
-    for doubt in doubts(found, production=environment.tier == "production"):
-        warn(f"{path}: {doubt}")
+        raise ConfigError(*map(document.told, error.problems)) from None
+    if problems:
+        raise ConfigError(*map(document.told, problems))
+    for doubt in (*concerns(environment), *doubts(found, production=environment.tier == "production")):
+        warn(document.told(doubt))
     return environment
+
+
+def environment_paths(folder: Path = ENVIRONMENTS) -> list[Path]:
+    """Return the files of the environments, by name.
+
+    Raises `ConfigError` if there is none, and for a file that looks like one and would not be read.
+    """
+    found = [path for path in sorted(folder.glob("*")) if path.suffix.lower() in (".yaml", ".yml")]
+    found = [path for path in found if path.name != SHARED and not path.name.startswith(".")]
+    if problems := [f"{path}: is not read; name it {path.stem}.yaml" for path in found if path.suffix != ".yaml"]:
+        raise ConfigError(*problems)
+    if not found:
+        raise ConfigError(
+            f"{folder}: no environment file found; add {folder}/<name>.yaml or run from the project's folder"
+        )
+    return found
 
 
 def load_all(folder: Path = ENVIRONMENTS) -> tuple[Environment, ...]:
@@ -48,22 +92,20 @@ def load_all(folder: Path = ENVIRONMENTS) -> tuple[Environment, ...]:
 
     Raises `ConfigError` with every problem of every file, and those between files.
     """
-    paths = sorted(folder.glob("*.yaml"))
-    if not paths:
-        raise ConfigError(
-            f"{folder}: no environment file found; add {folder}/<name>.yaml or run from the project's folder"
-        )
-    environments: list[Environment] = []
+    paths, shared = environment_paths(folder), folder / SHARED
+    below = read_document(shared) if shared.is_file() else None
+    loaded: list[tuple[Document, Environment]] = []
     problems: list[str] = []
     for path in paths:
         try:
-            environments.append(load(path))
+            document = _over(path, below)
+            loaded.append((document, _loaded(document)))
         except ConfigError as error:
             problems += error.problems
-    problems += problems_between(folder, environments)
+    problems += problems_between(loaded)
     if problems:
-        raise ConfigError(*problems)
-    return tuple(sorted(environments, key=lambda env: (TIERS.index(env.tier), env.name)))
+        raise ConfigError(*dict.fromkeys(problems))
+    return tuple(sorted((env for _, env in loaded), key=lambda env: (TIERS.index(env.tier), env.name)))
 
 
 def chosen(environments: Sequence[Environment], names: Sequence[str]) -> list[Environment]:

@@ -14,6 +14,7 @@ from constructs_lib.base.bucket import AnyBucket, Bucket, BucketPurpose
 from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, Region, RunnerLabel
 from constructs_lib.base.purpose import Purpose
+from constructs_lib.base.sentences import Problems
 from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
 from constructs_lib.environment.cluster import ROLES, Cluster
@@ -109,7 +110,7 @@ class Environment(Settings):
         if self.tier != "sandbox" and not (self.reviewers.teams or self.reviewers.users):
             problems.append(f"reviewers must name a team or a user in tier {self.tier}")
         if problems:
-            raise ValueError("; ".join(problems))
+            raise Problems(problems)
         return self
 
     def _production_problems(self) -> list[str]:

@@ -6,8 +6,7 @@ nodes that people show in public (`kubectl describe node` of DOKS 1.24 to 1.36) 
 
 from __future__ import annotations
 
-import re
-
+from constructs_lib.base.digitalocean import cores_and_gib
 from constructs_lib.environment.pools import DEFAULT_POOL
 from constructs_lib.kit import POOL_LABEL, Room, Workload, workload
 
@@ -35,29 +34,6 @@ RESERVED_CPU = {1: 100, 2: 100, 4: 100, 8: 120}
 RESERVED_CPU_ELSEWHERE = 200
 """The same of other sizes, of which nobody shows a node: more than any that is known."""
 
-_GENERAL = ((2, 8), (4, 16), (8, 32), (16, 64), (32, 128), (40, 160))
-_OPTIMISED = ((2, 4), (4, 8), (8, 16), (16, 32), (32, 64), (48, 96))
-_SHARED = ((1, 2), (1, 3), (2, 2), (2, 4), (2, 8), (4, 8), (4, 16), (6, 16), (8, 16), (8, 32), (12, 48), (16, 64))
-_SHARED_BEFORE = ((20, 96), (24, 128), (32, 192))
-_WITH_MEMORY = ((2, 16), (4, 32), (8, 64), (16, 128), (24, 192))
-
-CORES_AND_GIB = {
-    f"{family}-{cores}vcpu-{gib}gb": (cores, gib)
-    for family, sizes in {
-        "s": (*_SHARED, *_SHARED_BEFORE),
-        "g": _GENERAL,
-        "gd": _GENERAL,
-        "c2": _OPTIMISED,
-        "m": _WITH_MEMORY,
-        "m3": _WITH_MEMORY,
-    }.items()
-    for cores, gib in sizes
-} | {f"c-{cores}": (cores, gib) for cores, gib in _OPTIMISED}
-"""The cores and the GiB of each Droplet size that is known."""
-
-_PROCESSOR = re.compile(r"((?<=gb)-\d+gb)?-(amd|intel)$")
-"""How the name of a size ends that says who made its processors, and how large its disk is."""
-
 _EVERYWHERE = {"tolerations": [{"operator": "Exists"}]}
 _ON_DEFAULT_POOL = {"nodeSelector": {POOL_LABEL: DEFAULT_POOL.name}}
 
@@ -84,8 +60,8 @@ The Deployments may run anywhere; they are counted where decision 27 makes room 
 
 def allocatable(size: str) -> Room | None:
     """Return what a node of a Droplet size has for pods; nothing where the size is not known."""
-    found = CORES_AND_GIB.get(_PROCESSOR.sub("", size))
-    if found is None:
+    found = cores_and_gib(size)
+    if found is None or found[1] not in ALLOCATABLE_MEMORY:
         return None
     cores, gib = found
     return Room(1000 * cores - RESERVED_CPU.get(cores, RESERVED_CPU_ELSEWHERE), ALLOCATABLE_MEMORY[gib], VOLUMES)

@@ -8,14 +8,13 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.change import Change, rolls
+from constructs_lib.base.digitalocean import GPU_SIZE
 from constructs_lib.base.fields import DropletSize, LabelKey, LabelValue, Tag
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT, WORKLOAD_ROLE
 
 Role = Literal["system", "workload"]
 
-GPU_SIZE = "gpu-"
-"""How the names of sizes with GPUs begin."""
 GPU_TAINTS = ("nvidia.com/gpu", "amd.com/gpu")
 """What DigitalOcean taints GPU nodes with itself (docs.digitalocean.com, Managed elements of Kubernetes)."""
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.bucket import Bucket
 from constructs_lib.base.change import FREELY, Change, steps
-from constructs_lib.base.fields import AgeRecipient, Branch, CheckName, GitHubName, SecretName
+from constructs_lib.base.fields import AgeRecipient, Branch, CheckName, GitHubName, RepositoryName, SecretName
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.vault import GitOpsVault
 
@@ -60,8 +60,8 @@ class GitOps(Settings):
     """The GitOps repository that Flux follows. All environments share it, so all files say the same here."""
 
     organisation: Annotated[GitHubName, COMMON]
-    repository: Annotated[GitHubName, COMMON]
-    infrastructure_repository: Annotated[GitHubName, COMMON, FREELY] = Field(
+    repository: Annotated[RepositoryName, COMMON]
+    infrastructure_repository: Annotated[RepositoryName, COMMON, FREELY] = Field(
         description="The repository of these files: protected alike, and its program checks the GitOps repository."
     )
     organisation_id: Annotated[int | None, FREELY] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -74,9 +74,48 @@ class Platform(Settings):
 
         Raises `ConfigError` as `in_order` does, and for two objects that would be one.
         """
-        layers = in_order([layer for component in self.enabled.values() for layer in component.layers(env)])
+        self._refuse_taken(env)
+        by_name = {name: tuple(component.layers(env)) for name, component in self.enabled.items()}
+        self._refuse_alone(env, by_name)
+        layers = in_order([layer for layers in by_name.values() for layer in layers])
         refuse_doubles(layers)
         return layers
+
+    def _refuse_taken(self, env: Environment) -> None:
+        """Raise `ConfigError` for an application in a namespace that a component has, or would have once it is on."""
+        taken = {
+            item["metadata"]["name"]: name
+            for name, component in self.by_name.items()
+            if name != "baseline"
+            for item in component.namespaces(env)
+        }
+        problems = [
+            f"platform.baseline.apps[{position}].name: '{app.name}' is the namespace of {taken[app.name]}; rename it"
+            for position, app in enumerate(self.baseline.apps)
+            if app.name in taken
+        ]
+        if problems:
+            raise ConfigError(*problems)
+
+    def _refuse_alone(self, env: Environment, by_name: Mapping[str, Sequence[Layer]]) -> None:
+        """Raise `ConfigError` for components that come after one that is off."""
+        there = {layer.id for layers in by_name.values() for layer in layers}
+        absent = {
+            name: {needed for layer in layers for needed in layer.after} - there for name, layers in by_name.items()
+        }
+        if not any(absent.values()):
+            return
+        off = {name: one for name, one in self.by_name.items() if name not in by_name}
+        owner = {layer.id: name for name, component in off.items() for layer in component.build(env)}
+        problems = {
+            f"platform.{owner[needed]}.enabled: is false, and {name} needs it; set it to true, or set "
+            f"platform.{name}.enabled to false"
+            for name, layers in absent.items()
+            for needed in layers
+            if needed in owner
+        }
+        if problems:
+            raise ConfigError(*sorted(problems))
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of all components that are on."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from constructs_lib.base.errors import DIFFERENT, ConfigError
-from gitops_render.commands.options import AsJson, Output
+from gitops_render.commands.options import AsJson, Clone, Output
 
 if TYPE_CHECKING:
     from gitops_render.pin import Pin
@@ -30,7 +30,7 @@ ReadBy = Annotated[str, typer.Option("--environment", help="The environment whos
 def pin(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],
     target: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to run it.")],
-    repository: Annotated[Path, typer.Option(help="A clone of the GitOps repository, fetched just now.")] = Path(),
+    repository: Clone = Path(),
     commit: Annotated[str | None, typer.Option(help="A commit that FROM runs or has run, instead of its own.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,15 +59,26 @@ def _pin_lines(target: str, pinned: Pin) -> Iterator[str]:
 
 @app.command()
 def validate(
-    change: Annotated[str, typer.Argument(metavar="COMMIT", help="The change's last commit, by its full name.")],
-    repository: Annotated[Path, typer.Option(help="A clone of the GitOps repository, fetched just now.")] = Path(),
+    change: Annotated[
+        str | None, typer.Argument(metavar="[COMMIT]", help="A change's last commit, by its full name.")
+    ] = None,
+    repository: Clone = Path(),
 ) -> None:
-    """Check that a change of the GitOps repository is rendered, sealed, promoted or an application's own, or exit 1."""
+    """Check the environment files alone: quick, for editors and pre-commit.
+
+    With COMMIT, check that this change of the GitOps repository is rendered, sealed, promoted or an application's own,
+    or exit 1.
+    """
     from constructs_lib.environment import load_all
+
+    environments = load_all()
+    if change is None:
+        typer.echo(f"{len(environments)} environments, no problem")
+        return
+
     from gitops_render.validate import Allowed
     from gitops_render.validate.change import Change
 
-    environments = load_all()
     proposed = Change(repository, environments[0].gitops.default_branch, change)
     found = Allowed(environments).problems(proposed)
     for problem in found:

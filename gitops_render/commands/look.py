@@ -32,11 +32,13 @@ def check(
 ) -> None:
     """Check every environment's tree and every stack against the policies, and exit 1 if one is broken."""
     from gitops_render.check import check_stacks, check_trees, read_stacks, read_trees
+    from gitops_render.check.sealed import sealed_findings
 
     if list_:
         _list_policies(as_json=as_json)
         return
     findings = [*check_trees(read_trees(tree)), *check_stacks(read_stacks(stacks)), *_without_file(tree)]
+    findings += sealed_findings(tree)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:

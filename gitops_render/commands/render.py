@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from constructs_lib.base.errors import DIFFERENT
 from gitops_render.commands.options import Chosen, Output
 
 if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
     from gitops_render.tree import Rendered
 
 
@@ -29,7 +31,7 @@ def render(
     from constructs_lib.environment import chosen, load_all
     from gitops_render.repository import INDEX_NAME, render_repository
     from gitops_render.tree import render as render_environment
-    from gitops_render.write import write
+    from gitops_render.write import write_all
 
     environments = load_all()
     trees = {env.name: render_environment(env) for env in chosen(environments, environment or [])}
@@ -37,15 +39,30 @@ def render(
     if check:
         _show_difference(output, trees)
         return
-    for name, rendered in trees.items():
-        changed, removed = write(output, name, rendered, overwrite=overwrite)
-        typer.echo(f"{name}: {len(rendered.written)} files, {len(changed)} written, {len(removed)} removed")
+    _warn(output, environments, trees)
+    for name, (changed, removed) in write_all(output, trees, overwrite=overwrite).items():
+        typer.echo(f"{name}: {len(trees[name].written)} files, {len(changed)} written, {len(removed)} removed")
+
+
+def _warn(output: Path, environments: Sequence[Environment], trees: dict[str, Rendered]) -> None:
+    """Say on stderr what of the tree in `output` a person has to know before it changes."""
+    from constructs_lib.base.errors import warn
+    from gitops_render.repository import without_file
+    from gitops_render.settings import warnings
+
+    for env in environments:
+        for sentence in warnings(output, env.name, trees[env.name]) if env.name in trees else ():
+            warn(sentence)
+    for name in without_file(output, [env.name for env in environments]):
+        warn(f"{name}: has no environment file, and its tree stays; see docs/how-to/remove-an-environment.md")
 
 
 def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
-    from gitops_render.write import difference
+    from gitops_render.write import cut_before, difference
 
-    lines = [line for name, rendered in trees.items() for line in difference(output, name, rendered)]
+    lines = cut_before(output) or [
+        line for name, rendered in trees.items() for line in difference(output, name, rendered)
+    ]
     if lines:
         typer.echo("\n".join(lines))
         raise typer.Exit(DIFFERENT)
@@ -54,9 +71,9 @@ def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the environment files, which editors use."""
-    from constructs_lib.environment import Environment
+    from constructs_lib.environment.schema import file_schema
 
-    typer.echo(json.dumps(Environment.model_json_schema(), indent=2))
+    typer.echo(json.dumps(file_schema(), indent=2))
 
 
 @app.command()

@@ -14,7 +14,7 @@ from gitops_render.paths import CLUSTER, Place, source_file
 from gitops_render.pin import follow
 from gitops_render.repository import INDEX_NAME, render_repository, without_file
 from gitops_render.tree import Rendered, render
-from gitops_render.write import edited, write
+from gitops_render.write import edited, write_all
 from operations.clients.clone import Clone, cloned
 from operations.clients.github import GitHub
 from operations.console import say, step
@@ -89,8 +89,7 @@ def _repair(github: GitHub, repository: Repository, clone: Clone, trees: dict[st
 
 
 def _write(folder: Path, trees: dict[str, Rendered]) -> None:
-    for name, rendered in trees.items():
-        write(folder, name, rendered, overwrite=True)
+    write_all(folder, trees, overwrite=True)
 
 
 def _body(changed: Sequence[str], by_hand: Sequence[str]) -> str:

@@ -20,6 +20,34 @@ UNJUDGED = 3
 
 
 @app.command()
+def doctor(environment: EnvironmentName) -> None:
+    """Look for what the next step of an environment needs, change nothing, and exit 1 with a list of what to do."""
+    from operations.review.doctor import looks
+
+    todo: list[str] = []
+    for what, found, problems in looks(named(environment)):
+        say(f"{what}: {found or f'{len(problems)} to do'}")
+        todo += problems
+    for number, sentence in enumerate(todo, 1):
+        say(f"{number}. {sentence}")
+    if todo:
+        raise typer.Exit(DIFFERENT)
+    say(f"{environment}: nothing to do")
+
+
+@app.command()
+def status(environment: EnvironmentName) -> None:
+    """Show in one screen what runs where: cluster, layers, version, charts, certificates, backups, alerts."""
+    from operations.clients.digitalocean import DigitalOcean
+    from operations.review.status import status as look
+    from operations.secrets.credentials import credentials_of
+
+    env = named(environment)
+    for what, found in look(env, DigitalOcean(credentials_of(env, Purpose.PLAN).digitalocean_token)):
+        say(f"{what:<13}{found}")
+
+
+@app.command()
 def drift(
     environment: Annotated[str, typer.Argument(help="The environment.")],
     report: Annotated[str, typer.Option(help="The repository (owner/name) whose issue tells of drift.")] = "",

@@ -108,14 +108,14 @@ def _lines(api: kubernetes.CustomObjectsApi) -> Iterator[str]:
         for item in answer["items"]:
             name = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
             root = root or (kind, name) == ("Kustomization", ROOT)
-            why = _why_not(item)
+            why = why_not_ready(item)
             if why is not None:
                 yield f"{kind} {name}: {why}"
     if not root:
         yield f"Kustomization {ROOT}: is not there yet"
 
 
-def _why_not(item: dict[str, Any]) -> str | None:
+def why_not_ready(item: dict[str, Any]) -> str | None:
     """Return why an object is not Ready; nothing if it is, or if somebody suspended it."""
     if item["spec"].get("suspend"):
         return None

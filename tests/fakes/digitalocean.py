@@ -71,6 +71,8 @@ class FakeDigitalOcean(FakeServer):
         """The team of each token; all see the same account, whichever they are of."""
         self.read_only: set[str] = set()
         """The tokens whose scopes let nothing change."""
+        self.droplet_limit = 25
+        self.droplets: dict[str, State] = {}
         self.zones = Zones()
         self.balancers: dict[str, State] = {}
         self.projects: dict[str, State] = {"default": {**_project("default"), "is_default": True}}
@@ -112,6 +114,7 @@ class FakeDigitalOcean(FakeServer):
         add("/kubernetes/options", GET=self._options)
         add("/sizes", GET=_list_sizes)
         add("/account", GET=self._account)
+        add("/droplets", GET=lambda: _page("droplets", self.droplets))
         add("/tags", POST=self._create_tag)
         add("/tags/<key>", GET=self._show_tag, DELETE=self._remover(self.tags))
         add("/vpcs", GET=self._list_vpcs, POST=self._create_vpc)
@@ -359,7 +362,14 @@ class FakeDigitalOcean(FakeServer):
 
     def _account(self) -> Answer:
         team = self.teams[request.headers["Authorization"].removeprefix("Bearer ")]
-        return {"account": {"uuid": "a-person", "status": "active", "team": {"uuid": team, "name": team}}}
+        return {
+            "account": {
+                "uuid": "a-person",
+                "status": "active",
+                "droplet_limit": self.droplet_limit,
+                "team": {"uuid": team, "name": team},
+            }
+        }
 
     def _list_keys(self) -> Answer:
         return _page("keys", {key: _without(item, "secret_key") for key, item in self.spaces_keys.items()})

@@ -9,7 +9,7 @@ from pathlib import Path
 from constructs_lib.environment import load_all
 from gitops_render.capacity import HEADER, cells, rows, to_markdown
 from tests.gitops_render.test_cli import cli
-from tests.support import ROOT, environment, environment_data
+from tests.support import ROOT, environment, environment_data, without_lines
 
 Project = Callable[..., Path]
 
@@ -45,7 +45,7 @@ def test_what_fits_on_no_node_is_refused_here_too(project: Project) -> None:
     folder = project(sandbox=environment_data(cluster__pools__system__size="s-1vcpu-2gb"))
     code, out, err = cli(folder, "capacity")
     assert (code, out) == (2, "")
-    assert "environments/sandbox.yaml: cluster.pools.system: pods ask for " in err
+    assert "environments/sandbox.yaml: cluster.pools.system: pods ask for " in without_lines(err)
 
 
 def test_of_an_unknown_size_only_what_is_asked_for_is_said() -> None:

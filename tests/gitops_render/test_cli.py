@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from constructs_lib.base.version import LABEL, VERSION
 from tests.support import ROOT, environment_data, run_python
 
 Project = Callable[..., Path]
@@ -146,3 +147,19 @@ def test_the_shared_files_know_every_recipient(project: Project) -> None:
     assert rule["path_regex"] == r"^platform/secrets/sandbox/sealed/secret-.*\.yaml$"
     assert rule["age"] == f"{keys['env']},{keys['recovery']}"
     assert "/.github" in (folder / "out/.sourceignore").read_text()
+
+
+def test_the_version_stands_once_and_every_command_says_its_exit_codes(tmp_path: Path) -> None:
+    assert cli(tmp_path, "--version") == (0, f"gitops_render {VERSION}\n", "")
+    for arguments in (("render",), ("new", "environment"), ("validate",)):
+        code, text, _ = cli(tmp_path, *arguments, "--help")
+        assert code == 0
+        assert "Exit codes: 0 done, 1 a difference or a finding, 2 something has to be fixed" in " ".join(text.split())
+
+
+def test_one_option_names_the_folder_everywhere(project: Project) -> None:
+    folder = project()
+    assert cli(folder, "render", "--tree", "out")[0] == 0
+    assert cli(folder, "render", "--output", "out", "--check") == (0, "", "")
+    layers = (folder / "out/clusters/sandbox/layers.yaml").read_text()
+    assert f'{LABEL}: "{VERSION}"' in layers or f"{LABEL}: {VERSION}" in layers

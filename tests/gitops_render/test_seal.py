@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from constructs_lib.base.errors import ConfigError
+from gitops_render.check.sealed import sealed_findings
 from gitops_render.paths import sealed_file, sealed_folder
 from gitops_render.seal import listed, refuse_stream_into, seal, unseal, verify
 from gitops_render.sops_config import read_recipients, sops_config
@@ -228,3 +229,48 @@ def test_the_command_refuses_in_one_sentence(output: Path, tmp_path: Path, file:
     )
     assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert sentence in result.stderr
+
+
+def test_a_namespace_that_the_environment_does_not_have_is_refused(output: Path) -> None:
+    folder = output / "platform/baseline/sandbox/namespaces"
+    folder.mkdir(parents=True)
+    for name in ("databases", "cache"):
+        (folder / f"namespace-{name}.yaml").write_text("")
+    wrong = secret(metadata={"name": "db", "namespace": "database"})
+    sentence = "Secret db: metadata.namespace: unknown namespace 'database', known are cache, databases, flux-system"
+    refused(output, sentence, json.dumps(wrong))
+    for name in ("databases", "flux-system"):
+        right = secret(metadata={"name": "db", "namespace": name})
+        refused(output, "sops: is not installed", json.dumps(right))
+
+
+def test_a_secret_of_that_name_in_another_namespace_is_never_replaced(output: Path) -> None:
+    (output / sealed_file("sandbox", "db")).write_text(json.dumps(secret()))
+    other = json.dumps(secret(metadata={"name": "db", "namespace": "cache"}))
+    for overwrite in (False, True):
+        with pytest.raises(ConfigError) as caught:
+            seal(output, "sandbox", {"in.yaml": other}, overwrite=overwrite)
+        (problem,) = caught.value.problems
+        assert problem.endswith("holds the Secret of that name in namespace databases, found cache; rename yours")
+
+
+def test_what_is_sealed_for_other_keys_is_found(output: Path) -> None:
+    def sealed(environment: str, *keys: str) -> None:
+        data = {**secret(), "sops": {"age": [{"recipient": key, "enc": ""} for key in keys]}}
+        path = output / sealed_file(environment, "db")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(data))
+
+    sealed("sandbox", OWN, RECOVERY)
+    sealed("staging", OTHER, RECOVERY)
+    assert list(sealed_findings(output)) == []
+    sealed("staging", OWN, RECOVERY)
+    sealed("bare", OWN)
+    bare, staging = sealed_findings(output)
+    assert (
+        staging.message
+        == "is sealed for age1qqqqqqqq…, age1zzzzzzzz…, and .sops.yaml names age1pppppppp…, age1zzzzzzzz…"
+    )
+    assert (staging.policy, staging.object) == ("SEAL001", "Secret databases db")
+    assert staging.file == "platform/secrets/staging/sealed/secret-db.yaml"
+    assert bare.message.endswith(".sops.yaml names nobody")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from constructs_lib.base.change import FREE
 from constructs_lib.base.errors import ConfigError
@@ -13,7 +14,7 @@ from constructs_lib.base.transition import Transition
 from gitops_render.settings import GONE, UNSAID, read_settings, settings_transitions
 from gitops_render.tree import render
 from gitops_render.write import write
-from tests.support import environment
+from tests.support import another_environment, environment, environment_data, run_python
 
 
 def tree(folder: Path, **changes: Any) -> Path:
@@ -53,3 +54,27 @@ def test_settings_that_cannot_be_read_are_refused(tmp_path: Path, text: str) -> 
     path.write_text(text)
     with pytest.raises(ConfigError, match=f"^{path}: cannot be read as settings; render again$"):
         read_settings(tmp_path)
+
+
+def test_rendering_warns_of_what_a_change_loses_and_of_what_stays(tmp_path: Path) -> None:
+    (tmp_path / "environments").mkdir()
+
+    def rendered(**files: Any) -> tuple[str, str]:
+        for path in (tmp_path / "environments").glob("*.yaml"):
+            path.unlink()
+        for name, data in files.items():
+            (tmp_path / f"environments/{name}.yaml").write_text(yaml.safe_dump(data))
+        result = run_python("-m", "gitops_render", "render", "--output", "out", folder=tmp_path)
+        assert result.returncode == 0, result.stderr
+        return result.stdout, result.stderr
+
+    assert rendered(sandbox=environment_data())[1] == ""
+    assert rendered(sandbox=environment_data(platform__traefik={"replicas": 3}))[1] == "", "nothing is lost"
+    printed, said = rendered(second=another_environment("second", "10.30.0.0/20", mode="apply"))
+    assert (
+        said
+        == "warning: sandbox: has no environment file, and its tree stays; see docs/how-to/remove-an-environment.md\n"
+    )
+    assert "second: " in printed
+    said = rendered(second=another_environment("second", "10.30.0.0/20"))[1]
+    assert "warning: second: mode: apply -> render needs steps: what OpenTofu applied has to end first" in said

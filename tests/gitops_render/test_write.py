@@ -11,6 +11,7 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from gitops_render.tree import Rendered
 from gitops_render.write import difference, write
+from tests.support import ROOT
 
 A, B, SEED = PurePosixPath("platform/a.yaml"), PurePosixPath("platform/deep/b.yaml"), PurePosixPath("apps/x.yaml")
 FIRST = Rendered({A: b"a: 1\n", B: b"b: 1\n"}, {SEED: b"seed\n"})
@@ -165,3 +166,27 @@ def test_what_rendering_would_change_is_told_by_file_in_the_order_of_their_paths
 
 def test_nothing_differs_after_writing(output: Path) -> None:
     assert difference(output, "sandbox", FIRST) == []
+
+
+def test_a_link_on_the_way_is_refused_and_one_to_the_folder_itself_is_followed(output: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(output)
+    assert write(tmp_path / "link", "sandbox", Rendered({A: b"a: 2\n"}, {})).changed == (A,)
+    (tmp_path / "elsewhere").mkdir()
+    (output / "new").symlink_to(tmp_path / "elsewhere")
+    wanted = Rendered({A: b"a: 2\n", PurePosixPath("new/c.yaml"): b"c: 1\n"}, {})
+    for overwrite in (False, True):
+        with pytest.raises(ConfigError, match=r"out/new: is a link; put a folder or file in its place, or remove it"):
+            write(output, "sandbox", wanted, overwrite=overwrite)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("place", [".", "..", "environments", "environments/x", ".git/x", ROOT, ROOT.parent])
+def test_a_folder_that_is_no_place_for_a_tree_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str | Path
+) -> None:
+    (tmp_path / "here/environments").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ConfigError, match="choose a folder of its own"):
+        write(Path(place), "sandbox", FIRST)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "here", tmp_path / "here/environments"]
+    assert write(Path("out"), "sandbox", FIRST).changed

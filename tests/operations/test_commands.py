@@ -59,7 +59,7 @@ def test_the_commands_are_those_that_workflows_and_people_know() -> None:
     assert names(typer.main.get_command(app)) == {
         *(f"bootstrap {step}" for step in ("check", "secrets", "layout", "settings")),
         *("provision plan", "provision apply", "deploy-key", "state-migrate", "wait-ready", "sweep"),
-        *("environments", "drift", "promote", "report", "rehearse", "comment", "lock-providers"),
+        *("environments", "doctor", "status", "drift", "promote", "report", "rehearse", "comment", "lock-providers"),
         *("rotate spaces-key", "rotate state-passphrase", "rotate deploy-key"),
         *("rotate age-key", "rotate approle", "rotate password"),
         *("vault print", "vault apply", "vault compare"),

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, ServiceName, VhostName, unique
+from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, RegularExpression, ServiceName, VhostName, unique
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
@@ -50,9 +50,9 @@ class Permission(Settings):
     """What a user may do in a vhost, as regular expressions on names."""
 
     vhost: VhostName = Field(description="One of the broker's vhosts.")
-    configure: str = Field(default=".*", description="Queues and exchanges that the user may declare.")
-    write: str = ".*"
-    read: str = ".*"
+    configure: RegularExpression = Field(default=".*", description="Queues and exchanges that the user may declare.")
+    write: RegularExpression = ".*"
+    read: RegularExpression = ".*"
 
 
 class User(Settings):
@@ -79,7 +79,7 @@ class QueuePolicy(Settings):
 
     name: RabbitmqName
     vhost: VhostName = Field(description="One of the broker's vhosts.")
-    pattern: str = Field(default=".*", description="Regular expression on the names of queues.")
+    pattern: RegularExpression = Field(default=".*", description="Regular expression on the names of queues.")
     apply_to: Literal["queues", "quorum_queues", "classic_queues", "streams", "exchanges", "all"] = "quorum_queues"
     definition: dict[str, Any] = Field(min_length=1, description="Keys of the policy, such as delivery-limit.")
     priority: int = Field(default=0, ge=0)

@@ -76,3 +76,93 @@ def test_two_entries_of_one_name_are_refused() -> None:
     assert problem(entries, (Entry(name="a"), Entry(name="b"))) == ""
     told = problem(entries, (Entry(name="a"), Entry(name="b"), Entry(name="a")))
     assert told == "Value error, two entries have the name 'a'; rename one of them"
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad", "sentence"),
+    [
+        (
+            fields.SixFieldSchedule,
+            "59 59 23 31 12 6",
+            "60 0 2 * * *",
+            "has '60' as its second, which goes from 0 to 59",
+        ),
+        (fields.SixFieldSchedule, "0 0 2 * jan,DEC MON-fri", "0 0 2 * foo *", "has 'foo' as its month"),
+        (fields.SixFieldSchedule, "*/5 0-9/3 ? * * *", "*/0 0 2 * * *", "has '*/0' as its second"),
+        (fields.SixFieldSchedule, "0 0 2 1 * *", "0 0 2 0 * *", "has '0' as its day of the month, which goes from 1"),
+        (
+            fields.SixFieldSchedule,
+            "0 0 2 * * 0",
+            "0 0 2 * * 7",
+            "has '7' as its day of the week, which goes from 0 to 6",
+        ),
+        (fields.SixFieldSchedule, "0 0 2-4 * * *", "0 0 4-2 * * *", "has '4-2' as its hour"),
+        (fields.SixFieldSchedule, "0 0 2 * * *", "0 0 2 *-3 * *", "has '*-3' as its day of the month"),
+        (fields.Instant, "2028-02-29T23:59:59Z", "2027-02-29T23:59:59Z", "is no time: day is out of range for month"),
+        (fields.Instant, "2027-01-01T00:00:00.5+01:00", "2027-01-01T24:00:01Z", "is no time: "),
+        (fields.RegularExpression, r"^(?<name>a|\p{L})++$", "(", "is no regular expression: missing )"),
+        (fields.RegularExpression, ".*", "a)", "is no regular expression: unbalanced parenthesis"),
+        (fields.RegularExpression, "[a-z]", "[z-a]", "is no regular expression: bad character range"),
+        (fields.RegularExpression, "a*", "*a", "is no regular expression: nothing to repeat"),
+        (fields.Branch, "release/1.0", "a..b", "has '..' where Git allows none"),
+        (fields.Branch, "HEADS", "HEAD", "has 'HEAD' where Git allows none"),
+        (fields.Branch, "a.locked", "a.lock/b", "has '.lock/' where Git allows none"),
+        (fields.Branch, "a/b", "a/", "has '/' where Git allows none"),
+        (fields.Domain, f"{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 46}", f"{'a.' * 116}", ""),
+        (fields.Domain, "a." * 114 + "bc", "a." * 114 + "bcd", "is 231 letters long, at most 230 are allowed"),
+        (fields.Region, "syd1", "xyz9", "is not among ams3, "),
+        (fields.Region, "nyc3", "nyc4", "did you mean 'nyc"),
+        (
+            fields.DropletSize,
+            "so1_5-4vcpu-32gb-intel",
+            "s-99vcpu-1gb",
+            "is no size that is known here; did you mean 's-",
+        ),
+        (fields.DropletSize, "gpu-h200x8-1128gb", "s-4vcpu-8gb-arm", "is no size that is known here"),
+        (fields.HttpsUrl, "https://a.example:65535/v1/x", "https://a.example:65536", "ports go from 1 to 65535"),
+        (fields.HttpsUrl, "https://a", "https://a:0", "has the port 0, ports go from 1 to 65535"),
+        (fields.ChartMirror, "oci://a.example:5000/charts", "oci://a.example:70000/charts", "has the port 70000"),
+        (fields.Smarthost, "a.example:587", "a.example:99999", "has the port 99999"),
+        (fields.KeyPath, "a/.b/c..d", "a/../b", "may not hold '.' or '..' as a step"),
+    ],
+)
+def test_who_reads_it_next_would_take_it(field: Any, good: str, bad: str, sentence: str) -> None:
+    assert problem(field, good) == ""
+    assert sentence in problem(field, bad)
+    assert problem(field, bad) != ""
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["https://u:p@a.example", "https://a.example?x=1", "https://a.example#x", "https://a b", "https://", "https://-a"],
+)
+def test_an_address_holds_no_user_no_question_and_no_fragment(bad: str) -> None:
+    assert problem(fields.HttpsUrl, bad).startswith(
+        "Value error, must be an https:// address of a host, without a user"
+    )
+    assert ":p@" not in problem(fields.HttpsUrl, bad)
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        (5, "found 5"),
+        ("10.0.0.0", "found '10.0.0.0'"),
+        ("10.0.0.0/33", "found '10.0.0.0/33'"),
+        ("10.0.0.0/255.0.0.0", "found '10.0.0.0/255.0.0.0'"),
+        ("10.0.0.1/8", "found '10.0.0.1/8'; did you mean '10.0.0.0/8'?"),
+        ("::/8", "found '::/8'"),
+        (None, "found null"),
+    ],
+)
+def test_a_range_is_written_with_its_first_address(bad: object, sentence: str) -> None:
+    assert TypeAdapter(fields.Range).validate_json('"10.0.0.0/8"', strict=True)
+    told = problem(fields.Range, bad)
+    assert told.startswith("Value error, must be a range of IPv4 addresses, by its first one, such as '10.20.0.0/20', ")
+    assert told.endswith(sentence)
+
+
+@pytest.mark.parametrize("name", ["gitops", "a.b-c_d", "github"])
+def test_a_repository_is_called_as_github_takes_it(name: str) -> None:
+    assert problem(fields.RepositoryName, name) == ""
+    assert problem(fields.RepositoryName, f"{name}.git").startswith("Value error, must be the name of a repository")

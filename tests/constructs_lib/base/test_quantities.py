@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from constructs_lib.base.quantities import Days, Hours, Memory, Minutes, Quantity, Storage, in_mebibytes, thousandths
+from constructs_lib.base.quantities import (
+    Days,
+    Hours,
+    Memory,
+    Minutes,
+    Quantity,
+    Size,
+    Storage,
+    in_mebibytes,
+    thousandths,
+)
 
 
 @pytest.mark.parametrize(
@@ -119,3 +129,17 @@ def test_an_amount_of_memory_that_is_none_is_told(amount: str) -> None:
         ValueError, match=f"must be an amount as Kubernetes writes it, such as '500m' or '2Gi', found '{amount}'"
     ):
         in_mebibytes(amount)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        (Storage, ("1Gi", "1024Mi", "16Ti", "16384Gi"), ("1023Mi", "17Ti", "16385Gi")),
+        (Memory, ("16Mi", "256Gi"), ("15Mi", "257Gi")),
+    ],
+)
+def test_a_size_is_within_bounds(kind: type[Size], good: tuple[str, ...], bad: tuple[str, ...]) -> None:
+    assert [kind(text) for text in good] == [*good]
+    for text in bad:
+        with pytest.raises(ValueError, match=f"must be from {kind.least} to {kind.most}, found '{text}'"):
+            kind(text)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment import Environment, StackKind, load, load_all
-from tests.support import ROOT, environment, environment_data
+from constructs_lib.environment import StackKind, load, load_all
+from constructs_lib.environment.schema import file_schema
+from tests.support import ROOT, environment, environment_data, without_lines
 
 Project = Callable[..., Path]
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -38,6 +39,11 @@ def test_sandbox_is_small_and_disposable() -> None:
     assert not cluster.protected
     assert cluster.least_nodes("system") == 2
     assert cluster.least_nodes("workload") == 1
+
+
+def line_of(path: Path, key: str) -> int:
+    """Return the line of a file on which a key of the outermost map stands."""
+    return [line.partition(":")[0] for line in path.read_text().splitlines()].index(key) + 1
 
 
 def gpu(**changes: Any) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def test_a_bucket_elsewhere_is_not_made_and_keeps_its_region() -> None:
 @pytest.mark.parametrize(
     ("bucket", "sentence"),
     [
-        ({"region": "eu-central-1"}, "region must be a DigitalOcean region such as 'lon1', found 'eu-central-1'; or"),
+        ({"region": "eu-central-1"}, "region must be one of ams3, .*, found 'eu-central-1'; or add address"),
         ({"address": "https://s3.example.org:9000"}, "must be an https:// address without a path, at port 443, found"),
         ({"address": "https://s3.example.org/x"}, "must be an https:// address without a path, at port 443, found"),
         ({"address": "http://s3.example.org"}, "must be an https:// address without a path, at port 443, found"),
@@ -85,16 +91,16 @@ def test_a_subnet_with_room_for_just_all_nodes_is_taken() -> None:
 
 
 BAD_VALUES: list[tuple[dict[str, Any], str]] = [
-    ({"regoin": "lon1"}, "regoin: is not a known key; correct or remove it"),
-    ({"cluster__nmae": "x"}, "cluster.nmae: is not a known key; correct or remove it"),
+    ({"regoin": "lon1"}, "regoin: is not a known key; did you mean 'region'?"),
+    ({"cluster__nmae": "x"}, "cluster.nmae: is not a known key; did you mean 'name'?"),
     ({"region": "london"}, "region: must be a DigitalOcean region such as 'lon1', found 'london'"),
     (
         {"cluster__pools__system__min_nodes": "three"},
-        "cluster.pools.system.min_nodes: input should be a valid integer, found 'three'",
+        "cluster.pools.system.min_nodes: must be a whole number, found 'three'",
     ),
     (
         {"cluster__pools__system__min_nodes": True},
-        "cluster.pools.system.min_nodes: input should be a valid integer, found True",
+        "cluster.pools.system.min_nodes: must be a whole number, found true",
     ),
     ({"cluster__kubernetes_minor": 1.36}, "cluster.kubernetes_minor: must be text, found 1.36; put it in quotes"),
     (
@@ -107,7 +113,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"cluster__pools__workload__min_nodes": -1},
-        "cluster.pools.workload.min_nodes: input should be greater than or equal to 0, found -1",
+        "cluster.pools.workload.min_nodes: must be 0 or more, found -1",
     ),
     (
         {"cluster__name": "Episodic_1"},
@@ -119,7 +125,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"cluster__control_plane_allowed_addresses": ["10.0.0.1/8"]},
-        "cluster.control_plane_allowed_addresses[0]: 10.0.0.1/8 has host bits set",
+        "cluster.control_plane_allowed_addresses[0]: must be a range of IPv4 addresses, by its first one, such as",
     ),
     ({"domain": "not a domain"}, "domain: must be a domain such as 'example.org', found 'not a domain'"),
     ({"vpc_range": "8.8.0.0/16"}, "vpc_range must be private (RFC 1918), found 8.8.0.0/16"),
@@ -133,7 +139,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
         {"state__bucket": "My.Bucket"},
         "state.bucket: must be 3 to 63 lower-case letters, digits and inner hyphens, found 'My.Bucket'",
     ),
-    ({"vault__address": "http://vault"}, "vault.address: must be an https:// address, found 'http://vault'"),
+    ({"vault__address": "http://vault"}, "vault.address: must be an https:// address of a host, without"),
     (
         {"vault__ca_bundle": "not a certificate"},
         "vault.ca_bundle: must be a CA bundle in PEM form, found 'not a certificate'",
@@ -142,7 +148,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"vault__auth": {"method": "approle", "mount": "approle"}}, "vault.auth.role_id: is missing; add it"),
     (
         {"vault__auth": {"method": "token"}},
-        "vault.auth: 'method' must be one of 'jwt', 'kubernetes', 'approle', found 'token'",
+        "vault.auth: method must be 'jwt', 'kubernetes' or 'approle', found 'token'",
     ),
     (
         {"vault__auth": {"method": "kubernetes", "mount": "k8s", "role": "r"}},
@@ -151,7 +157,7 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"vault__auth": {"mount": "jwt"}}, "vault.auth: needs the key 'method'"),
     ({"vault__kv__flux": "${var.x}"}, "vault.kv.flux: may not hold ${ or %{, which OpenTofu reads as a template"),
     ({"vault__auth__role": "a role"}, "vault.auth.role: must be letters, digits, '_', '.', ':', '/' and '-', found"),
-    ({"gitops__required_checks": []}, "gitops.required_checks: tuple should have at least 1 item"),
+    ({"gitops__required_checks": []}, "gitops.required_checks: must be a list or map of 1 or more, found []"),
     (
         {"gitops__required_checks": ["validate", ""]},
         "gitops.required_checks[1]: must be the name of a status check, found ''",
@@ -164,17 +170,23 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
         {"cluster__pools__system__labels": {"a": "b c"}},
         "cluster.pools.system.labels.a: must be a Kubernetes label value of at most 63 characters, found 'b c'",
     ),
-    ({"mode": "aply"}, "mode: input should be 'render' or 'apply', found 'aply'"),
+    ({"mode": "aply"}, "mode: must be 'render' or 'apply', found 'aply'; did you mean 'apply'?"),
     (
         {"chart_mirror": "ftp://mirror"},
-        "chart_mirror: must be an https://, http:// or oci:// address, found 'ftp://mirror'",
+        "chart_mirror: must be an https://, http:// or oci:// address without a user, found 'ftp://mirror'",
     ),
     ({"reviewers__users": list("abcdefg")}, "reviewers: names 7 reviewers, GitHub allows 6; remove some"),
     ({"tier": "staging"}, "reviewers must name a team or a user in tier staging"),
-    ({"platform__traefk": {}}, "platform.traefk: is not a known key; correct or remove it"),
+    ({"platform__traefk": {}}, "platform.traefk: is not a known key; did you mean 'traefik'?"),
     (
-        {"platform__cert_manager__enabled": False},
-        "platform: layer databases-controllers needs layer cert-manager-controllers",
+        {
+            "platform__cert_manager__enabled": False,
+            "platform__observability__enabled": False,
+            "platform__cloudnative_pg__enabled": False,
+            "platform__valkey_operator__enabled": False,
+            "platform__traefik__enabled": False,
+        },
+        "platform.cert_manager.enabled: is false, and rabbitmq_operator needs it; set it to true, or set",
     ),
     (
         {"platform__traefik__extra_values": {"treafik": {}}},
@@ -271,7 +283,7 @@ def test_a_bad_value_is_refused_with_file_and_key(project: Project, changes: dic
     with pytest.raises(ConfigError) as caught:
         load(path)
     (problem,) = caught.value.problems
-    assert problem.startswith(f"{path}: ")
+    assert re.match(rf"{re.escape(str(path))}(:\d+)?: ", problem)
     assert sentence in problem
 
 
@@ -289,7 +301,10 @@ def test_a_rule_about_the_whole_file_names_its_keys_itself(project: Project) -> 
     path = project(sandbox=environment_data(vpc_range="8.8.0.0/16")) / "environments/sandbox.yaml"
     with pytest.raises(ConfigError) as caught:
         load(path)
-    assert str(caught.value) == f"{path}: vpc_range must be private (RFC 1918), found 8.8.0.0/16"
+    assert (
+        str(caught.value)
+        == f"{path}:{line_of(path, 'vpc_range')}: vpc_range must be private (RFC 1918), found 8.8.0.0/16"
+    )
 
 
 def test_every_problem_of_a_file_is_told_at_once(project: Project) -> None:
@@ -325,9 +340,12 @@ def test_production_without_redundancy_needs_a_word(project: Project, changes: d
             "name: sandbox\n  region: lon1\n",
             "cannot be read as YAML at line 2, column 9: mapping values are not allowed",
         ),
-        ("name: sandbox\nname: staging\n", "cannot be read as YAML at line 2, column 1: the key 'name' stands twice"),
-        ("- a\n- b\n", "must hold keys and values, found list"),
-        ("", "must hold keys and values, found NoneType"),
+        (
+            "name: sandbox\nname: staging\n",
+            "cannot be read as YAML at line 2, column 1: the key 'name' stands twice, first at line 1;",
+        ),
+        ("- a\n- b\n", "must hold keys and values, found a list"),
+        ("", "must hold keys and values, found nothing"),
         ("? [a]\n: b\n", "cannot be read as YAML at line 1, column 3: a key must be text"),
         ("a: \x07\n", "cannot be read as YAML"),
     ],
@@ -398,7 +416,8 @@ def test_two_environments_may_not_share(project: Project, changes: dict[str, Any
     folder = project(sandbox=environment_data(), second=second(**changes)) / "environments"
     with pytest.raises(ConfigError) as caught:
         load_all(folder)
-    assert any(problem.startswith(f"{folder / 'second.yaml'}: {sentence}") for problem in caught.value.problems)
+    told = map(without_lines, caught.value.problems)
+    assert any(problem.startswith(f"{folder / 'second.yaml'}: {sentence}") for problem in told)
 
 
 @pytest.mark.parametrize(("subnet", "told"), [("10.102.0.0/16", 0), ("10.100.0.0/16", 1)])
@@ -423,7 +442,7 @@ def test_two_environments_may_share_a_network_that_exists_but_not_a_subnet(
 
 def test_a_duplicate_environment(project: Project) -> None:
     folder = project(sandbox=environment_data(), copy=environment_data()) / "environments"
-    with pytest.raises(ConfigError, match=r"copy.yaml: name: must be 'copy' like the file, found 'sandbox'"):
+    with pytest.raises(ConfigError, match=r"copy.yaml:\d+: name: must be 'copy' like the file, found 'sandbox'"):
         load_all(folder)
 
 
@@ -526,4 +545,4 @@ def test_service_account_auth_has_an_audience() -> None:
 
 def test_the_schema_in_git_is_that_of_the_model() -> None:
     schema = json.loads((ROOT / "environments/environment.schema.json").read_text())
-    assert schema == Environment.model_json_schema(), "run make schema"
+    assert schema == file_schema(), "run make schema"

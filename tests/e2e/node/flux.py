@@ -43,7 +43,9 @@ class Follower:
         """Have every layer applied and looked at again, and wait until each is Ready (`flux reconcile`)."""
         now = datetime.now(UTC).isoformat()
         asked = f"{ASKED}={now}"
-        self.cluster.kubectl("annotate", KUSTOMIZATIONS, "--all", "-n", "flux-system", asked, "--overwrite")
+        # As Flux' command: what other names than `flux` leave, kustomize-controller takes away when it applies.
+        every = ("annotate", KUSTOMIZATIONS, "--all", "-n", "flux-system", "--field-manager=flux")
+        self.cluster.kubectl(*every, asked, "--overwrite")
 
         def is_done() -> bool:
             layers = self.layers().values()

@@ -265,7 +265,7 @@ def test_two_clusters_of_one_name_are_refused() -> None:
 
 @given(
     name=st.from_regex(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?", fullmatch=True),
-    size=st.from_regex(r"[1-9][0-9]{0,4}(Mi|Gi|Ti)", fullmatch=True),
+    size=st.from_regex(r"([1-9]|1[0-6])Ti|[1-9][0-9]{0,3}Gi|[2-9][0-9]{3,4}Mi", fullmatch=True),
 )
 @settings(deadline=None, max_examples=25)
 def test_every_accepted_name_and_size_reaches_every_reader_as_it_is(name: str, size: str) -> None:

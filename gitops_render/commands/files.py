@@ -1,0 +1,48 @@
+"""What is about the environment files themselves: making one, showing the whole of one, checking them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gitops_render.program import program
+
+app = typer.Typer()
+new = program("Write the files of something new, and say what comes next.")
+app.add_typer(new, name="new")
+
+Named = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment.")]
+
+
+@app.command()
+def show(environment: Named) -> None:
+    """Print the whole of an environment, defaults included, with the file and the line of each value."""
+    from constructs_lib.environment import ENVIRONMENTS, chosen, load_all, read
+    from gitops_render.show import shown
+
+    (env,) = chosen(load_all(), [environment])
+    typer.echo("\n".join(shown(env, read(ENVIRONMENTS / f"{env.name}.yaml"))))
+
+
+@new.command()
+def environment(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new environment's name.")],
+    like: Annotated[str | None, typer.Option(help="The environment whose file is taken; the first if none.")] = None,
+    tier: Annotated[str | None, typer.Option(help="sandbox, staging or production; that of --like if none.")] = None,
+    domain: Annotated[str | None, typer.Option(help="Its domain; the name put in that of --like if none.")] = None,
+    vpc_range: Annotated[str | None, typer.Option(help="Its private range; the next free one if none.")] = None,
+) -> None:
+    """Write environments/NAME.yaml like the file of another environment, and say what comes next."""
+    from constructs_lib.base.errors import ConfigError, unknown
+    from constructs_lib.environment import TIERS, Tier, chosen, load_all
+    from gitops_render.new import Wanted, new_environment
+
+    environments = load_all()
+    (source,) = chosen(environments, [like or environments[0].name])
+    tiers: dict[str | None, Tier] = {one: one for one in TIERS}
+    if tier is not None and tier not in tiers:
+        raise ConfigError(f"--tier: {unknown('tier', tier, TIERS)}")
+    path = new_environment(environments, source, Wanted(name, tiers.get(tier), domain, vpc_range))
+    typer.echo(f"{path}: written like {source.name}; read it, and change what is not as you want it")
+    typer.echo("Next: make, then docs/how-to/add-an-environment.md from step 1")
