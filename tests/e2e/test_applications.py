@@ -6,7 +6,6 @@ attack and no mistake; with the policies it does not.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 
 from constructs_lib.kit import Manifest, manifest, namespace
 from constructs_lib.platform import baseline
+from tests.e2e import rights
 from tests.e2e.cluster import CRDS, TOOLS, Cluster
 from tests.e2e.conftest import require
 from tests.support import environment, parsed
@@ -175,60 +175,13 @@ def test_the_platform_goes_on_doing_what_it_does(with_our_rights_alone: Cluster)
     assert not_so(with_our_rights_alone, wanted, PLATFORM) == {}
 
 
-READ = {"get", "list", "watch"}
-WRITTEN = {*READ, "create", "update", "patch", "delete"}
-CELLS = {
-    "": ({"configmaps", "persistentvolumeclaims", "serviceaccounts", "services"}, {"events", "pods"}),
-    "apps": ({"daemonsets", "deployments", "statefulsets"}, {"replicasets"}),
-    "autoscaling": ({"horizontalpodautoscalers"}, set[str]()),
-    "batch": ({"cronjobs", "jobs"}, set[str]()),
-    "cert-manager.io": ({"certificates"}, set[str]()),
-    "coordination.k8s.io": ({"leases"}, set[str]()),
-    "external-secrets.io": ({"externalsecrets", "secretstores"}, set[str]()),
-    "monitoring.coreos.com": ({"podmonitors", "prometheusrules", "servicemonitors"}, set[str]()),
-    "networking.k8s.io": ({"ingresses", "networkpolicies"}, set[str]()),
-    "policy": ({"poddisruptionbudgets"}, set[str]()),
-    RBAC: ({"rolebindings", "roles"}, set[str]()),
-    "traefik.io": ({"ingressroutes", "ingressroutetcps", "middlewares", "middlewaretcps"}, set[str]()),
-}
-"""What the account writes and what it reads alone, in its namespace; all other cells are no."""
-VERBS = (*sorted(WRITTEN), "deletecollection", "impersonate", "escalate", "bind", "approve", "sign")
-
-
 def test_each_cell_of_resource_and_verb_is_as_it_is_written_here(with_our_rights_alone: Cluster) -> None:
-    expected = {(name, group): WRITTEN for group, (written, _) in CELLS.items() for name in written}
-    expected |= {(name, group): READ for group, (_, read) in CELLS.items() for name in read}
-    assert allowed(with_our_rights_alone, APP) == expected
-    for elsewhere in ("databases", "flux-system", ""):
-        assert allowed(with_our_rights_alone, elsewhere) == {}
-
-
-def allowed(cluster: Cluster, place: str) -> dict[tuple[str, str], set[str]]:
-    """Return the verbs that the account has on each resource in a namespace, or on all, asking for each of them."""
+    cluster = with_our_rights_alone
     session = requests.Session()
     session.trust_env, session.verify = False, str(cluster.folder / "certs/apiserver.crt")
     session.headers["Authorization"] = f"Bearer {cluster.token}"
-    found: dict[tuple[str, str], set[str]] = {}
-    for name, group in resources(cluster):
-        resource, _, sub = name.partition("/")
-        for verb in VERBS:
-            asked = {"namespace": place, "verb": verb, "group": group, "resource": resource, "subresource": sub}
-            if reviewed(session, cluster.url, {"user": FLUX_APPS, "resourceAttributes": asked}):
-                found.setdefault((name, group), set()).add(verb)
-    return found
-
-
-def reviewed(session: requests.Session, url: str, spec: Manifest) -> bool:
-    """Return whether the API server would allow it."""
-    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-    answer = session.post(f"{url}/apis/authorization.k8s.io/v1/subjectaccessreviews", json=review, timeout=60)
-    return answer.json()["status"]["allowed"]
-
-
-def resources(cluster: Cluster) -> Iterator[tuple[str, str]]:
-    """Yield each resource and subresource (`pods/exec`) that the API server has, with its group."""
-    groups = json.loads(cluster.kubectl("get", "--raw", "/apis"))["groups"]
-    places = {"": "/api/v1"} | {one["name"]: f"/apis/{one['preferredVersion']['groupVersion']}" for one in groups}
-    for group, place in places.items():
-        for one in json.loads(cluster.kubectl("get", "--raw", place))["resources"]:
-            yield one["name"], group
+    asked = rights.Asked(session, cluster.url, FLUX_APPS)
+    kinds = list(rights.resources(cluster))
+    assert rights.allowed(asked, APP, kinds) == rights.expected(kinds)
+    for elsewhere in ("databases", "flux-system", ""):
+        assert rights.allowed(asked, elsewhere, kinds) == {}

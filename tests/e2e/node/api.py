@@ -35,6 +35,6 @@ class Api:
         self._call("DELETE", path)
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None, **headers: str) -> dict[str, Any]:
-        answer = self._session.request(method, self._server + path, json=body, headers=headers, timeout=10)
+        answer = self._session.request(method, self._server + path, json=body, headers=headers, timeout=60)
         answer.raise_for_status()
         return answer.json()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import yaml
+
 from constructs_lib.kit import Manifest, manifest
 from constructs_lib.platform.cert_manager import TRUSTED_CA
 from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE
@@ -23,7 +25,7 @@ CONNECTION = {
     "PGPASSWORD": SECRETS[f"postgres/{CLUSTER}/{APP}"]["password"],
     "PGSSLMODE": "verify-full",
     "PGSSLROOTCERT": CA,
-    "PGCONNECT_TIMEOUT": "5",
+    "PGCONNECT_TIMEOUT": "60",
 }
 """How an application connects to Postgres: by TLS, with the password from Vault, and with the CA of its namespace."""
 
@@ -50,6 +52,16 @@ class Application(NamedTuple):
     def python(self, code: str, *, code_of_exit: int | None = 0) -> str:
         """Run a program and return what it printed."""
         return self.run("python3", "-c", code, code=code_of_exit)
+
+
+def bring(sandbox: Sandbox, item: Manifest) -> str:
+    """Add an object to what applications bring, as their people do, and return the commit."""
+    repository = sandbox.follower.repository
+    folder = repository.folder / "apps" / sandbox.env.name
+    (folder / "brought.yaml").write_text(yaml.safe_dump(item))
+    listed = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": ["brought.yaml"]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(listed))
+    return repository.commit(f"Bring a {item['kind']}")
 
 
 def _pod() -> Manifest:

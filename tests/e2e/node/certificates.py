@@ -40,7 +40,7 @@ def served(cluster: NodeCluster, namespace: str, pod: str, port: int, *, greetin
     def ask(address: str) -> int:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        with socket.create_connection((address, port), timeout=5) as connection:
+        with socket.create_connection((address, port), timeout=60) as connection:
             if greeting:
                 connection.sendall(greeting)
                 assert connection.recv(1) == b"S", f"{pod} has no TLS on {port}"

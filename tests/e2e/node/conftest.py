@@ -73,12 +73,19 @@ def prometheus(platform: Sandbox) -> Prometheus:
     return made
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Put faults last: what other tests say is about a platform to which nothing has happened yet.
 
-    Production comes first, and is over when the sandbox begins: one machine does not hold both.
+    Production comes first, then what needs a cluster of its own; both are over when the sandbox begins, so that the
+    machine holds one cluster at a time.
     """
-    items.sort(key=lambda item: (item.path.name != "test_production.py", item.path.name.startswith("test_faults")))
+
+    def place(item: pytest.Function) -> int:
+        if item.path.name == "test_production.py":
+            return 0
+        return 1 + ("platform" in item.fixturenames) + item.path.name.startswith("test_faults")
+
+    items.sort(key=place)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -44,7 +44,7 @@ def _serves(machine: str, port: int) -> bool:
     """Return what kube-proxy says: whether pods of the Service are on that machine."""
     with requests.Session() as session, contextlib.suppress(requests.RequestException):
         session.trust_env = False
-        return session.get(f"http://{machine}:{port}/healthz", timeout=5).ok
+        return session.get(f"http://{machine}:{port}/healthz", timeout=60).ok
     return False
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 PARENT = "episodic-e2e"
 NUMBERS = itertools.count(1)
 CONTROLLERS = ("cpuset", "cpu", "memory", "pids", "io")
+SHARES = "16384"
+"""What all pods weigh beside processes of the machine, each of which weighs 1024: as one of them they would starve."""
 
 
 class Group:
@@ -98,6 +100,8 @@ def _make(root: Path, name: str) -> None:
         path.mkdir(exist_ok=True)
         for setting in ("cpuset.cpus", "cpuset.mems") if root.name == "cpuset" else ():
             (path / setting).write_text((path.parent / setting).read_text())
+        if path == root / PARENT and (path / "cpu.shares").exists():
+            (path / "cpu.shares").write_text(SHARES)
 
 
 def _delegate(path: Path) -> None:

@@ -98,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
         with requests.Session() as session:
             session.trust_env = False
             ca = str(self.pki / "ca.crt")
-            answer = session.request(self.command, PEBBLE + path, data=body, headers=headers, verify=ca, timeout=10)
+            answer = session.request(self.command, PEBBLE + path, data=body, headers=headers, verify=ca, timeout=60)
         sent = {name: answer.headers[name] for name in SENT_BACK if name in answer.headers}
         self._send(answer.status_code, sent, answer.content)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from constructs_lib.kit import Manifest
-from constructs_lib.platform.cloudnative_pg.cluster import IMAGE
+from constructs_lib.platform.cloudnative_pg.cluster import IMAGE, NAMESPACE
 from tests.e2e.node.images import Image
+
+if TYPE_CHECKING:
+    from tests.e2e.node.cluster import NodeCluster
 
 POSTGRES_FILES, BARMAN_FILES, POOLER_FILES = "postgres.tar", "barman.tar", "pgbouncer.tar"
 PATH = "/usr/lib/postgresql/18/bin:/usr/bin:/usr/sbin"
@@ -37,3 +41,15 @@ def operands(items: list[Manifest]) -> Iterator[Image]:
         if named:
             name = b64decode(named).decode() if item["kind"] == "Secret" else named
             yield Image(name, "plugin-barman-cloud", files=("manager",), base=BARMAN_FILES, path=PATH, user=USER)
+
+
+def superuser(cluster: NodeCluster, primary: str, command: str) -> str:
+    """Run an SQL command inside the primary, and return what it printed."""
+    inside = ("exec", primary, "-n", NAMESPACE, "-c", "postgres", "--", "psql", "-XAtqc")
+    return cluster.kubectl(*inside, command).strip()
+
+
+def switched(cluster: NodeCluster, primary: str) -> str:
+    """Let Postgres begin a new file of its log, and return the key by which the bucket gets the one that is full."""
+    name = superuser(cluster, primary, "select pg_walfile_name(pg_switch_wal())")
+    return f"postgres/{primary}/wals/{name[:16]}/{name}.gz"

@@ -46,7 +46,7 @@ class Prometheus:
         def get(address: str) -> requests.Response:
             with requests.Session() as session:
                 session.trust_env = False
-                return session.get(f"http://{address}:{PORT}/api/v1/{path}", timeout=10)
+                return session.get(f"http://{address}:{PORT}/api/v1/{path}", timeout=60)
 
         answer = self._cluster.from_machine(NAMESPACE, POD, get)
         answer.raise_for_status()

@@ -94,6 +94,8 @@ def production() -> Environment:
         (cluster,) = platform[part]["clusters"]
         cluster |= {"cpu": "100m", "memory": "512Mi"}
     del platform["valkey_operator"]
+    for app in platform["baseline"]["apps"]:
+        del app["uses"]["valkey"]
     platform["observability"] = {"enabled": False}
     return Environment.model_validate_json(json.dumps(data))
 

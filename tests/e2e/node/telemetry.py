@@ -19,7 +19,7 @@ for name in {names!r}:
     resource = {{"attributes": [service]}}
     body = {{"resourceMetrics": [{{"resource": resource, "scopeMetrics": [{{"metrics": [metric]}}]}}]}}
     request = urllib.request.Request({url!r}, json.dumps(body).encode(), {{"Content-Type": "application/json"}})
-    with urllib.request.urlopen(request, context=trusted, timeout=10) as answer:
+    with urllib.request.urlopen(request, context=trusted, timeout=60) as answer:
         print(answer.status)
 """
 

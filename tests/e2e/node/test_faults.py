@@ -17,6 +17,7 @@ from tests.e2e.node import certificates, network
 from tests.e2e.node.application import APP, CLUSTER, Application
 from tests.e2e.node.conftest import REPORT
 from tests.e2e.node.machine import SYSTEM
+from tests.e2e.node.postgres import switched
 from tests.e2e.node.prometheus import Prometheus
 from tests.e2e.node.sandbox import SECRETS, Sandbox
 
@@ -125,19 +126,13 @@ def test_the_log_is_archived_when_the_bucket_is_back_without_a_gap(
     platform: Sandbox, application: Application, prometheus: Prometheus
 ) -> None:
     cluster = platform.cluster
-    superuser = ("exec", PRIMARY, "-n", NAMESPACE, "-c", "postgres", "--", "psql", "-XAtqc")
     alert = "PostgresArchivingFails"
-
-    def switch() -> str:
-        """Let Postgres begin a new file of its log, and return the key of the one that is full."""
-        name = cluster.kubectl(*superuser, "select pg_walfile_name(pg_switch_wal())").strip()
-        return f"postgres/{CLUSTER}-1/wals/{name[:16]}/{name}.gz"
 
     with network.away(cluster.middle, network.SPACES):
         written: list[str] = []
         for note in range(3):
             application.psql(f"create table lost_{note} ()")
-            written.append(switch())
+            written.append(switched(cluster, PRIMARY))
         cluster.eventually(lambda: alert in prometheus.alerts(), "the alert waits for its time")
         assert not set(written) & set(platform.spaces.stored())
     took = cluster.eventually(lambda: set(written) <= set(platform.spaces.stored()), "all is archived")

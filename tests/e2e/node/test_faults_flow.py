@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 
-import yaml
-
 from constructs_lib.kit import manifest
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
 from tests.e2e.node import network, telemetry
-from tests.e2e.node.application import APP, Application
+from tests.e2e.node.application import APP, Application, bring
 from tests.e2e.node.conftest import REPORT
 from tests.e2e.node.prometheus import POD, PORT, Prometheus
 from tests.e2e.node.sandbox import Sandbox
@@ -17,17 +15,6 @@ from tests.e2e.node.sandbox import Sandbox
 QUEUE = f"{GATEWAY.statefulset}-0"
 POLICY = ("networkpolicy", "default-deny", "-n", "databases")
 COMMITTED = "committed"
-
-
-def commit(sandbox: Sandbox) -> str:
-    """Add an object to what applications bring, as their people do, and return the commit."""
-    repository = sandbox.follower.repository
-    folder = repository.folder / "apps" / sandbox.env.name
-    added = manifest("v1", "ConfigMap", COMMITTED, APP, data={"key": "value"})
-    (folder / f"{COMMITTED}.yaml").write_text(yaml.safe_dump(added))
-    listed = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
-    (folder / "kustomization.yaml").write_text(yaml.safe_dump({**listed, "resources": [f"{COMMITTED}.yaml"]}))
-    return repository.commit("Add a ConfigMap")
 
 
 def test_flux_goes_on_without_git_and_catches_up_when_it_is_back(platform: Sandbox) -> None:
@@ -43,7 +30,7 @@ def test_flux_goes_on_without_git_and_catches_up_when_it_is_back(platform: Sandb
         cluster.kubectl("delete", *POLICY)
         platform.follower.apply_again()
         assert "NotFound" not in cluster.kubectl("get", *POLICY, code=None)
-        added = commit(platform)
+        added = bring(platform, manifest("v1", "ConfigMap", COMMITTED, APP, data={"key": "value"}))
         assert cluster.get("configmap", COMMITTED, APP) is None
     took = cluster.eventually(lambda: cluster.get("configmap", COMMITTED, APP) is not None, "the commit is applied")
     REPORT.append(f"sandbox: a commit is applied {took:.0f} s after Git is back")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,11 @@ from tests.e2e.node.machine import SYSTEM, WORKLOAD
 from tests.e2e.node.sandbox import Sandbox
 
 BROKERS = [f"{CLUSTER}-server-{number}" for number in range(3)]
+SETS = (
+    (DATABASES, f"cnpg.io/cluster={CLUSTER},cnpg.io/podRole=instance"),
+    (MESSAGING, f"app.kubernetes.io/name={CLUSTER}"),
+)
+"""What has a quorum: the namespace and the labels of its pods."""
 VIOLATES = "Cannot evict pod as it would violate the pod's disruption budget"
 """What the API server says (kubernetes v1.37 `pkg/registry/core/pod/storage/eviction.go`)."""
 
@@ -100,18 +107,13 @@ def test_no_eviction_takes_a_quorum(production: Sandbox) -> None:
     production.cluster.eventually(lambda: VIOLATES not in evict(production, MESSAGING, second), "another may go")
 
 
-def _is_another(before: dict[str, object], after: dict[str, object]) -> bool:
-    def of(item: dict[str, object], *path: str) -> object:
-        found: object = item
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
-        return found
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
 
-    conditions = of(after, "status", "conditions")
-    ready = isinstance(conditions, list) and any(
-        entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions
-    )
-    return ready and of(before, "metadata", "uid") != of(after, "metadata", "uid")
+
+def _is_another(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    return _is_ready(after) and before["metadata"]["uid"] != after["metadata"]["uid"]
 
 
 def test_nothing_that_was_written_is_lost_with_the_primary(production: Sandbox, application: Application) -> None:
@@ -154,3 +156,35 @@ def test_a_message_outlives_the_loss_of_a_node(production: Sandbox, application:
     cluster.kubectl("delete", "pod", BROKERS[0], "-n", MESSAGING, "--grace-period=0", "--force")
     took = cluster.eventually(lambda: test_rabbitmq.ask(application, test_rabbitmq.CONSUME) == "kept", "it is there")
     REPORT.append(f"production: a message is there {took:.0f} s after a node of RabbitMQ was killed")
+
+
+def ready(sandbox: Sandbox, namespace: str, labels: str) -> int:
+    """Return how many pods are Ready."""
+    printed = sandbox.cluster.kubectl("get", "pods", "-n", namespace, "-l", labels, "--output=json")
+    return sum(_is_ready(item) for item in json.loads(printed)["items"])
+
+
+def test_a_machine_is_drained_and_no_quorum_is_lost(production: Sandbox, application: Application) -> None:
+    """It is what DigitalOcean does to each machine of a pool that is replaced."""
+    cluster = production.cluster
+    application.psql("create table if not exists drained (number int)")
+    primary, _ = instances(production)
+    (machine,) = machines(production, DATABASES, [primary])
+
+    def counts() -> list[int]:
+        return [ready(production, *each) for each in SETS]
+
+    cluster.eventually(lambda: counts() == [3, 3], "three of each are Ready")
+    drain = ("drain", machine, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=600s")
+    with ThreadPoolExecutor(1) as threads:
+        drained = threads.submit(cluster.kubectl, *drain)
+        seen = [counts()]
+        while not drained.done():
+            seen.append(counts())
+        assert "drained" in drained.result()
+    assert min(min(found) for found in seen) >= 2, seen
+    cluster.eventually(lambda: instances(production)[0] != primary, "another instance is the primary")
+    cluster.eventually(lambda: application.psql("insert into drained values (1)", code=None) == "", "it takes writes")
+    cluster.kubectl("uncordon", machine)
+    took = cluster.eventually(lambda: counts() == [3, 3], "three of each are Ready again")
+    REPORT.append(f"production: three of each are Ready {took:.0f} s after a drained machine is back")

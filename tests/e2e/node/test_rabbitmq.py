@@ -17,7 +17,7 @@ import pika, ssl
 parameters = pika.ConnectionParameters(
     {host!r}, 5671, {vhost!r}, pika.PlainCredentials({user!r}, {password!r}),
     ssl_options=pika.SSLOptions(ssl.create_default_context(cafile={ca!r}), {host!r}),
-    connection_attempts=1, socket_timeout=5, blocked_connection_timeout=5,
+    connection_attempts=1, socket_timeout=60, blocked_connection_timeout=60,
 )
 connection = pika.BlockingConnection(parameters)
 channel = connection.channel()

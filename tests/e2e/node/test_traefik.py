@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
@@ -58,7 +58,7 @@ class Web(NamedTuple):
                 assert_hostname=self.host,
                 server_hostname=self.host,
                 source_address=(CLIENT, 0),
-                timeout=10,
+                timeout=60,
             )
             with pool:
                 answer = pool.request("GET", path, headers={"Host": self.host, **headers}, retries=False)
@@ -74,7 +74,7 @@ class Web(NamedTuple):
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             with (
-                socket.create_connection((network.BALANCER, 443), timeout=10) as connection,
+                socket.create_connection((network.BALANCER, 443), timeout=60) as connection,
                 context.wrap_socket(connection, server_hostname=name) as encrypted,
             ):
                 return encrypted.getpeercert(binary_form=True)
@@ -136,8 +136,8 @@ def test_a_host_has_its_certificate_by_a_challenge_through_traefik(web: Web) -> 
     assert names == [web.host]
     seen = requests_seen(web.sandbox, web.host)
     asked = [line for line in seen if "/.well-known/acme-challenge/" in line["RequestPath"]]
-    # Each challenge is redirected before the host has a certificate, and answered all the same.
-    assert {line["DownstreamStatus"] for line in asked} >= {200, 301}
+    # It is asked for by HTTP, redirected before the host has a certificate, which Traefik does not log, and answered.
+    assert {line["entryPointName"] for line in asked if line["DownstreamStatus"] == 200} == {"websecure"}
 
 
 def test_a_host_without_a_certificate_of_its_own_shows_the_wildcard(web: Web) -> None:
@@ -164,14 +164,14 @@ def test_who_is_not_the_balancer_cannot_say_who_the_client_is(web: Web) -> None:
 
 def test_a_plain_request_is_sent_to_https(web: Web) -> None:
     def ask() -> tuple[int, str | None]:
-        with HTTPConnectionPool(network.BALANCER, 80, source_address=(CLIENT, 0), timeout=10) as pool:
+        with HTTPConnectionPool(network.BALANCER, 80, source_address=(CLIENT, 0), timeout=60) as pool:
             answer = pool.request("GET", "/path?q=1", headers={"Host": web.host}, retries=False, redirect=False)
         return answer.status, answer.headers.get("Location")
 
     assert web.sandbox.cluster.middle.call(ask) == (301, f"https://{web.host}/path?q=1")
 
 
-def requests_seen(sandbox: Sandbox, host: str) -> list[dict[str, str]]:
+def requests_seen(sandbox: Sandbox, host: str) -> list[dict[str, Any]]:
     """Return what Traefik wrote of the requests for a host."""
     labels = ",".join(f"{key}={value}" for key, value in PODS.labels.items())
     printed = sandbox.cluster.kubectl("logs", "-n", NAMESPACE, "-l", labels, "--tail=-1")
@@ -192,7 +192,7 @@ def direct(web: Web, source: str) -> str:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         place = (machine.address, port)
-        with socket.create_connection(place, timeout=10, source_address=(source, 0)) as connection:
+        with socket.create_connection(place, timeout=60, source_address=(source, 0)) as connection:
             connection.sendall(f"PROXY TCP4 {LIAR} {network.BALANCER} 4242 443\r\n".encode())
             with context.wrap_socket(connection, server_hostname=web.host) as encrypted:
                 encrypted.sendall(f"GET / HTTP/1.0\r\nHost: {web.host}\r\n\r\n".encode())

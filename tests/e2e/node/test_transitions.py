@@ -69,4 +69,5 @@ def test_the_volumes_of_a_stateful_set_keep_their_size(platform: Sandbox) -> Non
     own = next(item for item in json.loads(printed)["items"] if item["spec"].get("volumeClaimTemplates"))
     own["spec"]["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"] = "99Gi"
     told = platform.cluster.kubectl("replace", "--dry-run=server", "-f", "-", text=json.dumps(own), code=1)
-    assert "updates to statefulset spec for fields other than" in told
+    assert "spec.volumeClaimTemplates: Invalid value" in told
+    assert "field is immutable" in told

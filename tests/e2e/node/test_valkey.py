@@ -12,7 +12,7 @@ PASSWORD = SECRETS[f"valkey/{CLUSTER}"]["password"]
 CLIENT = """
 import redis
 from redis.cluster import RedisCluster
-client = {kind}(host={host!r}, port=6379, password={password!r}, ssl={tls}, ssl_ca_certs={ca!r}, socket_timeout=5)
+client = {kind}(host={host!r}, port=6379, password={password!r}, ssl={tls}, ssl_ca_certs={ca!r}, socket_timeout=60)
 print({call})
 """
 PLAIN, OF_CLUSTERS = "redis.Redis", "RedisCluster"

@@ -69,7 +69,7 @@ class World:
         def get() -> bytes:
             with requests.Session() as session:
                 session.trust_env = False
-                return session.get("https://127.0.0.1:15000/roots/0", verify=pki, timeout=10).content
+                return session.get("https://127.0.0.1:15000/roots/0", verify=pki, timeout=60).content
 
         return self._cluster.middle.call(get)
 

@@ -16,6 +16,7 @@ import (
 	"github.com/cert-manager/cert-manager/pkg/api"
 	"github.com/cert-manager/cert-manager/pkg/controller/cainjector"
 	"github.com/cert-manager/cert-manager/pkg/issuer/acme/http/solver"
+	"github.com/cert-manager/cert-manager/pkg/util"
 	"github.com/cert-manager/cert-manager/pkg/webhook/options"
 	flag "github.com/spf13/pflag"
 	core "k8s.io/api/core/v1"
@@ -79,7 +80,8 @@ func runInjector(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	made, err := ctrl.NewManager(config, ctrl.Options{
+	// The injector applies what it injects in the name of its client.
+	made, err := ctrl.NewManager(util.RestConfigWithUserAgent(config, "cainjector"), ctrl.Options{
 		Scheme:  known,
 		Metrics: server.Options{BindAddress: metrics},
 		// Secrets are known by their metadata alone.
