@@ -28,7 +28,7 @@ from constructs_lib.base.quantities import Memory
 from constructs_lib.environment import load_all
 from constructs_lib.platform.observability import traces
 from constructs_lib.platform.observability.collector_config import gateway_config
-from constructs_lib.platform.observability.collectors import GATEWAY_MEMORY
+from constructs_lib.platform.observability.collector_objects import GATEWAY_MEMORY
 from constructs_lib.platform.observability.names import go_memory_limit
 from tests.e2e.collector import Collector, free_ports
 from tests.support import ROOT
