@@ -15,18 +15,12 @@ from typing import Any
 import yaml
 
 from constructs_lib.base.errors import ConfigError, unknown
-from constructs_lib.base.programs import installed, passed_on, run
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.kit import Manifest
 from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, sealed_file, sealed_folder, sealed_name
+from gitops_render.sops import KEY_VARIABLES, sops
 from gitops_render.sops_config import read_recipients
 from gitops_render.yaml_output import to_yaml
-
-KEY_VARIABLES = ("SOPS_AGE_KEY_FILE", "SOPS_AGE_KEY")
-"""Where `unseal` takes the age key from."""
-
-SOPS_SECONDS = 60.0
-"""How long SOPS may take with one file; with age keys it asks no server."""
 
 _YAML = ("--input-type", "yaml", "--output-type", "yaml")
 FIELDS = ("data", "stringData")
@@ -59,20 +53,45 @@ def seal(
     return tuple(paths)
 
 
-def unseal(output: Path, environment: str, name: str) -> bytes:
-    """Return the Secret `name` of `environment` in clear text, with the age key that the environment variables give.
+def unseal(output: Path, environment: str, name: str, key: str | None = None) -> bytes:
+    """Return the Secret `name` of `environment` in clear text, with this age key or that of the environment variables.
 
     Raises `ConfigError` if there is no such Secret, no key, or the key cannot decrypt it.
     """
     read_recipients(output, environment)
-    folder = output / sealed_folder(environment)
-    known = sorted(map(sealed_name, folder.glob(sealed_file(environment, "*").name)))
+    known = _sealed(output, environment)
     if name not in known:
-        raise ConfigError(f"{folder}: {unknown('Secret', name, known or ['none'])}")
+        raise ConfigError(f"{output / sealed_folder(environment)}: {unknown('Secret', name, known or ['none'])}")
     path = output / sealed_file(environment, name)
-    if not any(os.environ.get(variable) for variable in KEY_VARIABLES):
+    if key is None and not any(os.environ.get(variable) for variable in KEY_VARIABLES):
         raise ConfigError(f"{path}: needs an age key; set {' or '.join(KEY_VARIABLES)}")
-    return _sops(output, path, "decrypt", *_YAML, str(path.absolute()))
+    return sops(output, path, "decrypt", *_YAML, str(path.absolute()), key=key)
+
+
+def reseal(output: Path, environment: str, keys: str) -> tuple[PurePosixPath, ...]:
+    """Seal anew what is sealed for others than an environment's recipients, and return the paths.
+
+    `keys` are age keys that read it, one a line. Raises `ConfigError` as `unseal` and `seal`, with nothing written.
+    """
+    old = sealed_for_others(output, environment, read_recipients(output, environment))
+    clear = {name: unseal(output, environment, name, keys).decode() for name in old}
+    return seal(output, environment, clear, overwrite=True) if clear else ()
+
+
+def sealed_for_others(output: Path, environment: str, recipients: frozenset[str]) -> list[str]:
+    """Return the names of an environment's sealed Secrets that have not exactly these recipients."""
+    files = {name: read_mapping(output / sealed_file(environment, name)) for name in _sealed(output, environment)}
+    return [name for name, data in files.items() if readers(data) != recipients]
+
+
+def _sealed(output: Path, environment: str) -> list[str]:
+    folder = output / sealed_folder(environment)
+    return sorted(map(sealed_name, folder.glob(sealed_file(environment, "*").name)))
+
+
+def readers(sealed: Mapping[str, Any]) -> frozenset[str]:
+    """Return the age recipients of a sealed file."""
+    return frozenset(key["recipient"] for key in sealed["sops"].get("age") or ())
 
 
 def refuse_stream_into(output: Path, stream: int) -> None:
@@ -178,25 +197,13 @@ def listed(listing: Path, names: list[str]) -> bytes:
 
 def _encrypted(output: Path, path: PurePosixPath, secret: Manifest) -> bytes:
     override = str(output / path)
-    return _sops(output, output / path, "encrypt", "--filename-override", override, *_YAML, given=to_yaml(secret))
-
-
-def _sops(output: Path, about: Path, *arguments: str, given: bytes = b"") -> bytes:
-    """Return what `sops` prints, with the repository's rules and no setting from outside but the key."""
-    sops = installed("sops", "put it on PATH, or set SOPS to where it is", command=os.environ.get("SOPS"))
-    kept = passed_on() | {name: os.environ[name] for name in KEY_VARIABLES if name in os.environ}
-    command = [sops, "--config", str(output / SOPS_FILE), *arguments]
-    result = run(command, doing=f"{about}: sops {arguments[0]}", deadline=SOPS_SECONDS, input=given, env=kept)
-    if result.returncode:
-        why = result.stderr.decode(errors="replace").partition("\n")[0].rstrip(".")
-        raise ConfigError(f"{about}: sops cannot {arguments[0]} it: {why}; check the key and {SOPS_FILE}")
-    return result.stdout
+    return sops(output, output / path, "encrypt", "--filename-override", override, *_YAML, given=to_yaml(secret))
 
 
 def verify(path: PurePosixPath, secret: Manifest, sealed: bytes, recipients: frozenset[str]) -> None:
     """Raise `ConfigError` unless `sealed`, which is for `path`, is `secret` for the eyes of `recipients` alone."""
     found = yaml.load(sealed, yaml.CSafeLoader)
-    if frozenset(key["recipient"] for key in found["sops"].get("age") or ()) != recipients:
+    if readers(found) != recipients:
         raise ConfigError(f"{path}: sops chose other recipients; render {SOPS_FILE} anew")
     values = [text for field in FIELDS for text in _leaves(found.pop(field, None) or {})]
     if not all(text == "" or text.startswith("ENC[") for text in values):

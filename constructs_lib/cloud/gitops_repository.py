@@ -128,7 +128,7 @@ class GitOpsRepository(Construct):
             self,
             f"deploy-key-{env.name}",
             repository=self._name,
-            title=f"flux-{env.name}",
+            title=env.deploy_key_title,
             key=f"${{var.{variable}}}",
             read_only=True,
         )

@@ -7,7 +7,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
-from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Effect, Rule, refused, rolls, steps
+from constructs_lib.base.change import (
+    ANOTHER_CLUSTER,
+    FREE,
+    FREELY,
+    Change,
+    Effect,
+    Rule,
+    refused,
+    replaces,
+    rolls,
+    steps,
+)
 from constructs_lib.base.fields import KubernetesMinor, Name, PoolName, Range, Tag, TimeOfDay
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.network import Network
@@ -62,9 +73,15 @@ class Cluster(Settings):
         bool, Change(FREE, removed=refused("DigitalOcean cannot switch it off; keep it, or add another environment"))
     ] = Field(default=True, description="Replicated control plane; cannot be switched off later.")
     maintenance_window: Annotated[MaintenanceWindow, FREELY]
-    control_plane_allowed_addresses: Annotated[tuple[Range, ...], COMMON, FREELY] = Field(
-        default=(), description="Who may reach the API server; empty leaves it open to every address."
-    )
+    control_plane_allowed_addresses: Annotated[
+        tuple[Range, ...],
+        COMMON,
+        Change(
+            FREE,
+            added=rolls("who reaches the API server: this range too, and with the first one nobody else"),
+            removed=replaces("the way to the API server from this range; without any, everybody reaches it"),
+        ),
+    ] = Field(default=(), description="Who may reach the API server; empty leaves it open to every address.")
     network_policies: Annotated[Literal["kubernetes", "cilium"], FREELY] = Field(
         default="kubernetes",
         description="Whether the API server is named in CiliumNetworkPolicies too; the cluster needs their CRD.",

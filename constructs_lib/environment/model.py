@@ -195,6 +195,11 @@ class Environment(Settings):
         wanted = {BucketPurpose.STATE: self.state, BucketPurpose.BACKUPS: backups, BucketPurpose.TRACES: traces}
         return {purpose: bucket for purpose, bucket in wanted.items() if bucket is not None}
 
+    @property
+    def deploy_key_title(self) -> str:
+        """The name of the deploy key by which the cluster reads the GitOps repository."""
+        return f"flux-{self.name}"
+
     def key_name(self, purpose: BucketPurpose) -> str:
         """Return the name of the key that may read and write a bucket."""
         return f"{self.cluster.name}-{purpose}"

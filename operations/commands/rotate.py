@@ -42,3 +42,33 @@ def rotate_key(environment: EnvironmentName) -> None:
     from operations.rotation.deploy_key import rotate_deploy_key
 
     rotate_deploy_key(named(environment))
+
+
+@app.command()
+def age_key(environment: EnvironmentName) -> None:
+    """Make a second age key, seal for it, and end the first; run again after each step that it names."""
+    from constructs_lib.environment import chosen, load_all
+    from operations.rotation.age_key import rotate_age_key
+
+    environments = load_all()
+    (env,) = chosen(environments, [environment])
+    rotate_age_key(env, environments)
+
+
+@app.command()
+def approle(environment: EnvironmentName) -> None:
+    """Make a second secret ID; run again once it is provisioned, destroy the first."""
+    from operations.rotation.approle import rotate_approle
+
+    rotate_approle(named(environment))
+
+
+@app.command()
+def password(
+    environment: EnvironmentName,
+    whose: Annotated[str, typer.Argument(metavar="WHOSE", help="As in Vault, such as postgres/main/episodic.")],
+) -> None:
+    """Give a role of Postgres, a user of RabbitMQ or a Valkey cluster a new password; run again, see it taken."""
+    from operations.rotation.password import rotate_password
+
+    rotate_password(named(environment), whose)

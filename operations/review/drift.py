@@ -31,7 +31,7 @@ def find_drift(env: Environment, environments: Sequence[Environment], github: Gi
     left = list(strays(account, {item.name for item in environments}))
     repository = github.repository(env.gitops.full_name)
     files = broken_layout(github, repository, environments, [env])
-    soon = expiring(env)
+    soon = expiring(env, github)
     return to_markdown(env, readings, files, left, soon) if readings or files or left or soon else None
 
 

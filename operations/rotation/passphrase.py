@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import (
     DEFINITION,
@@ -29,6 +28,7 @@ from operations.clients.spaces import Spaces
 from operations.clients.tofu import Json, Stack
 from operations.clients.vault import Secrets, open_vault
 from operations.console import say, step
+from operations.rotation.revision import put
 from operations.secrets.credentials import gitops_credentials, secrets_of, state_credentials
 from operations.secrets.entries import new_password
 
@@ -67,20 +67,14 @@ def rotate_passphrase(place: Place) -> None:
     """
     secrets, path = place.secrets, place.path
     if NEXT_STATE_PASSPHRASE not in secrets.read(path):
-        _put(place, NEXT_STATE_PASSPHRASE, new_password())
+        put(secrets, path, **{NEXT_STATE_PASSPHRASE: new_password()})
     entry = secrets.read(path)
     if entry[STATE_PASSPHRASE] != entry[NEXT_STATE_PASSPHRASE]:
         _write_again(place, under="next")
-        _put(place, STATE_PASSPHRASE, entry[NEXT_STATE_PASSPHRASE])
+        put(secrets, path, **{STATE_PASSPHRASE: entry[NEXT_STATE_PASSPHRASE]})
     _write_again(place, under="state")
     secrets.remove(path, NEXT_STATE_PASSPHRASE)
     say(f"Vault {secrets.mount}/{path}: the states have a new {STATE_PASSPHRASE}; plans that wait have to be made anew")
-
-
-def _put(place: Place, name: str, value: str) -> None:
-    if not place.secrets.replace(place.path, {name: value}, place.secrets.version(place.path)):
-        where = f"Vault {place.secrets.mount}/{place.path}"
-        raise ConfigError(f"{where}: was written by another run meanwhile; run this again")
 
 
 def _write_again(place: Place, *, under: str) -> None:

@@ -116,7 +116,7 @@ def _maker(path: str, name: str) -> Callable[[], str] | None:
     """Return how a property is made; nothing for one that somebody else has to give."""
     match path.rpartition("/")[2], name:
         case _, "age_key":
-            return _age_key
+            return new_age_key
         case _, "username":
             return lambda: "admin"
         case (_, "password") | ("influxdb", "token"):
@@ -139,21 +139,29 @@ def brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _refuse_other_age_key(env: Environment, vault: Secrets) -> None:
-    """Raise `ConfigError` if sealed secrets would be encrypted for another key than the one the cluster has."""
+    """Raise `ConfigError` if sealed secrets would be encrypted for another key than those the cluster has."""
     if env.sops_recipient is None:
         return
     where = f"Vault {env.vault.kv.mount}/{env.vault.kv.flux}: {AGE_KEY}"
-    if age_recipient(vault.read(env.vault.kv.flux)[AGE_KEY], where) != env.sops_recipient:
+    if env.sops_recipient not in map(age_recipient, age_keys(vault.read(env.vault.kv.flux)[AGE_KEY], where)):
         raise ConfigError(f"{where}: is not the private half of sops_recipient in environments/{env.name}.yaml")
 
 
-def age_recipient(key: str, where: str) -> str:
-    """Return the public half of an age key. Raises `ConfigError` if it is none."""
-    lines = [line for line in key.splitlines() if line and not line.startswith("#")]
+def age_keys(text: str, where: str) -> list[str]:
+    """Return the age keys in a text, one a line, as in a file of age-keygen. Raises `ConfigError` if it holds none."""
+    keys = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     try:
-        return str(_Identity.from_str("".join(lines)).to_public())
+        found = [key for key in keys if _Identity.from_str(key)]
     except _IdentityError:
-        raise ConfigError(f"{where}: is no age key; make one with age-keygen") from None
+        found = []
+    if not found:
+        raise ConfigError(f"{where}: is no age key; make one with age-keygen")
+    return found
+
+
+def age_recipient(key: str) -> str:
+    """Return the public half of an age key."""
+    return str(_Identity.from_str(key).to_public())
 
 
 def new_password() -> str:
@@ -161,7 +169,8 @@ def new_password() -> str:
     return secrets.token_urlsafe(32)
 
 
-def _age_key() -> str:
+def new_age_key() -> str:
+    """Return a new age key."""
     return str(_Identity.generate())
 
 

@@ -25,7 +25,7 @@ PERMISSIONS: dict[Purpose, dict[str, str]] = {
         **dict.fromkeys(("metadata", "members"), "read"),
     },
     Purpose.PROMOTE: {"contents": "write", "pull_requests": "write", "metadata": "read"},
-    Purpose.DRIFT: {"contents": "read", "metadata": "read"},
+    Purpose.DRIFT: {"administration": "read", "contents": "read", "metadata": "read"},
     Purpose.INTEGRATION: {"administration": "write", "contents": "write", "metadata": "read"},
 }
 """What the token of a purpose may, whatever the app may (docs.github.com, "Permissions required for GitHub Apps")."""

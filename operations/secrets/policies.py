@@ -14,7 +14,7 @@ from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
 from constructs_lib.environment.vault import AppRoleAuth, VaultServer
-from constructs_lib.platform.vault_eso import FLUX_STORE, PLATFORM_STORE, STORES
+from constructs_lib.platform.vault_eso import FLUX_STORE, PLATFORM_STORE, STORES, vault_role
 
 READ = ("read",)
 MAKE = ("create", "read", "update")
@@ -86,6 +86,7 @@ def _environment_rules(env: Environment, purpose: Purpose) -> Iterator[Rule]:
         case Purpose.DRIFT:
             yield from _data(kv.mount, READ, kv.state, kv.plan)
             yield from _notes(kv.mount, *watched(env))
+            yield from _ends(env)
         case Purpose.APPLY:
             elsewhere = [f"{kv.platform}/{BucketPurpose.BACKUPS}"] if env.backups.elsewhere else []
             yield from _data(kv.mount, READ, kv.provisioning, kv.state, kv.flux, *elsewhere)
@@ -121,6 +122,15 @@ def _login(env: Environment, capabilities: tuple[str, ...], *, limited: bool) ->
     auth = env.vault.auth
     if not isinstance(auth, AppRoleAuth):
         yield Rule(f"auth/{auth.mount}/config", capabilities, KEYS[auth.method] if limited else None)
+
+
+def _ends(env: Environment) -> Iterator[Rule]:
+    """Yield the right to read by accessors when secret IDs end: that makes none, ends none and opens nothing."""
+    auth = env.vault.auth
+    if isinstance(auth, AppRoleAuth):
+        role = f"auth/{auth.mount}/role/{vault_role(env, STORES[0])}"
+        yield Rule(f"{role}/secret-id", ("list",))
+        yield Rule(f"{role}/secret-id-accessor/lookup", ("update",))
 
 
 def _store_rule(env: Environment, store: str) -> Rule:

@@ -68,9 +68,12 @@ def allowed(
 
 
 def resources(cluster: Cluster) -> Iterator[tuple[str, str]]:
-    """Yield each resource and subresource (`pods/exec`) that the API server has, with its group."""
+    """Yield each resource and subresource (`pods/exec`) that the API server has in any version, with its group."""
     groups = json.loads(cluster.kubectl("get", "--raw", "/apis"))["groups"]
-    places = {"": "/api/v1"} | {one["name"]: f"/apis/{one['preferredVersion']['groupVersion']}" for one in groups}
-    for group, place in places.items():
-        for one in json.loads(cluster.kubectl("get", "--raw", place))["resources"]:
-            yield one["name"], group
+    served = {(one["name"], f"/apis/{each['groupVersion']}") for one in groups for each in one["versions"]}
+    found = {
+        (one["name"], group)
+        for group, place in {("", "/api/v1"), *served}
+        for one in json.loads(cluster.kubectl("get", "--raw", place))["resources"]
+    }
+    yield from sorted(found)

@@ -326,7 +326,12 @@ class FakeGitHub(FakeServer):
             refuse("Validation Failed", {**refused, "message": "key is invalid"})
         if any(parts[1] == key["key"] for other in self.repositories.values() for key in other["keys"].values()):
             refuse("Validation Failed", {**refused, "message": "key is already in use"})
-        return self._keep(scope["keys"], key=parts[1], title=body.title, read_only=body.read_only), 201
+        made = {
+            "title": body.title,
+            "read_only": body.read_only,
+            "created_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        return self._keep(scope["keys"], key=parts[1], **made), 201
 
     def _keep(self, items: dict[int, State], **item: Any) -> State:
         number = next(self._ids)

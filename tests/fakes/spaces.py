@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Self
+from urllib.parse import parse_qs
 
 import boto3
 import requests
@@ -22,8 +24,10 @@ STRANGER = "210987654321"
 class FakeSpaces:
     """An S3 server to use as a context manager; it starts empty.
 
-    moto does not check credentials, so this shows nothing about who may read a bucket. `writes` is what may have
-    changed something, as method and host with path; the paths of `faults` are such, too.
+    moto does not check credentials; this server does for keys in `limited`, each with its grants by bucket. What they
+    may is what DigitalOcean says of limited access ("Manage Access to Spaces": listing all buckets, making and
+    configuring them is for full access), with what others met: `?acl` is refused too (owncloud/files_primary_s3#690).
+    `writes` is what may have changed something, as method and host with path; the paths of `faults` are such, too.
     """
 
     def __init__(self) -> None:
@@ -32,6 +36,7 @@ class FakeSpaces:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._ended = threading.Event()
         self.faults: list[Fault] = []
+        self.limited: dict[str, dict[str, str]] = {}
         self.writes: list[tuple[str, str]] = []
 
     def __enter__(self) -> Self:
@@ -61,6 +66,9 @@ class FakeSpaces:
         method, place = environ["REQUEST_METHOD"], f"{environ['HTTP_HOST']}{environ['PATH_INFO']}"
         if method not in READS:
             self.writes.append((method, place))
+        if not self._may(environ):
+            start("403 Forbidden", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>AccessDenied</Code></Error>"]
         for fault in self.faults:
             if fault.meets(method, place):
                 done = self._moto(environ, start) if fault.lost else []
@@ -72,6 +80,27 @@ class FakeSpaces:
                 start(f"{fault.status} {fault.message}", [*fault.headers.items()])
                 return []
         return self._moto(environ, start)
+
+    def _may(self, environ: dict[str, Any]) -> bool:
+        """Say whether the key of a request may do it."""
+        found = re.search(r"Credential=([^/]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+        grants = self.limited.get(found[1]) if found else None
+        if grants is None:
+            return True
+        method, asked = environ["REQUEST_METHOD"], parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
+        first, _, rest = environ["PATH_INFO"].lstrip("/").partition("/")
+        host = environ["HTTP_HOST"].partition(".")[0]
+        bucket, key = (host, environ["PATH_INFO"].lstrip("/")) if host in self._names else (first, rest)
+        if bucket not in grants or "acl" in asked:
+            return False
+        if method in READS:
+            return True
+        return grants[bucket] == "readwrite" and (bool(key) or "delete" in asked)
+
+    @property
+    def _names(self) -> set[str]:
+        """The buckets that a limited key may name, as the first part of a host."""
+        return {bucket for grants in self.limited.values() for bucket in grants}
 
     def environment(self) -> dict[str, str]:
         """Return the variables with which the DigitalOcean provider and OpenTofu's backend use this server.

@@ -1,4 +1,4 @@
-"""Vault's KV engine (version 2) and JWT login as hvac 2 calls them (docs: KV v2 and JWT/OIDC, HTTP API), without TLS.
+"""Vault's KV engine (version 2), JWT login and secret IDs as hvac 2 calls them (docs: HTTP API), without TLS.
 
 It keeps what it is given, below `auth` too; rules and policies are for the real Vault of `tests/e2e/vault.py`.
 """
@@ -73,6 +73,17 @@ class FakeVault(FakeServer):
         self.app.add_url_rule(method, "read_method", self._read_method, methods=["GET"])
         self.app.add_url_rule(method, "write_method", self._write_method, methods=["POST", "PUT"])
         self.app.add_url_rule(method, "delete_method", self._delete_method, methods=["DELETE"])
+        self.secret_ids: dict[str, str] = {}
+        """Those of every AppRole, by accessor."""
+        self.expires: dict[str, str] = {}
+        """When one of them ends, by accessor."""
+        of_role = "/v1/auth/<mount>/role/<name>"
+        self.app.add_url_rule(f"{of_role}/secret-id", "list_ids", self._list_ids, methods=["GET"])
+        self.app.add_url_rule(f"{of_role}/secret-id", "make_id", self._make_id, methods=["POST"])
+        self.app.add_url_rule(
+            f"{of_role}/<any('secret-id','secret-id-accessor'):_by>/lookup", "id", self._show_id, methods=["POST"]
+        )
+        self.app.add_url_rule(f"{of_role}/secret-id-accessor/destroy", "end_id", self._end_id, methods=["POST"])
         self.app.add_url_rule("/v1/<path:mount>/metadata/<path:path>", view_func=self._metadata, methods=["GET"])
         path = "/v1/<path:mount>/data/<path:path>"
         self.app.add_url_rule(path, "read", self._read, methods=["GET"])
@@ -154,3 +165,25 @@ class FakeVault(FakeServer):
             return self.error(404, f'no handler for route "auth/{mount}/{path}". route entry not found.')
         self.auth[f"{mount}/{path}"] = request.get_json()
         return Response(status=204)
+
+    def _list_ids(self, mount: str, name: str) -> Any:
+        assert request.args["list"] == "True"
+        return {"data": {"keys": [*self.secret_ids]}} if self.secret_ids else self.error(404, "")
+
+    def _make_id(self, mount: str, name: str) -> Any:
+        number = len(self.requests)
+        self.secret_ids[f"accessor-{number}"] = f"secret-id-{number}"
+        return {"data": {"secret_id": f"secret-id-{number}", "secret_id_accessor": f"accessor-{number}"}}
+
+    def _show_id(self, mount: str, name: str, _by: str) -> Any:
+        body = request.get_json()
+        asked = {body.get("secret_id"), body.get("secret_id_accessor")}
+        for accessor, secret_id in self.secret_ids.items():
+            if not asked.isdisjoint({accessor, secret_id}):
+                end = self.expires.get(accessor, "0001-01-01T00:00:00Z")
+                return {"data": {"secret_id_accessor": accessor, "expiration_time": end}}
+        return Response(status=204) if "secret_id" in body else self.error(404, "failed to find accessor entry")
+
+    def _end_id(self, mount: str, name: str) -> Any:
+        found = self.secret_ids.pop(request.get_json()["secret_id_accessor"], None)
+        return self.error(500, "failed to find accessor entry") if found is None else Response(status=204)

@@ -61,6 +61,7 @@ def test_the_commands_are_those_that_workflows_and_people_know() -> None:
         *("provision plan", "provision apply", "deploy-key", "state-migrate", "wait-ready", "sweep"),
         *("environments", "drift", "promote", "report", "comment", "lock-providers"),
         *("rotate spaces-key", "rotate state-passphrase", "rotate deploy-key"),
+        *("rotate age-key", "rotate approle", "rotate password"),
         *("vault print", "vault apply", "vault compare"),
     }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, refused, replaces, steps
+from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, ServiceName, VhostName, unique
 from constructs_lib.base.quantities import Memory, Storage
@@ -59,8 +59,19 @@ class User(Settings):
     """A user with credentials from Vault."""
 
     name: RabbitmqName
-    tags: tuple[Literal["management", "policymaker", "monitoring", "administrator"], ...] = ()
-    permissions: Annotated[tuple[Permission, ...], unique("vhost")] = ()
+    tags: Annotated[
+        tuple[Literal["management", "policymaker", "monitoring", "administrator"], ...],
+        Change(rolls("what the user may do with the broker itself")),
+    ] = ()
+    permissions: Annotated[
+        tuple[Permission, ...],
+        unique("vhost"),
+        Change(
+            rolls("what the user may do in the vhost"),
+            removed=replaces("the user's right in the vhost: its clients are turned away there"),
+            by="vhost",
+        ),
+    ] = ()
 
 
 class QueuePolicy(Settings):
@@ -93,7 +104,9 @@ class RabbitmqCluster(Retirable):
     users: Annotated[
         tuple[User, ...], unique("name"), Change(FREE, removed=replaces("the user: its clients are turned away"))
     ] = ()
-    policies: Annotated[tuple[QueuePolicy, ...], unique("name"), FREELY] = ()
+    policies: Annotated[
+        tuple[QueuePolicy, ...], unique("name"), Change(replaces("what its queues hold beyond new limits and ages"))
+    ] = ()
 
     @model_validator(mode="after")
     def _vhosts_are_declared(self) -> Self:

@@ -50,6 +50,8 @@ POSTGRES, RABBITMQ, VALKEY = (
     f"platform.{name}.clusters" for name in ("cloudnative_pg", "rabbitmq_operator", "valkey_operator")
 )
 
+APPS = "platform.baseline.apps"
+
 
 def plain(**changes: Any) -> dict[str, Any]:
     return environment("production", **changes).model_dump(mode="json")
@@ -129,6 +131,8 @@ def put(data: dict[str, Any], key: str, value: Any) -> Any:
         (f"{RABBITMQ}[main].replicas", 1, Effect.REFUSED),
         (f"{RABBITMQ}[main].storage", "10Gi", Effect.REFUSED),
         (f"{RABBITMQ}[main].users[episodic]", None, Effect.REPLACES),
+        (f"{RABBITMQ}[main].policies[delivery-limit]", None, Effect.REPLACES),
+        (f"{APPS}[episodic].http_port", 9090, Effect.REPLACES),
         ("platform.rabbitmq_operator.enabled", False, Effect.STEPS),
         (f"{VALKEY}[main]", None, Effect.STEPS),
         (f"{VALKEY}[main].shards", 4, Effect.REFUSED),
@@ -152,6 +156,35 @@ def test_each_change_is_judged_by_what_it_does_to_what_runs(key: str, value: Any
     found = list(transitions(Environment, before, after))
     assert [item.rule.effect for item in found] == [effect], found
     assert found[0].key == key
+
+
+ALLOWED, USER = "cluster.control_plane_allowed_addresses", f"{RABBITMQ}[main].users[episodic]"
+ONE, OTHER = "203.0.113.10/32", "198.51.100.0/24"
+MAY = {"vhost": "episodic", "configure": ".*", "write": ".*", "read": ".*"}
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new", "effect"),
+    [
+        (ALLOWED, [ONE], [ONE, OTHER], Effect.ROLLS),
+        (ALLOWED, [], [ONE], Effect.ROLLS),
+        (ALLOWED, [ONE, OTHER], [ONE], Effect.REPLACES),
+        (ALLOWED, [ONE], [], Effect.REPLACES),
+        (f"{USER}.permissions", [], [MAY], Effect.ROLLS),
+        (f"{USER}.permissions", [MAY], [], Effect.REPLACES),
+        (f"{USER}.permissions", [MAY], [MAY | {"read": "^mine$"}], Effect.ROLLS),
+        (f"{USER}.tags", [], ["administrator"], Effect.ROLLS),
+        (f"{APPS}[episodic].pod_security", "restricted", "baseline", Effect.ROLLS),
+        (f"{APPS}[episodic].pod_security", "baseline", "privileged", Effect.ROLLS),
+        (f"{APPS}[episodic].pod_security", "baseline", "restricted", Effect.REPLACES),
+        (f"{APPS}[episodic].pod_security", "privileged", "baseline", Effect.REPLACES),
+    ],
+)
+def test_what_cuts_somebody_off_or_opens_something_is_never_free(key: str, old: Any, new: Any, effect: Effect) -> None:
+    before, after = plain(), plain()
+    put(before, key, old)
+    put(after, key, new)
+    assert [item.rule.effect for item in transitions(Environment, before, after)] == [effect]
 
 
 @pytest.mark.parametrize("key", [POSTGRES, RABBITMQ, VALKEY])

@@ -42,6 +42,9 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
             "production, scaled down: 512 MiB and a tenth of a CPU for each instance of Postgres and RabbitMQ, "
             "folders for volumes; without Valkey and observability"
         )
+        # Postgres is Ready once its primary serves.
+        took = made.cluster.eventually(lambda: is_whole(made), "three of each are Ready")
+        REPORT.append(f"production: three of each are Ready {took:.0f} s later")
         yield made
 
 
@@ -52,6 +55,16 @@ def application(production: Sandbox) -> Application:
     made.start()
     production.cluster.eventually(lambda: made.psql("select 1", code=None) == "1", "the application reaches Postgres")
     return made
+
+
+def counts(sandbox: Sandbox) -> list[int]:
+    """Return how many pods of each of `SETS` are Ready."""
+
+    def ready(namespace: str, labels: str) -> int:
+        printed = sandbox.cluster.kubectl("get", "pods", "-n", namespace, "-l", labels, "--output=json")
+        return sum(_is_ready(item) for item in json.loads(printed)["items"])
+
+    return [ready(*each) for each in SETS]
 
 
 def evict(sandbox: Sandbox, namespace: str, pod: str, *, really: bool = False) -> str:
@@ -69,6 +82,11 @@ def instances(sandbox: Sandbox) -> tuple[str, list[str]]:
     status = found["status"]
     healthy = status.get("instancesStatus", {}).get("healthy", [])
     return status["currentPrimary"], sorted(set(healthy) - {status["currentPrimary"]})
+
+
+def is_whole(sandbox: Sandbox) -> bool:
+    """Return whether three of each are Ready, and the operator says so of Postgres."""
+    return counts(sandbox) == [3, 3] and len(instances(sandbox)[1]) == 2
 
 
 def machines(sandbox: Sandbox, namespace: str, pods: list[str]) -> set[str]:
@@ -146,7 +164,7 @@ def test_nothing_that_was_written_is_lost_with_the_primary(production: Sandbox, 
     REPORT.append(f"production: another instance takes writes {took:.0f} s after the primary was killed")
     found = {int(line) for line in application.psql("select number from notes").splitlines()}
     assert set(written) <= found
-    cluster.eventually(lambda: len(instances(production)[1]) == 2, "three instances are there again")
+    cluster.eventually(lambda: is_whole(production), "three instances are there again")
 
 
 def test_a_message_outlives_the_loss_of_a_node(production: Sandbox, application: Application) -> None:
@@ -158,33 +176,23 @@ def test_a_message_outlives_the_loss_of_a_node(production: Sandbox, application:
     REPORT.append(f"production: a message is there {took:.0f} s after a node of RabbitMQ was killed")
 
 
-def ready(sandbox: Sandbox, namespace: str, labels: str) -> int:
-    """Return how many pods are Ready."""
-    printed = sandbox.cluster.kubectl("get", "pods", "-n", namespace, "-l", labels, "--output=json")
-    return sum(_is_ready(item) for item in json.loads(printed)["items"])
-
-
 def test_a_machine_is_drained_and_no_quorum_is_lost(production: Sandbox, application: Application) -> None:
     """It is what DigitalOcean does to each machine of a pool that is replaced."""
     cluster = production.cluster
     application.psql("create table if not exists drained (number int)")
     primary, _ = instances(production)
     (machine,) = machines(production, DATABASES, [primary])
-
-    def counts() -> list[int]:
-        return [ready(production, *each) for each in SETS]
-
-    cluster.eventually(lambda: counts() == [3, 3], "three of each are Ready")
+    cluster.eventually(lambda: is_whole(production), "three of each are Ready")
     drain = ("drain", machine, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=600s")
     with ThreadPoolExecutor(1) as threads:
         drained = threads.submit(cluster.kubectl, *drain)
-        seen = [counts()]
+        seen = [counts(production)]
         while not drained.done():
-            seen.append(counts())
+            seen.append(counts(production))
         assert "drained" in drained.result()
     assert min(min(found) for found in seen) >= 2, seen
     cluster.eventually(lambda: instances(production)[0] != primary, "another instance is the primary")
     cluster.eventually(lambda: application.psql("insert into drained values (1)", code=None) == "", "it takes writes")
     cluster.kubectl("uncordon", machine)
-    took = cluster.eventually(lambda: counts() == [3, 3], "three of each are Ready again")
+    took = cluster.eventually(lambda: is_whole(production), "three of each are Ready again")
     REPORT.append(f"production: three of each are Ready {took:.0f} s after a drained machine is back")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -89,26 +90,24 @@ def is_there(sandbox: Sandbox, item: Manifest) -> bool:
     return sandbox.cluster.find(item) is not None
 
 
-REFUSED = {
-    **{name: ATTACKS[name] for name in ("everybody may come", "all rights for an own account", "a load balancer")},
-    **{name: (FORBIDDEN[name], "forbidden") for name in ("a Secret", "rights of the platform")},
-}
+REFUSED = (ATTACKS["everybody may come"], (FORBIDDEN["a Secret"], "forbidden"))
+"""What admission refuses, and what the role does not hold, each with what is said."""
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_flux_applies_nothing_that_an_application_may_not_have_and_says_why(platform: Sandbox, name: str) -> None:
-    item, sentence = REFUSED[name]
-    brought = bring(platform, item)
-    said = platform.follower.waiting
-    platform.cluster.eventually(lambda: sentence in said().get(LAYER, ""), f"{LAYER} says: {sentence}")
-    assert not is_there(platform, item)
-    platform.follower.repository.git("revert", "--no-edit", brought)
-    platform.cluster.eventually(lambda: LAYER not in said(), f"{LAYER} is Ready again")
-
-
-def test_flux_applies_what_an_application_may_have(platform: Sandbox) -> None:
+def test_flux_applies_what_an_application_may_have_and_says_why_nothing_else(platform: Sandbox) -> None:
+    cluster, repository, waiting = platform.cluster, platform.follower.repository, platform.follower.waiting
+    before = repository.git("rev-parse", "HEAD")
+    for item, sentence in REFUSED:
+        bring(platform, item)
+        cluster.eventually(partial(says, platform, sentence), f"{LAYER} says: {sentence}")
+        assert not is_there(platform, item)
     item = GOOD["ways between its pods"]
-    brought = bring(platform, item)
-    platform.cluster.eventually(lambda: is_there(platform, item), "it is applied")
-    platform.follower.repository.git("revert", "--no-edit", brought)
-    platform.cluster.eventually(lambda: not is_there(platform, item), "it is gone")
+    bring(platform, item)
+    cluster.eventually(lambda: is_there(platform, item), "it is applied")
+    repository.git("revert", "--no-edit", f"{before}..HEAD")
+    cluster.eventually(lambda: not is_there(platform, item) and LAYER not in waiting(), "all is as it was")
+
+
+def says(sandbox: Sandbox, sentence: str) -> bool:
+    """Return whether the applications' layer says a sentence."""
+    return sentence in sandbox.follower.waiting().get(LAYER, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +17,7 @@ from operations.clients.spaces import Spaces, endpoint
 from tests.fakes.server import Fault
 from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY, FakeSpaces
 
+BUCKET_NAME = {"Bucket": "my-bucket"}
 BUCKET = Bucket(bucket="my-bucket", region="lon1")
 
 
@@ -53,6 +54,58 @@ def test_a_bucket_that_everybody_may_reach_is_not_ours(fake: FakeSpaces) -> None
     for reach in (spaces().exists, spaces().create):
         with pytest.raises(ConfigError, match="bucket my-bucket at http://test: belongs to another account, or"):
             reach(BUCKET)
+
+
+OTHER = Bucket(bucket="other-bucket", region="lon1")
+
+
+@pytest.fixture
+def limited(fake: FakeSpaces) -> Callable[[str], Spaces]:
+    """Two buckets, and a function that returns the first as a key sees it that is limited to it."""
+    for bucket in (BUCKET, OTHER):
+        spaces().create(bucket)
+
+    def see(permission: str) -> Spaces:
+        fake.limited = {"LIMITED": {"my-bucket": permission}}
+        return Spaces("LIMITED", SECRET_KEY)
+
+    return see
+
+
+def test_a_limited_key_does_in_its_bucket_what_it_may(limited: Callable[[str], Spaces]) -> None:
+    writing, reading = limited("readwrite"), Spaces("LIMITED", SECRET_KEY)
+    assert writing.exists(BUCKET)
+    assert writing.write_new(BUCKET, "a", b"1")
+    assert not writing.write_new(BUCKET, "a", b"2")
+    assert (writing.read(BUCKET, "a"), writing.holds(BUCKET, "a")) == (b"1", True)
+    writing.remove(BUCKET, "a")
+    assert spaces().write_new(BUCKET, "b", b"1")
+    limited("read")
+    assert (reading.exists(BUCKET), reading.read(BUCKET, "b")) == (True, b"1")
+    for refused in (lambda: reading.write_new(BUCKET, "c", b"1"), lambda: reading.remove(BUCKET, "b")):
+        with pytest.raises(ConfigError, match="the key may not reach it"):
+            refused()
+    assert spaces().read(BUCKET, "b") == b"1"
+
+
+@pytest.mark.parametrize("permission", ["read", "readwrite"])
+def test_a_limited_key_neither_lists_nor_makes_nor_reaches_others(
+    fake: FakeSpaces, limited: Callable[[str], Spaces], permission: str
+) -> None:
+    key = limited(permission)
+    with pytest.raises(ConfigError, match="bucket other-bucket at http://test: belongs to another account, or the key"):
+        key.exists(OTHER)
+    with pytest.raises(ConfigError, match="may not reach it"):
+        key.create(Bucket(bucket="third-bucket", region="lon1"))
+    with pytest.raises(ConfigError, match="may not reach it"):
+        key.read(OTHER, "a")
+    client = boto3.client(
+        "s3", endpoint_url=fake.url, region_name="us-east-1", aws_access_key_id="LIMITED", aws_secret_access_key="x"
+    )
+    for asked, how in (("list_buckets", {}), ("get_bucket_acl", BUCKET_NAME), ("delete_bucket", BUCKET_NAME)):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            getattr(client, asked)(**how)
+    assert fake.buckets() == ["my-bucket", "other-bucket"]
 
 
 @pytest.mark.parametrize("status", [200, 409])

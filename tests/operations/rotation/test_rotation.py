@@ -20,6 +20,7 @@ from operations.secrets.entries import ensure_entries, public_half
 from operations.secrets.spaces_keys import ensure_keys
 from tests.fakes.server import Fault
 from tests.operations.conftest import Outside
+from tests.operations.rotation.conftest import Runs
 
 BACKUPS, FLUX = "episodic/sandbox/platform/backups", "episodic/sandbox/flux"
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
@@ -106,7 +107,7 @@ def cluster(outside: Outside, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     outside.github.add_repository("episodic-gitops")
     ensure_entries(outside.environment())
     found = Cluster(vault_key(outside))
-    monkeypatch.setattr(deploy_key, "_in_cluster", found)
+    monkeypatch.setattr(deploy_key, "_provisioned", found)
     assert found.key is not None
     add(outside, found.key)
     return found
@@ -181,6 +182,40 @@ def test_a_run_that_ends_anywhere_is_finished_by_the_next(outside: Outside, clus
         deploy_key.rotate_deploy_key(env)
     deploy_key.rotate_deploy_key(env)
     assert (on_github(outside), vault_key(outside)) == ({new}, new)
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_a_deploy_key_is_rotated_whatever_change_a_run_is_killed_after(
+    outside: Outside, cluster: Cluster, runs: Runs, number: int
+) -> None:
+    env, old, written = outside.environment(), vault_key(outside), ""
+    runs.killed_after = number
+    for _ in range(5):
+        runs(lambda: deploy_key.rotate_deploy_key(env))
+        assert cluster.key in on_github(outside), "the cluster is not cut off"
+        revision = outside.vault.held("episodic/sandbox/provisioning/state").get("secrets_revision", "")
+        if revision != written:
+            cluster.key, written = vault_key(outside), revision
+        if vault_key(outside) != old and "former_deploy_key" not in outside.vault.held(FLUX):
+            break
+    assert {vault_key(outside)} == on_github(outside) == {cluster.key} != {old}
+    assert runs.changes >= 5
+
+
+@pytest.mark.parametrize("number", range(1, 4))
+def test_a_spaces_key_is_rotated_whatever_change_a_run_is_killed_after(
+    outside: Outside, keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch, runs: Runs, number: int
+) -> None:
+    env, old = outside.environment(), outside.vault.held(BACKUPS)["access_key_id"]
+    runs.killed_after = number
+    for hours in range(0, 15, 3):
+        monkeypatch.setattr(Clock, "now_", NOW + timedelta(hours=hours))
+        runs(lambda: spaces_key.rotate_spaces_key(env, "backups"))
+        assert outside.vault.held(BACKUPS)["access_key_id"] in keys
+        if outside.vault.held(BACKUPS)["access_key_id"] != old and len(keys) == 3:
+            break
+    assert (old in keys, len(keys)) == (False, 3)
+    assert runs.changes >= 3
 
 
 def test_opentofu_which_knows_one_key_does_not_run_meanwhile(outside: Outside, cluster: Cluster) -> None:

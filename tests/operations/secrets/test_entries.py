@@ -7,6 +7,7 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from operations.secrets.entries import (
+    age_keys,
     age_recipient,
     brought,
     ensure_entries,
@@ -73,11 +74,11 @@ def test_a_deploy_key_that_is_none_is_told_without_its_text() -> None:
 
 
 def test_an_age_key_may_have_the_comments_of_age_keygen() -> None:
-    bare = age_recipient(AGE_KEY, "here")
+    bare = age_recipient(AGE_KEY)
     assert bare.startswith("age1")
-    assert age_recipient(f"# created: 2026\n# public key: {bare}\n{AGE_KEY}\n", "here") == bare
+    assert age_keys(f"# created: 2026\n# public key: {bare}\n{AGE_KEY}\n", "here") == [AGE_KEY]
     with pytest.raises(ConfigError, match="here: is no age key; make one with age-keygen"):
-        age_recipient("AGE-SECRET-KEY-1", "here")
+        age_keys("AGE-SECRET-KEY-1", "here")
 
 
 def test_what_would_be_made_is_what_is_made_and_only_once(outside: Outside) -> None:
@@ -111,7 +112,7 @@ def test_what_is_made_can_be_used(outside: Outside) -> None:
     assert flux["deploy_key"].startswith("-----BEGIN OPENSSH PRIVATE KEY-----")
     assert public_deploy_key(env) == public_half(flux["deploy_key"], "here")
     assert public_deploy_key(env).startswith("ssh-ed25519 ")
-    assert age_recipient(flux["age_key"], "here").startswith("age1")
+    assert age_recipient(flux["age_key"]).startswith("age1")
 
 
 def test_every_environment_has_keys_and_passwords_of_its_own(outside: Outside) -> None:
@@ -146,7 +147,7 @@ def test_a_deploy_key_is_asked_for_where_there_is_none(outside: Outside) -> None
 def test_sealed_secrets_are_for_the_key_that_the_cluster_has(outside: Outside) -> None:
     other = "age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqs3290gq"
     outside.vault.put("episodic/sandbox/flux", age_key=AGE_KEY)
-    own = age_recipient(AGE_KEY, "here")
+    own = age_recipient(AGE_KEY)
     ensure_entries(outside.environment().model_copy(update={"sops_recipient": own}))
     sentence = "age_key: is not the private half of sops_recipient in environments/sandbox.yaml"
     with pytest.raises(ConfigError, match=sentence):
