@@ -85,6 +85,10 @@ bench: $(TESTS) ## Time and memory, as a table; and ten thousand files that nobo
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python -m tests.fuzz 10000
 
+limits: $(TESTS) tools ## Memory of what has a guessed limit, as a table (TEMPO names a program of Tempo)
+	$(MAKE) -C tools $(CURDIR)/tools/bin/prometheus
+	$(BIN)/python benchmarks/limits.py
+
 providers-lock: synth ## Pin the providers' official hashes, for Linux on both processors (needs OpenTofu and its registry)
 	bin/operations lock-providers
 
@@ -125,4 +129,4 @@ $(TESTS): | $(READY)
 node_modules/.package-lock.json: package-lock.json | $(READY)
 	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
-.PHONY: all setup setup-tests synth render schema picture graph chart-facts lint format test tools e2e e2e-tools e2e-node cdktf-synth integration bench providers-lock lock lock-pipenv clean help
+.PHONY: all setup setup-tests synth render schema picture graph chart-facts lint format test tools e2e e2e-tools e2e-node cdktf-synth integration bench limits providers-lock lock lock-pipenv clean help

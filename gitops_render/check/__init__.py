@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import definitions
 from constructs_lib.environment import Environment
-from gitops_render.check import flux, safety, stacks, upgrade
+from gitops_render.check import flux, provenance, safety, stacks, upgrade
 from gitops_render.check.model import STACK_POLICIES, TREE_POLICIES, Checked, Finding, Policy, StackFile, Tree
 from gitops_render.objects import Item, items_of, read_tree
 from gitops_render.tree import render
 
-REGISTERED = (flux, safety, stacks, upgrade)
+REGISTERED = (flux, provenance, safety, stacks, upgrade)
 """The modules of policies: importing one registers what is in it."""
 
 POLICIES = (*TREE_POLICIES, *STACK_POLICIES)

@@ -86,6 +86,11 @@ class Collector:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as an out-of-memory kill does."""
         self._process.kill()

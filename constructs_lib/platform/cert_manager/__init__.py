@@ -6,7 +6,7 @@ Upstream: cert-manager v1.21.1, `deploy/charts/cert-manager/values.yaml` and its
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -19,38 +19,51 @@ from constructs_lib.kit import (
     DNS_PORTS,
     INTERNET,
     IS_READY,
-    ON_SYSTEM_POOL,
-    Chart,
-    Deployment,
     Layer,
     LayerId,
     Link,
     Manifest,
     Operator,
-    Pods,
     Ready,
     Release,
-    Values,
     Workload,
     at,
-    ca_volume,
     manifest,
     namespace,
     resources,
-    spread,
     to_api_server,
-    webhook,
     workload,
 )
 from constructs_lib.platform.baseline import BASELINE
-from constructs_lib.platform.baseline.admission import INTERNAL_CA
 from constructs_lib.platform.cert_manager import health
 from constructs_lib.platform.cert_manager.acme import (
     ACCOUNT_KEY,
     ACCOUNT_SECRET,
+    ACME,
+    AcmeStage,
     DigitalOcean,
     DnsChallenge,
     ExternalAccount,
+)
+from constructs_lib.platform.cert_manager.chart import (
+    CA_INJECTOR,
+    CHART,
+    CONTROLLER,
+    STARTUP_CHECK,
+    WEBHOOK,
+    WEBHOOK_LINK,
+    chart_values,
+)
+from constructs_lib.platform.cert_manager.internal import (
+    API,
+    CA_VOLUME,
+    INTERNAL_CA,
+    NAMESPACE,
+    TRUSTED_CA,
+    certificate,
+    internal_ca,
+    issuer_ref,
+    trusted_ca,
 )
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
@@ -59,45 +72,20 @@ from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, ext
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-CHART = Chart("oci://quay.io/jetstack/charts", "cert-manager", "v1.21.1")
+__all__ = ["CA_VOLUME", "INTERNAL_CA", "TRUSTED_CA", "certificate", "trusted_ca"]
+"""What others know of `internal` by the component's name."""
+
 CONTROLLERS = LayerId("cert-manager", "controllers")
 ISSUERS = LayerId("cert-manager", "issuers")
 CERTIFICATES = LayerId("cert-manager", "certificates")
 
-NAMESPACE = "cert-manager"
-TRUSTED_CA = "trusted-ca"
-"""The Secret by whose `ca.crt` the clients of a namespace know what the internal CA signed."""
-CA_VOLUME = ca_volume(TRUSTED_CA)
 DEFAULT_SECRET = "default-tls"  # noqa: S105 - a name
 INGRESS = "traefik"
 """The namespace and the class of the ingress, beside which its default certificate lies."""
 SOLVER_LABELS = {"acme.cert-manager.io/http01-solver": "true"}
-API = "cert-manager.io/v1"
-ACME = {
-    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
-    "letsencrypt-production": "https://acme-v02.api.letsencrypt.org/directory",
-}
-
-
-def _labels(component: str) -> dict[str, str]:
-    return {"app.kubernetes.io/instance": "cert-manager", "app.kubernetes.io/component": component}
-
-
-def _pods(component: str) -> Pods:
-    return Pods(NAMESPACE, component, _labels(component))
-
-
-CONTROLLER = Deployment(NAMESPACE, "controller", _labels("controller"), deployment="cert-manager")
-WEBHOOK = _pods("webhook")
-CA_INJECTOR = _pods("cainjector")
-STARTUP_CHECK = _pods("startupapicheck")
-WEBHOOK_LINK = webhook(WEBHOOK, 10250)
 CERTIFICATES_READY = (Ready(API, "Certificate", IS_READY),)
 """What a layer with Certificates waits for."""
 OPERATOR = Operator(CHART.name, groups=("cert-manager.io", "acme.cert-manager.io"), webhook=WEBHOOK_LINK)
-
-
-AcmeStage = Literal["letsencrypt-staging", "letsencrypt-production"]
 
 
 class CertManager(Component):
@@ -169,7 +157,13 @@ class CertManager(Component):
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the chart, the issuers with the CA for applications, then a certificate that nothing waits for."""
-        release = Release("cert-manager", NAMESPACE, CHART, self._values(env), stateful=True)
+        release = Release(
+            "cert-manager",
+            NAMESPACE,
+            CHART,
+            chart_values(self.replicas, has_metrics=env.platform.observability.has_metrics),
+            stateful=True,
+        )
         yield Layer(CONTROLLERS, (release,), after=BASELINE)
         ready = (Ready(API, "ClusterIssuer", IS_READY), *CERTIFICATES_READY, *SECRETS_READY)
         yield Layer(ISSUERS, tuple(self._issuers(env)), after=(CONTROLLERS, STORE), timeout=Minutes("5m"), ready=ready)
@@ -185,8 +179,8 @@ class CertManager(Component):
 
     def _issuers(self, env: Environment) -> Iterator[Manifest]:
         for name, server in (ACME | self.servers).items():
-            yield self._acme_issuer(env, name, server)
-        yield from _internal_ca(env)
+            yield self._acme(env, name, server)
+        yield from internal_ca(env)
         for app in env.platform.baseline.apps:
             yield trusted_ca(app.name)
         if self.dns_challenge is not None:
@@ -194,35 +188,7 @@ class CertManager(Component):
         if self.external_account is not None:
             yield external_secret(env, ACCOUNT_SECRET, NAMESPACE, InVault(ACCOUNT_SECRET, {ACCOUNT_KEY: ACCOUNT_KEY}))
 
-    def _values(self, env: Environment) -> Values:
-        pods: Values = {
-            **ON_SYSTEM_POOL,
-            "replicaCount": self.replicas,
-            "podDisruptionBudget": {"enabled": self.replicas > 1},
-        }
-        return {
-            **pods,
-            "crds": {"enabled": True, "keep": True},
-            "global": {"leaderElection": {"namespace": NAMESPACE}},
-            "resources": resources("50m", "128Mi"),
-            "topologySpreadConstraints": _spread("controller"),
-            "webhook": {
-                **pods,
-                # DigitalOcean refuses to upgrade a cluster with webhooks that may take 30 s (digitalocean/clusterlint).
-                "timeoutSeconds": 10,
-                "resources": resources("20m", "64Mi"),
-                "topologySpreadConstraints": _spread("webhook"),
-            },
-            "cainjector": {
-                **pods,
-                "resources": resources("20m", "256Mi"),
-                "topologySpreadConstraints": _spread("cainjector"),
-            },
-            "prometheus": {"servicemonitor": {"enabled": env.platform.observability.has_metrics}},
-            "startupapicheck": {**ON_SYSTEM_POOL, "resources": resources("10m", "64Mi")},
-        }
-
-    def _acme_issuer(self, env: Environment, name: str, server: str) -> Manifest:
+    def _acme(self, env: Environment, name: str, server: str) -> Manifest:
         solvers: list[Manifest] = [{"http01": {"ingress": {"ingressClassName": INGRESS}}}]
         if self.dns_challenge is not None:
             solvers.append({"selector": {"dnsNames": _wildcard_names(env)}, "dns01": self.dns_challenge.solver()})
@@ -241,66 +207,12 @@ class CertManager(Component):
         spec = {
             "secretName": DEFAULT_SECRET,
             "dnsNames": _wildcard_names(env) if self.dns_challenge else [env.ingress_host],
-            "issuerRef": _issuer_ref(self.issuer),
+            "issuerRef": issuer_ref(self.issuer),
             "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
         }
         return manifest(API, "Certificate", "default", INGRESS, spec=spec)
 
 
-def trusted_ca(namespace: str) -> Manifest:
-    """Return the Certificate that brings `ca.crt` of the internal CA into a namespace, in the Secret `TRUSTED_CA`.
-
-    The pair beside it is for a name that nobody serves: cert-manager hands out a CA with a certificate alone.
-    """
-    return certificate(TRUSTED_CA, namespace, (TRUSTED_CA,))
-
-
-def certificate(name: str, namespace: str, services: tuple[str, ...], **labels: str) -> Manifest:
-    """Return the Certificate of `services` inside the cluster, by the internal CA, in the Secret `name` with `labels`.
-
-    The Secret holds `ca.crt` beside `tls.crt` and `tls.key` (cert-manager v1.21.1 `pkg/apis/certmanager/v1`).
-    """
-    hosts = [f"{service}.{namespace}.svc" for service in services]
-    names = [*hosts, *(f"{host}.cluster.local" for host in hosts)]
-    spec: Manifest = {
-        "secretName": name,
-        "dnsNames": names,
-        "duration": "2160h",
-        "renewBefore": "720h",
-        "issuerRef": _issuer_ref(INTERNAL_CA),
-        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
-        "usages": ["digital signature", "key encipherment", "server auth", "client auth"],
-    }
-    if labels:
-        spec["secretTemplate"] = {"labels": labels}
-    return manifest(API, "Certificate", name, namespace, spec=spec)
-
-
 def _wildcard_names(env: Environment) -> list[str]:
     """The names that need DNS-01; all others are proven by HTTP-01."""
     return [env.domain, f"*.{env.domain}"]
-
-
-def _internal_ca(env: Environment) -> Iterator[Manifest]:
-    """Yield a CA of this cluster: an issuer that signs itself, its certificate, and the issuer that uses it."""
-    yield manifest(API, "ClusterIssuer", "self-signed", spec={"selfSigned": {}})
-    spec = {
-        "isCA": True,
-        "commonName": f"{env.cluster.name} internal CA",
-        "secretName": INTERNAL_CA,
-        "duration": "87600h",
-        "renewBefore": "8760h",
-        "issuerRef": _issuer_ref("self-signed"),
-        # The same key for its whole life: whoever trusts the CA keeps trusting it when the certificate is renewed.
-        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Never"},
-    }
-    yield manifest(API, "Certificate", INTERNAL_CA, NAMESPACE, spec=spec)
-    yield manifest(API, "ClusterIssuer", INTERNAL_CA, spec={"ca": {"secretName": INTERNAL_CA}})
-
-
-def _issuer_ref(name: str) -> Manifest:
-    return {"name": name, "kind": "ClusterIssuer", "group": "cert-manager.io"}
-
-
-def _spread(component: str) -> list[Manifest]:
-    return spread(**_labels(component))

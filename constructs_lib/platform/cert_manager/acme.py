@@ -15,6 +15,12 @@ from constructs_lib.base.fields import VaultName
 from constructs_lib.base.settings import Settings
 from constructs_lib.platform.vault_eso import DNS_TOKEN, InVault
 
+ACME = {
+    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+    "letsencrypt-production": "https://acme-v02.api.letsencrypt.org/directory",
+}
+AcmeStage = Literal["letsencrypt-staging", "letsencrypt-production"]
+
 ACCOUNT_SECRET = "acme-account"  # noqa: S105 - a name, in Vault and of the Secret
 ACCOUNT_KEY = "hmac_key"
 

@@ -48,13 +48,11 @@ from constructs_lib.platform.cloudnative_pg import health, workloads
 from constructs_lib.platform.cloudnative_pg.cluster import (
     API,
     BACKUP_SECRET,
-    NAMESPACE,
     OBJECT_STORES,
     OPERATOR_NAMESPACE,
-    OWNER_LABEL,
-    PostgresCluster,
     cluster_objects,
 )
+from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, OWNER_LABEL, PostgresCluster
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import pod_monitor, scraped
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret

@@ -25,7 +25,7 @@ from constructs_lib.health import (
     while_true,
 )
 from constructs_lib.kit import Deployment
-from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE, PostgresCluster
+from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, PostgresCluster
 
 LONGEST_LAG = 30
 """Seconds by which a replica may be behind."""

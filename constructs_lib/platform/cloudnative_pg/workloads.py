@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from constructs_lib.kit import Workload, at, workload
-from constructs_lib.platform.cloudnative_pg.cluster import API, NAMESPACE, OBJECT_STORES, OPERATOR_NAMESPACE
+from constructs_lib.platform.cloudnative_pg.cluster import API, OBJECT_STORES, OPERATOR_NAMESPACE
+from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment

@@ -16,7 +16,8 @@ from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.observability import rules, telemetry
 from constructs_lib.platform.observability.alerting import Alerting
-from constructs_lib.platform.observability.collectors import Collectors, collectors
+from constructs_lib.platform.observability.collector_objects import gateway_and_agents
+from constructs_lib.platform.observability.collectors import Collectors
 from constructs_lib.platform.observability.influxdb import Influxdb
 from constructs_lib.platform.observability.logs import Logs
 from constructs_lib.platform.observability.metrics import Metrics
@@ -119,7 +120,7 @@ class Observability(Component):
         if backends:
             yield Layer(BACKENDS, backends, after=ready, timeout=Minutes("20m"), ready=issued, blocks_apps=False)
             ready = (BACKENDS,)
-        yield Layer(COLLECTORS, tuple(collectors(env)), after=ready, ready=issued, blocks_apps=False)
+        yield Layer(COLLECTORS, tuple(gateway_and_agents(env)), after=ready, ready=issued, blocks_apps=False)
         if self.has_metrics:
             yield Layer(
                 HEALTH, tuple(rules.objects(env)), after=(CONTROLLERS,), timeout=Minutes("5m"), blocks_apps=False

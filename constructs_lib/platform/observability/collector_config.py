@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from constructs_lib.kit import Manifest
-from constructs_lib.platform.observability import influxdb, logs, traces
+from constructs_lib.platform.observability import influxdb, opensearch, traces
 from constructs_lib.platform.observability.metrics import replica_hosts
 from constructs_lib.platform.observability.names import (
     AGENT_STATE,
@@ -154,7 +154,7 @@ def _extensions(env: Environment) -> Manifest:
     }
     if env.platform.observability.logs.is_on:
         extensions["basicauth/opensearch"] = {
-            "client_auth": {"username": logs.WRITER, "password": "${env:OPENSEARCH_PASSWORD}"}
+            "client_auth": {"username": opensearch.WRITER, "password": "${env:OPENSEARCH_PASSWORD}"}
         }
     return extensions
 
@@ -207,11 +207,11 @@ def _influxdb() -> Manifest:
 def _opensearch(env: Environment) -> Manifest:
     return {
         "http": {
-            "endpoint": logs.ENDPOINT,
+            "endpoint": opensearch.ENDPOINT,
             "auth": {"authenticator": "basicauth/opensearch"},
             "tls": {"ca_file": f"{LOGS_CA_MOUNT}/ca.crt"},
         },
-        "logs_index": logs.index_name(env),
+        "logs_index": opensearch.index_name(env),
         "logs_index_time_format": "yyyy.MM.dd",
     }
 

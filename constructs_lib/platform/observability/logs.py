@@ -16,7 +16,6 @@ from pydantic import Field, model_validator
 from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, replaces, rolls
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
-    KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
     Chart,
     Link,
@@ -28,17 +27,32 @@ from constructs_lib.kit import (
     Values,
     Workload,
     at,
-    ca_volume,
     cpu_unlimited,
     group,
     kept,
-    manifest,
     resources,
     to_api_server,
     webhook,
     workload,
 )
 from constructs_lib.platform.observability.names import GATEWAY, NAMESPACE
+from constructs_lib.platform.observability.opensearch import (
+    ADMIN_SECRET,
+    API,
+    CLUSTER,
+    NODE_POOL,
+    PORT,
+    READER,
+    READER_SECRET,
+    WRITER,
+    WRITER_SECRET,
+    cluster,
+    index_name,
+    lifecycle,
+    role,
+    template,
+    user,
+)
 from constructs_lib.platform.observability.otlp import Otlp
 from constructs_lib.platform.observability.part import Part
 from constructs_lib.platform.vault_eso import InVault, external_secret
@@ -50,31 +64,8 @@ CHART = Chart("https://opensearch-project.github.io/opensearch-k8s-operator/", "
 # renovate: datasource=docker depName=docker.io/opensearchproject/opensearch-operator
 OPERATOR_IMAGE_TAG = "3.0.0-alpha"
 """What chart 3.0.2 was published with; no later image is known (tags of the repository end at v3.0.0-alpha)."""
-# renovate: datasource=docker depName=docker.io/opensearchproject/opensearch
-OPENSEARCH_VERSION = "3.6.0"
-API = "opensearch.org/v1"
-
-CLUSTER = "logs"
-PORT = 9200
-IN_CLUSTER: Manifest = {"opensearchCluster": {"name": CLUSTER}}
-ENDPOINT = f"https://{CLUSTER}.{NAMESPACE}.svc:{PORT}"
-
-
-def ca_secret(cluster: str) -> str:
-    """Return the Secret in which the operator keeps the CA of the certificates that it makes."""
-    return f"{cluster}-ca"
-
-
-CA_VOLUME = ca_volume(ca_secret(CLUSTER))
-ADMIN_SECRET = "opensearch-admin"  # noqa: S105 - a name
-WRITER = "otel-gateway"
-WRITER_SECRET = "opensearch-writer"  # noqa: S105 - a name
-READER = "reader"
-READER_SECRET = "opensearch-reader"  # noqa: S105 - a name
-
 OPERATOR_PODS = Pods(NAMESPACE, "opensearch-operator", {"app.kubernetes.io/name": "opensearch-operator"})
 OWNER_LABEL = "opensearch.org/opensearch-cluster"
-NODE_POOL = "nodes"
 NODES = StatefulSet(NAMESPACE, "opensearch", {OWNER_LABEL: CLUSTER}, statefulset=f"{CLUSTER}-{NODE_POOL}")
 """The nodes, and the bootstrap pod that forms the cluster with them."""
 SECURITY_JOB = Pods(
@@ -83,7 +74,6 @@ SECURITY_JOB = Pods(
 """The job that sets up who may log in; until it has, nobody can."""
 DASHBOARDS = Pods(NAMESPACE, "opensearch-dashboards", {"opensearch.cluster.dashboards": CLUSTER})
 WEBHOOK_LINK = webhook(OPERATOR_PODS, 9443)
-DASHBOARDS_CA = "/usr/share/opensearch-dashboards/ca"
 
 
 class Logs(Part):
@@ -144,16 +134,16 @@ class Logs(Part):
 
     def backends(self, env: Environment) -> Iterator[Manifest]:
         """Yield the cluster, who may write and read, and how long an index lives."""
-        yield kept(_cluster(self))
+        yield kept(cluster(self.nodes, self.replicas, self.storage, self.memory))
         index = f"{index_name(env)}-*"
         writes = ("create_index", "write", "indices:admin/mapping/put")
-        yield _role(WRITER, index, ("cluster_composite_ops", "cluster_monitor"), writes)
-        yield from _user(WRITER, WRITER_SECRET, (WRITER,))
-        yield _role(READER, index, ("cluster_composite_ops_ro",), ("read",))
+        yield role(WRITER, index, ("cluster_composite_ops", "cluster_monitor"), writes)
+        yield from user(WRITER, WRITER_SECRET, (WRITER,))
+        yield role(READER, index, ("cluster_composite_ops_ro",), ("read",))
         # OpenSearch's own role, with which people use Dashboards.
-        yield from _user(READER, READER_SECRET, (READER, "kibana_user"))
-        yield _template(index, self)
-        yield _lifecycle(index, self)
+        yield from user(READER, READER_SECRET, (READER, "kibana_user"))
+        yield template(index, self.replicas)
+        yield lifecycle(index, self.retention)
 
     @property
     def replicas(self) -> int:
@@ -196,107 +186,3 @@ def _values() -> Values:
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "webhook": {"enabled": True, "certManager": {"enabled": True}},
     }
-
-
-def _role(name: str, index: str, cluster: tuple[str, ...], allowed: tuple[str, ...]) -> Manifest:
-    permissions = [{"indexPatterns": [index], "allowedActions": list(allowed)}]
-    spec = {**IN_CLUSTER, "clusterPermissions": list(cluster), "indexPermissions": permissions}
-    return manifest(API, "OpensearchRole", name, NAMESPACE, spec=spec)
-
-
-def _user(name: str, secret: str, roles: tuple[str, ...]) -> Iterator[Manifest]:
-    user = {**IN_CLUSTER, "passwordFrom": {"name": secret, "key": "password"}}
-    yield manifest(API, "OpensearchUser", name, NAMESPACE, spec=user)
-    binding = {**IN_CLUSTER, "users": [name], "roles": list(roles)}
-    yield manifest(API, "OpensearchUserRoleBinding", name, NAMESPACE, spec=binding)
-
-
-def index_name(env: Environment) -> str:
-    """Return how the names of the environment's indices begin: one for each day follows."""
-    return f"logs-{env.name}"
-
-
-def _node_pool(settings: Logs) -> Manifest:
-    half = settings.memory.mebibytes // 2
-    pool: Manifest = {
-        "component": NODE_POOL,
-        "replicas": settings.nodes,
-        "roles": ["cluster_manager", "data", "ingest"],
-        "diskSize": settings.storage,
-        "jvm": f"-Xms{half}M -Xmx{half}M",
-        "persistence": {"pvc": {"accessModes": ["ReadWriteOnce"], "storageClass": KEPT_STORAGE_CLASS}},
-        "resources": resources("250m", settings.memory),
-        **ON_SYSTEM_POOL,
-    }
-    if settings.nodes > 1:
-        pool["pdb"] = {"enable": True, "minAvailable": settings.nodes - 1}
-    return pool
-
-
-def _cluster(settings: Logs) -> Manifest:
-    spec = {
-        "general": {
-            "serviceName": CLUSTER,
-            "version": OPENSEARCH_VERSION,
-            "httpPort": PORT,
-            "drainDataNodes": settings.nodes > 1,
-            # Memory maps need a setting of the node that only a privileged container could raise.
-            "setVMMaxMapCount": False,
-            "additionalConfig": {
-                "node.store.allow_mmap": "false",
-                # Of indices that no template of ours knows, such as that of the security plugin's audit.
-                "cluster.default_number_of_replicas": str(settings.replicas),
-                "plugins.index_state_management.history.number_of_replicas": str(settings.replicas),
-            },
-        },
-        "bootstrap": {**ON_SYSTEM_POOL, "resources": resources("100m", "1Gi")},
-        "security": {
-            "config": {
-                "adminCredentialsSecret": {"name": ADMIN_SECRET},
-                "updateJob": {**ON_SYSTEM_POOL, "resources": resources("50m", "512Mi")},
-            },
-            "tls": {"transport": {"generate": True, "perNode": True}, "http": {"generate": True}},
-        },
-        "nodePools": [_node_pool(settings)],
-        "dashboards": {**_dashboards(), **ON_SYSTEM_POOL},
-    }
-    return manifest(API, "OpenSearchCluster", CLUSTER, NAMESPACE, spec=spec)
-
-
-def _dashboards() -> Manifest:
-    """Return where people read logs; the operator makes the password by which it asks the cluster."""
-    return {
-        "enable": True,
-        "version": OPENSEARCH_VERSION,
-        "replicas": 1,
-        "tls": {"enable": True, "generate": True},
-        "additionalVolumes": [{"name": "ca", "path": DASHBOARDS_CA, "secret": CA_VOLUME}],
-        "additionalConfig": {
-            "opensearch.ssl.verificationMode": "full",
-            "opensearch.ssl.certificateAuthorities": f"{DASHBOARDS_CA}/ca.crt",
-        },
-        "resources": resources("100m", "512Mi", "1Gi"),
-    }
-
-
-def _template(index: str, settings: Logs) -> Manifest:
-    own = {"index": {"number_of_shards": 1, "number_of_replicas": settings.replicas}}
-    spec = {**IN_CLUSTER, "name": "logs", "indexPatterns": [index], "priority": 100, "template": {"settings": own}}
-    return manifest(API, "OpensearchIndexTemplate", "logs", NAMESPACE, spec=spec)
-
-
-def _lifecycle(index: str, settings: Logs) -> Manifest:
-    gone = [{"stateName": "delete", "conditions": {"minIndexAge": settings.retention}}]
-    spec = {
-        **IN_CLUSTER,
-        "policyId": "logs",
-        "description": f"Indices of logs are deleted after {settings.retention}",
-        "defaultState": "hot",
-        "applyToExistingIndices": True,
-        "ismTemplate": {"indexPatterns": [index], "priority": 100},
-        "states": [
-            {"name": "hot", "actions": [], "transitions": gone},
-            {"name": "delete", "actions": [{"delete": {}}], "transitions": []},
-        ],
-    }
-    return manifest(API, "OpenSearchISMPolicy", "logs", NAMESPACE, spec=spec)

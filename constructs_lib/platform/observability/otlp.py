@@ -46,3 +46,10 @@ class Otlp(Settings):
 
 def _variable(signal: str, header: str) -> str:
     return f"OTLP_{signal}_{header}".upper().replace("-", "_")
+
+
+def outside(env: Environment) -> dict[str, Otlp]:
+    """Return the backends outside of the cluster, by their signal."""
+    settings = env.platform.observability
+    backends = {"traces": settings.traces.otlp, "logs": settings.logs.otlp}
+    return {signal: otlp for signal, otlp in backends.items() if otlp is not None}

@@ -6,10 +6,8 @@ Upstream: external-secrets/external-secrets helm-chart-2.9.0 `deploy/charts/exte
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -17,11 +15,8 @@ from pydantic import Field
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    APPROLE_SECRET,
-    FLUX_NAMESPACE,
     INTERNET,
     IS_READY,
-    KEEP,
     KEEP_IN_HELM,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
@@ -38,7 +33,6 @@ from constructs_lib.kit import (
     Values,
     Workload,
     at,
-    manifest,
     namespace,
     resources,
     spread,
@@ -50,9 +44,27 @@ from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.vault_eso import health
+from constructs_lib.platform.vault_eso.store import (
+    AGE_KEY_SECRET,
+    API,
+    FLUX_STORE,
+    NAMESPACE,
+    PLATFORM_STORE,
+    STORES,
+    InVault,
+    age_key,
+    external_secret,
+    login,
+    published_contract,
+    stores,
+    vault_role,
+)
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
+
+__all__ = ["AGE_KEY_SECRET", "FLUX_STORE", "PLATFORM_STORE", "STORES", "InVault", "external_secret", "vault_role"]
+"""What others know of `store` by the component's name."""
 
 CHART = Chart(
     "oci://ghcr.io/external-secrets/charts",
@@ -64,13 +76,6 @@ CONTROLLERS = LayerId("secrets", "controllers")
 STORE = LayerId("secrets", "store")
 SEALED = LayerId("secrets", "sealed")
 
-NAMESPACE = "external-secrets"
-PLATFORM_STORE = "vault"
-FLUX_STORE = "vault-flux"
-STORES = (PLATFORM_STORE, FLUX_STORE)
-"""Each is the name of the service account as which it logs in, too."""
-
-AGE_KEY_SECRET = "sops-age"  # noqa: S105 - a name
 DNS_TOKEN = "digitalocean-dns"  # noqa: S105 - a name, in Vault and of each Secret
 
 CONTROLLER = Deployment(
@@ -81,7 +86,6 @@ CERT_CONTROLLER = Pods(NAMESPACE, "cert-controller", {"app.kubernetes.io/name": 
 WEBHOOK_LINK = webhook(WEBHOOK, 10250)
 OPERATOR = Operator(CHART.name, groups=("external-secrets.io",), webhook=WEBHOOK_LINK)
 
-API = "external-secrets.io/v1"
 SECRETS_READY = (Ready(API, "ExternalSecret", IS_READY),)
 """What a layer with ExternalSecrets waits for."""
 
@@ -129,7 +133,7 @@ class VaultEso(Component):
         release = Release("external-secrets", NAMESPACE, CHART, self._values(env), stateful=True)
         yield Layer(CONTROLLERS, (release,), after=BASELINE)
         ready = (Ready(API, "ClusterSecretStore", IS_READY), *SECRETS_READY)
-        objects = (*_login(env), *_stores(env), _age_key(env), *_published_contract(env))
+        objects = (*login(env), *stores(env), age_key(env), *published_contract(env))
         yield Layer(STORE, objects, after=(CONTROLLERS,), timeout=Minutes("5m"), ready=ready)
         yield Layer(SEALED, after=(STORE,), timeout=Minutes("5m"), sealed=True)
 
@@ -151,7 +155,7 @@ class VaultEso(Component):
             "processClusterExternalSecret": False,
             "processClusterPushSecret": False,
             "processPushSecret": False,
-            # Tokens are made for the stores' accounts alone, see `_login`.
+            # Tokens are made for the stores' accounts alone, see `login`.
             "rbac": {"serviceAccountTokenCreate": False},
             "resources": resources("50m", "128Mi", "256Mi"),
             "serviceMonitor": {"enabled": env.platform.observability.has_metrics},
@@ -161,131 +165,3 @@ class VaultEso(Component):
                 "resources": resources("20m", "128Mi"),
             },
         }
-
-
-@dataclass(frozen=True)
-class InVault:
-    """An entry in Vault: its path, and its property for each key of the Secret.
-
-    `template` goes into the Secret's own template: labels, type, keys that are made of others.
-    """
-
-    path: str
-    keys: Mapping[str, str]
-    template: Manifest = field(default_factory=dict[str, Any])
-
-
-def external_secret(env: Environment, name: str, namespace: str, entry: InVault) -> Manifest:
-    """Return the ExternalSecret that makes the Secret `name` from an entry below the environment's platform path."""
-    return _from_vault(PLATFORM_STORE, name, namespace, replace(entry, path=f"{env.vault.kv.platform}/{entry.path}"))
-
-
-def _from_vault(store: str, name: str, namespace: str, entry: InVault) -> Manifest:
-    target: Manifest = {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"}
-    if entry.template:
-        target["template"] = {"engineVersion": "v2", **entry.template}
-    data = [
-        {"secretKey": key, "remoteRef": {"key": entry.path, "property": entry.keys[key]}} for key in sorted(entry.keys)
-    ]
-    spec = {
-        "refreshInterval": "1h",
-        "refreshPolicy": "Periodic",
-        "secretStoreRef": {"kind": "ClusterSecretStore", "name": store},
-        "target": target,
-        "data": data,
-    }
-    return manifest(API, "ExternalSecret", name, namespace, spec=spec)
-
-
-def _stores(env: Environment) -> Iterator[Manifest]:
-    """One store for the platform's namespaces, and one for Flux's, each usable from there alone."""
-    platform = {"namespaceSelector": {"matchLabels": {"app.kubernetes.io/part-of": "platform"}}}
-    yield _store(env, PLATFORM_STORE, platform)
-    yield _store(env, FLUX_STORE, {"namespaces": [FLUX_NAMESPACE]})
-
-
-def _store(env: Environment, name: str, condition: Manifest) -> Manifest:
-    vault: Manifest = {
-        "server": env.vault.address,
-        "path": env.vault.kv.mount,
-        "version": "v2",
-        "auth": _auth(env, name),
-    }
-    if env.vault.namespace is not None:
-        vault["namespace"] = env.vault.namespace
-    if env.vault.ca_bundle is not None:
-        vault["caBundle"] = b64encode(env.vault.ca_bundle.encode()).decode()
-    retry = {"maxRetries": 5, "retryInterval": "10s"}
-    spec = {"conditions": [condition], "retrySettings": retry, "provider": {"vault": vault}}
-    return manifest(API, "ClusterSecretStore", name, spec=spec)
-
-
-def vault_role(env: Environment, store: str) -> str:
-    """Return the name of a store's role in Vault; with an AppRole both stores have the same."""
-    auth = env.vault.auth
-    own = f"{env.cluster.name}-external-secrets" if auth.method == "approle" else auth.role
-    return own if store == PLATFORM_STORE or auth.method == "approle" else f"{own}-flux"
-
-
-def _auth(env: Environment, store: str) -> Manifest:
-    auth = env.vault.auth
-    if auth.method == "approle":
-        secret = {"name": APPROLE_SECRET, "namespace": FLUX_NAMESPACE, "key": "secret-id"}
-        return {"appRole": {"path": auth.mount, "roleId": auth.role_id, "secretRef": secret}}
-    account = {"name": store, "namespace": NAMESPACE, "audiences": list(auth.audiences)}
-    if auth.method == "kubernetes":
-        return {"kubernetes": {"mountPath": auth.mount, "role": vault_role(env, store), "serviceAccountRef": account}}
-    token = {"serviceAccountRef": account, "expirationSeconds": 600}
-    return {"jwt": {"path": auth.mount, "role": vault_role(env, store), "kubernetesServiceAccountToken": token}}
-
-
-def _login(env: Environment) -> Iterator[Manifest]:
-    """Yield the account of each store, which Vault knows, and the right to make tokens for these and for no other."""
-    if env.vault.auth.method == "approle":
-        return
-    rbac = "rbac.authorization.k8s.io/v1"
-    for store in STORES:
-        yield manifest("v1", "ServiceAccount", store, NAMESPACE)
-    rule = {
-        "apiGroups": [""],
-        "resources": ["serviceaccounts/token"],
-        "resourceNames": [*STORES],
-        "verbs": ["create"],
-    }
-    yield manifest(rbac, "Role", "vault-token", NAMESPACE, rules=[rule])
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "vault-token"}
-    subject = {"kind": "ServiceAccount", "name": "external-secrets", "namespace": NAMESPACE}
-    yield manifest(rbac, "RoleBinding", "vault-token", NAMESPACE, roleRef=role, subjects=[subject])
-    if env.vault.auth.method == "kubernetes":
-        review = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:auth-delegator"}
-        accounts = [{"kind": "ServiceAccount", "name": store, "namespace": NAMESPACE} for store in STORES]
-        yield manifest(rbac, "ClusterRoleBinding", "vault-token-review", roleRef=review, subjects=accounts)
-
-
-def _age_key(env: Environment) -> Manifest:
-    """The key outlives this object, the store and External Secrets: without it Flux reads no sealed file."""
-    entry = InVault(env.vault.kv.flux, {"age.agekey": "age_key"})
-    item = _from_vault(FLUX_STORE, AGE_KEY_SECRET, FLUX_NAMESPACE, entry)
-    item["spec"]["target"]["creationPolicy"] = "Orphan"
-    item["metadata"]["annotations"] = KEEP
-    return item
-
-
-def _published_contract(env: Environment) -> Iterator[Manifest]:
-    """Yield what an application has to know to use Vault itself, where its pods can mount it. It is no secret."""
-    auth = env.vault.auth
-    data = {
-        "address": env.vault.address,
-        "auth_method": auth.method,
-        "auth_mount": auth.mount,
-        "kv_mount": env.vault.kv.mount,
-    }
-    if auth.method != "approle":
-        data["audiences"] = ",".join(auth.audiences)
-    if env.vault.namespace is not None:
-        data["namespace"] = env.vault.namespace
-    if env.vault.ca_bundle is not None:
-        data["ca.crt"] = env.vault.ca_bundle
-    for app in env.platform.baseline.apps:
-        if app.uses.vault:
-            yield manifest("v1", "ConfigMap", "vault-contract", app.name, data=data)

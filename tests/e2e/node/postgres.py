@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from constructs_lib.kit import Manifest
-from constructs_lib.platform.cloudnative_pg.cluster import IMAGE, NAMESPACE
+from constructs_lib.platform.cloudnative_pg.settings import IMAGE, NAMESPACE
 from tests.e2e.node.images import Image
 
 if TYPE_CHECKING:

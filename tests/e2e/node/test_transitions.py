@@ -10,7 +10,7 @@ import pytest
 from constructs_lib.base.change import Effect
 from constructs_lib.base.transition import transitions
 from constructs_lib.environment import Environment
-from constructs_lib.platform.cloudnative_pg.cluster import IMAGE, NAMESPACE
+from constructs_lib.platform.cloudnative_pg.settings import IMAGE, NAMESPACE
 from tests.e2e.node.application import CLUSTER
 from tests.e2e.node.sandbox import Sandbox
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from constructs_lib.base.quantities import Memory
 from constructs_lib.environment import Environment
-from constructs_lib.platform.cloudnative_pg.cluster import IMAGE
+from constructs_lib.platform.cloudnative_pg.settings import IMAGE
 from gitops_render.tree import render
 from tests.constructs_lib.platform import said
 from tests.support import environment, everything
