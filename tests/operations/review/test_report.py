@@ -250,6 +250,10 @@ def test_without_the_programs_it_is_said_that_nothing_was_rehearsed(
     checkout(head, base)
     difference = Difference("sandbox", "area", Identity("Service", "", "x", ""), "added")
     found = Review([difference] if changed else [], [])
-    monkeypatch.setattr(report, "review", lambda *_: found)
+
+    def reviewed(*_: object) -> Review:
+        return found
+
+    monkeypatch.setattr(report, "review", reviewed)
     monkeypatch.setattr(report, "missing_tools", lambda: ["etcd", "kubectl"])
     assert compared(base, head).rehearsals == said
