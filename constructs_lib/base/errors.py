@@ -63,7 +63,7 @@ def nearest(name: str, known: Sequence[str]) -> str | None:
 def shown(value: object) -> str:
     """Return what was found, shortened, without who logs in at an address: text as it is, all else as YAML has it."""
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    text = _USER.sub("//…@", text)
+    text = _USER.sub("//…@", text if text.isprintable() else json.dumps(text)[1:-1])
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 

@@ -37,6 +37,7 @@ def test_a_name_that_is_nearly_known_is_suggested() -> None:
     [
         ("a", "a"),
         (True, "true"),
+        ("a\nb\x7f", "a\\nb\\u007f"),
         (None, "null"),
         ({"a": [1.5, "ä"]}, '{"a": [1.5, "ä"]}'),
         ("a" * 80, "a" * 80),
