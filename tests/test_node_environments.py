@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from constructs_lib.environment import Environment
-from tests.e2e.node import sandbox, test_retired
+from tests.e2e.node import sandbox
 
 
 def retired() -> Environment:
     """Return the sandbox whose Postgres is closed."""
-    return test_retired.closed(sandbox.environment())
+    return sandbox.environment(retired="closed")
 
 
 @pytest.mark.parametrize(

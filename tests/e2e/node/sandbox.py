@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from constructs_lib.base.quantities import Storage
 from constructs_lib.environment import Environment
 from tests.chart_facts.helm import charts_path
 from tests.e2e.node import charts, collector, postgres, rabbitmq, releases, valkey, world
@@ -72,13 +73,18 @@ class Sandbox(NamedTuple):
         return sorted(STAND_INS | self.follower.releases.stand_ins)
 
 
-def environment() -> Environment:
-    """Return the sandbox with a pooler before Postgres, which it leaves out, a small queue, and an image made here."""
+def environment(**settings: object) -> Environment:
+    """Return the sandbox with a pooler before Postgres, which it leaves out, a small queue, and an image made here.
+
+    `settings` are of the cluster of Postgres.
+    """
     data = environment_data("sandbox")
     (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
-    cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name}
-    data["platform"]["observability"]["collectors"] = {"queue": "8Mi"}
-    return Environment.model_validate_json(json.dumps(data))
+    cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name, **settings}
+    made = Environment.model_validate_json(json.dumps(data))
+    # No volume of DigitalOcean is so small, but a test fills it.
+    object.__setattr__(made.platform.observability.collectors, "queue", str.__new__(Storage, "8Mi"))
+    return made
 
 
 def production() -> Environment:

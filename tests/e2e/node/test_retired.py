@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
 
-from constructs_lib.environment import Environment
 from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE
 from gitops_render.tree import render
 from gitops_render.write import write
-from tests.e2e.node import pods, postgres
+from tests.e2e.node import pods, postgres, sandbox
 from tests.e2e.node.application import APP, CLUSTER, Application
 from tests.e2e.node.sandbox import Sandbox
 
@@ -23,16 +21,9 @@ NEAR, STRANGER = (APP, "near"), ("cache", "stranger")
 STAYS = ("networkpolicies", "externalsecrets", "secrets", "scheduledbackups", "objectstores", "prometheusrules")
 
 
-def kept(sandbox: Sandbox) -> set[str]:
+def kept(platform: Sandbox) -> set[str]:
     """Return the names of what stays around the cluster."""
-    return set(sandbox.cluster.kubectl("get", ",".join(STAYS), "-n", NAMESPACE, "--output=name").split())
-
-
-def closed(env: Environment) -> Environment:
-    """Return the environment with its Postgres retired."""
-    data = env.model_dump(mode="json", exclude_unset=True)
-    data["platform"]["cloudnative_pg"]["clusters"][0]["retired"] = "closed"
-    return Environment.model_validate_json(json.dumps(data))
+    return set(platform.cluster.kubectl("get", ",".join(STAYS), "-n", NAMESPACE, "--output=name").split())
 
 
 @pytest.fixture
@@ -59,7 +50,7 @@ def test_a_closed_postgres_archives_and_nobody_reaches_it_until_it_is_open_again
 
     cluster.eventually(lambda: reached() == (True, False), "only the application reaches Postgres")
     before = kept(platform)
-    write(repository.folder, platform.env.name, render(closed(platform.env)))
+    write(repository.folder, platform.env.name, render(sandbox.environment(retired="closed")))
     closing = repository.commit("Retire Postgres")
     cluster.eventually(lambda: reached() == (False, False), "nobody reaches Postgres")
     assert application.psql("select 1", code=None) != "1"
