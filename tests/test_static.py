@@ -13,17 +13,20 @@ from tests.support import ROOT
 
 ROOMS = ("constructs_lib", "stacks", "gitops_render", "operations")
 CLIENTS = Path("operations/clients")
+REHEARSAL = Path("operations/rehearsal/api_server.py")
+"""What it starts and asks is its own, on loopback, and ends with it."""
 
 PLACES = {
     "subprocess.run": {Path("constructs_lib/base/programs.py")},
-    "subprocess.Popen": {CLIENTS / "tofu_process.py"},
-    "requests.Session": {CLIENTS / "http.py"},
+    "subprocess.Popen": {CLIENTS / "tofu_process.py", REHEARSAL},
+    "requests.Session": {CLIENTS / "http.py", REHEARSAL},
     "Retry": {CLIENTS / "http.py"},
     "Github": {CLIENTS / "github.py"},
     "GithubRetry": {CLIENTS / "github.py"},
     "boto3.client": {CLIENTS / "spaces.py"},
     "Config": {CLIENTS / "spaces.py"},
     "hvac.Client": {CLIENTS / "vault.py"},
+    "socket.socket": {REHEARSAL},
     "kubernetes.ApiClient": {CLIENTS / "kubernetes.py"},
 }
 """Where each is called that starts something which may take for ever."""

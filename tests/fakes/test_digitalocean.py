@@ -39,8 +39,8 @@ def cluster(vpc: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_route_that_is_not_there_is_an_error_and_remembered(api: FakeDigitalOcean, call: Call) -> None:
-    assert call("GET", "/droplets").status_code == 404
-    assert api.refused == ["no such route: GET /v2/droplets?"]
+    assert call("GET", "/snapshots").status_code == 404
+    assert api.refused == ["no such route: GET /v2/snapshots?"]
 
 
 def test_an_unknown_field_is_an_error_and_remembered(api: FakeDigitalOcean, call: Call) -> None:

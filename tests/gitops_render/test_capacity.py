@@ -49,7 +49,7 @@ def test_what_fits_on_no_node_is_refused_here_too(project: Project) -> None:
 
 
 def test_of_an_unknown_size_only_what_is_asked_for_is_said() -> None:
-    (_, system, _) = cells(rows([environment(cluster__pools__system__size="s-3vcpu-5gb")]))
+    (_, system, _) = cells(rows([environment(cluster__pools__system__size="g-60vcpu-240gb")]))
     assert system[3:] == ("2.4 of an unknown size", "7.2 of an unknown size", "7 of an unknown size")
 
 
