@@ -52,7 +52,7 @@ FATES: tuple[Fate, ...] = ("made", "changed", "restarted", "replaced", "pruned",
 
 
 class Rehearsal(NamedTuple):
-    """What was seen: layers in the order in which they were done, those refused with why, and those that wait for them.
+    """What was seen: layers that were done in the order of what they wait for, those refused, those that wait for them.
 
     `before` are the layers that the API server refuses of what runs already, `fates` what becomes of objects, and
     `unchecked` the kinds of which nobody has the CRDs, so that any field was taken.
@@ -200,12 +200,13 @@ class Looks:
         """Take in how the layers are, and return how they ended once all have."""
         for name, item in layers.items():
             self._take(name, item)
-        refused = {name: self._said[name] for name, times in self._failing.items() if times >= FAILED_LOOKS}
+        refused = {name: self._said[name] for name, times in sorted(self._failing.items()) if times >= FAILED_LOOKS}
         waiting = [name for name in self._wanted - self._done.keys() - refused.keys() if name in layers]
         stuck = {name for name in waiting if self._waits(layers[name], {*refused, *waiting})}
         if set(layers) != self._wanted or set(waiting) != stuck or (waiting and not refused):
             return None
-        return _Played(tuple(name for name in self._done if name != ROOT), refused, tuple(sorted(waiting)))
+        done = sorted((layers.keys() & self._done.keys()) - {ROOT}, key=lambda name: (_depth(name, layers), name))
+        return _Played(tuple(done), refused, tuple(sorted(waiting)))
 
     def _take(self, name: str, item: Manifest) -> None:
         status = item.get("status", {})
@@ -279,3 +280,9 @@ def _root(environment: str) -> Iterator[Manifest]:
         "sourceRef": {"kind": "GitRepository", "name": ROOT},
     }
     yield manifest(FLUX_KUSTOMIZATION, "Kustomization", ROOT, FLUX_NAMESPACE, spec=spec)
+
+
+def _depth(name: str, layers: Mapping[str, Manifest]) -> int:
+    """How many layers come before one, at least: layers of one depth are done in any order, another in each run."""
+    before = [item["name"] for item in layers[name]["spec"].get("dependsOn", ()) if item["name"] in layers]
+    return max((_depth(other, layers) + 1 for other in before), default=0)

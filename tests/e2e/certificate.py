@@ -23,7 +23,7 @@ def make_certificate(certificate: Path, key_file: Path, *names: str) -> None:
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=90))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(subjects, critical=False)
         .sign(key, SHA256())

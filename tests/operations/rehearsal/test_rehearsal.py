@@ -42,10 +42,11 @@ def looked(looks: Looks, layers: dict[str, Manifest], times: int = 1) -> Any:
     return looks.look({**ROOT, **layers})
 
 
-def test_a_tree_is_done_once_each_layer_is_in_the_order_that_was_seen() -> None:
-    looks = Looks(tree("a", "b"), "new")
-    assert looked(looks, {"a": layer(None), "b": layer("True")}) is None
-    assert looked(looks, {"a": layer("True"), "b": layer("True")}) == (("b", "a"), {}, ())
+def test_a_tree_is_done_once_each_layer_is_in_the_same_order_each_time() -> None:
+    looks = Looks(tree("a", "b", "c"), "new")
+    layers = {"a": layer("True", "c"), "b": layer("True"), "c": layer("True")}
+    assert looked(looks, {**layers, "b": layer(None)}) is None
+    assert looked(looks, layers) == (("b", "c", "a"), {}, ())
 
 
 @pytest.mark.parametrize(
