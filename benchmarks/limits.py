@@ -30,7 +30,8 @@ from constructs_lib.platform.observability import traces
 from constructs_lib.platform.observability.collector_config import gateway_config
 from constructs_lib.platform.observability.collector_objects import GATEWAY_MEMORY
 from constructs_lib.platform.observability.names import go_memory_limit
-from tests.e2e.collector import Collector, free_ports
+from operations.rehearsal.api_server import free_ports
+from tests.e2e.collector import Collector
 from tests.support import ROOT
 
 SECONDS = 60

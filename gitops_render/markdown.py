@@ -23,6 +23,12 @@ def bold(text: str) -> str:
     return f"<b>{escaped(text)}</b>"
 
 
+def listed(names: Sequence[str], most: int) -> str:
+    """Return names as code, one after another; of those past `most` only how many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(code, names[:most])) + more
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Iterator[str]:
     """Yield the lines of a table. Columns of numbers stand to the right; text is shown as it is."""
     numbers = [bool(rows) and all(isinstance(row[column], int) for row in rows) for column in range(len(header))]

@@ -21,7 +21,7 @@ from constructs_lib.kit import FLUX_NAMESPACE, Manifest
 from constructs_lib.platform.baseline import NAMESPACES
 from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, Place, sealed_file, sealed_folder, sealed_name
 from gitops_render.sops import KEY_VARIABLES, sops
-from gitops_render.sops_config import read_recipients
+from gitops_render.sops_config import read_recipients, readers
 from gitops_render.yaml_output import to_yaml
 
 _YAML = ("--input-type", "yaml", "--output-type", "yaml")
@@ -90,11 +90,6 @@ def sealed_for_others(output: Path, environment: str, recipients: frozenset[str]
 def _sealed(output: Path, environment: str) -> list[str]:
     folder = output / sealed_folder(environment)
     return sorted(map(sealed_name, folder.glob(sealed_file(environment, "*").name)))
-
-
-def readers(sealed: Mapping[str, Any]) -> frozenset[str]:
-    """Return the age recipients of a sealed file."""
-    return frozenset(key["recipient"] for key in sealed["sops"].get("age") or ())
 
 
 def refuse_stream_into(output: Path, stream: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -50,6 +51,11 @@ def read_recipients(output: Path, environment: str) -> frozenset[str]:
             f"{path}: has no rule for '{environment}'; correct the name, or give it recipients and render"
         )
     return frozenset(rule.age.split(","))
+
+
+def readers(sealed: Mapping[str, Any]) -> frozenset[str]:
+    """Return the age recipients of a sealed file; none for one that is not sealed."""
+    return frozenset(key["recipient"] for key in sealed.get("sops", {}).get("age") or ())
 
 
 class _Rule(BaseModel):

@@ -26,7 +26,6 @@ PLACES = {
     "boto3.client": {CLIENTS / "spaces.py"},
     "Config": {CLIENTS / "spaces.py"},
     "hvac.Client": {CLIENTS / "vault.py"},
-    "socket.socket": {REHEARSAL},
     "kubernetes.ApiClient": {CLIENTS / "kubernetes.py"},
 }
 """Where each is called that starts something which may take for ever."""

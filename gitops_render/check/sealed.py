@@ -11,7 +11,7 @@ import yaml
 from constructs_lib.base.errors import ConfigError
 from gitops_render.check.model import Finding
 from gitops_render.paths import SOPS_FILE, sealed_file, sealed_folder
-from gitops_render.sops_config import read_recipients
+from gitops_render.sops_config import read_recipients, readers
 
 FIX = "seal it again, as docs/how-to/seal-a-secret.md says"
 
@@ -22,10 +22,11 @@ def sealed_findings(root: Path) -> Iterator[Finding]:
         environment = folder.relative_to(root).parts[2]
         wanted = _recipients(root, environment)
         for path in sorted(folder.glob(sealed_file(environment, "*").name)):
-            found = _sealed_for(path)
+            sealed = _read(path)
+            found = readers(sealed)
             if found != wanted:
                 says = f"is sealed for {_keys(found)}, and {SOPS_FILE} names {_keys(wanted)}"
-                yield Finding("SEAL001", str(path.relative_to(root)), _named(path), says, FIX)
+                yield Finding("SEAL001", str(path.relative_to(root)), _named(sealed), says, FIX)
 
 
 def _recipients(root: Path, environment: str) -> frozenset[str]:
@@ -33,11 +34,6 @@ def _recipients(root: Path, environment: str) -> frozenset[str]:
         return read_recipients(root, environment)
     except ConfigError:
         return frozenset()
-
-
-def _sealed_for(path: Path) -> frozenset[str]:
-    keys: Any = _read(path).get("sops", {}).get("age") or ()
-    return frozenset(str(key["recipient"]) for key in keys)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -50,8 +46,8 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _named(path: Path) -> str:
-    metadata = _read(path)["metadata"]
+def _named(sealed: dict[str, Any]) -> str:
+    metadata = sealed["metadata"]
     return f"Secret {metadata.get('namespace')} {metadata.get('name')}"
 
 

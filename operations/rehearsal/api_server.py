@@ -40,7 +40,7 @@ class ApiServer:
         self.kubeconfig = folder / "kubeconfig"
         self.token = secrets.token_hex(16)
         self._running: list[subprocess.Popen[bytes]] = []
-        self._etcd, self._peer, self._port, self._manager = _free_ports(4)
+        self._etcd, self._peer, self._port, self._manager = free_ports(4)
 
     @property
     def ca(self) -> bytes:
@@ -184,10 +184,9 @@ def _signing_key() -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for item in sockets:
-        item.bind(("127.0.0.1", 0))
+def free_ports(count: int) -> list[int]:
+    """Return ports of loopback that nothing listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [item.getsockname()[1] for item in sockets]
     for item in sockets:
         item.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gitops_render.markdown import bold, code, details, escaped
+from gitops_render.markdown import bold, code, details, escaped, listed
 from operations.rehearsal.rehearsal import FATES, Rehearsal
 
 SHOWN = 8
@@ -26,18 +26,13 @@ def _lines(one: Rehearsal) -> Iterator[str]:
     for name, why in one.refused.items():
         yield f"- refused: layer {code(name)}: {shown(why)}"
     if one.waiting:
-        yield f"- never applied, for they wait for it: {_named(one.waiting)}"
+        yield f"- never applied, for they wait for it: {listed(one.waiting, SHOWN)}"
     for name, why in one.before.items():
         yield f"- refused of what runs already: layer {code(name)}: {shown(why)}"
-    yield from (f"- {fate}: {_named(one.fates[fate])}" for fate in FATES if fate in one.fates)
+    yield from (f"- {fate}: {listed(one.fates[fate], SHOWN)}" for fate in FATES if fate in one.fates)
     yield f"- order of the layers: {', '.join(map(code, one.order))}"
     if one.unchecked:
-        yield f"- taken with any field, for nobody has their CRDs: {_named(one.unchecked)}"
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(map(code, names[:SHOWN])) + more
+        yield f"- taken with any field, for nobody has their CRDs: {listed(one.unchecked, SHOWN)}"
 
 
 def shown(text: str) -> str:

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
@@ -22,7 +22,7 @@ from constructs_lib.kit import (
     namespace,
 )
 from gitops_render.layers import FLUX_ACCOUNT
-from gitops_render.objects import Identity
+from gitops_render.objects import Identity, Item
 from gitops_render.paths import CLUSTER, PLATFORM_SOURCE, Place, to_flux
 from operations.rehearsal.api_server import BIN, TOOLS, ApiServer
 from operations.rehearsal.flux import (
@@ -141,13 +141,12 @@ class _Stage:
 
     def play(self, tree: Tree) -> _Played:
         """Let Flux apply a tree, until each layer is done, refused, or waits for one that is."""
-        url, name = self._artifacts.serve(packed(tree.files))
-        revision = f"main@sha1:{name}"
-        self._others = self._artifacts.serve(empty_release())
-        looks = Looks(tree, revision)
+        ours = self._served(packed(tree.files), "main")
+        others = self._served(empty_release(), "release")
+        looks = Looks(tree, ours["revision"])
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
-            self._publish(artifact(url, revision, packed(tree.files)))
+            self._publish(ours, others)
             found = self._server.list(f"kustomization.{group(FLUX_KUSTOMIZATION)}")
             played = looks.look({item["metadata"]["name"]: item for item in found})
             if played is not None:
@@ -155,10 +154,13 @@ class _Stage:
             time.sleep(0.5)
         raise ConfigError(f"Flux: has not come to an end within {SECONDS:.0f} s; {looks.left()}")
 
-    def _publish(self, ours: Manifest) -> None:
+    def _served(self, data: bytes, name: str) -> Manifest:
+        """Serve an archive, and return how the status of a source names it."""
+        url, commit = self._artifacts.serve(data)
+        return artifact(url, f"{name}@sha1:{commit}", data)
+
+    def _publish(self, ours: Manifest, others: Manifest) -> None:
         """Say of every source that it is fetched: ours, or the release of an operator, with nothing to apply."""
-        url, name = self._others
-        others = artifact(url, f"release@sha1:{name}", empty_release())
         for item in self._server.list(f"gitrepository.{group(FLUX_SOURCE)}"):
             wanted = ours if item["metadata"]["name"] in OURS else others
             if item.get("status", {}).get("artifact") != wanted:
@@ -170,11 +172,8 @@ class _Stage:
         kinds = sorted({f"{item.kind}.{item.group}".rstrip(".") for item in wanted})
         found: dict[Identity, Seen] = {}
         for item in self._server.list(*kinds):
-            metadata = item["metadata"]
-            identity = Identity(
-                item["kind"], metadata.get("namespace", ""), metadata["name"], group(item["apiVersion"])
-            )
-            if identity in wanted and "deletionTimestamp" not in metadata:
+            identity = Item(PurePosixPath(), item).identity
+            if identity in wanted and "deletionTimestamp" not in item["metadata"]:
                 found[identity] = _of(item)
         return found
 
@@ -192,7 +191,7 @@ class Looks:
 
     def __init__(self, tree: Tree, revision: str) -> None:
         self._wanted, self._revision = tree.layers | {ROOT}, revision
-        self._done: dict[str, None] = {}
+        self._done: set[str] = set()
         self._failing: dict[str, int] = {}
         self._said: dict[str, str] = {}
 
@@ -201,11 +200,11 @@ class Looks:
         for name, item in layers.items():
             self._take(name, item)
         refused = {name: self._said[name] for name, times in sorted(self._failing.items()) if times >= FAILED_LOOKS}
-        waiting = [name for name in self._wanted - self._done.keys() - refused.keys() if name in layers]
+        waiting = [name for name in self._wanted - self._done - refused.keys() if name in layers]
         stuck = {name for name in waiting if self._waits(layers[name], {*refused, *waiting})}
         if set(layers) != self._wanted or set(waiting) != stuck or (waiting and not refused):
             return None
-        done = sorted((layers.keys() & self._done.keys()) - {ROOT}, key=lambda name: (_depth(name, layers), name))
+        done = sorted((layers.keys() & self._done) - {ROOT}, key=lambda name: (_depth(name, layers), name))
         return _Played(tuple(done), refused, tuple(sorted(waiting)))
 
     def _take(self, name: str, item: Manifest) -> None:
@@ -217,7 +216,7 @@ class Looks:
         ours = item["spec"].get("sourceRef", {}).get("name") in OURS
         wanted = self._revision if ours else status.get("lastAttemptedRevision")
         if said["status"] == "True" and status.get("lastAppliedRevision") == wanted:
-            self._done[name] = None
+            self._done.add(name)
             self._failing.pop(name, None)
         elif said["status"] == "False" and status.get("lastAttemptedRevision") == wanted:
             self._failing[name] = self._failing.get(name, 0) + 1
@@ -228,7 +227,7 @@ class Looks:
 
     def left(self) -> str:
         """Return what has not ended."""
-        return f"not done are {', '.join(sorted(self._wanted - self._done.keys())) or 'layers that should be gone'}"
+        return f"not done are {', '.join(sorted(self._wanted - self._done)) or 'layers that should be gone'}"
 
 
 def _fates(

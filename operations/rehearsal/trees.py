@@ -10,12 +10,12 @@ import yaml
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.kit import FLUX_KUSTOMIZATION, Manifest, group
+from gitops_render.check.model import KUSTOMIZE
 from gitops_render.helm import Loader
 from gitops_render.objects import Identity, Item, read_tree
 from gitops_render.paths import KUSTOMIZATION, layers_folder
 from gitops_render.yaml_output import to_yaml
 
-KUSTOMIZE = "kustomize.config.k8s.io"
 CRD = "CustomResourceDefinition"
 FLUX_KINDS = {
     "kustomize.toolkit.fluxcd.io/v1": ("Kustomization",),

@@ -12,7 +12,7 @@ from constructs_lib.base.change import Effect, Plain
 from constructs_lib.base.transition import Transition
 from gitops_render.diff import Difference
 from gitops_render.losses import GUARDS, is_data
-from gitops_render.markdown import bold, code, escaped
+from gitops_render.markdown import bold, code, escaped, listed
 from operations.rehearsal.output import shown
 from operations.rehearsal.rehearsal import Rehearsal
 from operations.review.stack_changes import LOSING, StackChange
@@ -163,7 +163,7 @@ def _of_rehearsal(item: Rehearsal) -> Iterator[Reason]:
     for layer, why in item.before.items():
         yield Reason(Effect.UNKNOWN, f"layer {code(layer)} of what runs cannot be rehearsed: {shown(why)}")
     if "replaced" in item.fates:
-        yield Reason(Effect.REPLACES, f"rehearsed: makes anew {_list(item.fates['replaced'])}")
+        yield Reason(Effect.REPLACES, f"rehearsed: makes anew {listed(item.fates['replaced'], SHOWN)}")
 
 
 def _refusal(item: Difference) -> str:
@@ -171,12 +171,7 @@ def _refusal(item: Difference) -> str:
 
 
 def _named(objects: Sequence[Difference]) -> str:
-    return _list([str(item.identity) for item in objects])
-
-
-def _list(names: Sequence[str]) -> str:
-    shown_names = ", ".join(map(code, names[:SHOWN]))
-    return f"{shown_names} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown_names
+    return listed([str(item.identity) for item in objects], SHOWN)
 
 
 def _shown(value: Plain) -> str:

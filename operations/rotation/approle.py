@@ -7,12 +7,12 @@ from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import VAULT_SECRET_ID
 from constructs_lib.environment import Environment
 from constructs_lib.environment.vault import AppRoleAuth
-from constructs_lib.kit import APPROLE_SECRET, FLUX_NAMESPACE
+from constructs_lib.kit import APPROLE_SECRET
 from constructs_lib.platform.vault_eso import STORES, vault_role
 from operations.clients.secret_ids import SecretIds
 from operations.clients.vault import Secrets
 from operations.console import say
-from operations.rotation.in_cluster import in_cluster
+from operations.rotation.in_cluster import flux_secret
 from operations.rotation.revision import put, tell_provisioning
 from operations.secrets.credentials import secrets_of
 
@@ -31,8 +31,7 @@ def rotate_approle(env: Environment) -> None:
     held = secrets.read(env.vault.kv.provisioning).get(VAULT_SECRET_ID, "")
     own = ids.accessor(held) if held else None
     others = [accessor for accessor in ids.accessors() if accessor != own]
-    cluster = in_cluster(env, secrets)
-    there = cluster.secret(FLUX_NAMESPACE, APPROLE_SECRET) if cluster else None
+    there = flux_secret(env, secrets, APPROLE_SECRET)
     if own is not None and there is not None and there.values.get("secret-id") != held:
         tell_provisioning(env, secrets)
     elif own is not None and others:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
-from constructs_lib.kit import DEPLOY_KEY_SECRET, FLUX_NAMESPACE
+from constructs_lib.kit import DEPLOY_KEY_SECRET
 from operations.clients.github import GitHub
 from operations.clients.vault import Secrets
 from operations.console import say
-from operations.rotation.in_cluster import in_cluster
+from operations.rotation.in_cluster import flux_secret
 from operations.rotation.revision import tell_provisioning
 from operations.secrets.credentials import secrets_of
 from operations.secrets.entries import DEPLOY_KEY, FORMER_DEPLOY_KEY, new_deploy_key, public_half
@@ -47,8 +47,7 @@ def _begin(env: Environment, secrets: Secrets, github: GitHub) -> None:
 
 def _provisioned(env: Environment, secrets: Secrets) -> str | None:
     """Return the public half of the key that the cluster has; nothing where there is no cluster, or no key in it."""
-    cluster = in_cluster(env, secrets)
-    held = cluster.secret(FLUX_NAMESPACE, DEPLOY_KEY_SECRET) if cluster else None
+    held = flux_secret(env, secrets, DEPLOY_KEY_SECRET)
     return public_half(held.values.get("identity", ""), f"cluster {env.cluster.name}") if held else None
 
 

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
+from constructs_lib.kit import FLUX_NAMESPACE
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.http import TIMEOUT_SECONDS
 from operations.clients.kubernetes import cluster_client, no_answer, refusal
@@ -78,6 +79,12 @@ class InCluster:
         except HTTPError as error:
             why = no_answer(error)
         raise ConfigError(f"cluster {self._name}: {why}")
+
+
+def flux_secret(env: Environment, secrets: Secrets, name: str) -> Held | None:
+    """Return a Secret of Flux' namespace; nothing where there is no cluster, or no such Secret in it."""
+    cluster = in_cluster(env, secrets)
+    return cluster.secret(FLUX_NAMESPACE, name) if cluster else None
 
 
 def in_cluster(env: Environment, secrets: Secrets) -> InCluster | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ import yaml
 
 from constructs_lib.kit import Manifest
 from constructs_lib.platform.observability.names import GATEWAY_HEADLESS, GATEWAY_HOST
+from operations.rehearsal.api_server import free_ports
 from tests.e2e.certificate import make_certificate
 from tests.support import ROOT
 
@@ -33,15 +33,6 @@ ENVIRONMENT = {
     "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
 }
 PORTS: tuple[int, ...] = (4317, 4318, 4319, 8888, 13133)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    numbers = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return numbers
 
 
 def validate(config: Manifest, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -18,15 +18,11 @@ from gitops_render.seal import seal, unseal
 from gitops_render.validate import Allowed
 from gitops_render.validate.change import Change
 from operations.bootstrap.layout import ensure_layout
-from operations.clients import vault as client
 from operations.clients.github import GitHub
 from operations.rotation.age_key import rotate_age_key
 from operations.secrets.entries import age_recipient, ensure_entries
 from tests.e2e.conftest import require
-from tests.e2e.test_vault_login import PUBLIC_KEY
-from tests.e2e.vault import Vault
-from tests.fakes.kubernetes import FakeKubernetes
-from tests.operations.conftest import Outside, opened
+from tests.e2e.outside import World, world
 from tests.operations.rotation.conftest import Runs
 from tests.support import ROOT
 
@@ -38,22 +34,16 @@ VALUES = {name: {"password": f"the value of {name}"} for name in ("db", "mail")}
 class Place:
     """The sandbox with two sealed Secrets, and a person who does what the command asks for."""
 
-    def __init__(self, outside: Outside, vault: Vault, kubernetes: FakeKubernetes) -> None:
-        self.outside, self.vault, self.kubernetes = outside, vault, kubernetes
-        for path, versions in outside.vault.entries.items():
-            vault.write(path.removeprefix("episodic/"), **versions[-1])
-        here = {"address": vault.address, "ca_bundle": vault.ca}
-        env = outside.environment()
-        gitops = env.gitops.model_copy(update={"vault": env.gitops.vault.model_copy(update=here)})
-        env = env.model_copy(update={"vault": env.vault.model_copy(update=here), "gitops": gitops})
-        vault.follow([env], PUBLIC_KEY)
+    def __init__(self, world: World) -> None:
+        self.outside, self.vault, self.kubernetes = world
+        env = world.environment()
         ensure_entries(env)
         self.first = self.keys[0]
         self.env: Environment = env.model_copy(update={"sops_recipient": age_recipient(self.first)})
         self.bring()
-        kubernetes.read_again = lambda _namespace, _name: self.bring()
-        outside.github.add_repository(NAME)
-        github = GitHub(outside.github.token)
+        self.kubernetes.read_again = lambda _namespace, _name: self.bring()
+        self.outside.github.add_repository(NAME)
+        github = GitHub(self.outside.github.token)
         ensure_layout(github, github.repository(f"df12-test/{NAME}"), [self.env], [self.env])
         self.seal()
 
@@ -113,14 +103,10 @@ class Place:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     require("vault-server", "sops")
     monkeypatch.setenv("SOPS", str(ROOT / "tools/bin/sops"))
-    for name in ("SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE", client.REQUEST_URL):
+    for name in ("SOPS_AGE_KEY", "SOPS_AGE_KEY_FILE"):
         monkeypatch.delenv(name, raising=False)
-    with opened(tmp_path, monkeypatch) as outside, Vault(tmp_path / "vault") as vault, FakeKubernetes() as kubernetes:
-        outside.digitalocean.server = kubernetes.url
-        outside.digitalocean.add_cluster("episodic-sandbox")
-        monkeypatch.setattr(client, "_tokens", {})
-        monkeypatch.setenv("VAULT_TOKEN", vault.token)
-        yield Place(outside, vault, kubernetes)
+    with world(tmp_path, monkeypatch) as here:
+        yield Place(here)
 
 
 @pytest.mark.parametrize("number", range(1, 6))

@@ -13,15 +13,12 @@ from hvac.exceptions import Forbidden, InvalidRequest
 
 from constructs_lib.base.stacks import VAULT_SECRET_ID
 from constructs_lib.environment import Environment
-from operations.clients import vault as client
 from operations.clients.secret_ids import SecretIds
 from operations.rotation.approle import rotate_approle
 from operations.secrets.entries import ensure_entries
 from tests.e2e.conftest import require
-from tests.e2e.test_vault_login import PUBLIC_KEY
-from tests.e2e.vault import MOUNT, Vault
-from tests.fakes.kubernetes import FakeKubernetes
-from tests.operations.conftest import Outside, opened
+from tests.e2e.outside import World, world
+from tests.e2e.vault import MOUNT
 from tests.operations.rotation.conftest import Runs
 
 ROLE, PATH = "episodic-sandbox-external-secrets", "sandbox/provisioning"
@@ -32,18 +29,12 @@ SECRET = "/api/v1/namespaces/flux-system/secrets/vault-approle"
 class Place:
     """A Vault that follows the sandbox, and a cluster that has the secret ID in it."""
 
-    def __init__(self, outside: Outside, vault: Vault, kubernetes: FakeKubernetes) -> None:
-        self.vault, self.kubernetes = vault, kubernetes
-        for path, versions in outside.vault.entries.items():
-            vault.write(path.removeprefix("episodic/"), **versions[-1])
-        here = {"address": vault.address, "ca_bundle": vault.ca}
-        env = outside.environment(vault__auth=AUTH)
-        gitops = env.gitops.model_copy(update={"vault": env.gitops.vault.model_copy(update=here)})
-        self.env: Environment = env.model_copy(update={"vault": env.vault.model_copy(update=here), "gitops": gitops})
-        vault.follow([self.env], PUBLIC_KEY)
+    def __init__(self, world: World) -> None:
+        _, self.vault, self.kubernetes = world
+        self.env: Environment = world.environment(vault__auth=AUTH)
         self.ids = SecretIds(self.env.vault, "approle", ROLE)
         self.first = self.ids.make()
-        vault.write(PATH, **{VAULT_SECRET_ID: self.first})
+        self.vault.write(PATH, **{VAULT_SECRET_ID: self.first})
         ensure_entries(self.env)
         self.number = "none"
         self.provision()
@@ -77,13 +68,8 @@ class Place:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     require("vault-server")
-    with opened(tmp_path, monkeypatch) as outside, Vault(tmp_path / "vault") as vault, FakeKubernetes() as kubernetes:
-        outside.digitalocean.server = kubernetes.url
-        outside.digitalocean.add_cluster("episodic-sandbox")
-        monkeypatch.setattr(client, "_tokens", {})
-        monkeypatch.setenv("VAULT_TOKEN", vault.token)
-        monkeypatch.delenv(client.REQUEST_URL, raising=False)
-        yield Place(outside, vault, kubernetes)
+    with world(tmp_path, monkeypatch) as here:
+        yield Place(here)
 
 
 @pytest.mark.parametrize("number", range(1, 6))
