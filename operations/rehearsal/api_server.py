@@ -87,7 +87,8 @@ class ApiServer:
         """Apply objects on the server's side, strictly: an unknown field is an error."""
         mode = ["--dry-run=server"] if dry_run else []
         strict = ("--server-side", "--force-conflicts", "--validate=strict", *mode, "-f", "-")
-        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, default=str)
+        # One document each: in a List kubectl checks them itself, and asks for fields that the server fills in.
+        text = "\n---\n".join(json.dumps(item, default=str) for item in items)
         return self.kubectl("apply", *strict, text=text, code=code)
 
     def list(self, *kinds: str) -> list[Manifest]:
