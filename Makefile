@@ -20,6 +20,8 @@ export VIRTUAL_ENV := $(abspath $(VENV))
 export PIPENV_VERBOSITY := -1
 export PIPENV_NOSPIN := 1
 export PYTHONPATH := $(CURDIR)
+# Before 3.11.8 and 3.12.2, a traceback that is formatted while Python parses breaks the parse (python/cpython#106905).
+export PYTHONNODEBUGRANGES := 1
 # Some machines name an OpenTofu configuration file that is not there.
 unexport TF_CLI_CONFIG_FILE
 
