@@ -25,7 +25,7 @@ postgres -D "$data" -c hba_file="$room/hba.conf" -c unix_socket_directories="$ro
 server=$!
 until [ "$(sql 'select not pg_is_in_recovery()' -U postgres -d postgres 2>/dev/null)" = t ]; do
   kill -0 "$server" 2>/dev/null || fail "Postgres did not come up"
-  sleep 1
+  sleep 3
 done
 
 for history in "$data"/pg_wal/*.history; do :; done

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import subprocess
 from pathlib import Path
@@ -134,7 +136,7 @@ def test_files_of_the_log_are_known_by_their_names() -> None:
         f"{wals}/0000000100000000/00000001000000000000000C.partial.gz",
         f"{wals}/00000002.history.gz",
     ]
-    assert fetch.names(keys) == {FIRST, "00000001000000000000000B", "00000002.history"}
+    assert fetch.names(keys) == {FIRST: keys[0], "00000001000000000000000B": keys[1], "00000002.history": keys[4]}
 
 
 @pytest.mark.parametrize(
@@ -172,10 +174,14 @@ class Bucket:
         self.backups = [{"backup_id": "1", "status": "DONE", "begin_wal": FIRST}]
         self.files = [f"wals/00000001000000000000000{digit}.gz" for digit in "ABCDE"]
         self.asked: list[tuple[str, ...]] = []
-        self.room = room
+        self.room, self.last = room, "pg_control"
 
     def barman(self, command: str, *arguments: str) -> str:
         self.asked.append((command, *arguments))
+        if command == "restore":
+            for folder in (self.room / "data", self.room / "data" / "global"):
+                folder.mkdir()
+            (self.room / "data" / "global" / self.last).touch()
         return json.dumps({"backups_list": self.backups})
 
 
@@ -196,17 +202,47 @@ def test_the_newest_backup_that_was_finished_is_brought_with_what_there_is(bucke
     ]
     fetch.base()
     assert bucket.asked[-1] == ("restore", "2", str(bucket.room / "data"))
-    assert {path.name for path in (bucket.room / "archive").iterdir()} == fetch.names(bucket.files)
+    assert {path.name for path in (bucket.room / "archive").iterdir()} == set(fetch.names(bucket.files))
     assert (bucket.room / "end").read_text() == "0/E000000"
 
 
-def test_an_archive_with_a_gap_or_without_a_backup_fails_with_the_reason(bucket: Bucket) -> None:
+def test_an_archive_with_a_gap_fails_with_the_reason(bucket: Bucket) -> None:
     del bucket.files[2]
     with pytest.raises(SystemExit, match="the log since base backup 1 lacks the segments at 0/C000000"):
         fetch.base()
+
+
+def test_an_archive_without_a_backup_fails_with_the_reason(bucket: Bucket) -> None:
     bucket.backups = [{"backup_id": "1", "status": "FAILED", "begin_wal": FIRST}]
     with pytest.raises(SystemExit, match="there is no base backup in main-1"):
         fetch.base()
+
+
+def test_a_base_backup_that_ends_too_early_is_damaged(bucket: Bucket) -> None:
+    bucket.last = "another"
+    with pytest.raises(SystemExit, match="base backup 1 is damaged: it cannot be unpacked to its end"):
+        fetch.base()
+
+
+class Archive(dict[str, bytes]):
+    """A bucket as boto3 shows it."""
+
+    def Object(self, key: str) -> Archive:  # noqa: N802 - boto3's name
+        return Archive(body=self[key])
+
+    def get(self) -> dict[str, io.BytesIO]:  # type: ignore[override]
+        return {"Body": io.BytesIO(self["body"])}
+
+
+def test_a_file_of_the_log_comes_unpacked_and_one_that_is_damaged_does_not_come(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed = gzip.compress(b"log" * 1000)
+    archive = Archive({"a.gz": packed, "b": b"plain", "c.gz": packed[:40] + b"?" + packed[41:], "d.gz": packed[:20]})
+    for key in (*archive, "absent.gz"):
+        fetch.bring(archive, key, tmp_path / key)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.gz": b"log" * 1000, "b": b"plain"}
+    assert [line.partition(" ")[0] for line in capsys.readouterr().err.splitlines()] == ["c.gz", "d.gz", "absent.gz"]
 
 
 def run(script: str, room: Path, *arguments: str) -> int:
