@@ -168,7 +168,7 @@ class PostgresCluster(Retirable):
         Origin | None,
         Change(
             refused("a cluster is recovered when it is made; add another cluster"),
-            added=steps("it counts only while the cluster is made, or made anew", "change-an-environment"),
+            added=steps("it counts only while the cluster is made, or made anew", "recover-a-database"),
             removed=FREE,
         ),
     ] = None
