@@ -83,7 +83,18 @@ def archived(platform: Sandbox) -> str:
     return superuser(platform.cluster, PRIMARY, "select last_archived_wal from pg_stat_archiver")
 
 
-@pytest.mark.usefixtures("backup")
+@pytest.fixture
+def _ended(platform: Sandbox) -> Iterator[None]:
+    """End what was recovered once it was seen: the machine has not enough CPU for a drill beside it."""
+    yield
+    if f"cluster.postgresql.cnpg.io/{RESTORED}" in clusters(platform):
+        change(platform, {"name": RESTORED, "pooler": None, "retired": "deletable"}, said="It may go")
+        platform.follower.apply_again()
+        change(platform, said="It is not needed any more")
+        platform.cluster.eventually(lambda: len(clusters(platform)) == 1, "it is gone")
+
+
+@pytest.mark.usefixtures("_ended", "backup")
 def test_a_database_comes_back_to_a_time_beside_the_old_one_and_touches_no_archive_but_its_own(
     platform: Sandbox, application: Application, ledger: Callable[[int], None]
 ) -> None:
@@ -119,17 +130,6 @@ def test_a_database_comes_back_to_a_time_beside_the_old_one_and_touches_no_archi
     change(platform, {"name": RESTORED, "pooler": None}, said="It is recovered")
     platform.follower.apply_again()
     assert application.psql("select count(*) from ledger where number <= 4", HOST) == "5"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ended(platform: Sandbox) -> Iterator[None]:
-    """End what was recovered once all is over, so that other tests find one cluster."""
-    yield
-    if f"cluster.postgresql.cnpg.io/{RESTORED}" in clusters(platform):
-        change(platform, {"name": RESTORED, "pooler": None, "retired": "deletable"}, said="It may go")
-        platform.follower.apply_again()
-        change(platform, said="It is not needed any more")
-        platform.cluster.eventually(lambda: len(clusters(platform)) == 1, "it is gone")
 
 
 def drilled(platform: Sandbox, name: str) -> tuple[str, str, float]:
