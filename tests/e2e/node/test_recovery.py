@@ -143,7 +143,9 @@ def drilled(platform: Sandbox, name: str) -> tuple[str, str, float]:
 
     took = cluster.eventually(lambda: bool(ended() & {"Complete", "Failed"}), f"the drill {name} ends")
     how = "Complete" if "Complete" in ended() else "Failed"
-    said = cluster.kubectl("logs", "-l", f"job-name={name}", "--all-containers", "--tail=-1", *of, code=None)
+    said = cluster.kubectl(
+        "logs", "-l", f"job-name={name}", "--all-containers", "--ignore-errors", "--tail=-1", *of, code=None
+    )
     cluster.kubectl("delete", "job", name, *of)
     claims = ("get", "persistentvolumeclaims", *of, "--output=name")
     cluster.eventually(lambda: f"{name}-" not in cluster.kubectl(*claims), "its volume is gone")
