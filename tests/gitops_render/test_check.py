@@ -15,6 +15,8 @@ from constructs_lib.environment import load_all
 from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks, read_trees
 from gitops_render.check.model import StackFile, Tree
 from gitops_render.objects import Item
+from gitops_render.seal import listed
+from gitops_render.sops_config import sops_config
 from gitops_render.tree import render
 from tests.gitops_render.test_cli import cli
 from tests.support import ROOT, Synthesised, environment, everything, parsed
@@ -412,6 +414,20 @@ def test_the_command(rendered: Path) -> None:
     assert "Fix: switch TLS on" in printed
     code, printed, _ = cli(rendered, "check", "--json")
     assert (code, [item["policy"] for item in json.loads(printed)]) == (1, ["TLS001"])
+
+
+def test_what_is_sealed_for_another_key_than_the_environment_has_is_told(rendered: Path) -> None:
+    own, other = (f"age1{letter * 58}" for letter in "qp")
+    (rendered / "gitops.out/.sops.yaml").write_bytes(sops_config({"staging": [own]}))
+    file = "platform/secrets/staging/sealed/secret-db.yaml"
+    for key, ended in ((own, 0), (other, 1)):
+        sealed = {"metadata": {"name": "db", "namespace": "databases"}, "sops": {"age": [{"recipient": key}]}}
+        (rendered / "gitops.out" / file).write_text(json.dumps({"apiVersion": "v1", "kind": "Secret", **sealed}))
+        listing = (rendered / "gitops.out" / file).with_name("kustomization.yaml")
+        listing.write_bytes(listed(listing, ["secret-db.yaml"]))
+        code, printed, _ = cli(rendered, "check")
+        assert code == ended, printed
+    assert printed.startswith(f"SEAL001 {file}: Secret databases db is sealed for {other[:12]}…, and .sops.yaml names ")
 
 
 def test_the_policies_are_listed_with_reason_and_fix(tmp_path: Path) -> None:
