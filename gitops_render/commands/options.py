@@ -1,4 +1,4 @@
-"""What several commands ask for."""
+"""What several commands ask for, those of `operations` too."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from typing import Annotated
 
 import typer
 
+from gitops_render.program import environment_names
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Chosen = Annotated[list[str] | None, typer.Option("--environment", help="Only this environment; may be repeated.")]
-Output = Annotated[Path, typer.Option("--tree", "--output", help="The folder of the GitOps repository.")]
-Clone = Annotated[
-    Path, typer.Option("--tree", "--repository", help="A clone of the GitOps repository, fetched just now.")
+EnvironmentName = Annotated[
+    str, typer.Argument(metavar="ENVIRONMENT", autocompletion=environment_names, help="The environment.")
 ]
+From = Annotated[
+    str,
+    typer.Argument(metavar="FROM", autocompletion=environment_names, help="The environment whose commit is taken."),
+]
+To = Annotated[
+    str, typer.Argument(metavar="TO", autocompletion=environment_names, help="The environment that is to run it.")
+]
+Chosen = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", autocompletion=environment_names, help="Only this environment; may be repeated."),
+]
+Output = Annotated[Path, typer.Option("--tree", help="The folder of the GitOps repository.")]
+Clone = Annotated[Path, typer.Option("--tree", help="A clone of the GitOps repository, fetched just now.")]

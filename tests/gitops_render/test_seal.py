@@ -234,7 +234,7 @@ def test_clear_text_is_not_written_into_the_repository(output: Path, tmp_path: P
 def test_the_command_refuses_in_one_sentence(output: Path, tmp_path: Path, file: str, sentence: str) -> None:
     (output / "clear.yaml").write_bytes(to_yaml(secret()))
     result = run_python(
-        "-m", "gitops_render", "seal", "--environment", "sandbox", "--output", "out", file, folder=tmp_path
+        "-m", "gitops_render", "seal", "--environment", "sandbox", "--tree", "out", file, folder=tmp_path
     )
     assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert sentence in result.stderr
