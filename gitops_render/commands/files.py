@@ -63,3 +63,15 @@ def environment(
     path = new_environment(environments, source, Wanted(name, tiers.get(tier), domain, vpc_range))
     typer.echo(f"{path}: written like {source.name}; read it, and change what is not as you want it")
     done("Next: make, then docs/how-to/add-an-environment.md from step 1")
+
+
+@new.command(name="component")
+def component_files(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, such as metrics_server.")],
+) -> None:
+    """Write the files of a new component of the platform, which load at once, and say what comes next."""
+    from gitops_render.new_component import new_component
+
+    for path in new_component(name):
+        typer.echo(f"{path}: written")
+    done("Next: make schema picture graph format test; docs/how-to/add-a-component.md says what is to be looked up")
