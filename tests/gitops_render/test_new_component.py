@@ -17,6 +17,7 @@ from tests.support import ROOT
 
 NAME = "sample_meter"
 TESTS = f"tests/constructs_lib/platform/{NAME}"
+OWN = ("sandbox", "staging", "production")
 COPIED = ("constructs_lib", "gitops_render", "tests", "docs", "environments", "stacks", "operations")
 WRITTEN = {
     *(f"constructs_lib/platform/{path}" for path in ("__init__.py", f"{NAME}/__init__.py", f"{NAME}/health.py")),
@@ -33,6 +34,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "main.py"):
         shutil.copy(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
     return folder
 
 
@@ -74,14 +76,17 @@ def test_it_passes_the_linters(copy: Path) -> None:
 
 
 def test_only_what_a_person_looks_up_is_missing_and_that_is_said(copy: Path) -> None:
-    options = ("-q", "-n", "0", "-p", "no:cacheprovider", "-rf", "-k", NAME)
+    options = ("-q", "-n", "0", "-p", "no:cacheprovider", "--tb=line")
     code, printed = program(copy, sys.executable, "-m", "pytest", *options, "tests/constructs_lib/platform")
-    failed = {match[1]: match[2] for match in re.finditer(r"^FAILED \S+::(\w+)\S* - (.*)$", printed, re.MULTILINE)}
+    failed = set(re.findall(r"^FAILED \S+::(\w+(?:\[\w+\])?)", printed, re.MULTILINE))
     assert code == 1
-    assert failed.keys() == {
-        "test_the_folder_holds_metrics_charts_and_cases",
-        "test_every_value_was_looked_up_at_this_version",
-        "test_the_facts_are_those_of_the_pinned_charts",
+    assert failed == {
+        f"test_the_folder_holds_metrics_charts_and_cases[{NAME}]",
+        f"test_every_value_was_looked_up_at_this_version[{NAME}]",
+        f"test_the_facts_are_those_of_the_pinned_charts[{NAME}]",
+        "test_what_breaks_a_rule_is_known_with_its_reason[link_without_pod]",
+        "test_what_breaks_a_rule_is_known_with_its_reason[open_to_prometheus_for_nothing]",
+        *(f"test_every_pod_of_the_facts_is_said_and_no_other[{env}]" for env in (*OWN, "everything")),
     }, printed
     for sentence in ("lists no metric", "has no chart 'sample-meter'; look up the values", "run `make chart-facts "):
         assert sentence in printed
