@@ -5,13 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import typer
 
 from constructs_lib.base.console import timed
-from constructs_lib.base.errors import ConfigError, exit_on_bad_input
+from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.base.version import VERSION
 
 EXIT_CODES = (
@@ -42,34 +41,6 @@ def run(app: typer.Typer, name: str) -> None:
     _say_exit_codes(app)
     with exit_on_bad_input(), timed(name):
         app(prog_name=name)
-
-
-def environment_names(incomplete: str) -> list[str]:
-    """Return the environments here that begin like this, for a shell that completes a word."""
-    from constructs_lib.environment import environment_paths
-
-    return _beginning(incomplete, lambda: [path.stem for path in environment_paths()])
-
-
-def component_names(incomplete: str) -> list[str]:
-    """Return the components that begin like this."""
-    from constructs_lib.platform import Platform
-
-    return _beginning(incomplete, lambda: list(Platform.model_fields))
-
-
-def stack_names(incomplete: str) -> list[str]:
-    """Return the stacks of the environments here that begin like this."""
-    from constructs_lib.environment import load_all
-
-    return _beginning(incomplete, lambda: [env.stack(kind) for env in load_all() for kind in env.stacks])
-
-
-def _beginning(incomplete: str, names: Callable[[], list[str]]) -> list[str]:
-    """Return those that begin like this; none where the files here cannot be read, which is no shell's business."""
-    with suppress(ConfigError):
-        return [name for name in names() if name.startswith(incomplete)]
-    return []
 
 
 def _first_paragraph(callback: Callable[..., object] | None) -> str:

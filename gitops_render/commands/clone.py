@@ -13,8 +13,8 @@ import typer
 
 from constructs_lib.base.console import done
 from constructs_lib.base.errors import DIFFERENT, ConfigError
-from gitops_render.commands.options import AsJson, Clone, From, Output, To
-from gitops_render.program import environment_names
+from gitops_render.arguments import From, To, environment_names
+from gitops_render.commands.options import AsJson, Clone, Output
 
 if TYPE_CHECKING:
     from gitops_render.pin import Pin

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from constructs_lib.base.console import done
-from gitops_render.commands.options import EnvironmentName
-from gitops_render.program import component_names, environment_names, program
+from gitops_render.arguments import EnvironmentName, component_names, environment_names
+from gitops_render.program import program
 
 app = typer.Typer()
 new = program("Write the files of something new, and say what comes next.")

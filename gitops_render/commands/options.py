@@ -1,4 +1,4 @@
-"""What several commands ask for, those of `operations` too."""
+"""What several commands ask for."""
 
 from __future__ import annotations
 
@@ -7,19 +7,9 @@ from typing import Annotated
 
 import typer
 
-from gitops_render.program import environment_names
+from gitops_render.arguments import environment_names
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-EnvironmentName = Annotated[
-    str, typer.Argument(metavar="ENVIRONMENT", autocompletion=environment_names, help="The environment.")
-]
-From = Annotated[
-    str,
-    typer.Argument(metavar="FROM", autocompletion=environment_names, help="The environment whose commit is taken."),
-]
-To = Annotated[
-    str, typer.Argument(metavar="TO", autocompletion=environment_names, help="The environment that is to run it.")
-]
 Chosen = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", autocompletion=environment_names, help="Only this environment; may be repeated."),

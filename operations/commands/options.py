@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gitops_render.program import environment_names
+from gitops_render.arguments import environment_names
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment

@@ -9,7 +9,7 @@ import typer
 
 from constructs_lib.base.console import done
 from constructs_lib.base.purpose import Purpose
-from gitops_render.commands.options import EnvironmentName
+from gitops_render.arguments import EnvironmentName
 from gitops_render.program import program
 from operations.commands.options import PLANS, named, output
 from operations.console import say, summarise

@@ -11,7 +11,7 @@ import typer
 from constructs_lib.base.console import done
 from constructs_lib.base.errors import DIFFERENT, ConfigError
 from constructs_lib.base.purpose import Purpose
-from gitops_render.commands.options import EnvironmentName, From, To
+from gitops_render.arguments import EnvironmentName, From, To
 from operations.commands.options import named
 from operations.console import say, step, summarise
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from constructs_lib.base.stacks import GITOPS_REPOSITORY
-from gitops_render.commands.options import EnvironmentName
-from gitops_render.program import environment_names, program
+from gitops_render.arguments import EnvironmentName, environment_names
+from gitops_render.program import program
 from operations.commands.options import named
 
 app = program("A new secret for an old one; each run does the next step, and none cuts anybody off.")

@@ -16,7 +16,8 @@ import typer
 
 import gitops_render.commands
 import operations.commands
-from gitops_render.program import component_names, environment_names, run, stack_names
+from gitops_render.arguments import component_names, environment_names, stack_names
+from gitops_render.program import run
 from tests.support import ROOT
 
 PROGRAMS = {"gitops_render": gitops_render.commands.app, "operations": operations.commands.app}
