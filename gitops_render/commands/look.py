@@ -123,7 +123,7 @@ def capacity(environment: Chosen = None, as_json: AsJson = False) -> None:
     environments = chosen(load_all(), environment or [])
     found = rows(environments)
     typer.echo(to_json(found) if as_json else "\n".join(to_text(found)))
-    done(f"{len(found)} pools of {len(environments)} environments", data=True)
+    done(f"capacity of {len(environments)} environments", data=True)
 
 
 class Listing(StrEnum):

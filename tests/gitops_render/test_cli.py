@@ -172,11 +172,11 @@ def test_a_cluster_shows_the_version(project: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "summary"),
     [
-        (("schema",), "JSON Schema of environments/*.yaml, 16 keys at its top"),
+        (("schema",), "JSON Schema of environments/*.yaml, 17 keys at its top"),
         (("codeowners",), "owners of the files of 1 environments"),
         (("graph",), "layers of 1 environments"),
-        (("capacity",), "2 pools of 1 environments"),
-        (("capacity", "--json"), "2 pools of 1 environments"),
+        (("capacity",), "capacity of 1 environments"),
+        (("capacity", "--json"), "capacity of 1 environments"),
         (("check", "--list"), f"{len(POLICIES)} policies"),
         (("diff", "environments", "environments"), "environments and environments: 0 objects differ"),
     ],
