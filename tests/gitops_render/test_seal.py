@@ -289,7 +289,7 @@ def test_however_sealing_is_cut_all_secrets_are_sealed_or_none(
     whole = tmp_path / "whole"
     shutil.copytree(output, whole)
     assert two(whole) == (sealed_file("sandbox", "db"), sealed_file("sandbox", "new"))
-    old, new, seen = contents_of(output), contents_of(whole), set[str]()
+    old, new, seen, number = contents_of(output), contents_of(whole), set[str](), 0
     assert old != new
     for number in range(100):
         folder = tmp_path / str(number)
