@@ -103,8 +103,12 @@ class PostgresCluster(Retirable):
     image: Annotated[Image, Change(rolls("its instances, replicas first"), judge=same_major)] = Field(
         default=IMAGE, description="Image of Postgres, whose tag starts with the version."
     )
-    parameters: Parameters = Field(default_factory=dict, description="PostgreSQL parameters.")
-    preload_libraries: tuple[SqlName, ...] = Field(default=(), description="Libraries that each server loads at start.")
+    parameters: Parameters = Field(
+        default_factory=dict, examples=[{"max_connections": "200"}], description="PostgreSQL parameters."
+    )
+    preload_libraries: tuple[SqlName, ...] = Field(
+        default=(), examples=[["timescaledb"]], description="Libraries that each server loads at start."
+    )
     roles: Annotated[
         tuple[Role, ...],
         unique("name"),
