@@ -39,7 +39,9 @@ def _matching(pattern: str, expected: str, also: Check | None = None, *, example
 _LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 
 Name = Annotated[
-    str, *_matching(_LABEL, "1 to 63 lower-case letters, digits and hyphens, starting with a letter"), NAMED
+    str,
+    *_matching(_LABEL, "1 to 63 lower-case letters, digits and hyphens, starting with a letter", example="main"),
+    NAMED,
 ]
 """A DNS label (RFC 1123) that starts with a letter: what DigitalOcean, Kubernetes and OpenTofu all accept as a name."""
 

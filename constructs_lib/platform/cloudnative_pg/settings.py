@@ -84,7 +84,8 @@ class Recovery(Settings):
     """Start the cluster from a backup in the environment's bucket instead of empty."""
 
     archive: Annotated[Name, COMMON] = Field(
-        description="The folder that is read: name and generation of the cluster that was lost, such as main-1."
+        examples=["main-1"],
+        description="The folder that is read: name and generation of the cluster that was lost, such as main-1.",
     )
     until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
 
