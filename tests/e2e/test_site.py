@@ -13,7 +13,7 @@ from tests.support import ROOT
 
 pytestmark = pytest.mark.e2e
 
-LOADED = re.compile(r"""(?:<link[^>]*\bhref|<script[^>]*\bsrc|<img[^>]*\bsrc)="([^"]+)\"""")
+LOADED = re.compile(r'''(?:<link[^>]*\bhref|<script[^>]*\bsrc|<img[^>]*\bsrc)="([^"#]+)"''')
 SEEN = re.compile(r'href="([^"#:]*)(?:#([^"]*))?"')
 
 
