@@ -116,8 +116,13 @@ def run_python(*arguments: str, folder: Path, **variables: str) -> subprocess.Co
     done = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
     )
-    done.stderr = re.sub(r"^\S+: took \d+ s\n", "", done.stderr, flags=re.MULTILINE)
+    done.stderr = without_times(done.stderr)
     return done
+
+
+def without_times(text: str) -> str:
+    """Return what a program said without how long it took."""
+    return re.sub(r"^\S+: took \d+ s\n", "", text, flags=re.MULTILINE)
 
 
 def parsed(data: bytes | str) -> Any:

@@ -85,7 +85,11 @@ def test_one_option_names_the_folder_of_the_repository() -> None:
         "operations rehearse",
     }
     others = {(command, name) for command, name in options if name in ("--output", "--repository", "--folder", "--dir")}
-    assert others == {("operations report", "--output"), ("operations bootstrap check", "--repository")}
+    assert others == {
+        ("operations report", "--output"),
+        ("operations bootstrap check", "--repository"),
+        ("gitops_render site", "--output"),
+    }
     assert not [name for _, name in options if name.startswith("--no-")]
 
 
