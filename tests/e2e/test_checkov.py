@@ -27,7 +27,6 @@ CHECKOV = "CHECKOV"
 EXPORTER = "DaemonSet.observability-agents.kube-prometheus-stack-prometheus-node-exporter"
 OPEN = "its chart leaves the file system open, and it was not tried closed"
 EXCEPTED: dict[str, dict[str, str]] = {
-    "CKV2_K8S_6": {"*": "each namespace has a policy without a selector, which this check does not read (decision 10)"},
     "CKV_K8S_8": {
         "*.cert-manager-cainjector": "its chart has no probe for it",
         "*.kube-prometheus-stack-grafana": "its sidecars have none; Grafana has one",
