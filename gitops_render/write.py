@@ -95,8 +95,9 @@ def _written(environment: str, plan: _Plan) -> Written:
 
 def _refuse_links(output: Path, paths: tuple[PurePosixPath, ...]) -> None:
     """Raise `ConfigError` for links on the way: what is behind one belongs to somebody else."""
-    places = dict.fromkeys(place for path in paths for place in (path, *path.parents) if place.name)
-    if links := [place for place in places if (output / place).is_symlink()]:
+    folders = {path.parent for path in paths}
+    places = {*paths, *folders, *(above for folder in folders for above in folder.parents)} - {PurePosixPath()}
+    if links := sorted(place for place in places if (output / place).is_symlink()):
         raise ConfigError(
             *(f"{output / link}: is a link; put a folder or file in its place, or remove it" for link in links)
         )
