@@ -3,6 +3,7 @@
 project = "DigitalOcean Kubernetes with GitOps"
 extensions = ["myst_parser"]
 myst_heading_anchors = 4
+smartquotes = False  # options begin with two hyphens
 html_theme = "furo"
 html_title = project
 html_static_path = ["static"]

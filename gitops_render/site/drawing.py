@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-LETTER, LINE, PAD, GAP, AISLE = 7, 17, 10, 14, 70
+LETTER, LINE, PAD, GAP, AISLE = 7, 17, 10, 14, 50
 STYLE = (
     "text{font:12px sans-serif;fill:#24292f}.small{font-size:11px;fill:#57606a}.head{font-weight:bold}"
     ".page{fill:#fff}.box{fill:#f6f8fa;stroke:#8c959f}.arrow{fill:none;stroke:#8c959f}.dot,.used{fill:#0969da}"

@@ -29,7 +29,7 @@ def platform(env: Environment) -> str:
     parts = (
         Column("you write", (file,)),
         Column("is made", made),
-        Column("runs, each switched and sized in the file", tuple(running.values())),
+        Column("runs", tuple(running.values())),
         Column("uses it", tuple(apps.values())),
     )
     arrows = [(file, box) for box in made] + [(tree, box) for box in running.values()]

@@ -40,7 +40,8 @@ def settings_page(examples: Sequence[Mapping[str, Any]]) -> str:
     found = list(entries(examples))
     lines = [ABOUT]
     for block in dict.fromkeys(entry.block for entry in found):
-        lines += ["", f"## {block or 'The file'}", "", *_table(entry for entry in found if entry.block == block)]
+        title = f"`{block}`" if block else "The file"
+        lines += ["", f"## {title}", "", *_table(entry for entry in found if entry.block == block)]
     return "\n".join([*lines, ""])
 
 

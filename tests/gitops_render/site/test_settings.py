@@ -92,7 +92,7 @@ def test_every_number_has_a_unit() -> None:
 def test_the_page_has_each_block_and_shows_what_html_would_take() -> None:
     page = settings_page(examples(ROOT / "docs/how-to"))
     assert len(re.findall("^## ", page, re.MULTILINE)) == len({block for block, _ in found()})
-    assert "## cluster.pools.<name>" in page
+    assert "## `cluster.pools.<name>`" in page, "as it is: no tag of HTML"
     assert "<code>max_nodes</code>" in page
     assert all(line.count(" | ") == 5 for line in page.splitlines() if line.startswith("| <code>"))
 
