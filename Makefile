@@ -43,11 +43,15 @@ schema: $(READY) ## The JSON Schema of the environment files, for editors
 owners: $(READY) ## Who reviews what of this repository, in .github/CODEOWNERS
 	bin/gitops_render codeowners > .github/CODEOWNERS
 
-picture: $(READY) ## The layout of the overview dashboard, in docs/overview.svg
-	$(BIN)/python docs/picture.py > docs/overview.svg
+picture: $(READY) ## The platform and the layout of the overview dashboard, in docs/platform.svg and docs/overview.svg
+	$(BIN)/python docs/picture.py platform > docs/platform.svg
+	$(BIN)/python docs/picture.py overview > docs/overview.svg
 
 graph: $(READY) ## The layers of every environment as flowcharts, in docs/layers.md
 	bin/gitops_render graph > docs/layers.md
+
+site: $(TESTS) ## All pages, references and pictures as HTML, in site.out/html
+	bin/gitops_render site
 
 chart-facts: $(TESTS) ## What the charts in CHARTS make of our values, beside the tests of each component (needs helm)
 	CHARTS="$(CHARTS)" HELM="$(HELM)" $(BIN)/python -m tests.chart_facts
@@ -109,7 +113,7 @@ lock-pipenv: $(INSTALLER) ## Pin pipenv and what it needs anew, at the version t
 	  pathlib.Path('$(PIPENV)').write_text('\n'.join(wrapped) + '\n')"
 
 clean: ## Remove everything that is made
-	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out plans.out tools/bin tools/operators/external-secrets/upstream tools/traefik/upstream .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules cdktf.out cdktf.out.partial gitops.out plans.out site.out tools/bin tools/operators/external-secrets/upstream tools/traefik/upstream .pytest_cache .ruff_cache .hypothesis
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -131,4 +135,4 @@ $(TESTS): | $(READY)
 node_modules/.package-lock.json: package-lock.json | $(READY)
 	PATH="$(NODE)/bin:$$PATH" npm_config_nodedir="$(NODE)" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js ci --no-audit --no-fund
 
-.PHONY: all setup setup-tests synth render schema picture graph chart-facts lint format test tools e2e e2e-tools e2e-node cdktf-synth integration bench limits providers-lock lock lock-pipenv clean help
+.PHONY: all setup setup-tests synth render schema picture graph site chart-facts lint format test tools e2e e2e-tools e2e-node cdktf-synth integration bench limits providers-lock lock lock-pipenv clean help

@@ -1,6 +1,7 @@
-"""Draws the layout of the overview dashboard of production, from the same model that Grafana gets.
+"""Draws the platform of production, or the layout of its overview dashboard, from the model.
 
-`make picture` writes docs/overview.svg. It shows which panels there are and where, and no data: nothing ran.
+`make picture` writes docs/platform.svg and docs/overview.svg. The latter shows which panels there are and where, and no
+data: nothing ran.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from constructs_lib.environment import load
 from constructs_lib.health.dashboard import WIDTH, Dashboard, Panel, Position, Row, placed
 from constructs_lib.platform.observability.dashboards import overview
 from constructs_lib.platform.observability.slos import health
+from gitops_render.site.platform import platform
 
 CELL_WIDTH, CELL_HEIGHT, GAP = 40, 24, 3
 KINDS = {"stat": "last value", "table": "table", "timeseries": "over time"}
@@ -47,5 +49,11 @@ def _drawn(item: Row | Panel, place: Position) -> Iterator[str]:
     yield f'<text class="kind" x="{x + 8}" y="{y + 34}">{KINDS[item.kind]}, {escape(item.unit)}</text>'
 
 
+def drawn(name: str) -> str:
+    """Return the picture of that name."""
+    env = load(Path("environments/production.yaml"))
+    return {"platform": lambda: platform(env), "overview": lambda: picture(overview(health(env).values()))}[name]()
+
+
 if __name__ == "__main__":
-    sys.stdout.write(picture(overview(health(load(Path("environments/production.yaml"))).values())))
+    sys.stdout.write(drawn(sys.argv[1]))

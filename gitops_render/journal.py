@@ -87,7 +87,7 @@ def recover(folder: Path) -> None:
             intent = Intent.model_validate_json(data)
         except ValidationError:
             raise ConfigError(f"{staged / INTENT}: is not what a run wrote; remove {staged} and render") from None
-        _carry_out(folder, intent)
+        _carry_out(folder, intent, again=True)
     _clear(folder)
 
 
@@ -117,17 +117,25 @@ def _stage(folder: Path, intent: Intent, contents: Iterable[bytes]) -> None:
     written.replace(staged / INTENT)
 
 
-def _carry_out(folder: Path, intent: Intent) -> None:
+def _carry_out(folder: Path, intent: Intent, *, again: bool = False) -> None:
+    """Make the changes; `again` only those that are still to be made."""
+    made: set[Path] = set()
     for number, change in enumerate(intent.changes):
         target, staged = folder / change.path, folder / STAGED / str(number)
-        if digest(bytes_in(target)) == change.old:
+        if not again or _is_due(change, target, staged):
             if change.new is None:
                 target.unlink(missing_ok=True)
-            elif staged.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
+            else:
+                if target.parent not in made:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    made.add(target.parent)
                 staged.replace(target)
         if change.new is None:
             remove_empty(folder, target.parent)
+
+
+def _is_due(change: Change, target: Path, staged: Path) -> bool:
+    return digest(bytes_in(target)) == change.old and (change.new is None or staged.exists())
 
 
 def _clear(folder: Path) -> None:

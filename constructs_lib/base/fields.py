@@ -12,14 +12,15 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from constructs_lib.base import formats
 from constructs_lib.base.belonging import NAMED
 from constructs_lib.base.errors import shown
+from constructs_lib.base.quantities import EXPECTED
 
 Check = Callable[[str], str | None]
 
 
-def _matching(pattern: str, expected: str, also: Check | None = None) -> Any:
-    """Return the metadata of a text field: its check, and its pattern for the JSON Schema.
+def _matching(pattern: str, expected: str, also: Check | None = None, *, example: str = "") -> Any:
+    """Return the metadata of a text field: its check, and for the JSON Schema its pattern, and what is `expected`.
 
-    What the pattern cannot say is asked of `also`.
+    What the pattern cannot say is asked of `also`; an `example` is given where `expected` has none.
     """
 
     def check(value: str) -> str:
@@ -31,13 +32,16 @@ def _matching(pattern: str, expected: str, also: Check | None = None) -> Any:
             raise ValueError(f"'{shown(value)}' {problem}")
         return value
 
-    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^(?:{pattern})$"})
+    said: dict[str, Any] = {"examples": [example]} if example else {}
+    return AfterValidator(check), Field(json_schema_extra={"pattern": f"^(?:{pattern})$", EXPECTED: expected, **said})
 
 
 _LABEL = r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?"
 
 Name = Annotated[
-    str, *_matching(_LABEL, "1 to 63 lower-case letters, digits and hyphens, starting with a letter"), NAMED
+    str,
+    *_matching(_LABEL, "1 to 63 lower-case letters, digits and hyphens, starting with a letter", example="main"),
+    NAMED,
 ]
 """A DNS label (RFC 1123) that starts with a letter: what DigitalOcean, Kubernetes and OpenTofu all accept as a name."""
 
@@ -60,7 +64,15 @@ PoolName = Annotated[
 VpcName = Annotated[str, *_matching(r"[A-Za-z0-9.-]{1,255}", "a name of letters, digits, '.' and '-'"), NAMED]
 """The name of a VPC (digitalocean/openapi `vpc_updatable`)."""
 
-Uuid = Annotated[str, *_matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower case"), NAMED]
+Uuid = Annotated[
+    str,
+    *_matching(
+        r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        "a UUID in lower case",
+        example="5a4981aa-9653-4bd1-bef5-d6bff52042e4",
+    ),
+    NAMED,
+]
 
 BucketName = Annotated[
     str, *_matching(r"[a-z0-9][-a-z0-9]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and inner hyphens"), NAMED
@@ -96,7 +108,9 @@ Domain = Annotated[
 KubernetesMinor = Annotated[str, *_matching(r"1\.(3[3-9]|[4-9]\d)", "a minor version from '1.33' on, such as '1.35'")]
 """Flux 2.9 needs Kubernetes 1.33 (fluxcd/flux2 v2.9.4 `cmd/flux/check.go`)."""
 
-Tag = Annotated[str, *_matching(r"[\w:-]{1,255}", "a tag of letters, digits, '_', ':' and '-'")]
+Tag = Annotated[
+    str, *_matching(r"[\w:-]{1,255}", "a tag of letters, digits, '_', ':' and '-'", example="team:platform")
+]
 """A tag as DigitalOcean's API takes it (digitalocean/openapi `tags_create`)."""
 
 TimeOfDay = Annotated[str, *_matching(r"([01]\d|2[0-3]):[0-5]\d", "a time in UTC such as '04:00'")]
@@ -107,6 +121,7 @@ HttpsUrl = Annotated[
         rf"https://{_HOST}(:\d{{1,9}})?(/[\w.~!$&'()*+,;=:@%/-]*)?",
         "an https:// address of a host, without a user, a question or a fragment",
         formats.port,
+        example="https://host.example.org",
     ),
     NAMED,
 ]
@@ -118,14 +133,19 @@ ChartMirror = Annotated[
         rf"(https?|oci)://{_HOST}(:\d{{1,9}})?(/[\w.~+%/-]*)?",
         "an https://, http:// or oci:// address without a user",
         formats.port,
+        example="oci://registry.example.org/charts",
     ),
 ]
 
-Email = Annotated[str, *_matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+Email = Annotated[str, *_matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address", example="platform@example.org")]
 
 Certificate = Annotated[
     str,
-    *_matching(r"\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*", "a CA bundle in PEM form"),
+    *_matching(
+        r"\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*",
+        "a CA bundle in PEM form",
+        example="-----BEGIN CERTIFICATE-----…-----END CERTIFICATE-----",
+    ),
 ]
 
 KeyPath = Annotated[
@@ -134,12 +154,15 @@ KeyPath = Annotated[
         r"[\w.-]{1,100}(/[\w.-]{1,100})*",
         "a path of letters, digits, '_', '.' and '-', without outer slashes",
         formats.path,
+        example="teams/platform",
     ),
     NAMED,
 ]
 """A mount or path in Vault."""
 
-VaultName = Annotated[str, *_matching(r"[\w.:/-]{1,128}", "letters, digits, '_', '.', ':', '/' and '-'"), NAMED]
+VaultName = Annotated[
+    str, *_matching(r"[\w.:/-]{1,128}", "letters, digits, '_', '.', ':', '/' and '-'", example="platform-7f3a"), NAMED
+]
 """A role, a role's ID or an audience in Vault."""
 
 LabelKey = Annotated[
@@ -160,7 +183,9 @@ CheckName = Annotated[
 
 GitHubName = Annotated[
     str,
-    *_matching(r"[A-Za-z0-9]([-_]?[A-Za-z0-9]){0,99}", "the name of an organisation, team or user of GitHub"),
+    *_matching(
+        r"[A-Za-z0-9]([-_]?[A-Za-z0-9]){0,99}", "the name of an organisation, team or user of GitHub", example="octocat"
+    ),
     NAMED,
 ]
 
@@ -170,7 +195,9 @@ RepositoryName = Annotated[
 
 Branch = Annotated[str, *_matching(r"[A-Za-z0-9][-A-Za-z0-9_./]{0,199}", "a branch name", formats.branch)]
 
-SecretName = Annotated[str, *_matching(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", "upper-case letters, digits and underscores")]
+SecretName = Annotated[
+    str, *_matching(r"(?!GITHUB_)[A-Z_][A-Z0-9_]*", "upper-case letters, digits and underscores", example="NPM_TOKEN")
+]
 """The name of an Actions secret or variable (GitHub: not starting with GITHUB_ or a digit)."""
 
 RunnerLabel = Annotated[str, *_matching(r"[\w.-]{1,100}", "the label of a runner of GitHub Actions"), NAMED]
@@ -180,7 +207,12 @@ Cpu = Annotated[str, *_matching(r"[1-9]\d{0,3}m?", "an amount of CPU such as '50
 Range = Annotated[
     IPv4Network,
     BeforeValidator(formats.ipv4_range),
-    Field(json_schema_extra={"pattern": r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$"}),
+    Field(
+        json_schema_extra={
+            "pattern": r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$",
+            EXPECTED: "a range of IPv4 addresses such as '10.20.0.0/20'",
+        }
+    ),
     NAMED,
 ]
 
@@ -189,6 +221,7 @@ SqlName = Annotated[
     *_matching(
         r"(?!pg_)(?!postgres$)[a-z_]([a-z0-9_]{0,61}[a-z0-9])?",
         "a PostgreSQL name that the system does not keep and that ends with a letter or digit",
+        example="orders",
     ),
 ]
 """A database, role or library: lower-case, so that it needs no quotes; `postgres` and `pg_…` belong to the system."""
@@ -224,12 +257,23 @@ Instant = Annotated[
 ]
 
 AgeRecipient = Annotated[
-    str, *_matching(r"age1[02-9ac-hj-np-z]{58}", "an age public key, which starts with 'age1'"), NAMED
+    str,
+    *_matching(
+        r"age1[02-9ac-hj-np-z]{58}",
+        "an age public key, which starts with 'age1'",
+        example="age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+    ),
+    NAMED,
 ]
 
 HeaderName = Annotated[str, *_matching(r"[A-Za-z][A-Za-z0-9-]{0,62}", "the name of an HTTP header such as 'x-api-key'")]
 
-MetricName = Annotated[str, *_matching(r"[a-zA-Z_:][a-zA-Z0-9_:]*", "the name of a metric of Prometheus")]
+MetricName = Annotated[
+    str,
+    *_matching(
+        r"[a-zA-Z_:][a-zA-Z0-9_:]*", "the name of a metric of Prometheus", example="http_request_duration_seconds"
+    ),
+]
 
 ServiceKey = Annotated[str, *_matching(r"[a-z][a-z0-9_-]{0,62}", "the key of a component or the name of an app")]
 

@@ -13,6 +13,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from constructs_lib.base.errors import shown
 
+EXPECTED = "x-expected"
+"""The key of the JSON Schema that says in words what a text has to be, for editors and the reference of settings."""
+
 _MEBIBYTES = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
 _DECIMAL = {unit: Fraction(10) ** (3 * power) for power, unit in enumerate(("n", "u", "m", "", "k", *"MGTPE"), -3)}
 _BINARY = {unit: Fraction(2) ** (10 * power) for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)}
@@ -54,7 +57,7 @@ class Quantity(str):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"type": "string", "pattern": f"^(?:{cls.pattern})$"}
+        return {"type": "string", "pattern": f"^(?:{cls.pattern})$", EXPECTED: cls.expected}
 
 
 class Duration(Quantity):

@@ -40,8 +40,10 @@ class Latency(Settings):
     """How many requests of a classic histogram took at most a threshold, which must be one of its buckets."""
 
     histogram: MetricName = Field(description="Its name without _bucket.")
-    selector: str = Field(default="", description='Label matchers, such as entrypoint="websecure".')
-    threshold_seconds: float = Field(gt=0)
+    selector: str = Field(
+        default="", examples=['entrypoint="websecure"'], description='Label matchers, such as entrypoint="websecure".'
+    )
+    threshold_seconds: float = Field(gt=0, examples=[0.3])
 
     @property
     def ratio(self) -> Ratio:

@@ -30,11 +30,13 @@ class Component(Settings, ABC):
     )
     extra_values: dict[str, Values] = Field(
         default_factory=dict,
+        examples=[{"traefik": {"logs": {"access": {"enabled": True}}}}],
         description="Helm values by release name, merged last: maps key by key, everything else is replaced.",
     )
 
     extra_spec: dict[str, Values] = Field(
         default_factory=dict,
+        examples=[{"Cluster/main": {"logLevel": "debug"}}],
         description="Fields of the spec of objects, by <kind>/<name>, merged last as extra_values are.",
     )
 

@@ -36,7 +36,7 @@ class Secrets:
     """The entries of one KV mount."""
 
     def __init__(self, client: hvac.Client, server: VaultServer, mount: str, role: str | None = None) -> None:
-        self._kv = client.secrets.kv.v2
+        self._kv, self._read = client.secrets.kv.v2, client.read
         self._server, self._role, self.mount = server, role, mount
 
     def read(self, path: str) -> Entry:
@@ -91,6 +91,13 @@ class Secrets:
             except InvalidPath:
                 return {}
         return dict(answer["data"].get("custom_metadata") or {})
+
+    def names(self, path: str) -> frozenset[str]:
+        """Return the properties of an entry, of which Vault tells the names alone here; none if there is no entry."""
+        where = f"{self.mount}/subkeys/{path}"
+        with explained(self._server, where, self._role):
+            answer: Any = self._read(where)
+        return frozenset(answer["data"]["subkeys"] or ()) if answer else frozenset()
 
     def version(self, path: str) -> int:
         """Return how often an entry was written."""

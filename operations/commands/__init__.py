@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
-from gitops_render.program import EXIT_CODES, VERSION_OPTION, program
+from gitops_render.program import EXIT_CODES, OPTIONS, program
 from operations.commands import bootstrap, environments, provision, review, rotate, vault
 
-app = program(f"Bootstrap, provision and watch. {VERSION_OPTION} prints the version.", epilog=EXIT_CODES)
+app = program(f"Bootstrap, provision and watch. {OPTIONS}", epilog=EXIT_CODES)
 for flat in (environments, review):
     app.add_typer(flat.app)
 for name, group in {"bootstrap": bootstrap, "provision": provision, "vault": vault, "rotate": rotate}.items():

@@ -2,6 +2,7 @@
 
 A token's date stands beside its entry in Vault, as metadata, put there by who brings it (`vault kv metadata patch
 -custom-metadata=digitalocean_token_expires=…`): neither DigitalOcean nor GitHub tells the date of one token to another.
+A token without such a note is told too.
 Certificates say theirs, Vault that of a secret ID by its accessor, and GitHub when a deploy key was made.
 """
 
@@ -25,17 +26,24 @@ from operations.secrets.policies import WATCHED, watched
 SUFFIX = "_expires"
 """How the name of a date ends; before it is the property that expires."""
 
+TOKEN = "token"  # noqa: S105 - how the names of properties end
+"""How the name of a property ends that whoever makes it gives an end, or none."""
+
+NEVER = "never"
+"""What is noted of a token without an end."""
+
 EARLY = timedelta(days=30)
 """How long before that it is told."""
 
 OLD = timedelta(days=365)
 """How old a deploy key gets before it is told; it does not expire."""
 
-ROTATE = "rotate it (docs/how-to/rotate-secrets.md)"
+PAGE = "docs/how-to/rotate-secrets.md"
+ROTATE = f"rotate it ({PAGE})"
 
 
 def expiring(env: Environment, github: GitHub) -> list[str]:
-    """Return a sentence for each secret that expires soon, is old, or whose date is none."""
+    """Return a sentence for each secret that expires soon, is old, or of which nobody can tell."""
     vault = env.gitops.vault
     own, shared = secrets_of(env, Purpose.DRIFT), open_vault(vault, vault.mount, Purpose.DRIFT)
     places = [*((own, path) for path in watched(env)), *((shared, vault.github(purpose)) for purpose in WATCHED)]
@@ -72,14 +80,21 @@ def _deploy_keys(env: Environment, github: GitHub) -> Iterator[str]:
 
 
 def _soon(secrets: Secrets, path: str) -> Iterator[str]:
-    for name, text in secrets.notes(path).items():
-        if not name.endswith(SUFFIX):
-            continue
-        what = f"Vault {secrets.mount}/{path}: {name.removesuffix(SUFFIX)}"
-        try:
-            yield from _told(what, date.fromisoformat(text))
-        except ValueError:
-            yield f"{what}: expires on '{text}', which is no date such as 2027-01-31; correct the metadata"
+    notes = {name.removesuffix(SUFFIX): text for name, text in secrets.notes(path).items() if name.endswith(SUFFIX)}
+    for name, text in notes.items():
+        if text != NEVER:
+            yield from _noted(f"Vault {secrets.mount}/{path}: {name}", text)
+    for name in sorted(secrets.names(path) - notes.keys()):
+        if name.endswith(TOKEN):
+            what = f"Vault {secrets.mount}/{path}: {name}"
+            yield f"{what}: nobody noted when it expires; add the metadata {name}{SUFFIX}, a date or {NEVER} ({PAGE})"
+
+
+def _noted(what: str, text: str) -> Iterator[str]:
+    try:
+        yield from _told(what, date.fromisoformat(text))
+    except ValueError:
+        yield f"{what}: expires on '{text}', which is no date such as 2027-01-31 nor {NEVER}; correct the metadata"
 
 
 def _told(what: str, end: date) -> Iterator[str]:

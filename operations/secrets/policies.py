@@ -15,6 +15,7 @@ from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
 from constructs_lib.environment.vault import AppRoleAuth, VaultServer
 from constructs_lib.platform.vault_eso import FLUX_STORE, PLATFORM_STORE, STORES, vault_role
+from operations.secrets.entries import brought
 
 READ = ("read",)
 MAKE = ("create", "read", "update")
@@ -47,7 +48,8 @@ WATCHED = (Purpose.BOOTSTRAP, Purpose.PROMOTE, Purpose.DRIFT)
 
 def watched(env: Environment) -> tuple[str, ...]:
     """Return the entries of an environment of which it is told when something in them expires."""
-    return (env.vault.kv.provisioning, env.vault.kv.plan, env.vault.kv.state, env.vault.kv.flux)
+    kv = env.vault.kv
+    return tuple(dict.fromkeys((kv.provisioning, kv.plan, kv.state, kv.flux, *(path for path, _ in brought(env)))))
 
 
 ENVIRONMENT_PURPOSES = (Purpose.PLAN, Purpose.DRIFT, Purpose.APPLY, Purpose.BOOTSTRAP)
@@ -113,8 +115,8 @@ def _data(mount: str, capabilities: tuple[str, ...], *paths: str) -> Iterator[Ru
 
 
 def _notes(mount: str, *paths: str) -> Iterator[Rule]:
-    """Yield the right to read when something expires, which opens no value."""
-    yield from (Rule(f"{mount}/metadata/{path}", READ) for path in paths)
+    """Yield the right to read what properties there are and when they expire, which opens no value."""
+    yield from (Rule(f"{mount}/{part}/{path}", READ) for path in paths for part in ("metadata", "subkeys"))
 
 
 def _login(env: Environment, capabilities: tuple[str, ...], *, limited: bool) -> Iterator[Rule]:

@@ -13,6 +13,8 @@ import hvac
 import pytest
 from hvac.exceptions import Forbidden, InvalidRequest
 
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from operations.clients import vault as client
 from operations.secrets.owner import apply, differences
@@ -32,7 +34,8 @@ OF_AN_ENVIRONMENT: dict[str, dict[str, frozenset[str]]] = {
     "apply": {"provisioning": READ, "provisioning/state": READ, "flux": READ, "config": MAKE},
     "bootstrap": {
         "provisioning": READ,
-        **dict.fromkeys(("provisioning/state", "provisioning/plan", "flux", "platform/backups"), MAKE),
+        **dict.fromkeys(("provisioning/state", "provisioning/plan", "flux"), MAKE),
+        **dict.fromkeys(("platform/backups", "platform/digitalocean-dns"), MAKE),
     },
 }
 OF_THE_REPOSITORY: dict[str, dict[str, frozenset[str]]] = {
@@ -41,8 +44,8 @@ OF_THE_REPOSITORY: dict[str, dict[str, frozenset[str]]] = {
     "drift": {"/drift": READ},
     "integration": {"/integration": READ},
 }
-NOTES = ("provisioning", "provisioning/plan", "provisioning/state", "flux")
-"""The entries of which what watches reads when they expire, and no value."""
+NOTES = ("provisioning", "provisioning/plan", "provisioning/state", "flux", "platform/digitalocean-dns")
+"""The entries of which what watches reads what they hold and when it expires, and no value."""
 
 JOBS: dict[str, tuple[str, ...]] = {
     "plan": ("plan", "ready"),
@@ -83,7 +86,7 @@ def model(name: str, here: Mapping[str, str]) -> Environment:
 
 
 def entries() -> list[str]:
-    own = {path for paths in OF_AN_ENVIRONMENT.values() for path in paths} - {"config"}
+    own = {*NOTES, *(path for paths in OF_AN_ENVIRONMENT.values() for path in paths)} - {"config"}
     shared = {path for paths in OF_THE_REPOSITORY.values() for path in paths}
     return [*(f"{name}/{path}" for name in NAMES for path in own), *(f"gitops/provisioning{path}" for path in shared)]
 
@@ -103,13 +106,17 @@ def allowed(role: str) -> dict[str, frozenset[str]]:
     """Return what a role may, by path, read from the tables above."""
     _, whose, purpose = role.split("-")
     if whose == "gitops":
-        notes = ("", "/promote", "/drift") if purpose == "drift" else ()
+        notes = [f"gitops/provisioning{path}" for path in ("", "/promote", "/drift")]
         may = {f"{MOUNT}/data/gitops/provisioning{path}": may for path, may in OF_THE_REPOSITORY[purpose].items()}
-        return may | {f"{MOUNT}/metadata/gitops/provisioning{path}": READ for path in notes}
+        return may | (noted(notes) if purpose == "drift" else {})
     table = OF_AN_ENVIRONMENT[purpose].items()
     places = {path: f"{MOUNT}/data/{whose}/{path}" for path, _ in table} | {"config": f"auth/jwt-{whose}/config"}
-    notes = NOTES if purpose == "drift" else ()
-    return {places[path]: may for path, may in table} | {f"{MOUNT}/metadata/{whose}/{path}": READ for path in notes}
+    notes = [f"{whose}/{path}" for path in NOTES]
+    return {places[path]: may for path, may in table} | (noted(notes) if purpose == "drift" else {})
+
+
+def noted(paths: list[str]) -> dict[str, frozenset[str]]:
+    return {f"{MOUNT}/{part}/{path}": READ for path in paths for part in ("metadata", "subkeys")}
 
 
 def asked() -> list[str]:
@@ -157,6 +164,24 @@ def test_what_is_allowed_is_answered_and_all_else_is_refused(place: Place, role:
         if "update" not in may.get(whole, ()):
             with pytest.raises(Forbidden):
                 vault.write_data(whole, data={"data": {"secret": "mine"}})
+
+
+def test_what_watches_reads_names_and_dates_beside_values_that_it_may_not(place: Place) -> None:
+    env = place.environments[0]
+    path = env.vault.kv.provisioning
+    place.vault.write(path, digitalocean_token="of a person")
+    place.vault.note(path, {"digitalocean_token_expires": "2027-01-31"})
+    role = env.vault.ci.role_for(Purpose.DRIFT)
+    secrets = client.Secrets(place.log_in(role, **place.claims("drift", "sandbox")), env.vault, MOUNT)
+    assert secrets.names(path) == {"secret", "digitalocean_token"}
+    assert secrets.notes(path) == {"digitalocean_token_expires": "2027-01-31"}
+    assert secrets.names(env.vault.kv.flux) == {"secret"}
+    dns = "sandbox/platform/digitalocean-dns"
+    place.vault.remove(dns)
+    assert (secrets.names(dns), secrets.notes(dns)) == (frozenset(), {})
+    place.vault.write(dns, secret=dns)
+    with pytest.raises(ConfigError, match="forbids"):
+        secrets.read(path)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -90,6 +90,10 @@ class Vault:
         """Put properties into an entry, beside those it has."""
         self.client().secrets.kv.v2.create_or_update_secret(path, {**self.read(path), **values}, mount_point=MOUNT)
 
+    def note(self, path: str, notes: dict[str, str]) -> None:
+        """Put custom metadata beside an entry."""
+        self.client().secrets.kv.v2.update_metadata(path, custom_metadata=notes, mount_point=MOUNT)
+
     def remove(self, path: str) -> None:
         """Remove an entry with all of its versions."""
         self.client().secrets.kv.v2.delete_metadata_and_all_versions(path, mount_point=MOUNT)

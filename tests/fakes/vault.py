@@ -6,6 +6,7 @@ It keeps what it is given, below `auth` too; rules and policies are for the real
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Response, request
@@ -13,6 +14,11 @@ from flask import Response, request
 from tests.fakes.server import Body, FakeServer
 
 TOKEN = "vault-token"
+
+
+def endless(names: Iterable[str]) -> dict[str, str]:
+    """Return the notes of who brings tokens without an end."""
+    return {f"{name}_expires": "never" for name in names if name.endswith("token")}
 
 
 class Options(Body):
@@ -85,6 +91,7 @@ class FakeVault(FakeServer):
         )
         self.app.add_url_rule(f"{of_role}/secret-id-accessor/destroy", "end_id", self._end_id, methods=["POST"])
         self.app.add_url_rule("/v1/<path:mount>/metadata/<path:path>", view_func=self._metadata, methods=["GET"])
+        self.app.add_url_rule("/v1/<path:mount>/subkeys/<path:path>", view_func=self._subkeys, methods=["GET"])
         path = "/v1/<path:mount>/data/<path:path>"
         self.app.add_url_rule(path, "read", self._read, methods=["GET"])
         self.app.add_url_rule(path, "write", self._write, methods=["POST"])
@@ -122,6 +129,11 @@ class FakeVault(FakeServer):
         if f"{mount}/{path}" not in self.entries:
             return self.error(404, "")
         return {"data": {"custom_metadata": self.notes.get(f"{mount}/{path}")}}
+
+    def _subkeys(self, mount: str, path: str) -> Any:
+        if f"{mount}/{path}" not in self.entries:
+            return self.error(404, "")
+        return {"data": {"subkeys": dict.fromkeys(self.held(f"{mount}/{path}")), "metadata": {}}}
 
     def _write(self, mount: str, path: str) -> Any:
         body = Entry.model_validate(request.get_json())

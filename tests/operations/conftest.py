@@ -21,7 +21,7 @@ from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.fakes.github import FakeGitHub
 from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY, FakeSpaces
 from tests.fakes.tofu import FakeTofu
-from tests.fakes.vault import TOKEN, FakeVault
+from tests.fakes.vault import TOKEN, FakeVault, endless
 from tests.support import environment
 
 PASSPHRASE = "a passphrase of 16+"
@@ -55,6 +55,7 @@ class Outside:
         self.vault.put("episodic/gitops/provisioning", github_token=self.github.token, **self.account)
         for purpose in ("promote", "drift", "integration"):
             self.vault.put(f"episodic/gitops/provisioning/{purpose}", github_token=self.github.token)
+        self.vault.notes = {path: endless(self.vault.held(path)) for path in self.vault.entries}
 
     def account_of(self, name: str) -> dict[str, str]:
         """Return what a person brings of the account of an environment."""

@@ -29,6 +29,7 @@ from tests.fakes.digitalocean import FakeDigitalOcean
 from tests.fakes.github import FakeGitHub
 from tests.fakes.ingress import FakeIngress
 from tests.fakes.spaces import FakeSpaces
+from tests.fakes.vault import endless
 from tests.support import ROOT, environment, environment_data
 from tests.workflows.act import Project, Run
 
@@ -273,6 +274,8 @@ class World:
             self.vault.write(f"gitops/provisioning/{purpose}", github_token=self.github.token)
         tested = self._token("integration", writes=True)
         self.vault.write("gitops/provisioning/integration", github_token=self.github.token, digitalocean_token=tested)
+        for path in self.vault.versions():
+            self.vault.note(path, endless(self.vault.read(path)))
         files = (self._environment(name) for name in ENVIRONMENTS)
         models = [Environment.model_validate_json(json.dumps(data)) for data in files]
         self.vault.follow(models, self.actions.public_key)

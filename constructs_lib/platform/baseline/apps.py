@@ -53,7 +53,9 @@ class AppNamespace(Settings):
         default="restricted", description="The standard that its pods have to meet."
     )
     why_privileged: Annotated[str | None, FREELY] = Field(
-        default=None, description="The reason for privileged pods, which they ask for."
+        default=None,
+        examples=["reads the logs of each node"],
+        description="The reason for privileged pods, which they ask for.",
     )
     http_port: Annotated[int, Change(replaces("the way in: Traefik reaches pods on the new port alone"))] = Field(
         default=8080, ge=1, le=65535, description="Port on which Traefik reaches the pods."

@@ -87,7 +87,8 @@ class Origin(Settings):
     """Start the cluster from a backup in the environment's bucket instead of empty."""
 
     archive: Annotated[Name, COMMON] = Field(
-        description="The folder that is read: name and generation of the cluster that was lost, such as main-1."
+        examples=["main-1"],
+        description="The folder that is read: name and generation of the cluster that was lost, such as main-1.",
     )
     until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
 
@@ -137,8 +138,12 @@ class PostgresCluster(Retirable):
     image: Annotated[Image, Change(rolls("its instances, replicas first"), judge=same_major)] = Field(
         default=IMAGE, description="Image of Postgres, whose tag starts with the version."
     )
-    parameters: Parameters = Field(default_factory=dict, description="PostgreSQL parameters.")
-    preload_libraries: tuple[SqlName, ...] = Field(default=(), description="Libraries that each server loads at start.")
+    parameters: Parameters = Field(
+        default_factory=dict, examples=[{"max_connections": "200"}], description="PostgreSQL parameters."
+    )
+    preload_libraries: tuple[SqlName, ...] = Field(
+        default=(), examples=[["timescaledb"]], description="Libraries that each server loads at start."
+    )
     roles: Annotated[
         tuple[Role, ...],
         unique("name"),

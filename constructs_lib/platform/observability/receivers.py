@@ -102,7 +102,7 @@ class Mail(_Receiver):
     to: Email
     sender: Email
     smarthost: Smarthost = Field(description="Host and port of the mail server; DigitalOcean blocks 25, 465 and 587.")
-    username: str
+    username: str = Field(examples=["platform"])
 
     def config(self) -> tuple[str, Values]:
         """Return the receiver's key in Alertmanager's configuration, and its settings."""

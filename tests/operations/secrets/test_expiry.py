@@ -31,7 +31,7 @@ def day(days: int) -> str:
 
 @pytest.mark.parametrize(("days", "words"), [(30, None), (29, "in 29 days"), (0, "in 0 days"), (-1, "expired on")])
 def test_a_date_is_told_a_month_before(outside: Outside, days: int, words: str | None) -> None:
-    outside.vault.notes[PATH] = {"digitalocean_token_expires": day(days), "owner": "somebody"}
+    outside.vault.notes[PATH] |= {"digitalocean_token_expires": day(days), "owner": "somebody"}
     found = told(outside)
     if words is None:
         assert found == []
@@ -46,16 +46,42 @@ def test_a_date_is_told_a_month_before(outside: Outside, days: int, words: str |
 def test_the_dates_of_all_entries_that_have_one_are_looked_at(outside: Outside) -> None:
     places = [PATH, f"{PATH}/plan", f"{PATH}/state", "episodic/gitops/provisioning"]
     places += ["episodic/gitops/provisioning/promote", "episodic/gitops/provisioning/drift"]
-    outside.vault.notes = {path: {"x_expires": day(1)} for path in (*places, "episodic/staging/provisioning")}
+    places.insert(3, "episodic/sandbox/platform/digitalocean-dns")
+    for path in (*places, "episodic/staging/provisioning"):
+        outside.vault.notes[path] |= {"x_expires": day(1)}
     assert [sentence.split(": ")[0] for sentence in told(outside)] == [f"Vault {path}" for path in places]
     asked = [request.path for request in outside.vault.requests]
     assert not [path for path in asked if "/data/" in path], "no value is read for it"
 
 
 def test_a_date_that_is_none_is_told(outside: Outside) -> None:
-    outside.vault.notes[PATH] = {"github_token_expires": "next year"}
+    outside.vault.notes[PATH] |= {"github_token_expires": "next year"}
     (sentence,) = told(outside)
-    assert "github_token: expires on 'next year', which is no date such as 2027-01-31" in sentence
+    assert "github_token: expires on 'next year', which is no date such as 2027-01-31 nor never" in sentence
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (PATH, "digitalocean_token"),
+        (f"{PATH}/plan", "digitalocean_token"),
+        ("episodic/sandbox/platform/digitalocean-dns", "token"),
+        ("episodic/gitops/provisioning", "github_token"),
+        ("episodic/gitops/provisioning/promote", "github_token"),
+        ("episodic/gitops/provisioning/drift", "github_token"),
+    ],
+)
+def test_a_token_of_which_nobody_noted_when_it_expires_is_told(outside: Outside, path: str, name: str) -> None:
+    del outside.vault.notes[path][f"{name}_expires"]
+    advice = f"add the metadata {name}_expires, a date or never (docs/how-to/rotate-secrets.md)"
+    assert told(outside) == [f"Vault {path}: {name}: nobody noted when it expires; {advice}"]
+
+
+def test_what_is_no_token_needs_no_date(outside: Outside) -> None:
+    outside.vault.put("episodic/gitops/provisioning/promote", github_app_id="7", github_app_key="a key")
+    outside.vault.notes["episodic/gitops/provisioning/promote"] = {}
+    del outside.vault.entries["episodic/gitops/provisioning/drift"]
+    assert told(outside) == []
 
 
 def test_it_stands_in_the_issue_about_drift(outside: Outside) -> None:

@@ -54,15 +54,18 @@ def entries(found: Trust, policy: str) -> dict[str, tuple[str, ...]]:
 def test_what_watches_may_read_when_anything_expires_but_not_what() -> None:
     found = trust()
     notes = {
-        (name, rule.path.removeprefix("episodic/metadata/"), rule.capabilities)
+        (name, rule.path.removeprefix("episodic/"), rule.capabilities)
         for name, rules in found.policies.items()
         for rule in rules
-        if rule.path.startswith("episodic/metadata/") and "production" in f"{name}{rule.path}"
+        if rule.path.startswith(("episodic/metadata/", "episodic/subkeys/")) and "production" in f"{name}{rule.path}"
     }
-    paths = ("provisioning", "provisioning/plan", "provisioning/state", "flux")
-    assert notes == {("episodic-production-drift", f"production/{path}", ("read",)) for path in paths}
-    of_github = {rule.path for rule in found.policies["episodic-gitops-drift"] if "/metadata/" in rule.path}
-    assert {path.partition("provisioning")[2] for path in of_github} == {"", "/promote", "/drift"}
+    alerting = [f"platform/alerting/{receiver}" for receiver in ("chat", "heartbeat", "on-call")]
+    paths = ("provisioning", "provisioning/plan", "provisioning/state", "flux", "platform/digitalocean-dns", *alerting)
+    parts = [f"{part}/production/{path}" for path in paths for part in ("metadata", "subkeys")]
+    assert notes == {("episodic-production-drift", part, ("read",)) for part in parts}
+    of_github = [rule.path for rule in found.policies["episodic-gitops-drift"] if "/data/" not in rule.path]
+    places = [f"gitops/provisioning{path}" for path in ("", "/promote", "/drift")]
+    assert of_github == [f"episodic/{part}/{path}" for path in places for part in ("metadata", "subkeys")]
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/cert-manager/cert-manager/pkg/controller"
@@ -30,6 +32,9 @@ import (
 	flag "github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
 const (
@@ -74,19 +79,33 @@ func runController(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	known := map[string]controller.Interface{}
 	for name, build := range controller.Known() {
-		made, err := build(factory)
-		if err != nil {
+		if known[name], err = build(factory); err != nil {
 			return err
 		}
-		log.Println("starting", name)
-		group.Go(func() error { return made.Run(5, ctx) })
 	}
 	shared.Metrics.SetupCertificateCollector(shared.SharedInformerFactory.Certmanager().V1().Certificates().Lister())
-	shared.SharedInformerFactory.Start(ctx.Done())
-	shared.KubeSharedInformerFactory.Start(ctx.Done())
-	shared.HTTP01ResourceMetadataInformersFactory.Start(ctx.Done())
+	group, ctx := errgroup.WithContext(ctx)
+	elected, err := elect(ctx, group, shared.Client)
+	if err != nil {
+		return err
+	}
+	group.Go(func() error {
+		select {
+		case <-elected:
+		case <-ctx.Done():
+			return nil
+		}
+		shared.SharedInformerFactory.Start(ctx.Done())
+		shared.KubeSharedInformerFactory.Start(ctx.Done())
+		shared.HTTP01ResourceMetadataInformersFactory.Start(ctx.Done())
+		for name, made := range known {
+			log.Println("starting", name)
+			group.Go(func() error { return made.Run(5, ctx) })
+		}
+		return nil
+	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("/livez", func(answer http.ResponseWriter, _ *http.Request) { answer.WriteHeader(http.StatusOK) })
 	listener, err := net.Listen("tcp", metrics)
@@ -102,4 +121,32 @@ func runController(ctx context.Context) error {
 		_, _ = server.Close(), measured.Close()
 	}()
 	return group.Wait()
+}
+
+// elect returns a channel that is closed once this is the one that works, of all that run.
+func elect(ctx context.Context, group *errgroup.Group, client kubernetes.Interface) (<-chan struct{}, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, *election, "cert-manager-controller",
+		client.CoreV1(), client.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: host})
+	if err != nil {
+		return nil, err
+	}
+	elected := make(chan struct{})
+	group.Go(func() error {
+		leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
+			Lock: lock, LeaseDuration: time.Minute, RenewDeadline: 40 * time.Second, RetryPeriod: 15 * time.Second, ReleaseOnCancel: true,
+			Callbacks: leaderelection.LeaderCallbacks{
+				OnStartedLeading: func(context.Context) { close(elected) },
+				OnStoppedLeading: func() {},
+			},
+		})
+		if ctx.Err() == nil {
+			return errors.New("somebody else leads")
+		}
+		return nil
+	})
+	return elected, nil
 }

@@ -30,6 +30,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
+var election = flag.String("leader-election-namespace", "kube-system", "where the lease is of the one that works")
+
 var programs = map[string]func(context.Context) error{
 	"cert-manager-controller": runController,
 	"cert-manager-webhook":    runWebhook,
@@ -71,6 +73,7 @@ func runWebhook(ctx context.Context) error {
 }
 
 func runInjector(ctx context.Context) error {
+	parse()
 	known := runtime.NewScheme()
 	kinds := runtime.SchemeBuilder{api.AddToScheme, scheme.AddToScheme, extensions.AddToScheme, apis.AddToScheme}
 	if err := kinds.AddToScheme(known); err != nil {
@@ -82,8 +85,12 @@ func runInjector(ctx context.Context) error {
 	}
 	// The injector applies what it injects in the name of its client.
 	made, err := ctrl.NewManager(util.RestConfigWithUserAgent(config, "cainjector"), ctrl.Options{
-		Scheme:  known,
-		Metrics: server.Options{BindAddress: metrics},
+		Scheme:                        known,
+		Metrics:                       server.Options{BindAddress: metrics},
+		LeaderElection:                true,
+		LeaderElectionID:              "cert-manager-cainjector-leader-election",
+		LeaderElectionNamespace:       *election,
+		LeaderElectionReleaseOnCancel: true,
 		// Secrets are known by their metadata alone.
 		Client: client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&core.Secret{}}}},
 	})
