@@ -8,7 +8,7 @@ fail() {
 }
 clean() {
   kill -INT "$server" 2>/dev/null && wait "$server"
-  rm -rf "${room:?}"/*
+  rm -rf "$data" "$room/log"
 }
 sql() { psql -h "$room" -v ON_ERROR_STOP=1 -XAtqc "$@"; }
 
