@@ -62,8 +62,8 @@ def state_migrate(stack: Annotated[str, typer.Argument(help="The stack, such as 
     env = owners.get(stack)
     if env is None:
         raise ConfigError(unknown("stack", stack, list(owners)))
-    Provisioner(env, Purpose.APPLY).migrate(stack)
-    say(f"{stack}: state is in bucket {env.state.bucket}")
+    bucket = Provisioner(env, Purpose.APPLY).migrate(stack)
+    say(f"{stack}: state is in bucket {bucket.bucket}")
 
 
 @app.command()

@@ -93,7 +93,8 @@ def test_a_subnet_with_room_for_just_all_nodes_is_taken() -> None:
 BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"regoin": "lon1"}, "regoin: is not a known key; did you mean 'region'?"),
     ({"cluster__nmae": "x"}, "cluster.nmae: is not a known key; did you mean 'name'?"),
-    ({"region": "london"}, "region: must be a DigitalOcean region such as 'lon1', found 'london'"),
+    ({"region": "london"}, "region 'london' is not among ams3, "),
+    ({"region": "London"}, "region: must be a region such as 'lon1' or 'eu-central-1', found 'London'"),
     (
         {"cluster__pools__system__min_nodes": "three"},
         "cluster.pools.system.min_nodes: must be a whole number, found 'three'",
@@ -308,7 +309,7 @@ def test_a_rule_about_the_whole_file_names_its_keys_itself(project: Project) -> 
 
 
 def test_every_problem_of_a_file_is_told_at_once(project: Project) -> None:
-    data = environment_data(region="x", domain="x", mode="x")
+    data = environment_data(region="X", domain="x", mode="x")
     with pytest.raises(ConfigError) as caught:
         load(project(sandbox=data) / "environments/sandbox.yaml")
     assert len(caught.value.problems) == 3
