@@ -14,7 +14,7 @@ from constructs_lib.kit import KEEP_IN_FLUX, KEEP_IN_HELM, Manifest
 from gitops_render.charts import chart_name, chart_version
 from gitops_render.diff import Difference, Subject, compared
 from gitops_render.fields import fields
-from gitops_render.helm import Asked, Charts
+from gitops_render.helm import Asked, Charts, charts_named
 from gitops_render.objects import Identity, Item, read_tree
 from gitops_render.settings import read_settings
 
@@ -25,10 +25,14 @@ FOR_PEOPLE = frozenset({"metadata.labels.helm.sh/chart", "metadata.labels.app.ku
 
 
 class Made(NamedTuple):
-    """How what charts make differs, and by environment a sentence for each release of which that cannot be said."""
+    """How what charts make differs, and by environment a sentence for each release of which that cannot be said.
+
+    It is not `rendered` where nobody named the charts.
+    """
 
     objects: list[Difference]
     unjudged: Mapping[str, list[str]]
+    rendered: bool = True
 
 
 class Release(NamedTuple):
@@ -36,6 +40,15 @@ class Release(NamedTuple):
 
     asked: Asked | None
     stays: bool
+
+
+def made_by_charts(old: Path | None, new: Path) -> Made:
+    """Return `made_differently` by the charts that `CHARTS` names; nothing without them, or without an old tree.
+
+    Raises `ConfigError` where charts are named and helm is not there.
+    """
+    charts = charts_named()
+    return made_differently(old, new, charts) if old and charts else Made([], {}, rendered=charts is not None)
 
 
 def made_differently(old: Path, new: Path, charts: Charts) -> Made:

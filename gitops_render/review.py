@@ -11,10 +11,10 @@ from gitops_render.check import check_stacks, check_trees, read_stacks, read_tre
 from gitops_render.check.model import Finding
 from gitops_render.diff import Difference, diff, in_order
 from gitops_render.diff_output import to_markdown
-from gitops_render.helm import CHARTS, charts_named
+from gitops_render.helm import CHARTS
 from gitops_render.losses import losses
 from gitops_render.markdown import table
-from gitops_render.releases import RELEASES, Made, made_differently
+from gitops_render.releases import RELEASES, made_by_charts
 
 
 class Review(NamedTuple):
@@ -43,10 +43,9 @@ def review(base: Path | None, tree: Path, stacks: Path) -> Review:
     """
     trees = read_trees(tree)
     objects = diff(base, tree) if base else []
-    charts = charts_named()
-    made = made_differently(base, tree, charts) if base and charts else Made([], {})
+    made = made_by_charts(base, tree)
     findings = [*check_trees(trees), *check_stacks(read_stacks(stacks)), *losses(trees, objects)]
-    unrendered = charts is None and any(item.identity.kind in RELEASES for item in objects)
+    unrendered = not made.rendered and any(item.identity.kind in RELEASES for item in objects)
     return Review(in_order([*objects, *made.objects]), findings, made.unjudged, unrendered)
 
 

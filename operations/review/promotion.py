@@ -14,10 +14,9 @@ from constructs_lib.base.transition import Transition
 from constructs_lib.environment import Environment
 from gitops_render.diff import Difference, diff, in_order
 from gitops_render.diff_output import to_markdown
-from gitops_render.helm import charts_named
 from gitops_render.markdown import bold, code, details
 from gitops_render.pin import History, Pin, pin
-from gitops_render.releases import Made, made_differently
+from gitops_render.releases import made_by_charts
 from gitops_render.settings import impossible, promoted, settings_transitions
 from operations.clients.clone import Clone, cloned
 from operations.clients.github import GitHub
@@ -79,8 +78,7 @@ def _effect(clone: Clone, promotion: Pin, target: Environment) -> Effects:
         clone.export(promotion.new, after)
         changed = settings_transitions(before, after).get(target.name, [])
         settings = promoted(changed)
-        charts = charts_named()
-        made = made_differently(before, after, charts) if charts else Made([], {})
+        made = made_by_charts(before, after)
         # The root is read from the default branch, so what it says does not come by promotion.
         found = [item for item in diff(before, after) if item.area != "cluster"]
         objects = in_order(item for item in (*found, *made.objects) if item.environment == target.name)

@@ -19,6 +19,7 @@ from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_RELEASE, FLUX_SOURCE
 from constructs_lib.platform.cert_manager import API as CERTIFICATES
 from constructs_lib.platform.cloudnative_pg.cluster import OBJECT_STORES
 from constructs_lib.platform.observability.names import ALERTMANAGER_PORT, NAMESPACE, RELEASE
+from gitops_render.markdown import cut_short
 from gitops_render.paths import PLATFORM_SOURCE
 from operations.clients.digitalocean import DigitalOcean, Resource
 from operations.clients.http import TIMEOUT_SECONDS
@@ -148,8 +149,7 @@ def _alerts(client: kubernetes.ApiClient) -> str:
 
 
 def _these(named: list[str]) -> str:
-    more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
-    return f": {', '.join(named[:SHOWN])}{more}" if named else ""
+    return f": {cut_short(named, SHOWN)}" if named else ""
 
 
 def _name(item: dict[str, Any]) -> str:

@@ -71,8 +71,9 @@ def test_the_version_in_which_objects_are_stored_may_not_go() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
-def test_what_says_that_it_never_changes_does_not(kind: str) -> None:
-    old, new = {"data": {"a": "b"}}, {"data": {"a": "c"}}
-    assert told(kind, {**old, "immutable": True}, {**new, "immutable": True}) == ("data.a",)
+@pytest.mark.parametrize("where", ["data", "binaryData", "stringData"])
+def test_what_says_that_it_never_changes_does_not(kind: str, where: str) -> None:
+    old, new = {where: {"a": "b"}}, {where: {"a": "c"}}
+    assert told(kind, {**old, "immutable": True}, {**new, "immutable": True}) == (f"{where}.a",)
     assert told(kind, {**old, "immutable": True}, old) == ("immutable",)
     assert told(kind, {**old, "immutable": False}, {**new, "immutable": True}) == ()

@@ -87,8 +87,8 @@ def test_what_charts_make_is_among_the_objects_and_what_is_not_rendered_is_told(
         return Made(made, {"sandbox": ["why"]})
 
     charts = Charts("/charts", "helm")
-    monkeypatch.setattr("gitops_render.review.charts_named", lambda: charts)
-    monkeypatch.setattr("gitops_render.review.made_differently", differently)
+    monkeypatch.setattr("gitops_render.releases.charts_named", lambda: charts)
+    monkeypatch.setattr("gitops_render.releases.made_differently", differently)
     found = review(base, head, stacks)
     assert asked == [(base, head, charts)]
     assert [item.area for item in found.objects] == ["release a", "traefik", "zzz"]

@@ -198,6 +198,7 @@ def _values(env: Environment, settings: Metrics) -> Values:
         "prometheus-node-exporter": {
             "namespaceOverride": AGENTS,
             "tolerations": [{"operator": "Exists"}],
+            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
             "containerSecurityContext": CONFINED,
             "resources": resources("20m", "64Mi"),
         },

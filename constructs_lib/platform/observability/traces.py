@@ -147,6 +147,7 @@ def _values(env: Environment, settings: Traces, bucket: Bucket) -> Values:
         "config": json.dumps(config(settings, bucket), indent=1),
         "persistence": {"enabled": True, "size": settings.storage, "storageClassName": env.cluster.storage_class},
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "serviceAccount": {"automountServiceAccountToken": False},
         "serviceMonitor": {"enabled": env.platform.observability.has_metrics},
         "extraVolumes": [{"name": "tls", "secret": {"secretName": CERTIFICATE}}],
     }

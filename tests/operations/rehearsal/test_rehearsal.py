@@ -95,6 +95,20 @@ def test_a_layer_that_fails_and_then_succeeds_is_done() -> None:
     assert looked(looks, {"a": layer("True")}) == (("a",), {}, ())
 
 
+def test_what_failed_long_enough_and_then_succeeds_while_others_run_is_not_refused() -> None:
+    looks = Looks(tree("a", "b"), "new")
+    assert looked(looks, {"a": layer("False"), "b": layer(None)}, FAILED_LOOKS) is None
+    assert looked(looks, {"a": layer("True"), "b": layer(None)}) is None
+    assert looked(looks, {"a": layer("True"), "b": layer("True")}) == (("a", "b"), {}, ())
+
+
+def test_layers_that_wait_for_each_other_come_to_no_end() -> None:
+    looks = Looks(tree("a", "b"), "new")
+    layers = {"a": layer("False", "b", revision="old"), "b": layer("False", "a", revision="old")}
+    assert looked(looks, layers, FAILED_LOOKS) is None
+    assert looks.left() == "not done are a, b"
+
+
 def seen(uid: str = "1", content: Any = 1, pods: Any = None, *, kept: bool = False) -> Seen:
     return Seen(uid, {"spec": content}, pods, kept)
 

@@ -210,12 +210,12 @@ def test_what_the_api_server_never_changes_is_not_promoted_and_charts_are_looked
     crd = Identity("CustomResourceDefinition", "", "x", "apiextensions.k8s.io")
     other, mine = (Difference(name, "release x", crd, "changed") for name in ("sandbox", "staging"))
     made = [Made([other, mine], {"staging": ["no <chart>"]})]
-    monkeypatch.setattr("operations.review.promotion.charts_named", lambda: Charts("/charts", "helm"))
+    monkeypatch.setattr("gitops_render.releases.charts_named", lambda: Charts("/charts", "helm"))
 
     def differently(*_: object) -> Made:
         return made[0]
 
-    monkeypatch.setattr("operations.review.promotion.made_differently", differently)
+    monkeypatch.setattr("gitops_render.releases.made_differently", differently)
     body = promote(fake)
     assert "- <b>staging</b>: <b>not judged</b>\n  - no &lt;chart&gt;\n" in body
     assert "| staging | 0 | 1 | 0 | 0 |" in body

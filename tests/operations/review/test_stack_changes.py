@@ -57,6 +57,15 @@ def test_what_holds_the_id_of_something_replaced_is_replaced_too(tmp_path: Path)
     ]
 
 
+def test_what_holds_the_id_of_something_that_changes_in_place_stays_as_it_is(tmp_path: Path) -> None:
+    rest = {"kubernetes_cluster__c": {"name": "c", "vpc_uuid": "${digitalocean_vpc.v.id}"}}
+    old = stacks(tmp_path / "old", vpc__v={"description": "a"}, **rest)
+    new = stacks(tmp_path / "new", vpc__v={"description": "b"}, **rest)
+    assert [(change.address, change.action) for change in stack_changes(old, new)] == [
+        ("digitalocean_vpc.v", "changed")
+    ]
+
+
 def test_what_only_cdktf_writes_for_itself_is_no_change(tmp_path: Path) -> None:
     old = stacks(tmp_path / "old", tag__t={"name": "x", "//": {"metadata": {"path": "a"}}})
     new = stacks(tmp_path / "new", tag__t={"name": "x", "//": {"metadata": {"path": "b"}}})
@@ -176,6 +185,17 @@ def test_what_is_looked_up_otherwise_changes_or_replaces_who_uses_it(tmp_path: P
         ("digitalocean_kubernetes_cluster.c", "changed", [("version", uses, "(known after apply)")]),
         ("digitalocean_vpc.v", "replaced", [("region", uses, "(known after apply)")]),
     ]
+
+
+def test_what_another_stack_looks_up_under_the_same_name_is_its_own(tmp_path: Path) -> None:
+    record = {"digitalocean_record": {"r": {"name": "x", "value": "${data.digitalocean_domain.d.name}"}}}
+    for side in ("old", "new"):
+        for stack, name in (("sandbox-dns", side), ("staging-dns", "same")):
+            path = tmp_path / side / "stacks" / stack / "cdk.tf.json"
+            path.parent.mkdir(parents=True)
+            data = {"digitalocean_domain": {"d": {"name": name}}}
+            path.write_text(json.dumps({"data": data, "resource": record}))
+    assert {change.stack for change in stack_changes(tmp_path / "old", tmp_path / "new")} == {"sandbox-dns"}
 
 
 def test_nothing_is_said_of_nothing() -> None:
