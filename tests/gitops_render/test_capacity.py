@@ -17,7 +17,7 @@ Project = Callable[..., Path]
 def test_the_table_has_a_line_for_each_place_of_each_environment(tmp_path: Path) -> None:
     (tmp_path / "environments").symlink_to(ROOT / "environments")
     code, out, err = cli(tmp_path, "capacity")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "capacity of 3 environments\n")
     header, *lines, legend = out.splitlines()
     assert header.split() == " ".join(HEADER).split()
     assert [line.split()[:2] for line in lines] == [

@@ -85,6 +85,9 @@ def test_a_change_is_said_as_it_is_judged() -> None:
     assert inherited == "rolls: the backends and collectors", "a block says it for what says nothing itself"
     assert found()["", "cluster"].change.startswith("refused: a cluster never becomes one of the other kind; ")
     assert found()["", "dns"].change == "below"
+    assert found()["cluster (provider: existing).pools.<name>", "max_nodes"].change == "free", (
+        "not what is said of a pool that goes"
+    )
 
 
 def test_every_number_has_a_unit() -> None:
