@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from constructs_lib.base.console import done, timed
 from constructs_lib.base.errors import ConfigError, exit_on_bad_input
 from constructs_lib.base.version import VERSION
 
@@ -36,9 +37,9 @@ def main(arguments: Sequence[str]) -> None:
 
     from stacks.synthesis import output_folder, synthesise
 
-    print(f"{len(synthesise(environments))} stacks in {output_folder()}")
+    done(f"{len(synthesise(environments))} stacks in {output_folder()}")
 
 
 if __name__ == "__main__":
-    with exit_on_bad_input():
+    with exit_on_bad_input(), timed("main.py"):
         main(sys.argv[1:])

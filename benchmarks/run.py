@@ -32,7 +32,7 @@ PLAIN = (
     f"runpy.run_path({str(ROOT / 'main.py')!r}, run_name='__main__')"
 )
 SYNTH = (str(ROOT / "main.py"),)
-RENDER = ("-m", "gitops_render", "render", "--output", "gitops.out")
+RENDER = ("-m", "gitops_render", "render", "--tree", "gitops.out")
 CHECK = ("-m", "gitops_render", "check")
 
 

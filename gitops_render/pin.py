@@ -123,7 +123,7 @@ class History:
         found = self.git.run("rev-parse", "--show-toplevel")
         if found.returncode:
             why = found.stderr.partition("\n")[0]
-            raise ConfigError(f"{repository}: is not a work tree of Git ({why}); name the clone with --repository")
+            raise ConfigError(f"{repository}: is not a work tree of Git ({why}); name the clone with --tree")
         if self.git.ask("rev-parse", "--is-shallow-repository") == "true":
             raise ConfigError(f"{repository}: is a shallow clone; run git fetch --unshallow there")
         self.branch, self.head = branch, self._head_of(branch)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import typer
 
+from constructs_lib.base.console import timed
 from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.base.version import VERSION
 from gitops_render.reference import reference
@@ -45,13 +48,20 @@ def run(app: typer.Typer, name: str) -> None:
         typer.echo(reference(app, name, EXIT_CODES))
         return
     _say_exit_codes(app)
-    with exit_on_bad_input():
+    with exit_on_bad_input(), timed(name):
         app(prog_name=name)
+
+
+def _first_paragraph(callback: Callable[..., object] | None) -> str:
+    """Return what a list of commands says of one: whole sentences, which are wrapped, where Typer would cut them."""
+    return " ".join((inspect.getdoc(callback) or "").partition("\n\n")[0].split())
 
 
 def _say_exit_codes(app: typer.Typer) -> None:
     for command in app.registered_commands:
         command.epilog = EXIT_CODES
+        command.short_help = _first_paragraph(command.callback)
     for group in app.registered_groups:
         if group.typer_instance is not None:
+            group.short_help = group.typer_instance.info.help
             _say_exit_codes(group.typer_instance)

@@ -19,9 +19,11 @@ from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.kit import FLUX_NAMESPACE, Manifest
 from constructs_lib.platform.baseline import NAMESPACES
+from gitops_render import journal
 from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, Place, sealed_file, sealed_folder, sealed_name
 from gitops_render.sops import KEY_VARIABLES, sops
 from gitops_render.sops_config import read_recipients, readers
+from gitops_render.write import refuse_links, writing
 from gitops_render.yaml_output import to_yaml
 
 _YAML = ("--input-type", "yaml", "--output-type", "yaml")
@@ -37,22 +39,24 @@ def seal(
     """Encrypt the Secrets in `inputs`, YAML by where it is from, and list them in their folder's kustomization.yaml.
 
     `output` is the GitOps repository. The paths of the sealed files are returned.
+    All of them are written or none, as trees are (`journal`).
     Raises `ConfigError`, with nothing written and no value shown, if an input holds anything but complete Secrets, a
     Secret is sealed already (unless `overwrite`), or SOPS did not encrypt it to the environment's recipients.
     """
-    recipients = read_recipients(output, environment)
     secrets = [secret for where, text in inputs.items() for secret in _secrets(where, text)]
-    _refuse_namespaces(output, environment, secrets)
     paths = [sealed_file(environment, secret["metadata"]["name"]) for secret in secrets]
-    _refuse_clashes(output, paths, secrets, overwrite=overwrite)
-    listing = output / sealed_folder(environment) / KUSTOMIZATION
-    listing_data = listed(listing, [path.name for path in paths])
-    sealed = [_encrypted(output, path, secret) for path, secret in zip(paths, secrets, strict=True)]
-    for path, secret, data in zip(paths, secrets, sealed, strict=True):
-        verify(path, secret, data, recipients)
-    for path, data in zip(paths, sealed, strict=True):
-        _write_whole(output / path, data)
-    _write_whole(listing, listing_data)
+    with writing(output):
+        recipients = read_recipients(output, environment)
+        _refuse_namespaces(output, environment, secrets)
+        _refuse_clashes(output, paths, secrets, overwrite=overwrite)
+        listing = sealed_folder(environment) / KUSTOMIZATION
+        data = listed(output / listing, [path.name for path in paths])
+        files = {path: _encrypted(output, path, secret) for path, secret in zip(paths, secrets, strict=True)}
+        for path, secret in zip(paths, secrets, strict=True):
+            verify(path, secret, files[path], recipients)
+        files[listing] = data
+        refuse_links(output, files)
+        journal.put(output, {path: journal.bytes_in(output / path) for path in files}, files, ())
     return tuple(paths)
 
 
@@ -258,15 +262,3 @@ def _leaves(value: Any) -> Iterator[str]:
     else:
         for item in items:
             yield from _leaves(item)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that whoever reads it sees the old contents or the new ones, never a part."""
-    staged = path.with_name(f".{path.name}.new")
-    try:
-        staged.write_bytes(data)
-        staged.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}; make the folder writable") from None
-    finally:
-        staged.unlink(missing_ok=True)

@@ -21,9 +21,12 @@ _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 Steps = tuple[int | str, ...]
 
 
-def shown(env: Environment, document: Document) -> Iterator[str]:
-    """Yield the lines: YAML, with the file and the line of each value, or `default`, in a comment."""
-    return _lines(env.model_dump(mode="json"), (), document, "")
+def shown(env: Environment, document: Document, component: str | None = None) -> Iterator[str]:
+    """Yield the lines of all, or of one component: YAML, and in comments where each value is from, or `default`."""
+    block = env.model_dump(mode="json")
+    if component is not None:
+        block = {"platform": {component: block["platform"][component]}}
+    return _lines(block, (), document, "")
 
 
 def _lines(block: dict[str, Any], steps: Steps, document: Document, indent: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ or removed, and only while they are as they were written.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import unified_diff
 from pathlib import Path, PurePath, PurePosixPath
@@ -53,7 +53,7 @@ def write_all(output: Path, trees: Mapping[str, Rendered], *, overwrite: bool = 
     `overwrite`), and if `output` cannot be written or is no place for a tree.
     """
     refuse_place(output)
-    with _reported(output), journal.alone(output):
+    with writing(output):
         plans: dict[str, _Plan] = {}
         problems: list[str] = []
         for name, rendered in trees.items():
@@ -67,11 +67,18 @@ def write_all(output: Path, trees: Mapping[str, Rendered], *, overwrite: bool = 
     return {name: _written(name, plan) for name, plan in plans.items()}
 
 
+@contextmanager
+def writing(output: Path) -> Generator[None]:
+    """Hold off other runs that change `output`, and finish one that was cut. Raises `ConfigError` for an `OSError`."""
+    with _reported(output), journal.alone(output):
+        yield
+
+
 def _plan(output: Path, environment: str, rendered: Rendered, *, overwrite: bool) -> _Plan:
     index = read_index(output, environment)
     stale = _stale(index, rendered.written)
     wanted = wanted_files(output, environment, rendered)
-    _refuse_links(output, (*wanted, *stale))
+    refuse_links(output, (*wanted, *stale))
     found = {path: bytes_in(output / path) for path in (*wanted, *stale)}
     if not overwrite:
         ours = {path: found[path] for path in (*rendered.written, *stale)}
@@ -93,7 +100,7 @@ def _written(environment: str, plan: _Plan) -> Written:
     return Written(tuple(path for path in plan.changed if path != index_file(environment)), plan.removed)
 
 
-def _refuse_links(output: Path, paths: tuple[PurePosixPath, ...]) -> None:
+def refuse_links(output: Path, paths: Iterable[PurePosixPath]) -> None:
     """Raise `ConfigError` for links on the way: what is behind one belongs to somebody else."""
     folders = {path.parent for path in paths}
     places = {*paths, *folders, *(above for folder in folders for above in folder.parents)} - {PurePosixPath()}

@@ -1,38 +1,16 @@
-"""What a person sees of a long step: a spinner on a terminal, plain lines in a log."""
+"""What operations say: as all programs do, and to a job of GitHub Actions, which has a summary, and secrets to hide."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from constructs_lib.base.console import say, step
+
+__all__ = ["mask", "say", "step", "summarise"]
 
 SHORTEST = 8
 """Shorter text is no secret of ours, and hiding it would make a log unreadable: `admin`."""
-
-
-def say(text: str) -> None:
-    """Print a line as it is."""
-    _console().print(text, markup=False)
-
-
-@contextmanager
-def step(text: str) -> Generator[None]:
-    """Tell that a step runs, and how long it took once it is done."""
-    started = time.monotonic()
-    if not _console().is_terminal:
-        say(f"{text} …")
-        yield
-        return
-    with _console().status(text):
-        yield
-    say(f"{text}: {time.monotonic() - started:.0f} s")
 
 
 def summarise(markdown: str) -> None:
@@ -48,10 +26,3 @@ def mask(secret: str) -> None:
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in (line for line in secret.splitlines() if len(line) >= SHORTEST):
             print(f"::add-mask::{line}", flush=True)  # noqa: T201 - a command to the runner, not a line for people
-
-
-@cache
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False, soft_wrap=True)

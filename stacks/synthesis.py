@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cdktf import App
 
+from constructs_lib.base.console import step
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import DEFINITION, OUTPUT, definitions
 from constructs_lib.environment import GITOPS_REPOSITORY, Environment, StackKind
@@ -99,7 +100,9 @@ def _write(folder: Path, environments: Sequence[Environment], sharing: Sequence[
     app = App(outdir=str(folder))
     for env in environments:
         for kind in env.stacks:
-            STACKS[kind](app, env.stack(kind), env=env)
+            with step(env.stack(kind)):
+                STACKS[kind](app, env.stack(kind), env=env)
     if sharing:
-        GitOpsRepositoryStack(app, GITOPS_REPOSITORY, environments=sharing)
+        with step(GITOPS_REPOSITORY):
+            GitOpsRepositoryStack(app, GITOPS_REPOSITORY, environments=sharing)
     app.synth()

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from constructs_lib.base.console import done
 from constructs_lib.base.errors import DIFFERENT, ConfigError
+from gitops_render.arguments import From, To, environment_names
 from gitops_render.commands.options import AsJson, Clone, Output
 
 if TYPE_CHECKING:
@@ -23,19 +25,28 @@ app = typer.Typer()
 SHOWN = 50
 """How many commits `pin` prints for people; `--json` gives all."""
 
-ReadBy = Annotated[str, typer.Option("--environment", help="The environment whose cluster reads the Secret.")]
+ReadBy = Annotated[
+    str,
+    typer.Option(
+        "--environment",
+        metavar="NAME",
+        autocompletion=environment_names,
+        help="The environment whose cluster reads the Secret.",
+    ),
+]
 
 
 @app.command()
 def pin(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to run it.")],
+    source: From,
+    target: To,
     repository: Clone = Path(),
     commit: Annotated[str | None, typer.Option(help="A commit that FROM runs or has run, instead of its own.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Pin TO to the commit that FROM runs, by one line in its source.yaml; commit that line to promote."""
     from constructs_lib.environment import chosen, load_all
+    from gitops_render.paths import source_file
     from gitops_render.pin import pin as pin_to
 
     environments = load_all()
@@ -45,6 +56,8 @@ def pin(
         typer.echo(json.dumps({"source": source, "target": target, **asdict(pinned)}, indent=2))
     else:
         typer.echo("\n".join(_pin_lines(target, pinned)))
+    file = repository / source_file(after.name)
+    done(f"{file}: {'changed; commit it to promote' if pinned.changed else 'as it was'}", data=as_json)
 
 
 def _pin_lines(target: str, pinned: Pin) -> Iterator[str]:
@@ -60,7 +73,7 @@ def _pin_lines(target: str, pinned: Pin) -> Iterator[str]:
 @app.command()
 def validate(
     change: Annotated[
-        str | None, typer.Argument(metavar="[COMMIT]", help="A change's last commit, by its full name.")
+        str | None, typer.Argument(metavar="COMMIT", help="A change's last commit, by its full name.")
     ] = None,
     repository: Clone = Path(),
 ) -> None:
@@ -73,7 +86,7 @@ def validate(
 
     environments = load_all()
     if change is None:
-        typer.echo(f"{len(environments)} environments, no problem")
+        done(f"{len(environments)} environments, no problem")
         return
 
     from gitops_render.validate import Allowed
@@ -83,29 +96,31 @@ def validate(
     found = Allowed(environments).problems(proposed)
     for problem in found:
         typer.echo(problem)
-    typer.echo(f"{len(proposed.paths)} files change, {len(found)} findings")
+    done(f"{len(proposed.paths)} files change, {len(found)} findings")
     if found:
         raise typer.Exit(DIFFERENT)
 
 
 @app.command()
 def seal(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="YAML with Secrets; - reads stdin.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="YAML with Secrets; - reads stdin.")],
     environment: ReadBy,
     output: Output,
-    overwrite: Annotated[bool, typer.Option(help="Replace a Secret of the same name.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a Secret of the same name.")] = False,
 ) -> None:
     """Encrypt Secrets with SOPS and list them in the environment's sealed layer."""
     from gitops_render.seal import seal as seal_secrets
 
     inputs = {file: _clear_text(output, file) for file in files}
-    for path in seal_secrets(output, environment, inputs, overwrite=overwrite):
+    paths = seal_secrets(output, environment, inputs, overwrite=overwrite)
+    for path in paths:
         typer.echo(f"{environment}: {path}")
+    done(f"{output}: {len(paths)} Secrets sealed for {environment}; commit them")
 
 
 @app.command()
 def unseal(
-    name: Annotated[str, typer.Argument(help="The Secret's name.")], environment: ReadBy, output: Output
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The Secret's name.")], environment: ReadBy, output: Output
 ) -> None:
     """Print a sealed Secret in clear text; needs the age key in SOPS_AGE_KEY_FILE or SOPS_AGE_KEY."""
     from gitops_render.seal import refuse_stream_into
@@ -113,6 +128,7 @@ def unseal(
 
     refuse_stream_into(output, sys.stdout.fileno())
     typer.echo(unseal_secret(output, environment, name), nl=False)
+    done(f"{environment}: Secret {name} in clear text", data=True)
 
 
 def _clear_text(output: Path, file: str) -> str:

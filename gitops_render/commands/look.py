@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from constructs_lib.base.console import done
 from constructs_lib.base.errors import DIFFERENT
 from constructs_lib.base.stacks import OUTPUT
 from gitops_render.commands.options import AsJson, Chosen
@@ -31,7 +32,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check every environment's tree and every stack against the policies, and exit 1 if one is broken."""
-    from gitops_render.check import check_stacks, check_trees, read_stacks, read_trees
+    from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks, read_trees
     from gitops_render.check.sealed import sealed_findings
 
     if list_:
@@ -43,6 +44,7 @@ def check(
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         _print_findings(findings)
+    done(f"{tree} and {stacks}: {len(POLICIES)} policies, {len(findings)} findings", data=as_json)
     if findings:
         raise typer.Exit(DIFFERENT)
 
@@ -63,20 +65,15 @@ def _list_policies(*, as_json: bool) -> None:
     from gitops_render.check import POLICIES
 
     rows = [{"id": policy.id, "reason": policy.reason, "fix": policy.fix} for policy in POLICIES]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    for row in rows:
-        typer.echo(f"{row['id']}  {row['reason']}. Fix: {row['fix']}.")
+    lines = (f"{row['id']}  {row['reason']}. Fix: {row['fix']}." for row in rows)
+    typer.echo(json.dumps(rows, indent=2) if as_json else "\n".join(lines))
+    done(f"{len(rows)} policies", data=True)
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:
-    from gitops_render.check import POLICIES
-
     for finding in findings:
         where = typer.style(f"{finding.policy} {finding.file}", bold=True)
         typer.echo(f"{where}: {finding.object} {finding.message}. Fix: {finding.fix}.")
-    typer.echo(f"{len(POLICIES)} policies, {len(findings)} findings")
 
 
 class Format(StrEnum):
@@ -101,6 +98,7 @@ def diff(
     printers = {Format.TEXT: to_text, Format.MARKDOWN: to_markdown, Format.JSON: to_json}
     differences = compare(old, new)
     typer.echo(printers[Format.JSON if as_json else format_](differences).rstrip("\n"))
+    done(f"{old} and {new}: {len(differences)} objects differ", data=True)
     if differences:
         raise typer.Exit(DIFFERENT)
 
@@ -113,6 +111,7 @@ def graph(environment: Chosen = None) -> None:
 
     drawn = [f"## {env.name}\n\n```mermaid\n{flowchart(env)}\n```" for env in chosen(load_all(), environment or [])]
     typer.echo("\n\n".join(drawn))
+    done(f"layers of {len(drawn)} environments", data=True)
 
 
 @app.command()
@@ -121,8 +120,10 @@ def capacity(environment: Chosen = None, as_json: AsJson = False) -> None:
     from constructs_lib.environment import chosen, load_all
     from gitops_render.capacity import rows, to_json, to_text
 
-    found = rows(chosen(load_all(), environment or []))
+    environments = chosen(load_all(), environment or [])
+    found = rows(environments)
     typer.echo(to_json(found) if as_json else "\n".join(to_text(found)))
+    done(f"capacity of {len(environments)} environments", data=True)
 
 
 class Listing(StrEnum):
@@ -146,3 +147,4 @@ def versions(
         typer.echo(output.to_cyclonedx(found, output.packages(locked(Path()))))
     else:
         typer.echo(output.to_json(found) if format_ is Listing.JSON else "\n".join(output.to_text(found)))
+    done(f"{len(found)} pinned things", data=True)

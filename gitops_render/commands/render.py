@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from constructs_lib.base.console import done
 from constructs_lib.base.errors import DIFFERENT
 from gitops_render.commands.options import Chosen, Output
 
@@ -24,7 +25,7 @@ app = typer.Typer()
 def render(
     output: Output,
     environment: Chosen = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace files that were edited by hand.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that were edited by hand.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; show what would change, and exit 1.")] = False,
 ) -> None:
     """Write the Flux tree of every environment, or of those named, and the files that all share."""
@@ -40,8 +41,14 @@ def render(
         _show_difference(output, trees)
         return
     _warn(output, environments, trees)
-    for name, (changed, removed) in write_all(output, trees, overwrite=overwrite).items():
+    written = write_all(output, trees, overwrite=overwrite)
+    for name, (changed, removed) in written.items():
         typer.echo(f"{name}: {len(trees[name].written)} files, {len(changed)} written, {len(removed)} removed")
+    done(f"{output}: {_counted(trees)} rendered, {sum(map(any, written.values()))} changed")
+
+
+def _counted(trees: dict[str, Rendered]) -> str:
+    return f"{len(trees) - 1} environments and what all share"
 
 
 def _warn(output: Path, environments: Sequence[Environment], trees: dict[str, Rendered]) -> None:
@@ -65,15 +72,21 @@ def _show_difference(output: Path, trees: dict[str, Rendered]) -> None:
     ]
     if lines:
         typer.echo("\n".join(lines))
+        files = sum(line.startswith("+++ ") for line in lines)
+        done(f"{output}: {files} files are not as rendered; render writes them", data=True)
         raise typer.Exit(DIFFERENT)
+    done(f"{output}: {_counted(trees)} are as rendered", data=True)
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of the environment files, which editors use."""
+    from constructs_lib.environment import ENVIRONMENTS
     from constructs_lib.environment.schema import file_schema
 
-    typer.echo(json.dumps(file_schema(), indent=2))
+    schema = file_schema()
+    typer.echo(json.dumps(schema, indent=2))
+    done(f"JSON Schema of {ENVIRONMENTS}/*.yaml, {len(schema['properties'])} keys at its top", data=True)
 
 
 @app.command()
@@ -83,4 +96,6 @@ def codeowners() -> None:
     from gitops_render.paths import environment_files
     from gitops_render.repository import code_owners
 
-    typer.echo(code_owners(load_all(), environment_files).decode(), nl=False)
+    environments = load_all()
+    typer.echo(code_owners(environments, environment_files).decode(), nl=False)
+    done(f"owners of the files of {len(environments)} environments", data=True)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.console import done
+
 app = typer.Typer()
 
 
@@ -17,4 +19,4 @@ def site(
     """Write every page, the references and the pictures of each environment as HTML; a broken link is an error."""
     from gitops_render.site import write_site
 
-    typer.echo(f"{write_site(output)}: open it in a browser")
+    done(f"{write_site(output)}: open it in a browser")

@@ -6,7 +6,7 @@ from gitops_render.markdown import table
 
 SAID = {
     "age key": "What sealed secrets are encrypted for: one of each environment, and one kept offline for recovery.",
-    "area": "The first word of a layer's name, and the folder of its files: platform/<area>/<environment>/<part>.",
+    "area": "The first word of the name of a layer, and the folder below platform that has its files.",
     "bootstrap": "Bringing up the GitOps repository: its content, its rules, its keys and what the jobs need of Vault.",
     "burn rate": "How fast an objective's errors are used up: at 1 they last for the window of the objective exactly.",
     "drift": "What differs between the files and what there is: looked for every night, changed by nobody.",

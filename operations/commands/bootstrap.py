@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.console import done
 from constructs_lib.base.stacks import GITOPS_REPOSITORY
 from gitops_render.program import program
 from operations.commands.options import PLANS, DryRun, EnvironmentNames
+from operations.console import step
 
 app = program("Bring up the GitOps repository; safe to run again at any point.")
+
+
+CHANGED_NOTHING = "nothing was changed: a dry run"
 
 
 @app.command()
@@ -26,7 +31,10 @@ def check(
     from constructs_lib.environment import load_all
     from operations.bootstrap.bootstrap import Bootstrap
 
-    Bootstrap(load_all()).check(organisation, repository, enforced=enforced)
+    environments = load_all()
+    with step("look for what only you can bring"):
+        Bootstrap(environments).check(organisation, repository, enforced=enforced)
+    done(f"{len(environments)} environments checked, nothing changed")
 
 
 @app.command()
@@ -35,7 +43,10 @@ def secrets(dry_run: DryRun = False) -> None:
     from constructs_lib.environment import load_all
     from operations.bootstrap.bootstrap import Bootstrap
 
-    Bootstrap(load_all()).secrets(dry_run=dry_run)
+    environments = load_all()
+    with step("look for what Vault lacks"):
+        Bootstrap(environments).secrets(dry_run=dry_run)
+    done(CHANGED_NOTHING if dry_run else f"{len(environments)} environments have their secrets")
 
 
 @app.command()
@@ -45,7 +56,13 @@ def layout(environment: EnvironmentNames = None, dry_run: DryRun = False) -> Non
     from operations.bootstrap.bootstrap import Bootstrap
 
     environments = load_all()
-    Bootstrap(environments).layout(chosen(environments, environment or []), dry_run=dry_run)
+    selected = chosen(environments, environment or [])
+    Bootstrap(environments).layout(selected, dry_run=dry_run)
+    done(
+        f"{environments[0].gitops.full_name}: looked at {len(selected)} environments"
+        if not dry_run
+        else CHANGED_NOTHING
+    )
 
 
 @app.command()
@@ -57,4 +74,6 @@ def settings(
     from constructs_lib.environment import load_all
     from operations.bootstrap.bootstrap import Bootstrap
 
-    Bootstrap(load_all()).settings(plans, dry_run=dry_run)
+    environments = load_all()
+    Bootstrap(environments).settings(plans, dry_run=dry_run)
+    done(CHANGED_NOTHING if dry_run else f"{environments[0].gitops.full_name}: its settings are as planned")

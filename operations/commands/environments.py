@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.console import done
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.purpose import Purpose
-from operations.commands.options import EnvironmentName, named, output
-from operations.console import say
+from gitops_render.arguments import EnvironmentName, environment_names, stack_names
+from operations.commands.options import named, output
+from operations.console import say, step
 
 app = typer.Typer()
 
@@ -19,7 +21,10 @@ app = typer.Typer()
 @app.command()
 def environments(
     environment: Annotated[
-        list[str] | None, typer.Argument(metavar="ENVIRONMENT…", help="Only these; all if none is named.")
+        list[str] | None,
+        typer.Argument(
+            metavar="ENVIRONMENT", autocompletion=environment_names, help="Only these; all if none is named."
+        ),
     ] = None,
 ) -> None:
     """List the environments as JSON, each with the label of its runners, and give the list to a job's later steps."""
@@ -28,32 +33,42 @@ def environments(
     listed = [{"name": env.name, "runner": env.runner} for env in chosen(load_all(), environment or [])]
     say(json.dumps(listed))
     output(environments=json.dumps(listed))
+    done(f"{len(listed)} environments", data=True)
 
 
 @app.command()
-def deploy_key(environment: Annotated[str, typer.Argument(help="The environment.")]) -> None:
+def deploy_key(
+    environment: EnvironmentName,
+) -> None:
     """Print the public half of an environment's deploy key; make the key, and what else Vault lacks, if need be."""
     from operations.secrets.entries import ensure_entries, public_deploy_key
 
     env = named(environment)
     ensure_entries(env)
     say(public_deploy_key(env))
+    done(f"{env.name}: the public half of its deploy key", data=True)
 
 
 @app.command()
 def lock_providers() -> None:
     """Write the official hashes of the providers into providers.lock.hcl; needs the registry."""
     from constructs_lib.base.stacks import OUTPUT, definitions
-    from operations.clients.provider_lock import write_lock
+    from operations.clients.provider_lock import LOCK, write_lock
 
     stacks = [json.loads(path.read_bytes()) for path in definitions(OUTPUT)]
     if not stacks:
         raise ConfigError(f"{OUTPUT}: holds no stack; run make synth")
-    write_lock(stacks)
+    with step("look the providers up in OpenTofu's registry"):
+        write_lock(stacks)
+    done(f"{LOCK}: the hashes of what {len(stacks)} stacks ask for")
 
 
 @app.command()
-def state_migrate(stack: Annotated[str, typer.Argument(help="The stack, such as sandbox-state.")]) -> None:
+def state_migrate(
+    stack: Annotated[
+        str, typer.Argument(metavar="STACK", autocompletion=stack_names, help="The stack, such as sandbox-state.")
+    ],
+) -> None:
     """Move the state that a run on this machine left in a stack's folder into its bucket."""
     from constructs_lib.environment import load_all
     from operations.provisioning.provision import Provisioner
@@ -63,7 +78,7 @@ def state_migrate(stack: Annotated[str, typer.Argument(help="The stack, such as 
     if env is None:
         raise ConfigError(unknown("stack", stack, list(owners)))
     Provisioner(env, Purpose.APPLY).migrate(stack)
-    say(f"{stack}: state is in bucket {env.state.bucket}")
+    done(f"{stack}: state is in bucket {env.state.bucket}")
 
 
 @app.command()
@@ -76,6 +91,7 @@ def wait_ready(
     from operations.provisioning.ready import wait_ready as wait
 
     wait(named(environment), timeout_seconds=timeout, poll_seconds=poll)
+    done(f"{environment}: is up")
 
 
 @app.command()
@@ -98,4 +114,4 @@ def sweep(
             say(f"{item.kind} {item.name}: would be removed")
     else:
         remove(api, leftovers)
-    say(f"{len(leftovers)} expired")
+    done(f"{len(leftovers)} expired")

@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gitops_render.arguments import environment_names
+
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 
 PLANS = Path("plans.out")
 
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment.")]
 EnvironmentNames = Annotated[
     list[str] | None,
-    typer.Option("--environment", envvar="ENVIRONMENTS", help="Only this environment; may be repeated."),
+    typer.Option(
+        "--environment",
+        metavar="NAME",
+        autocompletion=environment_names,
+        envvar="ENVIRONMENTS",
+        help="Only this environment; may be repeated.",
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", envvar="DRY_RUN", help="Change nothing; say what would be done.")]
 

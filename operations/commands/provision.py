@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.console import done
 from constructs_lib.base.purpose import Purpose
+from gitops_render.arguments import EnvironmentName
 from gitops_render.program import program
-from operations.commands.options import PLANS, EnvironmentName, named, output
+from operations.commands.options import PLANS, named, output
 from operations.console import say, summarise
 from operations.provisioning.stage import Stage
 
@@ -54,6 +56,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
     for name in written.waiting:
         say(f"{name}: is planned once {NEEDED[stage]} is there")
     output(changes=written.changes)
+    done(f"{env.name}: {written.changes} resources to change in {stage}; the plans are in {plans}")
 
 
 @app.command()
@@ -68,4 +71,4 @@ def apply(environment: EnvironmentName, plans: Folder = PLANS, confirm: Confirme
     if written.destroy:
         refuse_destruction(env, confirm)
     Provisioner(env, Purpose.APPLY).apply(written, plans)
-    say(f"{env.name}: {written.stage} is as planned")
+    done(f"{env.name}: {written.stage} is as planned")

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from constructs_lib.base.console import done
 from constructs_lib.base.errors import DIFFERENT, ConfigError
 from constructs_lib.base.purpose import Purpose
-from operations.commands.options import EnvironmentName, named
+from gitops_render.arguments import EnvironmentName, From, To
+from operations.commands.options import named
 from operations.console import say, step, summarise
 
 app = typer.Typer()
@@ -30,9 +32,9 @@ def doctor(environment: EnvironmentName) -> None:
         todo += problems
     for number, sentence in enumerate(todo, 1):
         say(f"{number}. {sentence}")
+    done(f"{environment}: {f'{len(todo)} to do' if todo else 'nothing to do'}")
     if todo:
         raise typer.Exit(DIFFERENT)
-    say(f"{environment}: nothing to do")
 
 
 @app.command()
@@ -43,13 +45,16 @@ def status(environment: EnvironmentName) -> None:
     from operations.secrets.credentials import credentials_of
 
     env = named(environment)
-    for what, found in look(env, DigitalOcean(credentials_of(env, Purpose.PLAN).digitalocean_token)):
-        say(f"{what:<13}{found}")
+    with step(f"{env.name}: look"):
+        found = [*look(env, DigitalOcean(credentials_of(env, Purpose.PLAN).digitalocean_token))]
+    for what, seen in found:
+        say(f"{what:<13}{seen}")
+    done(f"{env.name}: looked at {len(found)} things, changed nothing")
 
 
 @app.command()
 def drift(
-    environment: Annotated[str, typer.Argument(help="The environment.")],
+    environment: EnvironmentName,
     report: Annotated[str, typer.Option(help="The repository (owner/name) whose issue tells of drift.")] = "",
 ) -> None:
     """Plan an environment read-only, compare the GitOps repository, and exit 1 if anything differs.
@@ -63,7 +68,7 @@ def drift(
     environments = load_all()
     (env,) = chosen(environments, [environment])
     differences = find_drift(env, environments, gitops_client(env.gitops, Purpose.DRIFT))
-    say(f"{env.name}: {'differs' if differences else 'is as it should be'}")
+    done(f"{env.name}: {'differs' if differences else 'is as it should be'}")
     summarise(differences or f"**{env.name}** is as it should be.")
     if report:
         github = own_client()
@@ -76,8 +81,8 @@ def drift(
 
 @app.command()
 def promote(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="The environment whose commit is taken.")],
-    target: Annotated[str, typer.Argument(metavar="TO", help="The environment that is to run it.")],
+    source: From,
+    target: To,
     commit: Annotated[str, typer.Option(help="A commit that FROM runs or has run, instead of its own.")] = "",
 ) -> None:
     """Open the pull request that lets TO run what FROM runs, with what it changes."""
@@ -89,12 +94,14 @@ def promote(
     (before,), (after,) = chosen(environments, [source]), chosen(environments, [target])
     github = gitops_client(before.gitops, Purpose.PROMOTE)
     repository = github.repository(before.gitops.full_name)
-    summarise(propose_promotion(github, repository, before, after, commit or None))
+    with step(f"{target}: compare what it runs with what {source} runs"):
+        summarise(propose_promotion(github, repository, before, after, commit or None))
+    done(f"{repository.full_name}: {target} changes when a pull request is merged, and not before")
 
 
 @app.command()
 def report(
-    base: Annotated[Path, typer.Argument(help="A checkout of what the change is compared with.")],
+    base: Annotated[Path, typer.Argument(metavar="BASE", help="A checkout of what the change is compared with.")],
     output: Annotated[Path, typer.Option(help="Where the Markdown goes.")] = Path("report.md"),
 ) -> None:
     """Synthesise and render a checkout of the base and this one, and write what changes.
@@ -111,9 +118,9 @@ def report(
     summarise(text)
     trees = comparison.trees
     stacks, objects, findings = map(len, (comparison.stacks, trees.objects, trees.findings))
-    say(f"{stacks} blocks and {objects} objects change, {findings} findings")
     for verdict in comparison.verdicts:
         say(f"{verdict.environment}: {verdict.words}")
+    done(f"{output}: {stacks} blocks and {objects} objects change, {findings} findings")
     if findings or comparison.is_refused:
         raise typer.Exit(DIFFERENT)
     if not comparison.is_judged:
@@ -124,7 +131,8 @@ def report(
 def rehearse(
     environment: EnvironmentName,
     base: Annotated[
-        Path | None, typer.Argument(help="A rendered tree of what it runs; else the GitOps repository is asked.")
+        Path | None,
+        typer.Argument(metavar="BASE", help="A rendered tree of what it runs; else the GitOps repository is asked."),
     ] = None,
     tree: Annotated[Path | None, typer.Option(help="The tree that it would run, if not that of `render`.")] = None,
 ) -> None:
@@ -143,6 +151,7 @@ def rehearse(
     text = "\n".join(to_markdown([found]))
     summarise(text)
     say(text)
+    done(f"{env.name}: {len(found.refused)} layers refused", data=True)
     if found.refused.keys() - found.before.keys():
         raise typer.Exit(DIFFERENT)
     if found.before:
@@ -151,8 +160,8 @@ def rehearse(
 
 @app.command()
 def comment(
-    repository: Annotated[str, typer.Argument(help="The repository (owner/name).")],
-    pull_request: Annotated[int, typer.Argument(help="The pull request's number.")],
+    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="The repository (owner/name).")],
+    pull_request: Annotated[int, typer.Argument(metavar="NUMBER", help="The pull request's number.")],
     body: Annotated[Path, typer.Option(help="The Markdown.")] = Path("report.md"),
 ) -> None:
     """Keep one comment on a pull request, with the token in GITHUB_TOKEN."""
@@ -165,4 +174,4 @@ def comment(
         raise ConfigError(f"{body}: cannot be read: {error.strerror}; write it with `report`") from None
     github = own_client()
     changed = github.comment(github.repository(repository), pull_request, MARKER, text)
-    say(f"{repository}#{pull_request}: comment {'written' if changed else 'is as it should be'}")
+    done(f"{repository}#{pull_request}: comment {'written' if changed else 'is as it should be'}")

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from constructs_lib.base.stacks import GITOPS_REPOSITORY
+from gitops_render.arguments import EnvironmentName, environment_names
 from gitops_render.program import program
-from operations.commands.options import EnvironmentName, named
+from operations.commands.options import named
 
 app = program("A new secret for an old one; each run does the next step, and none cuts anybody off.")
 
@@ -26,7 +27,12 @@ def spaces_key(
 
 @app.command()
 def state_passphrase(
-    environment: Annotated[str, typer.Argument(help=f"The environment, or {GITOPS_REPOSITORY}.")],
+    environment: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENVIRONMENT", autocompletion=environment_names, help=f"{GITOPS_REPOSITORY}, or the environment."
+        ),
+    ],
 ) -> None:
     """Encrypt every state with a new passphrase; no other run may change them meanwhile."""
     from constructs_lib.environment import load_all

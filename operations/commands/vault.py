@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from constructs_lib.base.console import done
 from constructs_lib.base.errors import DIFFERENT
 from gitops_render.program import program
 from operations.console import say
@@ -36,6 +37,7 @@ def print_(
         say(json.dumps([trust.as_json() for trust in found], indent=2))
     else:
         say("\n".join(trust.as_commands() for trust in found).rstrip())
+    done(f"{len(found)} Vaults", data=True)
 
 
 @app.command(name="apply")
@@ -44,8 +46,7 @@ def apply_vault() -> None:
     from operations.secrets.owner import apply
 
     for trust in _trusts():
-        if not apply(trust):
-            say(f"Vault at {trust.server.address}: is as it should be")
+        done(f"Vault at {trust.server.address}: {apply(trust) or 'nothing'} changed, is as it should be")
 
 
 @app.command()
@@ -56,9 +57,9 @@ def compare() -> None:
     found = [sentence for trust in _trusts() for sentence in differences(trust)]
     for sentence in found:
         say(sentence)
+    done(f"{len(found)} differences" if found else "Vault is as it should be")
     if found:
         raise typer.Exit(DIFFERENT)
-    say("Vault is as it should be")
 
 
 def _trusts() -> list[Trust]:

@@ -125,7 +125,7 @@ def _rehearsed(old: Path, new: Path, names: Collection[str]) -> tuple[list[Rehea
 
 def _build(folder: Path) -> str | None:
     """Synthesise and render the checkout in `folder` with its own code, and return why that failed, if it did."""
-    for command in (["main.py"], ["-m", "gitops_render", "render", "--output", str(TREE)]):
+    for command in (["main.py"], ["-m", "gitops_render", "render", "--tree", str(TREE)]):
         result = _run(folder, command)
         if result.returncode:
             return " ".join(result.stderr.strip().splitlines()[-1:]) or f"exit code {result.returncode}"

@@ -31,7 +31,7 @@ def wait_for_no_object(running: Running) -> Iterator[str]:
     facts = dict(running.facts)
     for layer in running.env.layers:
         kinds = {kind_of(item) for item in layer.manifests}
-        kinds |= {kind for release in layer.releases for kind in facts[release.name].get("makes", ())}
+        kinds |= {kind for release in layer.releases for kind in facts.get(release.name, {}).get("makes", ())}
         yield from (
             f"{layer.id}: {one.kind}" for one in layer.ready if f"{group(one.api_version)}/{one.kind}" not in kinds
         )
@@ -56,7 +56,7 @@ def secret_comes_later(running: Running) -> Iterator[str]:
     for layer, before in _with_those_before(running):
         there = {secret for one in (layer, *before) for secret in made[one.id]}
         for release in layer.releases:
-            needed = {(release.namespace, name) for name in facts[release.name].get("needs_secrets", ())}
+            needed = {(release.namespace, name) for name in facts.get(release.name, {}).get("needs_secrets", ())}
             yield from (f"{layer.id}: {release.name} {name}" for _, name in sorted(needed & everywhere - there))
 
 
@@ -74,7 +74,7 @@ def _with_those_before(running: Running) -> Iterator[tuple[Layer, tuple[Layer, .
 def _crds(running: Running, layer: Layer) -> Iterator[str]:
     facts = dict(running.facts)
     for release in layer.releases:
-        for names in facts[release.name].get("crds", {}).values():
+        for names in facts.get(release.name, {}).get("crds", {}).values():
             yield from (f"{name.partition('.')[2]}/{name.partition('.')[0]}" for name in names)
 
 

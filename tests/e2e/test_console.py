@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.console import PAGES, Step, offline
-from tests.support import ROOT
+from tests.support import ROOT, without_times
 
 pytestmark = pytest.mark.e2e
 
@@ -33,7 +33,9 @@ def bash(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     author = {f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     environ = {**os.environ, **author, "MAKEFLAGS": NOT_SET_UP_AGAIN}
     how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.run(["bash", "-c", command], cwd=folder, env=environ, check=False, **how)
+    done = subprocess.run(["bash", "-c", command], cwd=folder, env=environ, check=False, **how)
+    done.stdout = without_times(done.stdout)
+    return done
 
 
 def follow(steps: list[Step], folder: Path) -> None:

@@ -185,9 +185,13 @@ def test_a_folder_that_cannot_be_written_stays_as_it_is(output: Path, monkeypatc
 
 def test_the_commands(output: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "clear.yaml").write_text(yaml.safe_dump_all([SECRET]))
-    place = ("--environment", "sandbox", "--output", "out")
+    place = ("--environment", "sandbox", "--tree", "out")
     result = run_python("-m", "gitops_render", "seal", *place, "clear.yaml", folder=tmp_path)
-    assert (result.returncode, result.stdout, result.stderr) == (0, f"sandbox: {FILE}\n", "")
+    assert (result.returncode, result.stdout, result.stderr) == (
+        0,
+        f"sandbox: {FILE}\nout: 1 Secrets sealed for sandbox; commit them\n",
+        "",
+    )
     keys.use("sandbox", monkeypatch)
     result = run_python("-m", "gitops_render", "unseal", *place, "db", folder=tmp_path)
     assert (result.returncode, yaml.safe_load(result.stdout)) == (0, SECRET)

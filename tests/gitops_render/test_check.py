@@ -15,6 +15,8 @@ from constructs_lib.environment import load_all
 from gitops_render.check import POLICIES, check_stacks, check_trees, read_stacks, read_trees
 from gitops_render.check.model import StackFile, Tree
 from gitops_render.objects import Item
+from gitops_render.seal import listed
+from gitops_render.sops_config import sops_config
 from gitops_render.tree import render
 from tests.gitops_render.test_cli import cli
 from tests.support import ROOT, Synthesised, environment, everything, parsed
@@ -393,7 +395,7 @@ def test_an_image_by_digest_needs_no_tag() -> None:
 def rendered(tmp_path: Path, stacks: dict[str, Synthesised]) -> Path:
     """A folder in which all is rendered and synthesised, as `make` leaves it."""
     (tmp_path / "environments").symlink_to(ROOT / "environments")
-    assert cli(tmp_path, "render", "--output", "gitops.out")[0] == 0
+    assert cli(tmp_path, "render", "--tree", "gitops.out")[0] == 0
     for name, stack in stacks.items():
         folder = tmp_path / "cdktf.out/stacks" / name
         folder.mkdir(parents=True)
@@ -403,7 +405,7 @@ def rendered(tmp_path: Path, stacks: dict[str, Synthesised]) -> Path:
 
 def test_the_command(rendered: Path) -> None:
     code, printed, _ = cli(rendered, "check")
-    assert (code, printed.splitlines()[-1]) == (0, f"{len(POLICIES)} policies, 0 findings")
+    assert (code, printed) == (0, f"gitops.out and cdktf.out: {len(POLICIES)} policies, 0 findings\n")
     broken = rendered / "gitops.out/platform/cache/staging/configs/valkey-cache-main.yaml"
     broken.write_text(broken.read_text().replace("tls: true", "tls: false"))
     code, printed, _ = cli(rendered, "check")
@@ -412,6 +414,20 @@ def test_the_command(rendered: Path) -> None:
     assert "Fix: switch TLS on" in printed
     code, printed, _ = cli(rendered, "check", "--json")
     assert (code, [item["policy"] for item in json.loads(printed)]) == (1, ["TLS001"])
+
+
+def test_what_is_sealed_for_another_key_than_the_environment_has_is_told(rendered: Path) -> None:
+    own, other = (f"age1{letter * 58}" for letter in "qp")
+    (rendered / "gitops.out/.sops.yaml").write_bytes(sops_config({"staging": [own]}))
+    file = "platform/secrets/staging/sealed/secret-db.yaml"
+    for key, ended in ((own, 0), (other, 1)):
+        sealed = {"metadata": {"name": "db", "namespace": "databases"}, "sops": {"age": [{"recipient": key}]}}
+        (rendered / "gitops.out" / file).write_text(json.dumps({"apiVersion": "v1", "kind": "Secret", **sealed}))
+        listing = (rendered / "gitops.out" / file).with_name("kustomization.yaml")
+        listing.write_bytes(listed(listing, ["secret-db.yaml"]))
+        code, printed, _ = cli(rendered, "check")
+        assert code == ended, printed
+    assert printed.startswith(f"SEAL001 {file}: Secret databases db is sealed for {other[:12]}…, and .sops.yaml names ")
 
 
 def test_the_policies_are_listed_with_reason_and_fix(tmp_path: Path) -> None:

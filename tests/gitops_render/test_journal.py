@@ -30,17 +30,17 @@ CHANGING = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
 Cut = Callable[[str, tuple[Any, ...]], None]
 
 
-def _before(_event: str, _arguments: tuple[Any, ...]) -> None:
+def before(_event: str, _arguments: tuple[Any, ...]) -> None:
     """Leave everything as it was."""
 
 
-def _opened(event: str, arguments: tuple[Any, ...]) -> None:
+def opened(event: str, arguments: tuple[Any, ...]) -> None:
     """Let the file be there, empty."""
     if event == "open":
         Path(arguments[0]).touch()
 
 
-def _half(event: str, arguments: tuple[Any, ...]) -> None:
+def half(event: str, arguments: tuple[Any, ...]) -> None:
     """Let the file hold the beginning of something."""
     if event == "open":
         with os.fdopen(os.open(arguments[0], os.O_WRONLY | os.O_CREAT), "w") as file:
@@ -72,7 +72,7 @@ def killed(number: int, cut: Cut, change: Callable[[], object]) -> bool:
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
-@pytest.mark.parametrize("cut", [_before, _opened, _half])
+@pytest.mark.parametrize("cut", [before, opened, half])
 @pytest.mark.parametrize("after", ["the same input", "the old input", "nothing"])
 def test_however_a_run_is_cut_the_next_makes_it_whole(tmp_path: Path, cut: Cut, after: str) -> None:
     number, seen = 0, set[str]()
@@ -105,7 +105,7 @@ def test_a_cut_first_run_leaves_nothing_behind(tmp_path: Path) -> None:
     number = 0
     for number in range(100):
         output = tmp_path / str(number)
-        if not killed(number, _half, lambda output=output: write_all(output, NEW)):
+        if not killed(number, half, lambda output=output: write_all(output, NEW)):
             break
         write_all(output, NEW)
         assert contents(output).keys() >= {str(A), str(C), str(SEED), "s.yaml"}
@@ -117,7 +117,7 @@ def interrupted(output: Path) -> None:
     """Cut a run in the middle of its renaming."""
     write_all(output, OLD)
     number = 0
-    while killed(number, _before, lambda: write_all(output, NEW)) and not (output / STAGED / INTENT).exists():
+    while killed(number, before, lambda: write_all(output, NEW)) and not (output / STAGED / INTENT).exists():
         recover(output)
         number += 1
     assert (output / STAGED / INTENT).exists()

@@ -267,7 +267,7 @@ def test_a_file_that_cannot_be_used(clone: Clone, env: Environment, content: str
 
 def test_a_folder_without_git_is_refused(clone: Clone) -> None:
     shutil.rmtree(clone.path / ".git")
-    refused(clone, "is not a work tree of Git .*--repository", SANDBOX, STAGING)
+    refused(clone, "is not a work tree of Git .*--tree", SANDBOX, STAGING)
 
 
 def test_a_shallow_clone_is_refused(clone: Clone, tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def run(clone: Clone) -> Callable[..., tuple[int, str, str]]:
     """Return a function that runs the command in the project's folder on the clone."""
 
     def run_command(*arguments: str) -> tuple[int, str, str]:
-        command = ("-m", "gitops_render", "pin", *arguments, "--repository", str(clone.path))
+        command = ("-m", "gitops_render", "pin", *arguments, "--tree", str(clone.path))
         result = run_python(*command, folder=ROOT)
         return result.returncode, result.stdout, result.stderr
 

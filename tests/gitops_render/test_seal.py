@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+import shutil
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -12,10 +13,13 @@ import yaml
 
 from constructs_lib.base.errors import ConfigError
 from gitops_render.check.sealed import sealed_findings
+from gitops_render.journal import INTENT, STAGED, put, recover
 from gitops_render.paths import sealed_file, sealed_folder
 from gitops_render.seal import listed, refuse_stream_into, seal, unseal, verify
 from gitops_render.sops_config import read_recipients, sops_config
+from gitops_render.write import cut_before
 from gitops_render.yaml_output import to_yaml
+from tests.gitops_render.test_journal import Cut, before, half, killed, opened
 from tests.support import run_python
 
 OWN, OTHER, RECOVERY = (f"age1{letter * 58}" for letter in "qpz")
@@ -46,6 +50,11 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def contents_of(folder: Path) -> dict[Path, bytes]:
+    """Return the same by paths in the folder."""
+    return {path.relative_to(folder): data for path, data in contents(folder).items()}
 
 
 def refused(output: Path, sentence: str, text: str, environment: str = "sandbox") -> ConfigError:
@@ -225,7 +234,7 @@ def test_clear_text_is_not_written_into_the_repository(output: Path, tmp_path: P
 def test_the_command_refuses_in_one_sentence(output: Path, tmp_path: Path, file: str, sentence: str) -> None:
     (output / "clear.yaml").write_bytes(to_yaml(secret()))
     result = run_python(
-        "-m", "gitops_render", "seal", "--environment", "sandbox", "--output", "out", file, folder=tmp_path
+        "-m", "gitops_render", "seal", "--environment", "sandbox", "--tree", "out", file, folder=tmp_path
     )
     assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert sentence in result.stderr
@@ -252,6 +261,81 @@ def test_a_secret_of_that_name_in_another_namespace_is_never_replaced(output: Pa
             seal(output, "sandbox", {"in.yaml": other}, overwrite=overwrite)
         (problem,) = caught.value.problems
         assert problem.endswith("holds the Secret of that name in namespace databases, found cache; rename yours")
+
+
+@pytest.fixture
+def encrypting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what SOPS does be done without it."""
+
+    def encrypted(_output: Path, _about: Path, *_arguments: str, given: bytes) -> bytes:
+        keys = [{"recipient": key, "enc": ""} for key in (OWN, RECOVERY)]
+        clear = yaml.safe_load(given)
+        return to_yaml({**clear, "stringData": dict.fromkeys(clear["stringData"], "ENC[x]"), "sops": {"age": keys}})
+
+    monkeypatch.setattr("gitops_render.seal.sops", encrypted)
+
+
+def two(output: Path) -> object:
+    """Seal two Secrets, one of which replaces an old one."""
+    inputs = {name: json.dumps(secret(metadata={"name": name, "namespace": "databases"})) for name in ("db", "new")}
+    return seal(output, "sandbox", inputs, overwrite=True)
+
+
+@pytest.mark.parametrize("cut", [before, opened, half])
+def test_however_sealing_is_cut_all_secrets_are_sealed_or_none(
+    output: Path, tmp_path: Path, encrypting: None, cut: Cut
+) -> None:
+    (output / sealed_file("sandbox", "db")).write_bytes(to_yaml({**secret(), "stringData": {"password": "ENC[old]"}}))
+    whole = tmp_path / "whole"
+    shutil.copytree(output, whole)
+    assert two(whole) == (sealed_file("sandbox", "db"), sealed_file("sandbox", "new"))
+    old, new, seen, number = contents_of(output), contents_of(whole), set[str](), 0
+    assert old != new
+    for number in range(100):
+        folder = tmp_path / str(number)
+        shutil.copytree(output, folder)
+        if not killed(number, cut, lambda folder=folder: two(folder)):
+            break
+        assert not [path for path, data in contents(folder).items() if CLEAR.encode() in data]
+        seen.add("cut" if cut_before(folder) else "clean")
+        recover(folder)
+        assert contents_of(folder) in (old, new), number
+        two(folder)
+        assert contents_of(folder) == new, number
+    assert number > 5
+    assert seen == {"cut", "clean"}
+
+
+def test_sealing_finishes_what_a_run_before_was_cut_in(output: Path, encrypting: None) -> None:
+    place = PurePosixPath("platform/a.yaml")
+    for number in range(100):
+        assert killed(number, before, lambda: put(output, {place: None}, {place: b"a: 1\n"}, ()))
+        if (output / STAGED / INTENT).exists():
+            break
+        recover(output)
+    two(output)
+    assert (output / place).read_bytes() == b"a: 1\n"
+    assert not (output / STAGED).exists()
+
+
+def test_a_link_in_place_of_a_sealed_file_is_refused(output: Path, tmp_path: Path, encrypting: None) -> None:
+    (output / sealed_file("sandbox", "db")).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match=r"secret-db\.yaml: is a link"):
+        two(output)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_cannot_be_written_is_one_sentence(
+    output: Path, encrypting: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", str(output / STAGED))
+
+    before = contents(output)
+    monkeypatch.setattr("gitops_render.journal._stage", full)
+    with pytest.raises(ConfigError, match="staged: cannot be written: No space left on device"):
+        two(output)
+    assert contents(output) == before
 
 
 def test_what_is_sealed_for_other_keys_is_found(output: Path) -> None:

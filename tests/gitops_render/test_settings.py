@@ -64,7 +64,7 @@ def test_rendering_warns_of_what_a_change_loses_and_of_what_stays(tmp_path: Path
             path.unlink()
         for name, data in files.items():
             (tmp_path / f"environments/{name}.yaml").write_text(yaml.safe_dump(data))
-        result = run_python("-m", "gitops_render", "render", "--output", "out", folder=tmp_path)
+        result = run_python("-m", "gitops_render", "render", "--tree", "out", folder=tmp_path)
         assert result.returncode == 0, result.stderr
         return result.stdout, result.stderr
 

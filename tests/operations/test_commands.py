@@ -216,8 +216,9 @@ def test_a_stack_is_looked_up_among_those_of_all_environments(run: Run) -> None:
 def test_environments_are_listed_for_people_and_for_later_steps(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_OUTPUT", "output")
     both = [{"name": name, "runner": "ubuntu-24.04"} for name in ("sandbox", "staging")]
-    assert json.loads(run("environments")) == both
-    assert json.loads(run("environments", "staging")) == both[1:]
+    for arguments, listed in (((), both), (("staging",), both[1:])):
+        printed, summary = run("environments", *arguments).splitlines()
+        assert (json.loads(printed), summary) == (listed, f"{len(listed)} environments")
     assert Path("output").read_text() == f"environments={json.dumps(both)}\nenvironments={json.dumps(both[1:])}\n"
     assert "unknown environment 'stagin', known are sandbox, staging; did you mean 'staging'?" in run(
         "environments", "stagin", code=2
@@ -226,7 +227,7 @@ def test_environments_are_listed_for_people_and_for_later_steps(run: Run, monkey
 
 def test_a_deploy_key_is_made_and_printed(run: Run, outside: Outside) -> None:
     first = run("deploy-key", "sandbox")
-    assert re.fullmatch(r"ssh-ed25519 \S+\n", first)
+    assert re.fullmatch(r"ssh-ed25519 \S+\nsandbox: the public half of its deploy key\n", first)
     assert run("deploy-key", "sandbox") == first
 
 

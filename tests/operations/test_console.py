@@ -1,4 +1,4 @@
-"""What a job's log and summary get."""
+"""What a job's log must not show, and what its summary gets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.console import mask, step, summarise
+from operations.console import mask, summarise
 
 
 def test_a_job_is_asked_to_hide_every_line_of_a_secret(
@@ -29,9 +29,3 @@ def test_a_summary_is_added_to_what_is_there(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(file))
     summarise("# Title\n\n")
     assert file.read_text() == "before\n# Title\n\n"
-
-
-def test_a_step_is_one_plain_line_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
-    with step("plan [sandbox]"):
-        pass
-    assert capsys.readouterr().out == "plan [sandbox] …\n"

@@ -134,7 +134,17 @@ def test_who_reads_it_next_would_take_it(field: Any, good: str, bad: str, senten
 
 @pytest.mark.parametrize(
     "bad",
-    ["https://u:p@a.example", "https://a.example?x=1", "https://a.example#x", "https://a b", "https://", "https://-a"],
+    [
+        *(
+            "https://u:p@a.example",
+            "https://a.example?x=1",
+            "https://a.example#x",
+            "https://a b",
+            "https://",
+            "https://-a",
+        ),
+        "https://a:82OO",
+    ],
 )
 def test_an_address_holds_no_user_no_question_and_no_fragment(bad: str) -> None:
     assert problem(fields.HttpsUrl, bad).startswith(

@@ -41,9 +41,11 @@ def test_the_folder_holds_metrics_charts_and_cases(component: str) -> None:
     assert (FOLDER / component / "cases.py").exists()
     files = metric_files(component)
     assert files, f"{FOLDER / component}: no metrics.yaml with what the component's exporters show"
-    assert all(metrics(path) for path in files)
+    for path in files:
+        assert metrics(path), f"{path.name} of {component}: lists no metric; look up what the exporter shows, and where"
     charts = {item.chart.name for layer in ENV.platform.by_name[component].layers(ENV) for item in layer.releases}
-    assert set(looked_up(component)) == charts
+    file = FOLDER / component / "chart_values.json"
+    assert set(looked_up(component)) == charts, f"{file}: has to list the charts and no other; look their values up"
 
 
 def test_no_folder_is_left_of_a_component_that_is_gone() -> None:

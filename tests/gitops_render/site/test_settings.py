@@ -79,6 +79,7 @@ def test_a_change_is_said_as_it_is_judged() -> None:
     assert storage.startswith("otherwise: free; smaller: refused: a volume never shrinks")
     inherited = found()["platform.observability.metrics", "memory"].change
     assert inherited == "rolls: the backends and collectors", "a block says it for what says nothing itself"
+    assert found()["cluster.pools.<name>", "max_nodes"].change == "free", "what is said of a pool that goes is not"
     assert found()["", "cluster"].change == "below"
 
 

@@ -223,7 +223,7 @@ def test_a_change_from_before_what_is_merged_is_refused(gitops: GitOps) -> None:
 
 def test_the_command_says_what_it_found(gitops: GitOps, tmp_path: Path) -> None:
     def run(commit: str) -> subprocess.CompletedProcess[str]:
-        command = ("-m", "gitops_render", "validate", commit, "--repository", str(gitops.folder))
+        command = ("-m", "gitops_render", "validate", commit, "--tree", str(gitops.folder))
         return run_python(*command, folder=ROOT)
 
     fine, refused = run(gitops.second), run(gitops.propose({"README.md": b"x"}))

@@ -49,7 +49,7 @@ while not pathlib.Path(OTHER, "began").exists(): time.sleep(0.02)
     "gitops_render/__init__.py": "",
     "gitops_render/__main__.py": """
 import pathlib, sys
-assert sys.argv[1:] == ["render", "--output", "gitops.out"], sys.argv
+assert sys.argv[1:] == ["render", "--tree", "gitops.out"], sys.argv
 pathlib.Path("gitops.out").mkdir()
 """,
 }
@@ -197,7 +197,7 @@ def test_a_rehearsal_is_a_part_of_the_comment_and_so_is_why_there_was_none() -> 
 
 CHANGED = """
 import pathlib, sys, json
-assert sys.argv[1:] in (["render", "--output", "gitops.out"], ["capacity", "--json"], ["versions", "--format", "json"])
+assert sys.argv[1:] in (["render", "--tree", "gitops.out"], ["capacity", "--json"], ["versions", "--format", "json"])
 if sys.argv[1] != "render":
     sys.exit(1)
 for name in ("sandbox", "staging", "same", "new"):
