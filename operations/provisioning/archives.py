@@ -10,7 +10,7 @@ from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
-from constructs_lib.platform.cloudnative_pg.cluster import ARCHIVES
+from constructs_lib.platform.cloudnative_pg.store import ARCHIVES
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.spaces import Spaces
 from operations.secrets.credentials import KEY, missing, secrets_of

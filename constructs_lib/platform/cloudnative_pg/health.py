@@ -7,7 +7,9 @@ cloudnative-pg/plugin-barman-cloud v0.13.0 `web/docs/observability.md`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from constructs_lib.base.quantities import Days
 from constructs_lib.health import (
     POD,
     Alert,
@@ -25,23 +27,35 @@ from constructs_lib.health import (
     while_true,
 )
 from constructs_lib.kit import Deployment
-from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, PostgresCluster
+from constructs_lib.platform.cloudnative_pg import drill
+from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, Pace, PostgresCluster
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
 
 LONGEST_LAG = 30
 """Seconds by which a replica may be behind."""
 LAST_BACKUP = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
+DRILLS = f'namespace="{drill.NAMESPACE}"'
+SLACK = 600
+"""Seconds that a drill may take to begin and to end, beside the recovery."""
+ENDS = ("completion", "start")
+OLDEST_DRILL: dict[Pace, Days] = {"daily": Days("2d"), "weekly": Days("8d"), "monthly": Days("32d")}
+"""How old the last good drill may be: a day more than from one to the next."""
 WATCHED = Selection(NAMESPACE, "cnpg_collector_up")
 ALL, CHOSEN = WATCHED.all, WATCHED.chosen
 
 
-def of(operator: Deployment, clusters: tuple[PostgresCluster, ...]) -> Health:
+def of(env: Environment, operator: Deployment, clusters: tuple[PostgresCluster, ...]) -> Health:
     """Return what is known about the clusters."""
     slos = (
         operator_availability("postgres-operator", operator),
         *(slo for cluster in clusters for slo in _slos(cluster)),
     )
-    missing = tuple(_replica_missing(cluster) for cluster in clusters if cluster.instances > 1)
-    return Health("postgres", "Postgres", slos, (*_alerts(), *missing), _now(), _rows(), (WATCHED.choice,))
+    missing = (_replica_missing(cluster) for cluster in clusters if cluster.instances > 1)
+    drills = (alert for cluster in clusters for alert in _drill_alerts(cluster, cluster.recovery.pace(env)))
+    alerts = (*_alerts(), *missing, *drills)
+    return Health("postgres", "Postgres", slos, alerts, _now(), _rows(), (WATCHED.choice,))
 
 
 def _instances(cluster: PostgresCluster) -> str:
@@ -71,6 +85,32 @@ def _slos(cluster: PostgresCluster) -> Iterator[Slo]:
         objective=99.0,
         ratio=while_true(f"time() - max({LAST_BACKUP}{{{pods_of}}}) < bool {cluster.backup_max_age.seconds}"),
         runbook="postgres-backup",
+    )
+    waiting = f'max(cnpg_collector_pg_wal_archive_status{{{pods_of},value="ready"}} and on (pod) {primary})'
+    since = f"max(cnpg_pg_stat_archiver_seconds_since_last_archival{{{pods_of}}} and on (pod) {primary})"
+    yield Slo(
+        name=f"postgres-{cluster.name}-recovery-point",
+        objective=99.0,
+        ratio=while_true(f"1 - ({waiting} > bool 0) * ({since} >= bool {cluster.recovery.rpo.seconds})"),
+        runbook="postgres-backup",
+    )
+
+
+def _drill_alerts(cluster: PostgresCluster, pace: Pace) -> Iterator[Alert]:
+    of_it = f'{DRILLS},cronjob="{cluster.name}"'
+    begun, good = (f"kube_cronjob_status_last_{what}_time{{{of_it}}}" for what in ("schedule", "successful"))
+    yield Alert(
+        name="PostgresDrillFails",
+        expr=f"time() - ({begun} unless {good} >= {begun}) > {cluster.recovery.rto.seconds + SLACK}",
+        summary=f"The last drill of Postgres {cluster.name} failed, or took longer than {cluster.recovery.rto}: "
+        "its backup may be of no use.",
+        runbook="postgres-drill",
+    )
+    yield Alert(
+        name="PostgresDrillMissing",
+        expr=f"time() - ({good} or kube_cronjob_created{{{of_it}}}) > {OLDEST_DRILL[pace].seconds}",
+        summary=f"No drill of Postgres {cluster.name} was good for {OLDEST_DRILL[pace]}, though one is {pace}.",
+        runbook="postgres-drill",
     )
 
 
@@ -129,6 +169,7 @@ def _now() -> tuple[Panel, ...]:
             steps=((0, "green"), (LONGEST_LAG, "red")),
         ),
         stat("Since the last backup", f"time() - max({LAST_BACKUP}{{{ALL}}})", "s"),
+        stat("Since the last good drill", f"time() - min(kube_cronjob_status_last_successful_time{{{DRILLS}}})", "s"),
         stat("Since the last archived log", f"min(cnpg_pg_stat_archiver_seconds_since_last_archival{{{ALL}}})", "s"),
     )
 
@@ -152,5 +193,8 @@ def _rows() -> tuple[Row, ...]:
         graph("Replication lag", f"cnpg_pg_replication_lag{{{CHOSEN}}}", "{{pod}}", "s"),
         graph("Size", f"max by (datname) (cnpg_pg_database_size_bytes{{{CHOSEN}}})", "{{datname}}", "bytes"),
         volume_panel(NAMESPACE),
+        graph(
+            "Drills took", " - ".join(f"kube_job_status_{end}_time{{{DRILLS}}}" for end in ENDS), "{{job_name}}", "s"
+        ),
     )
     return (Row("Work", work), Row("Data", data), pod_row(NAMESPACE))

@@ -27,6 +27,7 @@ FIXED = frozenset(
     unix_socket_directories unix_socket_group unix_socket_permissions
     """.split()  # noqa: SIM905
 )
+ARCHIVE_TIMEOUT = "archive_timeout"
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 _WAL_LEVELS = ("logical", "replica")
 
@@ -39,6 +40,8 @@ def _check(parameters: dict[str, str]) -> dict[str, str]:
             )
         if name.lower() == "shared_preload_libraries":
             raise ValueError(f"{name} may not be set here; list the libraries in preload_libraries")
+        if name.lower() == ARCHIVE_TIMEOUT:
+            raise ValueError(f"{name} may not be set here; it follows recovery.rpo")
         if name.lower() in FIXED:  # PostgreSQL does not look at the case, as in `TimeZone`
             raise ValueError(f"{name} may not be set, since CloudNativePG sets it; remove it")
     level = {name.lower(): value for name, value in parameters.items()}.get("wal_level", "logical")

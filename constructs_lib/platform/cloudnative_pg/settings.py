@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,7 +25,7 @@ from constructs_lib.base.fields import (
     SqlName,
     unique,
 )
-from constructs_lib.base.quantities import Days, Hours, Memory, Storage
+from constructs_lib.base.quantities import Days, Hours, Memory, Minutes, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     Pods,
@@ -34,6 +34,9 @@ from constructs_lib.kit import (
     object_name,
 )
 from constructs_lib.platform.cloudnative_pg.parameters import Parameters
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
 
 OWNER_LABEL = "cnpg.io/cluster"
 """The label of every pod of a cluster, with its name."""
@@ -80,7 +83,7 @@ class Pooler(Settings):
     max_client_connections: int = Field(default=1000, ge=10, description="Connections that each pod accepts.")
 
 
-class Recovery(Settings):
+class Origin(Settings):
     """Start the cluster from a backup in the environment's bucket instead of empty."""
 
     archive: Annotated[Name, COMMON] = Field(
@@ -88,6 +91,37 @@ class Recovery(Settings):
         description="The folder that is read: name and generation of the cluster that was lost, such as main-1.",
     )
     until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
+
+
+Pace = Literal["daily", "weekly", "monthly"]
+
+
+class Recovery(Settings):
+    """What a recovery has to keep to, and the drill that shows it."""
+
+    rpo: Annotated[Minutes, FREELY] = Field(
+        default=Minutes("10m"), description="Work of how long may be lost: the log is in the bucket within this time."
+    )
+    rto: Annotated[Minutes, FREELY] = Field(
+        default=Minutes("60m"), description="How long a recovery may take; a drill that takes longer has failed."
+    )
+    drill: Annotated[Pace | None, FREELY] = Field(
+        default=None, description="How often the newest backup is recovered; unless given weekly, monthly in a sandbox."
+    )
+    check: Annotated[str, FREELY] = Field(
+        default="select true",
+        min_length=1,
+        description="SQL that has to return true in what was recovered: in the first database, as its owner.",
+    )
+
+    @property
+    def archive_timeout(self) -> str:
+        """When Postgres closes a segment that is not full: half of the time, since the bucket needs some too."""
+        return f"{self.rpo.seconds // 2}s"
+
+    def pace(self, env: Environment) -> Pace:
+        """Return how often there is a drill."""
+        return self.drill or ("monthly" if env.tier == "sandbox" else "weekly")
 
 
 class PostgresCluster(Retirable):
@@ -130,15 +164,16 @@ class PostgresCluster(Retirable):
         default=Hours("26h"),
         description="Age of the last backup from which on it counts as missing; fits backup_schedule.",
     )
+    recovery: Annotated[Recovery, FREELY] = Recovery()
     pooler: Annotated[
         Pooler | None,
         Change(rolls("the pooler"), added=FREE, removed=replaces("the pooler, to which clients may connect")),
     ] = None
     recover_from: Annotated[
-        Recovery | None,
+        Origin | None,
         Change(
             refused("a cluster is recovered when it is made; add another cluster"),
-            added=steps("it counts only while the cluster is made, or made anew", "change-an-environment"),
+            added=steps("it counts only while the cluster is made, or made anew", "recover-a-database"),
             removed=FREE,
         ),
     ] = None

@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from constructs_lib.kit import Workload, at, workload
-from constructs_lib.platform.cloudnative_pg.cluster import API, OBJECT_STORES, OPERATOR_NAMESPACE
+from constructs_lib.platform.cloudnative_pg import drill
+from constructs_lib.platform.cloudnative_pg.cluster import API, OPERATOR_NAMESPACE
 from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE
+from constructs_lib.platform.cloudnative_pg.store import OBJECT_STORES
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 
 def workloads(env: Environment) -> Iterator[Workload]:
-    """Yield the pods of the operators, of the clusters and of the poolers.
+    """Yield the pods of the operators, of the clusters, of the poolers and of the drills.
 
     A job that makes or recovers an instance runs in its place, and is not counted beside it.
     """
@@ -29,6 +31,7 @@ def workloads(env: Environment) -> Iterator[Workload]:
         yield workload(OPERATOR_NAMESPACE, "Deployment/plugin-barman-cloud", values)
     yield from _clusters(env)
     yield from _poolers(env)
+    yield from _drills(env)
 
 
 def _clusters(env: Environment) -> Iterator[Workload]:
@@ -47,3 +50,10 @@ def _poolers(env: Environment) -> Iterator[Workload]:
         pod = at(spec, "template.spec") or {}
         used = (container.get("resources") for container in pod.get("containers", ()))
         yield workload(NAMESPACE, f"Deployment/{name}", pod, *used, pods=spec.get("instances"))
+
+
+def _drills(env: Environment) -> Iterator[Workload]:
+    for name, spec in env.rendered.specs("batch/v1", "CronJob"):
+        pod = at(spec, "jobTemplate.spec.template.spec")
+        used = (container["resources"] for container in (pod["initContainers"][-1], *pod["containers"]))
+        yield workload(drill.NAMESPACE, f"CronJob/{name}", pod, *used, volumes=1, passing=True)

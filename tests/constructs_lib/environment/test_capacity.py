@@ -128,7 +128,7 @@ def test_a_file_that_can_never_fit_is_refused_with_who_asks_for_the_most(project
         load(path)
     whole, single = map(without_lines, error.value.problems)
     assert whole.startswith(
-        f"{path}: cluster.pools.system: pods ask for 26.2 GiB of memory, most of it "
+        f"{path}: cluster.pools.system: pods ask for 27.2 GiB of memory, most of it "
         "observability/StatefulSet/prometheus-kube-prometheus-stack (20.1 GiB of memory), "
     )
     assert "and 3 nodes of s-4vcpu-8gb have 16.6 GiB of memory for them; raise max_nodes, take a larger size" in whole

@@ -157,7 +157,7 @@ def _slopes(node: Any, series: Samples, *, per: float) -> Vector:
 
 def _combined(node: Any, left: Vector | float, right: Vector | float) -> Vector | float:
     op = str(node.op)
-    if op in ("and", "or"):
+    if op in ("and", "or", "unless"):
         return _both(node, op, _vector(left), _vector(right))
     if not isinstance(left, dict) and not isinstance(right, dict):
         return ARITHMETIC[op](left, right)
@@ -183,9 +183,9 @@ def _pairs(node: Any, left: Vector | float, right: Vector | float) -> Iterator[t
 
 
 def _both(node: Any, op: str, left: Vector, right: Vector) -> Vector:
-    if op == "and":
+    if op != "or":
         keys = {_key(node, labels) for labels in right}
-        return {labels: value for labels, value in left.items() if _key(node, labels) in keys}
+        return {labels: value for labels, value in left.items() if (_key(node, labels) in keys) is (op == "and")}
     keys = {_key(node, labels) for labels in left}
     return left | {labels: value for labels, value in right.items() if _key(node, labels) not in keys}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from constructs_lib.kit import Manifest
+from constructs_lib.platform.cloudnative_pg import drill
 from constructs_lib.platform.cloudnative_pg.settings import IMAGE, NAMESPACE
 from tests.e2e.node.images import Image
 
@@ -28,6 +29,9 @@ POOLER = Image(
 )
 """The operator names it, runs it as this user and starts the program there (v1.30.0 `pkg/versions/versions.go`,
 `pkg/specs/pgbouncer/deployments.go`, `internal/cmd/manager/pgbouncer/run/cmd.go`)."""
+
+DRILL = Image(drill.IMAGE, "plugin-barman-cloud", files=("manager",), base=BARMAN_FILES, path=PATH, user=USER)
+"""What reads the bucket in a drill: the plugin's part, by the name that it has in a release."""
 
 SIDECAR = "SIDECAR_IMAGE"
 MANAGER = ("manager", "operator/manager_amd64")

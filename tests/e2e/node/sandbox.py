@@ -6,7 +6,7 @@ import json
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from constructs_lib.base.quantities import Storage
 from constructs_lib.environment import Environment
@@ -73,14 +73,18 @@ class Sandbox(NamedTuple):
         return sorted(STAND_INS | self.follower.releases.stand_ins)
 
 
-def environment(**settings: object) -> Environment:
+def environment(*beside: dict[str, Any], **settings: object) -> Environment:
     """Return the sandbox with a pooler before Postgres, which it leaves out, a small queue, and an image made here.
 
-    `settings` are of the cluster of Postgres.
+    `settings` are of the cluster of Postgres. Each of those `beside` it is like it but for what is said of it, and
+    applications use it too.
     """
     data = environment_data("sandbox")
     (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
     cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name, **settings}
+    data["platform"]["cloudnative_pg"]["clusters"] += [{**cluster, **other} for other in beside]
+    for app in data["platform"]["baseline"]["apps"]:
+        app["uses"]["postgres"] += [other["name"] for other in beside if "retired" not in other]
     made = Environment.model_validate_json(json.dumps(data))
     # No volume of DigitalOcean is so small, but a test fills it.
     object.__setattr__(made.platform.observability.collectors, "queue", str.__new__(Storage, "8Mi"))
@@ -116,7 +120,7 @@ def sandbox(env: Environment, folder: Path, pools: Sequence[Pool] = (SYSTEM, WOR
         for path, values in SECRETS.items():
             around.write(path, **values)
         spaces.start()
-        cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, valkey.VALKEY)
+        cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, postgres.DRILL, valkey.VALKEY)
         cluster.add_images(rabbitmq.RABBITMQ, *rabbitmq.OPERATORS, collector.COLLECTOR)
         with follow(cluster, env, folder) as follower:
             yield Sandbox(env, cluster, around, spaces, follower)

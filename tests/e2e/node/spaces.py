@@ -37,6 +37,23 @@ class Spaces:
         """Return the key of every object in the bucket."""
         return self._cluster.middle.call(lambda: [item.key for item in self._objects().objects.all()])
 
+    def read(self, key: str) -> bytes:
+        """Return an object."""
+
+        def found() -> bytes:
+            return self._objects().Object(key).get()["Body"].read()
+
+        return self._cluster.middle.call(found)
+
+    def write(self, key: str, data: bytes | None) -> None:
+        """Replace an object, or delete it where there is no `data`, as no client of the platform does."""
+
+        def change() -> None:
+            item = self._objects().Object(key)
+            item.delete() if data is None else item.put(Body=data)
+
+        self._cluster.middle.call(change)
+
     def _has_bucket(self) -> bool:
         try:
             self._cluster.middle.call(lambda: self._objects().create())

@@ -8,7 +8,9 @@ PRIMARY, REPLICA, THIRD = (f'namespace="databases",pod="main-{number}"' for numb
 OTHER = 'namespace="elsewhere",pod="main-1"'
 """Somebody else's Postgres, which is always bad."""
 LAST_BACKUP = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
-HOUR = 3600
+HOUR, DAY = 3600, 86400
+DRILL, OTHER_DRILL = 'namespace="drills",cronjob="main"', 'namespace="elsewhere",cronjob="main"'
+BEGUN, GOOD = ("kube_cronjob_status_last_schedule_time", "kube_cronjob_status_last_successful_time")
 
 SLOS = {
     "postgres-operator": objective(99.0, deployment("cnpg-system", "cloudnative-pg")),
@@ -35,6 +37,24 @@ SLOS = {
         {
             f"{LAST_BACKUP}{{{PRIMARY}}}": moment(26 * HOUR - 1, 26 * HOUR),
             f"{LAST_BACKUP}{{{OTHER}}}": always(0),
+        },
+    ),
+    "postgres-main-recovery-point": objective(
+        99.0,
+        {
+            f'cnpg_collector_pg_wal_archive_status{{{PRIMARY},value="ready"}}': always(1),
+            f'cnpg_collector_pg_wal_archive_status{{{PRIMARY},value="done"}}': always(0),
+            f"cnpg_pg_stat_archiver_seconds_since_last_archival{{{PRIMARY}}}": gauge(599, 600),
+            f"cnpg_pg_stat_archiver_seconds_since_last_archival{{{REPLICA}}}": always(9999),
+            f"cnpg_pg_replication_in_recovery{{{PRIMARY}}}": always(0),
+            f"cnpg_pg_replication_in_recovery{{{REPLICA}}}": always(1),
+        },
+        {
+            f'cnpg_collector_pg_wal_archive_status{{{PRIMARY},value="ready"}}': gauge(0, 1),
+            f'cnpg_collector_pg_wal_archive_status{{{REPLICA},value="ready"}}': always(1),
+            f"cnpg_pg_stat_archiver_seconds_since_last_archival{{{PRIMARY}}}": always(9999),
+            f"cnpg_pg_replication_in_recovery{{{PRIMARY}}}": always(0),
+            f"cnpg_pg_replication_in_recovery{{{REPLICA}}}": always(1),
         },
     ),
 }
@@ -72,5 +92,18 @@ ALERTS = {
             f"cnpg_collector_up{{{THIRD}}}": gauge(1, 0),
             f"cnpg_collector_up{{{OTHER}}}": always(1),
         },
+    ),
+    "PostgresDrillFails": warning(
+        "5m",
+        # It never was good, and may still run or has failed.
+        {f"{BEGUN}{{{DRILL}}}": moment(HOUR + 600, HOUR + 601), f"{BEGUN}{{{OTHER_DRILL}}}": always(0)},
+        # It was good once, before the last one or after it.
+        {f"{BEGUN}{{{DRILL}}}": moment(DAY, DAY), f"{GOOD}{{{DRILL}}}": moment(DAY, DAY + 1)},
+    ),
+    "PostgresDrillMissing": warning(
+        "5m",
+        {f"{GOOD}{{{DRILL}}}": moment(8 * DAY, 8 * DAY + 1), f"{GOOD}{{{OTHER_DRILL}}}": always(0)},
+        {f"kube_cronjob_created{{{DRILL}}}": moment(8 * DAY, 8 * DAY + 1)},
+        {f"{GOOD}{{{DRILL}}}": moment(DAY, 9 * DAY), f"kube_cronjob_created{{{DRILL}}}": moment(99 * DAY, 99 * DAY)},
     ),
 }

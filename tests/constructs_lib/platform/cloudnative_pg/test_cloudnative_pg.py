@@ -152,7 +152,7 @@ def test_an_image_of_ones_own_and_libraries_that_load_at_start() -> None:
     spec = cluster(image=image, preload_libraries=["timescaledb"], parameters={"auto_explain.log_analyze": "on"})
     assert spec["imageName"] == image
     assert spec["postgresql"] == {
-        "parameters": {"auto_explain.log_analyze": "on"},
+        "parameters": {"archive_timeout": "300s", "auto_explain.log_analyze": "on"},
         "shared_preload_libraries": ["timescaledb"],
     }
     assert (
@@ -176,6 +176,7 @@ def test_an_image_of_ones_own_and_libraries_that_load_at_start() -> None:
         ("WAL_LEVEL", "minimal", "wal_level must be logical or replica, which backups need, found 'minimal'"),
         ("shared_preload_libraries", "x", "list the libraries in preload_libraries"),
         ("wal_level", "minimal", "wal_level must be logical or replica, which backups need, found 'minimal'"),
+        ("Archive_Timeout", "1h", "Archive_Timeout may not be set here; it follows recovery.rpo"),
         ("a.b.c", "1", "'a.b.c' is no name of a PostgreSQL parameter"),
     ],
 )
@@ -186,7 +187,11 @@ def test_what_the_operator_would_refuse_is_refused_at_once(parameter: str, value
 
 def test_parameters_of_one_s_own_are_taken() -> None:
     parameters = {"wal_level": "logical", "work_mem": "64MB", "TimeZone": "UTC"}
-    assert cluster(parameters=parameters)["postgresql"]["parameters"] == parameters
+    assert cluster(parameters=parameters)["postgresql"]["parameters"] == {"archive_timeout": "300s", **parameters}
+
+
+def test_a_segment_is_closed_in_half_of_the_time_of_which_work_may_be_lost() -> None:
+    assert cluster(recovery={"rpo": "3m"})["postgresql"]["parameters"] == {"archive_timeout": "90s"}
 
 
 def test_what_holds_data_is_never_pruned_or_replaced() -> None:
@@ -294,6 +299,7 @@ def test_links() -> None:
         "the API server -> cnpg-system/operator: 9443",
         "cnpg-system/operator -> cnpg-system/barman-cloud: 9090",
         "observability/prometheus -> cnpg-system/operator: 8080",
+        "drills/main -> the internet: 443",
         "databases/main -> the API server: 443 6443 16443",
         "cnpg-system/operator -> databases/main: 5432 8000 9127",
         "databases/main -> databases/main: 5432 8000",
@@ -324,6 +330,7 @@ def test_settings() -> None:
         "PostgresCluster.backup_schedule": "'0 0 2 * * *'",
         "PostgresCluster.backup_retention": "'7d'",
         "PostgresCluster.backup_max_age": "'26h'",
+        "PostgresCluster.recovery": "Recovery(rpo='10m', rto='60m', drill=None, check='select true')",
         "PostgresCluster.pooler": "None",
         "PostgresCluster.recover_from": "None",
         "Role.name": "required",
@@ -334,8 +341,12 @@ def test_settings() -> None:
         "Pooler.instances": "2 Ge(ge=1) Le(le=20)",
         "Pooler.mode": "'transaction'",
         "Pooler.max_client_connections": "1000 Ge(ge=10)",
-        "Recovery.archive": "required",
-        "Recovery.until": "None",
+        "Origin.archive": "required",
+        "Origin.until": "None",
+        "Recovery.rpo": "'10m'",
+        "Recovery.rto": "'60m'",
+        "Recovery.drill": "None",
+        "Recovery.check": "'select true' MinLen(min_length=1)",
     }
 
 
