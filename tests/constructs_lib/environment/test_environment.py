@@ -26,7 +26,7 @@ def test_own_environments_are_valid_and_in_the_order_of_promotion() -> None:
 
 
 def test_production_is_replicated_and_protected() -> None:
-    cluster = load(ROOT / "environments/production.yaml").cluster
+    cluster = load(ROOT / "environments/production.yaml").doks
     assert cluster.high_availability
     assert cluster.protected
     assert cluster.least_nodes("system") >= 3
@@ -34,7 +34,7 @@ def test_production_is_replicated_and_protected() -> None:
 
 
 def test_sandbox_is_small_and_disposable() -> None:
-    cluster = load(ROOT / "environments/sandbox.yaml").cluster
+    cluster = load(ROOT / "environments/sandbox.yaml").doks
     assert not cluster.high_availability
     assert not cluster.protected
     assert cluster.least_nodes("system") == 2
