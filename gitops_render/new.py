@@ -45,7 +45,7 @@ def _text(text: str, environments: Iterable[Environment], like: Environment, wan
         "name": wanted.name,
         "tier": wanted.tier or like.tier,
         "domain": wanted.domain or _domain(like, wanted.name),
-        "vpc_range": wanted.vpc_range or str(free_range(environments, like.vpc_range)),
+        "vpc_range": wanted.vpc_range or str(_range(environments, like)),
     }
     choices, own = _choices(file_schema()) - {*TIERS}, re.compile(rf"(?<![a-z0-9]){re.escape(like.name)}(?![a-z0-9])")
     renamed = re.sub(r"[\w-]+", lambda word: word[0] if word[0] in choices else own.sub(wanted.name, word[0]), text)
@@ -72,6 +72,13 @@ def _domain(like: Environment, name: str) -> str:
     labels = like.domain.split(".")
     own = [name if label == like.name else label for label in labels]
     return ".".join(own if own != labels else [name, *labels])
+
+
+def _range(environments: Iterable[Environment], like: Environment) -> IPv4Network:
+    """Return a range for the nodes; where the cluster is there already, nobody but its owner knows another."""
+    if like.cluster.provider == "existing":
+        return like.vpc_range
+    return free_range(environments, like.vpc_range)
 
 
 def free_range(environments: Iterable[Environment], near: IPv4Network) -> IPv4Network:

@@ -17,5 +17,5 @@ class PlatformStack(TerraformStack):
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
         keep_state(self, id_, env.state)
-        use_cluster(self)
+        use_cluster(self, env.cluster)
         Applied(self, "platform", layers=env.layers)

@@ -63,6 +63,39 @@ def environment(file: str = "sandbox", /, **changes: Any) -> Environment:
     return Environment.model_validate_json(json.dumps(environment_data(file, **changes)))
 
 
+EXISTING: dict[str, Any] = {
+    "provider": "existing",
+    "name": "lab",
+    "context": "kind-lab",
+    "kubernetes_minor": "1.36",
+    "storage_class": "quick",
+    "kept_storage_class": "kept",
+    "network": {"cluster_subnet": "10.244.0.0/16", "service_subnet": "10.96.0.0/16"},
+    "pools": {"all": {"role": "system", "min_nodes": 3, "max_nodes": 3, "cpu": "6", "memory": "12Gi"}},
+}
+"""A cluster that is there already."""
+
+
+ON_EXISTING: dict[str, Any] = {
+    "cluster": EXISTING,
+    "region": "lab",
+    "vpc_range": "172.18.0.0/16",
+    "state": None,
+    "backups": {"bucket": "lab-backups", "region": "lab", "address": "https://s3.example.org"},
+}
+"""What a file says otherwise on it."""
+
+
+def existing_data(**changes: Any) -> dict[str, Any]:
+    """Return the data of a sandbox on a cluster that is there already, with `changes` on top."""
+    return environment_data(**{**copy.deepcopy(ON_EXISTING), **changes})
+
+
+def existing(**changes: Any) -> Environment:
+    """Return such an environment."""
+    return Environment.model_validate_json(json.dumps(existing_data(**changes)))
+
+
 def another_environment(name: str, vpc_range: str, **changes: Any) -> dict[str, Any]:
     """Return the data of the sandbox with `changes` under another name, with which it shares nothing."""
     text = json.dumps(environment_data(**changes)).replace("sandbox", name)

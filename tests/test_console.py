@@ -43,7 +43,9 @@ def merged(data: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _either(old: Any, new: Any) -> Any:
-    return merged(old, new) if isinstance(old, dict) and isinstance(new, dict) else new
+    both = isinstance(old, dict) and isinstance(new, dict)
+    same_kind = both and new.get("provider") in {None, old.get("provider")}
+    return merged(old, new) if same_kind else new
 
 
 @pytest.mark.parametrize("page", sorted(HOW_TO.glob("*.md")), ids=lambda page: page.stem)

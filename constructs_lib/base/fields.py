@@ -177,6 +177,27 @@ LabelValue = Annotated[
     str, *_matching(r"([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?", "a Kubernetes label value of at most 63 characters")
 ]
 
+AnnotationKey = Annotated[
+    str,
+    *_matching(
+        r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?",
+        "the key of an annotation, such as 'service.beta.kubernetes.io/aws-load-balancer-type'",
+    ),
+]
+AnnotationValue = Annotated[str, *_matching(r"[^\x00-\x1f]{0,1000}", "at most 1000 letters, on one line")]
+
+ContextName = Annotated[
+    str, *_matching(r"[\w.@:/-]{1,253}", "the name of a context, as `kubectl config get-contexts` has it"), NAMED
+]
+
+StorageClass = Annotated[
+    str,
+    *_matching(
+        r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", "the name of a StorageClass, as `kubectl get storageclass` has it"
+    ),
+    NAMED,
+]
+
 CheckName = Annotated[
     str, *_matching(r"[^\s\x00-\x1f]([^\x00-\x1f]{0,98}[^\s\x00-\x1f])?", "the name of a status check")
 ]

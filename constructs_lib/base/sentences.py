@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -57,12 +57,13 @@ def _sentences(document: Document, problems: Sequence[Problem], model: type[Base
     places = [problem["loc"] for problem in problems]
     meant = {key for problem in problems if (key := _meant(problem, model, document.data))}
     for problem in problems:
-        steps = _written(problem["loc"], document.data)
+        known = _known(model, problem["loc"][:-1])
+        steps = _written(problem["loc"], document.data, known)
         if problem["type"] == "missing" and tuple(steps) in meant:
             continue
         if problem["type"] in ("too_short", "too_long") and any(_below(problem["loc"], other) for other in places):
             continue  # it counts what is left without the wrong ones
-        for what in _what(problem, _known(model, problem["loc"][:-1])):
+        for what in _what(problem, known):
             told = _short(": ".join(filter(None, (_key(steps), what))))
             yield document.told(told, [*steps, *steps_of(what)])
 
@@ -85,16 +86,25 @@ def _known(model: type[BaseModel], location: Location) -> list[str]:
     models = [model]
     for step in location:
         fields = [one.model_fields[step] for one in models if step in one.model_fields]
-        models = [inner for field in fields for inner in models_of(field)] or models
+        models = [inner for field in fields for inner in models_of(field)] or _tagged(models, step)
     return list(dict.fromkeys(name for one in models for name in one.model_fields))
 
 
-def _written(location: Sequence[int | str], data: object) -> list[int | str]:
-    """Return the steps as the user wrote them; Pydantic's own (the tag of a union) are not in the file."""
+def _tagged(models: list[type[BaseModel]], step: int | str) -> list[type[BaseModel]]:
+    """Return the blocks that a step means that is no key: the tag of a union, or else an entry's name or number."""
+    found = [one for one in models if any(step in get_args(field.annotation) for field in one.model_fields.values())]
+    return found or models
+
+
+def _written(location: Sequence[int | str], data: object, known: Sequence[str] = ()) -> list[int | str]:
+    """Return the steps as the user wrote them; Pydantic's own (the tag of a union) are not in the file.
+
+    Nor is a key that is missing or has its default: it is the last, and among the `known` ones.
+    """
     steps: list[int | str] = []
     for position, step in enumerate(location):
         last = position == len(location) - 1
-        if isinstance(data, Mapping) and (step in data or (last and step != "[key]")):
+        if isinstance(data, Mapping) and (step in data or (last and step in known)):
             data = data.get(step)
         elif isinstance(step, int) and isinstance(data, Sequence) and step < len(data):
             data = data[step]
@@ -135,7 +145,8 @@ def _choice(kind: str, found: object, context: Mapping[str, Any]) -> str | None:
         return f"needs the key {context['discriminator']}"
     if kind == "union_tag_invalid":
         choices = _choices(context["expected_tags"])
-        return f"{context['discriminator'].strip(chr(39))} must be {choices}, found '{shown(context['tag'])}'"
+        key = context["discriminator"].strip("'()")
+        return f"{key} must be {choices}, found '{shown(context['tag'])}'"
     if kind != "literal_error":
         return None
     near = nearest(str(found), re.findall(r"'([^']*)'", context["expected"]))

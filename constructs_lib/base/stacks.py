@@ -17,6 +17,9 @@ OUTPUT = Path("cdktf.out")
 DEFINITION = "cdk.tf.json"
 """The file that holds a stack's JSON, in the stack's folder."""
 
+LOCAL_STATES = "states"
+"""The folder with the states that no bucket keeps: beside the output, which may be thrown away."""
+
 STATE_PASSPHRASE = "state_passphrase"  # noqa: S105 - the name of a variable, and of its entry in Vault
 FLUX_DEPLOY_KEY = "flux_deploy_key"
 KUBERNETES_VERSION = "kubernetes_version"
@@ -51,6 +54,16 @@ def stack_folder(output: Path, name: str) -> Path:
 def definitions(output: Path) -> list[Path]:
     """Return the files that hold the JSON of the stacks below `output`."""
     return sorted(output.glob(f"stacks/*/{DEFINITION}"))
+
+
+def local_state(name: str, output: Path = OUTPUT) -> Path:
+    """Return the file with a stack's state where no bucket keeps it."""
+    return output.parent / LOCAL_STATES / state_key(name)
+
+
+def local_state_seen(name: str) -> str:
+    """Return the same as a stack says it, from its own folder."""
+    return f"../../../{LOCAL_STATES}/{state_key(name)}"
 
 
 def state_key(name: str) -> str:

@@ -27,13 +27,13 @@ class DoksCluster(Construct):
     def __init__(self, scope: Construct, id_: str, *, env: Environment) -> None:
         super().__init__(scope, id_)
         tag = digitalocean.tag.Tag(self, "tag", name=f"environment:{env.name}").name
-        tags = [tag, *env.cluster.tags]
+        tags = [tag, *env.doks.tags]
         cluster = self._cluster(env, tags)
-        NodePools(self, "pool", cluster_id=cluster.id, pools=env.cluster.pools, tags=tags)
+        NodePools(self, "pool", cluster_id=cluster.id, pools=env.doks.pools, tags=tags)
         project = digitalocean.project.Project(
             self,
             "project",
-            name=env.cluster.name,
+            name=env.doks.name,
             description=_described(f"Environment {env.name}", env),
             purpose="Service or API",
             environment=PURPOSES[env.tier],
@@ -44,7 +44,7 @@ class DoksCluster(Construct):
         )
 
     def _cluster(self, env: Environment, tags: list[str]) -> digitalocean.kubernetes_cluster.KubernetesCluster:
-        settings = env.cluster
+        settings = env.doks
         return digitalocean.kubernetes_cluster.KubernetesCluster(
             self,
             "cluster",
@@ -85,16 +85,16 @@ class DoksCluster(Construct):
 
     def _network(self, env: Environment) -> str:
         """Find or add the VPC and return its id."""
-        if env.cluster.network.vpc is not None:
-            return self._existing_vpc(env, env.cluster.network.vpc)
+        if env.doks.network.vpc is not None:
+            return self._existing_vpc(env, env.doks.network.vpc)
         return digitalocean.vpc.Vpc(
             self,
             "vpc",
-            name=env.cluster.name,
+            name=env.doks.name,
             region=env.region,
             ip_range=str(env.vpc_range),
-            description=_described(f"Network of the cluster {env.cluster.name}", env),
-            lifecycle={"prevent_destroy": env.cluster.protected},
+            description=_described(f"Network of the cluster {env.doks.name}", env),
+            lifecycle={"prevent_destroy": env.doks.protected},
         ).id
 
     def _existing_vpc(self, env: Environment, vpc: ExistingVpc) -> str:
@@ -126,4 +126,4 @@ def _range(subnet: IPv4Network | None) -> str | None:
 
 def _described(text: str, env: Environment) -> str:
     """Return a description with the environment's tags, for what DigitalOcean cannot tag."""
-    return " ".join([text, *env.cluster.tags])
+    return " ".join([text, *env.doks.tags])

@@ -9,9 +9,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.environment.nodes import DIGITALOCEANS_OWN, allocatable
+from constructs_lib.environment.nodes import room_of
 from constructs_lib.environment.packing import fit
-from constructs_lib.environment.pools import Pool, seen_by_pods
+from constructs_lib.environment.pools import Pool
 from constructs_lib.kit import Room, Workload
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def places(env: Environment) -> list[Place]:
 
     Raises `ConfigError` for each workload that no pool takes, and as `Environment.layers` does.
     """
-    pools = seen_by_pods(env.cluster.pools)
-    workloads = (*DIGITALOCEANS_OWN, *env.platform.workloads(env))
+    pools = env.cluster.seen
+    workloads = (*env.cluster.own_workloads, *env.platform.workloads(env))
     everywhere = [item for item in workloads if item.every_node]
     somewhere = [(item, _candidates(item, pools)) for item in workloads if not item.every_node]
     if lost := [_lost(item) for item, where in somewhere if not where]:
@@ -124,7 +124,7 @@ def _place(
     everywhere: Iterable[Workload],
 ) -> Place:
     own = tuple(pool for pool in pools if pool.name in where)
-    sizes = [(pool, allocatable(pool.size)) for pool in own]
+    sizes = [(pool, room_of(pool)) for pool in own]
     rooms = tuple(_left(pool, room, everywhere) for pool, room in sizes if room is not None)
     workloads = tuple(item for item, wanted in somewhere if wanted <= where)
     return Place(own, workloads, rooms if len(rooms) == len(own) else ())

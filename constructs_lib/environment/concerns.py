@@ -25,7 +25,7 @@ def concerns(env: Environment) -> Iterator[str]:
 def _of_the_cluster(env: Environment) -> Iterator[str]:
     if not env.cluster.protected:
         yield "cluster.protected: is false in production, so that one run may destroy the cluster; set it to true"
-    if not env.cluster.control_plane_allowed_addresses:
+    if env.cluster.provider == "digitalocean" and not env.cluster.control_plane_allowed_addresses:
         yield (
             "cluster.control_plane_allowed_addresses: is empty in production, so that every address reaches the API "
             "server; name those of your runners and engineers"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from math import ceil, floor
 
 from constructs_lib.environment.capacity import Place
-from constructs_lib.environment.nodes import allocatable
+from constructs_lib.environment.nodes import room_of
 from constructs_lib.kit import Room, Workload
 
 UNITS = {"cpu": ("cores", 1000), "memory": ("GiB of memory", 1024), "volumes": ("volumes", 1)}
@@ -64,7 +64,7 @@ def _alone(place: Place, item: Workload) -> Iterator[str]:
 
 def _doubts(place: Place, *, production: bool) -> Iterator[str]:
     if not place.rooms:
-        unknown = ", ".join(sorted({pool.size for pool in place.pools if allocatable(pool.size) is None}))
+        unknown = ", ".join(sorted({pool.size for pool in place.pools if room_of(pool) is None}))
         yield f"what a node of {unknown} has is not known here, so nothing checks whether pods fit; see to it"
     elif place.needed is None:
         yield f"pods are too large to share {_nodes(place, place.most)}, though they ask for less in sum; {ADVICE}"

@@ -12,28 +12,29 @@ from pydantic import Field, model_validator
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.bucket import AnyBucket, Bucket, BucketPurpose
 from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Rule, refused, replaces, rolls, steps
-from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, Region, RunnerLabel
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, RunnerLabel, S3Region
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.sentences import Problems
 from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
-from constructs_lib.environment.cluster import ROLES, Cluster
+from constructs_lib.environment import rules
+from constructs_lib.environment.cluster import Cluster
 from constructs_lib.environment.dns import Dns
-from constructs_lib.environment.network import inside, neighbour_problems, range_problems
-from constructs_lib.environment.repository import GitOps, Reviewers, StateBucket
+from constructs_lib.environment.existing import SomeCluster
+from constructs_lib.environment.network import RESERVED_RANGES, inside, neighbour_problems, range_problems
+from constructs_lib.environment.repository import AnyStateBucket, GitOps, Reviewers
 from constructs_lib.environment.vault import Vault
 from constructs_lib.kit import Chart, Inside, Layer, Rendered
 from constructs_lib.platform import Platform
-from constructs_lib.platform.valkey_operator.admission import KUBERNETES
-
-GITHUB_HOSTED = ("ubuntu-", "windows-", "macos-")
-"""How the labels of GitHub's own runners begin (docs.github.com, "GitHub-hosted runners")."""
 
 BOOTSTRAP_ENVIRONMENT = "bootstrap"
 """The GitHub environment of the bootstrap, with the reviewers of the last tier: it makes keys for all environments."""
 
 PLAN_SUFFIX = "-plan"
 """How the names of the GitHub environments end in which nothing can be changed."""
+
+STATES_STAY = "states are not moved between a bucket and the folder states"
 
 Tier = Literal["sandbox", "staging", "production"]
 TIERS: tuple[Tier, ...] = ("sandbox", "staging", "production")
@@ -56,7 +57,9 @@ class Environment(Settings):
     tier: Annotated[Tier, Change(rolls("what production places more strictly"))] = Field(
         description="What the environment is for; production is held to stricter rules."
     )
-    region: Annotated[Region, ANOTHER_CLUSTER]
+    region: Annotated[S3Region, ANOTHER_CLUSTER] = Field(
+        description="Where the cluster is: a region of DigitalOcean, or what telemetry is to say of another cluster."
+    )
     mode: Annotated[
         Literal["render", "apply"],
         Change(
@@ -69,9 +72,9 @@ class Environment(Settings):
     ]
     dns: Dns = Dns()
     vpc_range: Annotated[Range, Own("range"), ANOTHER_CLUSTER] = Field(
-        description="Private range of the VPC, /16 to /24; only one VPC has it."
+        description="Range of the nodes: of the VPC, /16 to /24, that only one VPC has; or of an existing cluster's."
     )
-    cluster: Cluster
+    cluster: SomeCluster
     gitops: Annotated[
         GitOps,
         COMMON,
@@ -82,7 +85,10 @@ class Environment(Settings):
         default="ubuntu-24.04", description="Label of the runners of the jobs that reach the environment."
     )
     vault: Annotated[Vault, Change(rolls("External Secrets; its secrets have to be there before"))]
-    state: Annotated[StateBucket, FREELY] = Field(description="The bucket for the state of this environment's stacks.")
+    state: Annotated[
+        AnyStateBucket | None,
+        Change(FREE, added=refused(f"{STATES_STAY}; keep null"), removed=refused(f"{STATES_STAY}; keep the bucket")),
+    ] = Field(description="The bucket for the state of this environment's stacks; null keeps it in the folder states.")
     backups: Annotated[
         AnyBucket, Change(replaces("the archive: Postgres archives elsewhere, and recovers no older time from there"))
     ] = Field(description="The bucket for Postgres backups.")
@@ -99,9 +105,11 @@ class Environment(Settings):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
-        problems = [*range_problems(self.ranges), *self._production_problems(), *self._alerting_problems()]
-        problems += neighbour_problems(self.vpc_range, self.cluster.network)
-        problems += [*self._version_problems(), *self._dns_problems(), *self._runner_problems()]
+        problems = [*range_problems(self.ranges), *neighbour_problems(self.vpc_range, self.cluster.network)]
+        problems += [*rules.production(self.tier, self.cluster), *rules.alerting(self.tier, self.platform)]
+        problems += rules.digitalocean(self.cluster, self.region, self.state)
+        problems += [*rules.version(self.cluster, self.platform), *rules.runners(self.runner, self.cluster)]
+        problems += rules.records(self.domain, self.zone, self.dns, self.platform)
         for cluster in self.platform.cloudnative_pg.clusters:
             cluster.check_recovery(self.cluster.generation)
         if self.name == BOOTSTRAP_ENVIRONMENT or self.name.endswith(PLAN_SUFFIX):
@@ -113,72 +121,26 @@ class Environment(Settings):
             raise Problems(problems)
         return self
 
-    def _production_problems(self) -> list[str]:
-        cluster = self.cluster
-        if self.tier != "production" or cluster.allow_single_point_of_failure:
-            return []
-        weak = [] if cluster.high_availability else ["cluster.high_availability is false"]
-        least = {role: cluster.least_nodes(role) for role in ROLES}
-        weak += [
-            f"cluster.pools of role '{role}' have min_nodes of {nodes}" for role, nodes in least.items() if nodes < 2
-        ]
-        advice = "raise it or set cluster.allow_single_point_of_failure: true"
-        return [f"{problem} in production; {advice}" for problem in weak]
-
-    def _alerting_problems(self) -> list[str]:
-        observability = self.platform.observability
-        if self.tier != "production" or not observability.has_metrics:
-            return []
-        return [
-            f"platform.observability.alerting.{key} names no receiver in production; name one"
-            for key in ("critical", "heartbeat")
-            if not getattr(observability.alerting, key)
-        ]
-
-    def _version_problems(self) -> list[str]:
-        valkey, found = self.platform.valkey_operator, self.cluster.kubernetes_minor
-        if not (valkey.enabled and valkey.clusters) or found >= KUBERNETES:
-            return []
-        needs = (
-            f"platform.valkey_operator.clusters needs cluster.kubernetes_minor '{KUBERNETES}' or later, found '{found}'"
-        )
-        return [f"{needs}: before, no cluster client can connect; raise it or remove the clusters"]
+    @property
+    def doks(self) -> Cluster:
+        """The cluster that DigitalOcean makes. Raises `ConfigError` for one that is there already."""
+        if self.cluster.provider == "existing":
+            found = "cluster.provider is existing, and this is for clusters that DigitalOcean makes"
+            raise ConfigError(f"environments/{self.name}.yaml: {found}; leave it out for {self.name}")
+        return self.cluster
 
     @property
     def ranges(self) -> dict[str, IPv4Network]:
-        """The address ranges of the cluster that the file names, by their key in it."""
+        """The address ranges that the cluster is given, by their key in the file; one that exists has its own."""
+        if self.cluster.provider == "existing":
+            return {}
         return {"vpc_range": self.vpc_range, **self.cluster.network.subnets()}
 
     @property
     def inside(self) -> Inside:
         """The addresses of its nodes, pods and Services."""
-        return inside(self.vpc_range, self.cluster.network)
-
-    def _dns_problems(self) -> list[str]:
-        platform = self.platform
-        if not f".{self.domain}".endswith(f".{self.zone}"):
-            return [f"dns.zone must be the domain {self.domain} or a parent of it, found '{self.zone}'"]
-        if self.dns.zone_at == "digitalocean":
-            return []
-        challenge = platform.cert_manager.dns_challenge if platform.cert_manager.enabled else None
-        writers = {
-            "platform.external_dns.enabled": ("false", platform.external_dns.enabled),
-            "platform.cert_manager.dns_challenge": (
-                "null, or to the zone's provider",
-                challenge is not None and challenge.provider == "digitalocean",
-            ),
-        }
-        return [
-            f"{key} writes into a zone at DigitalOcean, and dns.zone_at is elsewhere; set it to {other}"
-            for key, (other, on) in writers.items()
-            if on
-        ]
-
-    def _runner_problems(self) -> list[str]:
-        if not self.cluster.control_plane_allowed_addresses or not self.runner.startswith(GITHUB_HOSTED):
-            return []
-        closed = "cluster.control_plane_allowed_addresses lets in no runner that GitHub hosts, whose addresses change"
-        return [f"{closed}, and runner is '{self.runner}'; name the label of runners with an address that is let in"]
+        reserved = RESERVED_RANGES if self.cluster.provider == "digitalocean" else ()
+        return inside(self.vpc_range, self.cluster.network, reserved)
 
     def mirrored(self, chart: Chart) -> Chart:
         """Return `chart` as it is fetched in this environment: from the chart mirror if there is one."""
@@ -190,7 +152,9 @@ class Environment(Settings):
 
     @property
     def buckets(self) -> dict[BucketPurpose, Bucket]:
-        """The buckets that are made for this environment."""
+        """The buckets that are made for this environment: none beside a cluster that exists."""
+        if self.cluster.provider == "existing":
+            return {}
         backups = None if self.backups.elsewhere else self.backups
         traces = self.platform.observability.traces.bucket
         wanted = {BucketPurpose.STATE: self.state, BucketPurpose.BACKUPS: backups, BucketPurpose.TRACES: traces}
@@ -233,8 +197,14 @@ class Environment(Settings):
     @property
     def stacks(self) -> tuple[StackKind, ...]:
         """The stacks that this environment has, each after those it needs."""
-        records = self.platform.traefik.enabled and self.dns.zone_at == "digitalocean"
-        has = {StackKind.PLATFORM: self.mode == "apply", StackKind.DNS: records}
+        made = self.cluster.provider == "digitalocean"
+        records = made and self.platform.traefik.enabled and self.dns.zone_at == "digitalocean"
+        has = {
+            StackKind.STATE: made,
+            StackKind.CLUSTER: made,
+            StackKind.PLATFORM: self.mode == "apply",
+            StackKind.DNS: records,
+        }
         return tuple(kind for kind in StackKind if has.get(kind, True))
 
     @cached_property

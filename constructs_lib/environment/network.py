@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 from typing import Annotated, Self
 
@@ -45,10 +45,10 @@ class Network(Settings):
         default=None, description="A VPC that exists, whose range is vpc_range; without it one is made."
     )
     cluster_subnet: Annotated[Range | None, Own("range")] = Field(
-        default=None, description="Range of the pods; DigitalOcean's if not set."
+        default=None, description="Range of the pods; if not set, DigitalOcean chooses."
     )
     service_subnet: Annotated[Range | None, Own("range")] = Field(
-        default=None, description="Range of the Services; DigitalOcean's if not set."
+        default=None, description="Range of the Services; if not set, DigitalOcean chooses."
     )
     neighbours: Annotated[
         tuple[Range, ...], COMMON, Change(FREE, removed=rolls("nothing, but pods no longer reach it"))
@@ -71,9 +71,9 @@ class Network(Settings):
         return {f"cluster.network.{key}": subnet for key, subnet in found.items() if subnet is not None}
 
 
-def inside(vpc_range: IPv4Network, network: Network) -> Inside:
-    """Return what is not the internet: nodes, pods and Services, also where DigitalOcean chooses their ranges."""
-    ranges = (vpc_range, *network.subnets().values(), *RESERVED_RANGES)
+def inside(vpc_range: IPv4Network, network: Network, reserved: Iterable[IPv4Network]) -> Inside:
+    """Return what is not the internet: nodes, pods and Services, also in what the cluster's maker keeps for itself."""
+    ranges = (vpc_range, *network.subnets().values(), *reserved)
     return Inside(tuple(map(str, ranges)), tuple(map(str, network.neighbours)))
 
 

@@ -7,7 +7,7 @@ nodes that people show in public (`kubectl describe node` of DOKS 1.24 to 1.36) 
 from __future__ import annotations
 
 from constructs_lib.base.digitalocean import cores_and_gib
-from constructs_lib.environment.pools import DEFAULT_POOL
+from constructs_lib.environment.pools import DEFAULT_POOL, Pool
 from constructs_lib.kit import POOL_LABEL, Room, Workload, workload
 
 VOLUMES = 7
@@ -65,3 +65,8 @@ def allocatable(size: str) -> Room | None:
         return None
     cores, gib = found
     return Room(1000 * cores - RESERVED_CPU.get(cores, RESERVED_CPU_ELSEWHERE), ALLOCATABLE_MEMORY[gib], VOLUMES)
+
+
+def room_of(pool: Pool) -> Room | None:
+    """Return what a node of a pool has for pods; nothing where its size is not known."""
+    return allocatable(pool.size) if pool.room is None else pool.room

@@ -11,7 +11,7 @@ from constructs_lib.base.change import Change, rolls
 from constructs_lib.base.digitalocean import GPU_SIZE
 from constructs_lib.base.fields import DropletSize, LabelKey, LabelValue, Tag
 from constructs_lib.base.settings import Settings
-from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT, WORKLOAD_ROLE
+from constructs_lib.kit import POOL_LABEL, ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT, WORKLOAD_ROLE, Room
 
 Role = Literal["system", "workload"]
 
@@ -55,15 +55,12 @@ class Taint(Settings):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
 
 
-class NodePool(Settings):
-    """An autoscaled node pool."""
+class AnyPool(Settings):
+    """Nodes that are alike."""
 
     role: Annotated[Role | None, Change(rolls("pods that the pool no longer takes"))] = Field(
         default=None,
         description="What runs here: platform services (system) or applications that say nothing (workload).",
-    )
-    size: Annotated[DropletSize, Change(rolls("every node of the pool, the new ones first"))] = Field(
-        description="Droplet size, such as s-4vcpu-8gb; can be changed."
     )
     min_nodes: int = Field(ge=0, description="Nodes that always run; zero lets the pool vanish while nobody needs it.")
     max_nodes: int = Field(ge=1, le=512, description="Nodes at full load.")
@@ -71,7 +68,6 @@ class NodePool(Settings):
     taints: Annotated[tuple[Taint, ...], Change(rolls("pods that the pool no longer takes"))] = Field(
         default=(), description="Further node taints."
     )
-    tags: tuple[Tag, ...] = Field(default=(), description="Further DigitalOcean tags of the nodes.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -79,6 +75,19 @@ class NodePool(Settings):
             raise ValueError(f"min_nodes must be at most max_nodes, found {self.min_nodes} and {self.max_nodes}")
         _refuse("labels", self.labels, RESERVED_LABELS)
         _refuse("taints", (taint.key for taint in self.taints), RESERVED_TAINTS)
+        return self
+
+
+class NodePool(AnyPool):
+    """An autoscaled node pool of DigitalOcean."""
+
+    size: Annotated[DropletSize, Change(rolls("every node of the pool, the new ones first"))] = Field(
+        description="Droplet size, such as s-4vcpu-8gb; can be changed."
+    )
+    tags: tuple[Tag, ...] = Field(default=(), description="Further DigitalOcean tags of the nodes.")
+
+    @model_validator(mode="after")
+    def _of_its_role(self) -> Self:
         if self.role is not None and self.size.startswith(GPU_SIZE):
             raise ValueError(
                 f"role must be left out with the size '{self.size}': "
@@ -93,7 +102,10 @@ class NodePool(Settings):
 
 
 class Pool(NamedTuple):
-    """A pool as pods see it: the size of its nodes, how many there are at the least and at the most, their marks."""
+    """A pool as pods see it: the size of its nodes, how many there are at the least and at the most, their marks.
+
+    `room` is what a node has for pods, where that is known without its size.
+    """
 
     name: str
     size: str
@@ -101,6 +113,7 @@ class Pool(NamedTuple):
     most: int
     labels: dict[str, str]
     taints: tuple[dict[str, str], ...]
+    room: Room | None = None
 
     def repels(self, *, softly: bool) -> set[str]:
         """Return the keys of the taints that keep pods away, those that only do so while others have room if asked."""

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
-from constructs_lib.base.bucket import Bucket
+from constructs_lib.base.bucket import AnyBucket, Bucket
 from constructs_lib.base.change import FREELY, Change, steps
 from constructs_lib.base.fields import AgeRecipient, Branch, CheckName, GitHubName, RepositoryName, SecretName
 from constructs_lib.base.settings import Settings
@@ -41,6 +41,10 @@ class StateBucket(Bucket):
         default=True,
         description="Lock with a file in the bucket; switch off if your Spaces region refuses conditional writes.",
     )
+
+
+class AnyStateBucket(AnyBucket, StateBucket):
+    """The bucket for the state of one environment: on Spaces, or for an existing cluster on another S3."""
 
 
 class Reviewers(Settings):

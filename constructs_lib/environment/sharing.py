@@ -62,7 +62,9 @@ def _collide(new: _Held, other: _Held) -> bool:
 
 
 def _one_network(new: _Held, other: _Held) -> bool:
-    """Return whether this is the range of one VPC that exists, in which both environments are."""
+    """Return whether this is the range of one VPC that exists, or of machines on which we make no network."""
+    if new.claim.own.kind == "range" and "existing" in {new.env.cluster.provider, other.env.cluster.provider}:
+        return True
     if not new.claim.key == other.claim.key == "vpc_range" or new.env.cluster.network.vpc is None:
         return False
     return (new.env.cluster.network.vpc, new.claim.value) == (other.env.cluster.network.vpc, other.claim.value)

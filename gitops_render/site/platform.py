@@ -42,7 +42,7 @@ def _contents(env: Environment, kind: StackKind) -> Iterator[str]:
         case StackKind.STATE:
             yield from (f"bucket for {purpose}" for purpose in env.buckets)
         case StackKind.CLUSTER:
-            pools = env.cluster.pools.items()
+            pools = env.doks.pools.items()
             yield from (f"{name}: {pool.min_nodes} to {pool.max_nodes} {pool.size}" for name, pool in pools)
         case StackKind.FLUX:
             yield "Flux, which follows"

@@ -104,7 +104,7 @@ def unit(key: str, setting: Schema) -> str:
 
 def example(values: Sequence[Any], info: FieldInfo, setting: Schema) -> str:
     """Return one of `values` that is short, one that the model names, or else one that would do."""
-    if any("$ref" in kind for kind in (setting, *setting.get("anyOf", ()))):
+    if any("$ref" in kind for kind in (setting, *setting.get("anyOf", ()), *setting.get("oneOf", ()))):
         return BELOW
     named = (*values, *(info.examples or ()), *_examples(setting))
     short = (text for value in named if len(text := _shown(value)) <= LONGEST)

@@ -120,6 +120,8 @@ class Bootstrap:
 
     def _make_keys(self, env: Environment, *, dry_run: bool) -> None:
         """Make the environment's buckets and their keys, with the account that may."""
+        if not env.buckets:
+            return
         secrets = secrets_of(env, Purpose.BOOTSTRAP)
         account = secrets.read(env.vault.kv.provisioning)
         token, *key = (account[name] for name in ACCOUNT)
@@ -162,14 +164,14 @@ def refuse_shared_team(environments: Sequence[Environment]) -> None:
     """
     teams: dict[str, str] = {}
     problems: list[str] = []
-    for env in environments:
+    for env in (env for env in environments if env.cluster.provider == "digitalocean"):
         secrets, kv = secrets_of(env, Purpose.BOOTSTRAP), env.vault.kv
         own, plan = (DigitalOcean(secrets.read(path)[ACCOUNT[0]]).team() for path in (kv.provisioning, kv.plan))
         teams[env.name] = own
         if plan != own:
             where = f"Vault {kv.mount}/{kv.plan}: {ACCOUNT[0]}"
             problems.append(f"{where}: is of another DigitalOcean team than that of {kv.provisioning}; take one of it")
-    for env in (env for env in environments if env.tier == "production"):
+    for env in (env for env in environments if env.tier == "production" and env.name in teams):
         others = [name for name, team in teams.items() if name != env.name and team == teams[env.name]]
         if others:
             shared = f"{env.name} is in one DigitalOcean team with {', '.join(others)}, whose tokens may delete it"

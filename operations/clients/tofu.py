@@ -54,7 +54,9 @@ class Change(NamedTuple):
 class Stack:
     """A stack's folder below `cdktf.out`, and the variables that `tofu` gets beside `PATH` and the like."""
 
-    def __init__(self, name: str, state: StateBucket, variables: Mapping[str, str], *, output: Path = OUTPUT) -> None:
+    def __init__(
+        self, name: str, state: StateBucket | None, variables: Mapping[str, str], *, output: Path = OUTPUT
+    ) -> None:
         self.name, self.state, self.folder = name, state, stack_folder(output, name)
         if not (self.folder / DEFINITION).exists():
             raise ConfigError(f"{self.folder}: is not there; run make synth")
@@ -83,7 +85,7 @@ class Stack:
         return folder / f"{self.name}.tfplan"
 
     def init(self) -> None:
-        """Connect to the bucket. Raises `ConfigError` if the state is still in the stack's folder."""
+        """Connect to where the state is. Raises `ConfigError` if it is still in the stack's folder."""
         if self.local_state.exists():
             raise ConfigError(f"{self.local_state}: holds state; run `bin/operations state-migrate {self.name}`")
         self._use_bucket()
@@ -154,6 +156,9 @@ class Stack:
 
     def _use_bucket(self) -> None:
         """Keep the state in the bucket, whose address may not be that of its region."""
+        if self.state is None:
+            self._use(None)
+            return
         block = {**self.definition["terraform"]["backend"]["s3"], "endpoints": {"s3": endpoint(self.state)}}
         self._use(None if endpoint(self.state) == self.state.endpoint else {"s3": block})
 

@@ -77,8 +77,8 @@ def state_migrate(
     env = owners.get(stack)
     if env is None:
         raise ConfigError(unknown("stack", stack, list(owners)))
-    Provisioner(env, Purpose.APPLY).migrate(stack)
-    done(f"{stack}: state is in bucket {env.state.bucket}")
+    bucket = Provisioner(env, Purpose.APPLY).migrate(stack)
+    done(f"{stack}: state is in bucket {bucket.bucket}")
 
 
 @app.command()

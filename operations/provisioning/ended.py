@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.stacks import DEFINITION, OUTPUT, StackKind, stack_folder, state_key
+from constructs_lib.base.stacks import DEFINITION, OUTPUT, StackKind, local_state_seen, stack_folder, state_key
 from constructs_lib.environment import Environment
 from operations.clients.tofu import Stack
 from operations.provisioning.planning import Reading
@@ -18,10 +18,12 @@ FOLDER = OUTPUT / "ended"
 def ended_stack(env: Environment, name: str, variables: Mapping[str, str]) -> Stack:
     """Return a stack without resources on the state of one that the environment has no more: its plan ends all of it.
 
-    It keeps its state as the environment's others do, so the rest of its JSON is that of the stack of the state.
+    It keeps its state as the environment's others do, so the rest of its JSON is that of the first of them.
     """
-    like = Stack(env.stack(StackKind.STATE), env.state, variables).definition
-    like["terraform"]["backend"]["s3"]["key"] = state_key(name)
+    like = Stack(env.stack(env.stacks[0]), env.state, variables).definition
+    where = {"path": local_state_seen(name)} if env.state is None else {"key": state_key(name)}
+    for backend in like["terraform"]["backend"].values():
+        backend.update(where)
     definition = {**{key: like[key] for key in ("terraform", "provider", "variable") if key in like}, "resource": {}}
     path = stack_folder(FOLDER, name) / DEFINITION
     path.parent.mkdir(parents=True, exist_ok=True)

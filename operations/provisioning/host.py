@@ -5,7 +5,7 @@ from __future__ import annotations
 import requests
 
 from constructs_lib.environment import Environment, StackKind
-from operations.clients.digitalocean import DigitalOcean
+from operations.clients.digitalocean import DigitalOcean, Resource
 from operations.clients.http import cause, status_of
 
 UNTRUSTED = "letsencrypt-staging"
@@ -27,19 +27,22 @@ def unanswered(env: Environment, api: DigitalOcean) -> list[str]:
     """Return why the environment's host does not answer yet, and what to do; nothing if it does, or has no ingress."""
     if not env.platform.traefik.enabled:
         return []
-    balancer = api.balancer(env.balancer)
-    if balancer is None:
+    ours = env.cluster.provider == "digitalocean"
+    balancer = api.balancer(env.balancer) if ours else None
+    if ours and balancer is None:
         return [f"load balancer {env.balancer}: has no address yet"]
     try:
         status = status_of(address(env), trusted=is_checked(env))
     except requests.RequestException as error:
-        advice = "" if isinstance(error, requests.exceptions.SSLError) else f"; {_advice(env, balancer['ip'])}"
+        advice = "" if isinstance(error, requests.exceptions.SSLError) else f"; {_advice(env, balancer)}"
         return [f"{address(env)}: {cause(error)}{advice}"]
     return [f"{address(env)}: answers {status}"] if status >= 500 else []
 
 
-def _advice(env: Environment, balancer: str) -> str:
+def _advice(env: Environment, balancer: Resource | None) -> str:
     """Return who makes the records that lead to the balancer."""
+    if balancer is None:
+        return f"make the records A {env.ingress_host} and A *.{env.domain} with the address of Traefik's Service"
     if StackKind.DNS in env.stacks:
         return f"{env.stack(StackKind.DNS)} makes its record, in the stage dns of provisioning"
-    return f"make the records A {env.ingress_host} and A *.{env.domain} with the value {balancer}"
+    return f"make the records A {env.ingress_host} and A *.{env.domain} with the value {balancer['ip']}"

@@ -37,7 +37,7 @@ def apply_and_tidy(stack: Stack, file: Path, api: DigitalOcean, spaces: Spaces, 
 
 
 def _tidy(stack: Stack, api: DigitalOcean, spaces: Spaces, cluster: str) -> None:
-    if NODE_POOL in stack.definition["resource"]:
+    if stack.state is not None and NODE_POOL in stack.definition["resource"]:
         with StateLock(spaces, stack.state, stack.name).held("removing what a killed run left"):
             remove_lost_pools(stack, api, cluster)
 

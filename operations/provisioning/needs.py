@@ -43,5 +43,5 @@ def refuse_missing_zone(env: Environment, api: DigitalOcean) -> None:
 
 def _found(stage: Stage, env: Environment, api: DigitalOcean) -> bool:
     if stage is Stage.SERVICES:
-        return api.cluster(env.cluster.name) is not None
+        return env.cluster.provider == "existing" or api.cluster(env.cluster.name) is not None
     return api.balancer(env.balancer) is not None

@@ -55,7 +55,7 @@ class Planner(NamedTuple):
         return Reading(stack.name, changes, stack.describe(file))
 
     def _changes(self, stack: Stack, file: Path, *, prepare: bool, destroy: bool, refresh: bool) -> list[Change]:
-        if not self.spaces.exists(stack.state):
+        if stack.state is not None and not self.spaces.exists(stack.state):
             if not prepare:
                 return stack.plan_without_state(file)
             self.spaces.create(stack.state)
@@ -63,9 +63,9 @@ class Planner(NamedTuple):
         stack.init()
         if destroy:
             return stack.plan(file, destroy=True, refresh=refresh)
-        if prepare:
+        if prepare or stack.state is None:
             return plan_with_adoption(stack, file, self.lookups)
-        return self._undisturbed(stack, file)
+        return self._undisturbed(stack, file, StateLock(self.spaces, stack.state, stack.name))
 
     @retry(
         retry=retry_if_exception_type(BusyError),
@@ -74,12 +74,11 @@ class Planner(NamedTuple):
         before_sleep=_tell,
         reraise=True,
     )
-    def _undisturbed(self, stack: Stack, file: Path) -> list[Change]:
+    def _undisturbed(self, stack: Stack, file: Path, lock: StateLock) -> list[Change]:
         """Plan without a lock while nobody else works with the state: in the middle of an apply, much seems to differ.
 
         Raises `BusyError` if somebody goes on doing so.
         """
-        lock = StateLock(self.spaces, stack.state, stack.name)
         before = lock.version()
         changes = plan_with_adoption(stack, file, self.lookups, lock=False)
         if lock.version() != before:

@@ -11,12 +11,20 @@ from pathlib import Path
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
-from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, SECRETS_REVISION, VAULT_SECRET_ID, given, state_key
+from constructs_lib.base.stacks import (
+    FLUX_DEPLOY_KEY,
+    SECRETS_REVISION,
+    VAULT_SECRET_ID,
+    given,
+    local_state,
+    state_key,
+)
 from constructs_lib.environment import Environment, StackKind
+from constructs_lib.environment.repository import StateBucket
 from constructs_lib.environment.vault import AppRoleAuth
 from gitops_render.markdown import code
 from operations.clients.digitalocean import DigitalOcean
-from operations.clients.kubernetes import cluster_access
+from operations.clients.kubernetes import way_in
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Stack
 from operations.console import step
@@ -60,7 +68,7 @@ class Provisioner:
         it, a first plan is made as if it existed. What the stage needs may take `wait_seconds` to come.
         """
         plans = Plans(environment=self.env.name, stage=stage, destroy=destroy, prepared=prepare, stacks=[])
-        if prepare and not destroy and stage is Stage.FOUNDATION and not self.env.backups.elsewhere:
+        if prepare and not destroy and self._makes_cluster(stage) and not self.env.backups.elsewhere:
             refuse_old_archives(self.env, self._api, self._spaces)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -93,7 +101,7 @@ class Provisioner:
 
     def apply(self, plans: Plans, folder: Path) -> None:
         """Apply the plans in `folder`, exactly as they are."""
-        if plans.stage is Stage.FOUNDATION and not plans.destroy and self.env.backups.elsewhere:
+        if self._makes_cluster(plans.stage) and not plans.destroy and self.env.backups.elsewhere:
             refuse_old_archives(self.env, self._api, self._spaces)
         for entry in plans.stacks:
             stack = self._stack(entry.stack)
@@ -114,12 +122,16 @@ class Provisioner:
             changed += [reading for reading in readings if reading.differs]
         return changed
 
-    def migrate(self, name: str) -> None:
-        """Move a state that a run on this machine left in the stack's folder into the bucket.
+    def migrate(self, name: str) -> StateBucket:
+        """Move a state that a run on this machine left in the stack's folder into the bucket, and return that.
 
         Raises `ConfigError` if there is no such state, or if the bucket holds one already.
         """
         stack = Stack(name, self.env.state, self._credentials.variables())
+        if stack.state is None:
+            raise ConfigError(
+                f"environments/{self.env.name}.yaml: state is null, so it stays in the folder states; keep it"
+            )
         if not stack.local_state.exists():
             raise ConfigError(f"{stack.local_state}: is not there; nothing to migrate")
         if not self._spaces.exists(stack.state):
@@ -129,14 +141,22 @@ class Provisioner:
                 f"bucket {stack.state.bucket}: holds a state of {name} already; remove the one you want less"
             )
         stack.migrate()
+        return stack.state
+
+    def _makes_cluster(self, stage: Stage) -> bool:
+        return stage is Stage.FOUNDATION and StackKind.CLUSTER in self.env.stacks
 
     def _ended(self, stage: Stage) -> list[StackKind]:
         """Return which stacks of a stage the file has no more although their states hold something."""
         gone = [kind for kind in STAGES[stage] if kind not in self.env.stacks]
-        if not gone or not self._spaces.exists(self.env.state):
-            return []
-        written = [kind for kind in gone if self._spaces.holds(self.env.state, state_key(self.env.stack(kind)))]
+        written = [kind for kind in gone if self._is_written(self.env.stack(kind))]
         return [kind for kind in written if self._holds(self._stack(self.env.stack(kind)))]
+
+    def _is_written(self, name: str) -> bool:
+        state = self.env.state
+        if state is None:
+            return local_state(name).exists()
+        return self._spaces.exists(state) and self._spaces.holds(state, state_key(name))
 
     def _holds(self, stack: Stack) -> bool:
         stack.init()
@@ -156,7 +176,7 @@ class Provisioner:
         if name == self.env.stack(StackKind.FLUX):
             variables |= self._for_flux()
         if name in {self.env.stack(kind) for kind in STAGES[Stage.SERVICES]}:
-            variables |= cluster_access(self._api, self.env).variables()
+            variables |= way_in(self._api, self.env)
         return Stack(name, self.env.state, variables)
 
     def _for_flux(self) -> dict[str, str]:

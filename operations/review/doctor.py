@@ -17,6 +17,7 @@ from constructs_lib.environment import Environment
 from constructs_lib.environment.pools import DEFAULT_POOL
 from operations.bootstrap.bootstrap import Bootstrap
 from operations.clients.digitalocean import DigitalOcean
+from operations.clients.kubernetes import about, cluster_client
 from operations.clients.spaces import Spaces
 from operations.provisioning.needs import refuse_missing_zone
 from operations.provisioning.running import cluster_variables
@@ -46,6 +47,10 @@ def looks(env: Environment) -> Iterator[Look]:
     yield brought
     if brought.todo:
         yield Look("DigitalOcean", "was not looked at, since Vault or GitHub come first")
+        return
+    if env.cluster.provider == "existing":
+        yield _look("Cluster", lambda: about(cluster_client(DigitalOcean(""), env).api_client))
+        yield _look("Dates", lambda: _dates(env))
         return
     token, *key = (secrets_of(env, Purpose.BOOTSTRAP).read(env.vault.kv.provisioning)[name] for name in ACCOUNT)
     api = DigitalOcean(token)
@@ -85,7 +90,7 @@ def _room(env: Environment, api: DigitalOcean) -> str:
     limit = api.get("/v2/account")["account"]["droplet_limit"]
     there, cluster = sum(1 for _ in api.list("/v2/droplets", "droplets")), api.cluster(env.cluster.name)
     own = sum(pool["count"] for pool in cluster["node_pools"]) if cluster else 0
-    most = DEFAULT_POOL.nodes + sum(pool.max_nodes for pool in env.cluster.pools.values())
+    most = DEFAULT_POOL.nodes + sum(pool.max_nodes for pool in env.doks.pools.values())
     free = limit - there + own
     if most > free:
         raise ConfigError(

@@ -27,8 +27,10 @@ def find_drift(env: Environment, environments: Sequence[Environment], github: Gi
     """
     with tempfile.TemporaryDirectory(prefix="drift-") as folder:
         readings = Provisioner(env, Purpose.DRIFT).drift(Path(folder))
-    account = DigitalOcean(credentials_of(env, Purpose.DRIFT).digitalocean_token)
-    left = list(strays(account, {item.name for item in environments}))
+    left = []
+    if env.cluster.provider == "digitalocean":
+        account = DigitalOcean(credentials_of(env, Purpose.DRIFT).digitalocean_token)
+        left = list(strays(account, {item.name for item in environments}))
     repository = github.repository(env.gitops.full_name)
     files = broken_layout(github, repository, environments, [env])
     soon = expiring(env, github)

@@ -23,7 +23,7 @@ from gitops_render.markdown import cut_short
 from gitops_render.paths import PLATFORM_SOURCE
 from operations.clients.digitalocean import DigitalOcean, Resource
 from operations.clients.http import TIMEOUT_SECONDS
-from operations.clients.kubernetes import cluster_client, no_answer, refusal
+from operations.clients.kubernetes import about, cluster_client, no_answer, refusal
 from operations.provisioning.ready import why_not_ready
 
 ALERTS = f"/api/v1/namespaces/{NAMESPACE}/services/http:{RELEASE}-alertmanager:{ALERTMANAGER_PORT}/proxy/api/v2/alerts"
@@ -38,11 +38,9 @@ Listed = Callable[[str, str], Items]
 
 def status(env: Environment, api: DigitalOcean) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of each thing, with its name. Raises `ConfigError` where there is no cluster."""
-    cluster = api.cluster(env.cluster.name)
-    if cluster is None:
-        raise ConfigError(f"DigitalOcean has no cluster {env.cluster.name}; provision {env.name} first")
-    yield "cluster", _cluster(cluster)
     client = cluster_client(api, env)
+    cluster = api.cluster(env.cluster.name) if env.cluster.provider == "digitalocean" else None
+    yield "cluster", _cluster(cluster) if cluster else about(client.api_client)
     for name, look in {
         "layers": _layers,
         "version": _pin,

@@ -89,7 +89,8 @@ def flux_secret(env: Environment, secrets: Secrets, name: str) -> Held | None:
 
 def in_cluster(env: Environment, secrets: Secrets) -> InCluster | None:
     """Return an environment's cluster, reached by the token in Vault; nothing where there is none."""
-    api = DigitalOcean(secrets.read(env.vault.kv.provisioning)[ACCOUNT[0]])
-    if api.cluster(env.cluster.name) is None:
+    ours = env.cluster.provider == "digitalocean"
+    api = DigitalOcean(secrets.read(env.vault.kv.provisioning)[ACCOUNT[0]] if ours else "")
+    if ours and api.cluster(env.cluster.name) is None:
         return None
     return InCluster(cluster_client(api, env), env.cluster.name)

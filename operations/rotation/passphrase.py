@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import (
     DEFINITION,
@@ -48,7 +49,12 @@ class Place(NamedTuple):
 
 
 def place_of(env: Environment) -> Place:
-    """Return where an environment's states are."""
+    """Return where an environment's states are. Raises `ConfigError` where that is no bucket."""
+    if env.state is None:
+        found = "state is null, and states in files are not written again"
+        raise ConfigError(
+            f"environments/{env.name}.yaml: {found}; keep the passphrase, or name a bucket from the start"
+        )
     stacks = [env.stack(kind) for kind in env.stacks]
     return Place(secrets_of(env, Purpose.BOOTSTRAP), env.vault.kv.state, env.state, stacks)
 

@@ -60,6 +60,8 @@ def credentials_of(env: Environment, purpose: Purpose) -> Credentials:
     Raises `ConfigError` naming every property that is missing.
     """
     secrets, kv = secrets_of(env, purpose), env.vault.kv
+    if env.cluster.provider == "existing":
+        return state_credentials(secrets, kv.state, bucket=env.state is not None)
     looks = purpose in {Purpose.PLAN, Purpose.DRIFT}
     path, names = (kv.plan, ("digitalocean_token", *KEY)) if looks else (kv.provisioning, ACCOUNT)
     account, state = secrets.read(path), secrets.read(kv.state)
@@ -86,13 +88,14 @@ def gitops_credentials(secrets: Secrets, path: str, passphrase: str | None = Non
     return Credentials(token, key_id, secret, entry[STATE_PASSPHRASE], key_id, secret, following)
 
 
-def state_credentials(secrets: Secrets, path: str) -> Credentials:
-    """Return what reaches and reads the states of an environment, and nothing else."""
+def state_credentials(secrets: Secrets, path: str, *, bucket: bool = True) -> Credentials:
+    """Return what reaches and reads the states of an environment, and nothing else; files need no key of a bucket."""
     entry = secrets.read(path)
-    problems = [*_lacking(secrets, path, entry, (*KEY, STATE_PASSPHRASE)), *_weak(secrets, path, entry)]
+    names = (*(KEY if bucket else ()), STATE_PASSPHRASE)
+    problems = [*_lacking(secrets, path, entry, names), *_weak(secrets, path, entry)]
     if problems:
         raise ConfigError(*problems)
-    key_id, secret = (entry[name] for name in KEY)
+    key_id, secret = (entry.get(name, "") for name in KEY)
     following = entry.get(NEXT_STATE_PASSPHRASE)
     return Credentials("", key_id, secret, entry[STATE_PASSPHRASE], key_id, secret, following)
 

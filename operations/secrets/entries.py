@@ -26,7 +26,7 @@ from constructs_lib.base.stacks import STATE_PASSPHRASE, VAULT_SECRET_ID
 from constructs_lib.environment import Environment
 from constructs_lib.environment.vault import AppRoleAuth
 from operations.clients.vault import Secrets
-from operations.secrets.credentials import ACCOUNT, missing, secrets_of
+from operations.secrets.credentials import ACCOUNT, KEY, missing, secrets_of
 
 DEPLOY_KEY = "deploy_key"
 FORMER_DEPLOY_KEY = "former_deploy_key"
@@ -86,7 +86,7 @@ def public_half(private: str, where: str) -> str:
 
 
 def _refuse_missing(env: Environment, vault: Secrets) -> None:
-    problems = [problem for path, names in brought(env) for problem in missing(vault, path, names)]
+    problems = [problem for path, names in brought(env) for problem in missing(vault, path, names, made=False)]
     if problems:
         raise ConfigError(*problems)
 
@@ -127,11 +127,15 @@ def _maker(path: str, name: str) -> Callable[[], str] | None:
 
 def brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield what a person has to bring, by path; the keys of buckets are made with these."""
-    provisioning = [*ACCOUNT]
+    ours = env.cluster.provider == "digitalocean"
+    provisioning = [*ACCOUNT] if ours else []
     if isinstance(env.vault.auth, AppRoleAuth):
         provisioning.append(VAULT_SECRET_ID)
     yield env.vault.kv.provisioning, tuple(provisioning)
-    yield env.vault.kv.plan, ("digitalocean_token",)
+    if ours:
+        yield env.vault.kv.plan, ("digitalocean_token",)
+    elif env.state is not None:
+        yield env.vault.kv.state, KEY
     given = {f"{env.vault.kv.platform}/{purpose}" for purpose in env.buckets}
     for path, name in sorted(set(_asked_for(env))):
         if path not in given and _maker(path, name) is None:

@@ -34,7 +34,12 @@ class BucketKey(NamedTuple):
 
 
 def bucket_keys(env: Environment) -> dict[str, BucketKey]:
-    """Return the keys of an environment: one for each bucket, which may write to it, and one that reads them all."""
+    """Return the keys of an environment: one for each bucket, which may write to it, and one that reads them all.
+
+    Beside a cluster that exists no bucket is made, and so no key.
+    """
+    if not env.buckets:
+        return {}
     paths = {purpose: f"{env.vault.kv.platform}/{purpose}" for purpose in env.buckets}
     paths[BucketPurpose.STATE] = env.vault.kv.state
     writing = {

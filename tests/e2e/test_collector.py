@@ -52,7 +52,7 @@ def test_the_collector_accepts_the_gateways_configuration(env: Environment, tmp_
 
 
 def test_the_collector_accepts_the_agents_configuration(tmp_path: Path) -> None:
-    result = validate(agent_config(), tmp_path)
+    result = validate(agent_config(environment()), tmp_path)
     assert result.returncode == 0, result.stderr
 
 

@@ -160,6 +160,7 @@ class Resize:
         """Plan and apply a file as `operations provision` does; return what came and went of the pool `system`."""
         before = len(self.cloud.api.history)
         tofu = self.write(**{"workload": WORKLOAD, **file})
+        assert self.env.state is not None
         unlocked = self.env.state.model_copy(update={"use_lockfile": False})  # its state is a file here
         stack = Stack("sandbox-cluster", unlocked, tofu.environ)
         changes = plan_with_adoption(stack, Path("planned"), self.lookups)

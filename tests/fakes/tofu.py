@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 Json = dict[str, Any]
-VARIABLES = ("TF_", "AWS_", "DIGITALOCEAN_", "SPACES_", "GITHUB_", "CHECKPOINT_")
+VARIABLES = ("TF_", "AWS_", "DIGITALOCEAN_", "SPACES_", "GITHUB_", "CHECKPOINT_", "KUBE_")
 
 
 class Call(NamedTuple):

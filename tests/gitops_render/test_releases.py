@@ -118,6 +118,7 @@ def test_helm_is_given_the_values_the_namespace_and_the_version_of_kubernetes(
     made = made_differently(tree(tmp_path / "old", release(a=1)), tree(tmp_path / "new", release(a=2)), charts)
     assert [(field.old, field.new) for field in made.objects[0].fields] == [(1, 2)]
     (command, given, variables), *_ = json.loads(calls.read_text())
+    assert "--skip-tests" in command
     assert command[:3] == ["template", "traefik", f"{charts.place}/traefik"]
     assert {"--namespace=web", "--kube-version=1.36.0", "--api-versions=cert-manager.io/v1"} <= set(command)
     assert json.loads(given) == {"a": 1}

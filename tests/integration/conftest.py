@@ -91,7 +91,7 @@ def refuse_organisation(gitops: GitOps) -> None:
 def refuse_cost(api: DigitalOcean, env: Environment, hours: float) -> None:
     """Fail if the nodes of an environment could cost more than the guard allows."""
     prices = {size["slug"]: size["price_hourly"] for size in api.list("/v2/sizes", "sizes")}
-    nodes = [(pool.max_nodes, pool.size) for pool in env.cluster.pools.values()]
+    nodes = [(pool.max_nodes, pool.size) for pool in env.doks.pools.values()]
     cost = hours * sum(count * prices[size] for count, size in [*nodes, (DEFAULT_POOL.nodes, DEFAULT_POOL.size)])
     if cost > MAX_USD:
         pytest.fail(f"would cost up to {cost:.2f} USD in {hours:.1f} h; INTEGRATION_MAX_USD allows {MAX_USD:.2f}")

@@ -89,7 +89,8 @@ class Outside:
         for name, state in {**states, GITOPS_REPOSITORY: environments[0].gitops.state}.items():
             path = self.folder / "cdktf.out/stacks" / name / "cdk.tf.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            backend = {"s3": {"bucket": state.bucket, "key": f"{name}.tfstate"}}
+            bucket = {"s3": {"bucket": state.bucket, "key": f"{name}.tfstate"}} if state else {}
+            backend = bucket or {"local": {"path": f"../../../states/{name}.tfstate"}}
             path.write_text(json.dumps({"terraform": {"backend": backend}, "resource": resources}))
         self.tofu.save()
 

@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from constructs_lib.environment import load_all
-from constructs_lib.environment.model import GITHUB_HOSTED
+from constructs_lib.environment.rules import GITHUB_HOSTED
 from operations.commands import app
 from tests.e2e.conftest import require
 from tests.support import ROOT

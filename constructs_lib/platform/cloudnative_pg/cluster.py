@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from constructs_lib.kit import (
-    KEPT_STORAGE_CLASS,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Manifest,
@@ -52,8 +51,8 @@ def _spec(env: Environment, cluster: PostgresCluster) -> Manifest:
         "certificates": {"serverTLSSecret": cluster.certificate, "serverCASecret": cluster.certificate},
         "bootstrap": _bootstrap(cluster),
         "managed": {"roles": [_role(cluster, role) for role in cluster.roles]},
-        "storage": {"size": cluster.storage, "storageClass": KEPT_STORAGE_CLASS},
-        "walStorage": {"size": cluster.wal_storage, "storageClass": KEPT_STORAGE_CLASS},
+        "storage": {"size": cluster.storage, "storageClass": env.cluster.kept_storage_class},
+        "walStorage": {"size": cluster.wal_storage, "storageClass": env.cluster.kept_storage_class},
         "resources": resources(cluster.cpu, cluster.memory),
         "affinity": {
             "enablePodAntiAffinity": True,

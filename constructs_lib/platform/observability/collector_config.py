@@ -216,7 +216,7 @@ def _opensearch(env: Environment) -> Manifest:
     }
 
 
-def agent_config() -> Manifest:
+def agent_config(env: Environment) -> Manifest:
     """Return the agent's configuration: what pods print goes to the gateway, each line once across restarts."""
     files = {
         "include": ["/var/log/pods/*/*/*.log"],
@@ -226,6 +226,7 @@ def agent_config() -> Manifest:
         "retry_on_failure": {"enabled": True, "max_elapsed_time": "0s"},
         "operators": [{"type": "container"}],
     }
+    machine = ["digitalocean"] if env.cluster.provider == "digitalocean" else []
     kubernetes = {**KUBERNETES, "filter": {"node_from_env_var": "NODE_NAME"}}
     gateway = {"endpoint": f"{GATEWAY_HOST}:{OTLP_GRPC}", "tls": {"ca_file": f"{CA_MOUNT}/ca.crt"}}
     return {
@@ -233,7 +234,7 @@ def agent_config() -> Manifest:
         "processors": {
             "memory_limiter": LIMITER,
             "k8s_attributes": kubernetes,
-            "resource_detection": {"detectors": ["env", "digitalocean"], "timeout": "5s"},
+            "resource_detection": {"detectors": ["env", *machine], "timeout": "5s"},
             "batch": {},
         },
         "exporters": {"otlp_grpc/gateway": {**gateway, **retrying(512 * MEBIBYTE)}},

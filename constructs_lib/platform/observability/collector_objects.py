@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from constructs_lib.base.quantities import Memory
 from constructs_lib.kit import (
     CONFINED,
-    STORAGE_CLASS,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Manifest,
@@ -55,7 +54,7 @@ def gateway_and_agents(env: Environment) -> Iterator[Manifest]:
     yield cert_manager.certificate(CERTIFICATE, NAMESPACE, (GATEWAY.statefulset,))
     yield manifest(API, "OpenTelemetryCollector", "gateway", NAMESPACE, spec=_gateway(env))
     yield cert_manager.trusted_ca(AGENTS)
-    yield manifest(API, "OpenTelemetryCollector", "agent", AGENTS, spec=_agent())
+    yield manifest(API, "OpenTelemetryCollector", "agent", AGENTS, spec=_agent(env))
     for name, namespace in (("gateway", NAMESPACE), ("agent", AGENTS)):
         yield from _may_read_pods(f"{name}-collector", namespace)
     for app in env.platform.baseline.apps:
@@ -123,7 +122,7 @@ def _gateway_volumes(env: Environment) -> dict[str, list[Manifest]]:
 def _queue(env: Environment) -> Manifest:
     spec = {
         "accessModes": ["ReadWriteOnce"],
-        "storageClassName": STORAGE_CLASS,
+        "storageClassName": env.cluster.storage_class,
         "resources": {"requests": {"storage": env.platform.observability.collectors.queue}},
     }
     return {"metadata": {"name": QUEUE}, "spec": spec}
@@ -132,7 +131,7 @@ def _queue(env: Environment) -> Manifest:
 def _about(env: Environment) -> list[Manifest]:
     """Return what the collector says about itself, and about all that comes through it."""
     attributes = {
-        "cloud.provider": "digitalocean",
+        **({"cloud.provider": "digitalocean"} if env.cluster.provider == "digitalocean" else {}),
         "cloud.region": env.region,
         "deployment.environment.name": env.name,
         "k8s.cluster.name": env.cluster.name,
@@ -157,7 +156,7 @@ def _credentials(env: Environment) -> list[Manifest]:
     ]
 
 
-def _agent() -> Manifest:
+def _agent(env: Environment) -> Manifest:
     return {
         "mode": "daemonset",
         "image": IMAGE,
@@ -179,7 +178,7 @@ def _agent() -> Manifest:
             {"name": "positions", "mountPath": AGENT_STATE},
             {"name": "ca", "mountPath": CA_MOUNT, "readOnly": True},
         ],
-        "config": agent_config(),
+        "config": agent_config(env),
     }
 
 

@@ -75,7 +75,8 @@ class Collectors(Part):
         yield from to_api_server(OPERATOR_PODS, GATEWAY, AGENT)
         yield WEBHOOK_LINK
         yield Link(AGENT, GATEWAY, OTLP_PORTS)
-        yield Link(AGENT, METADATA, (80,))
+        if env.cluster.provider == "digitalocean":
+            yield Link(AGENT, METADATA, (80,))
         yield Link(GATEWAY, GATEWAY, (BALANCED_PORT,))
         for app in env.platform.baseline.apps:
             yield Link(app.pods, GATEWAY, OTLP_PORTS)

@@ -13,7 +13,6 @@ from pydantic import Field
 from constructs_lib.base.change import FREE, VOLUME_STAYS, Change, replaces
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
-    KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
     Chart,
     Link,
@@ -68,7 +67,7 @@ class Influxdb(Part):
 
     def backends(self, env: Environment) -> Iterator[Release]:
         """Yield the chart."""
-        yield Release("influxdb2", NAMESPACE, CHART, _values(self), stateful=True)
+        yield Release("influxdb2", NAMESPACE, CHART, _values(env, self), stateful=True)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the one pod."""
@@ -81,7 +80,7 @@ class Influxdb(Part):
         return PODS
 
 
-def _values(settings: Influxdb) -> Values:
+def _values(env: Environment, settings: Influxdb) -> Values:
     admin = {
         "organization": ORGANISATION,
         "bucket": BUCKET,
@@ -92,7 +91,7 @@ def _values(settings: Influxdb) -> Values:
     return {
         **ON_SYSTEM_POOL,
         "adminUser": admin,
-        "persistence": {"enabled": True, "storageClass": KEPT_STORAGE_CLASS, "size": settings.storage},
+        "persistence": {"enabled": True, "storageClass": env.cluster.kept_storage_class, "size": settings.storage},
         "resources": resources("100m", settings.memory),
         "securityContext": {
             "runAsUser": USER,

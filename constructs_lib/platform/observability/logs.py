@@ -134,7 +134,7 @@ class Logs(Part):
 
     def backends(self, env: Environment) -> Iterator[Manifest]:
         """Yield the cluster, who may write and read, and how long an index lives."""
-        yield kept(cluster(self.nodes, self.replicas, self.storage, self.memory))
+        yield kept(cluster(env, self.nodes, self.replicas, self.storage, self.memory))
         index = f"{index_name(env)}-*"
         writes = ("create_index", "write", "indices:admin/mapping/put")
         yield role(WRITER, index, ("cluster_composite_ops", "cluster_monitor"), writes)

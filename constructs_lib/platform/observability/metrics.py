@@ -21,7 +21,6 @@ from constructs_lib.kit import (
     INTERNET,
     NODES,
     ON_SYSTEM_POOL,
-    STORAGE_CLASS,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Chart,
@@ -42,7 +41,7 @@ from constructs_lib.kit import (
     workload,
 )
 from constructs_lib.platform.observability import grafana
-from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
+from constructs_lib.platform.observability.alerting import alertmanager_config
 from constructs_lib.platform.observability.names import (
     AGENTS,
     ALERTMANAGER,
@@ -186,7 +185,7 @@ def _values(env: Environment, settings: Metrics) -> Values:
         "coreDns": {"serviceMonitor": {"bearerTokenFile": ""}},
         "prometheusOperator": _operator(),
         "prometheus": _prometheus(env, settings),
-        "alertmanager": _alertmanager(settings, env.platform.observability.alerting),
+        "alertmanager": _alertmanager(env, settings),
         # The project has its own, with a runbook and tests.
         "defaultRules": {"disabled": {"Watchdog": True, "InfoInhibitor": True}},
         "grafana": grafana.values(env),
@@ -220,10 +219,10 @@ def _operator() -> Values:
     }
 
 
-def _volume(size: str) -> Values:
+def _volume(env: Environment, size: str) -> Values:
     spec = {
         "accessModes": ["ReadWriteOnce"],
-        "storageClassName": STORAGE_CLASS,
+        "storageClassName": env.cluster.storage_class,
         "resources": {"requests": {"storage": size}},
     }
     return {"volumeClaimTemplate": {"spec": spec}}
@@ -239,7 +238,7 @@ def _prometheus(env: Environment, settings: Metrics) -> Values:
         "retention": settings.retention,
         "retentionSize": settings.retention_size,
         "resources": resources("200m", settings.memory),
-        "storageSpec": _volume(settings.storage),
+        "storageSpec": _volume(env, settings.storage),
         "externalLabels": {"cluster": env.cluster.name, "environment": env.name},
         "enableOTLPReceiver": True,
         "otlp": {"promoteResourceAttributes": list(PROMOTED)},
@@ -250,13 +249,14 @@ def _prometheus(env: Environment, settings: Metrics) -> Values:
     return {"podDisruptionBudget": {"enabled": settings.replicas > 1}, "prometheusSpec": spec}
 
 
-def _alertmanager(settings: Metrics, alerting: Alerting) -> Values:
+def _alertmanager(env: Environment, settings: Metrics) -> Values:
+    alerting = env.platform.observability.alerting
     spec = {
         "nodeSelector": SYSTEM_NODE_SELECTOR,
         "tolerations": SYSTEM_TOLERATIONS,
         "replicas": settings.replicas,
         "resources": resources("20m", "64Mi"),
-        "storage": _volume("1Gi"),
+        "storage": _volume(env, "1Gi"),
         "secrets": [receiver.secret for receiver in alerting.receivers],
     }
     budget = {"enabled": settings.replicas > 1}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
-    KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
     Manifest,
     ca_volume,
@@ -68,7 +67,7 @@ def index_name(env: Environment) -> str:
     return f"logs-{env.name}"
 
 
-def _node_pool(nodes: int, storage: Storage, memory: Memory) -> Manifest:
+def _node_pool(env: Environment, nodes: int, storage: Storage, memory: Memory) -> Manifest:
     half = memory.mebibytes // 2
     pool: Manifest = {
         "component": NODE_POOL,
@@ -76,7 +75,7 @@ def _node_pool(nodes: int, storage: Storage, memory: Memory) -> Manifest:
         "roles": ["cluster_manager", "data", "ingest"],
         "diskSize": storage,
         "jvm": f"-Xms{half}M -Xmx{half}M",
-        "persistence": {"pvc": {"accessModes": ["ReadWriteOnce"], "storageClass": KEPT_STORAGE_CLASS}},
+        "persistence": {"pvc": {"accessModes": ["ReadWriteOnce"], "storageClass": env.cluster.kept_storage_class}},
         "resources": resources("250m", memory),
         **ON_SYSTEM_POOL,
     }
@@ -85,7 +84,7 @@ def _node_pool(nodes: int, storage: Storage, memory: Memory) -> Manifest:
     return pool
 
 
-def cluster(nodes: int, copies: int, storage: Storage, memory: Memory) -> Manifest:
+def cluster(env: Environment, nodes: int, copies: int, storage: Storage, memory: Memory) -> Manifest:
     """Return the cluster, whose indices have so many copies beside the first."""
     spec = {
         "general": {
@@ -110,7 +109,7 @@ def cluster(nodes: int, copies: int, storage: Storage, memory: Memory) -> Manife
             },
             "tls": {"transport": {"generate": True, "perNode": True}, "http": {"generate": True}},
         },
-        "nodePools": [_node_pool(nodes, storage, memory)],
+        "nodePools": [_node_pool(env, nodes, storage, memory)],
         "dashboards": {**_dashboards(), **ON_SYSTEM_POOL},
     }
     return manifest(API, "OpenSearchCluster", CLUSTER, NAMESPACE, spec=spec)

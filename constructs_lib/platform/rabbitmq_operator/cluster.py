@@ -16,7 +16,6 @@ from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, RegularExp
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
-    KEPT_STORAGE_CLASS,
     ON_SYSTEM_POOL,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
@@ -180,7 +179,7 @@ def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Mani
         "image": IMAGE,
         "replicas": cluster.replicas,
         "resources": resources(cluster.cpu, cluster.memory),
-        "persistence": {"storageClassName": KEPT_STORAGE_CLASS, "storage": cluster.storage},
+        "persistence": {"storageClassName": env.cluster.kept_storage_class, "storage": cluster.storage},
         "tls": {
             "secretName": cluster.certificate,
             "caSecretName": cluster.certificate,

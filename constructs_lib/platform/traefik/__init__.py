@@ -1,4 +1,4 @@
-"""Traefik: the ingress controller behind a DigitalOcean load balancer.
+"""Traefik: the ingress controller behind a load balancer, on DigitalOcean one that it asks for by annotations.
 
 Upstream: traefik/traefik-helm-chart v41.3.0 `traefik/values.yaml`; annotations from
 digitalocean/digitalocean-cloud-controller-manager `docs/controllers/services/annotations.md`.
@@ -40,6 +40,7 @@ from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
 from constructs_lib.platform.traefik import health
+from constructs_lib.platform.traefik.load_balancer import LoadBalancer
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -108,8 +109,9 @@ class Traefik(Component):
         yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS,), timeout=Minutes("5m"))
 
     def _values(self, env: Environment) -> Values:
-        trusted = {"trustedIPs": [str(env.vpc_range)]}
-        behind_proxy: Values = {"proxyProtocol": trusted, "forwardedHeaders": trusted}
+        front = self._front(env)
+        trusted = {"trustedIPs": list(map(str, front.proxies))}
+        behind_proxy: Values = {"proxyProtocol": trusted, "forwardedHeaders": trusted} if front.proxies else {}
         has_metrics = env.platform.observability.has_metrics
         to_https = {"to": "websecure", "scheme": "https", "permanent": True}
         return {
@@ -135,7 +137,7 @@ class Traefik(Component):
                     "serviceMonitor": {"enabled": has_metrics},
                 }
             },
-            "service": {"annotations": self._load_balancer(env), "spec": {"externalTrafficPolicy": "Local"}},
+            "service": _service(front),
             "log": {"format": "json"},
             "accessLog": {"enabled": True, "format": "json"},
         }
@@ -144,15 +146,26 @@ class Traefik(Component):
         rate = {"average": self.requests_per_second, "burst": 2 * self.requests_per_second, "period": "1s"}
         return manifest("traefik.io/v1alpha1", "Middleware", "rate-limit", NAMESPACE, spec={"rateLimit": rate})
 
-    def _load_balancer(self, env: Environment) -> dict[str, str]:
-        """PROXY protocol needs a REGIONAL balancer, and its host name, or calls from inside the cluster fail."""
-        return {
+    def _front(self, env: Environment) -> LoadBalancer:
+        """Return what stands in front: what an existing cluster says, or DigitalOcean's balancer.
+
+        There PROXY protocol needs a REGIONAL one, and its host name, or calls from inside the cluster fail.
+        """
+        if env.cluster.provider == "existing":
+            return env.cluster.load_balancer
+        annotations = {
             f"{LOAD_BALANCER}-name": env.balancer,
             f"{LOAD_BALANCER}-type": "REGIONAL",
             f"{LOAD_BALANCER}-size-unit": str(self.load_balancer_size),
             f"{LOAD_BALANCER}-enable-proxy-protocol": "true",
             f"{LOAD_BALANCER}-hostname": env.ingress_host,
         }
+        return LoadBalancer(annotations=annotations, proxies=(env.vpc_range,))
+
+
+def _service(front: LoadBalancer) -> Values:
+    kind = {} if front.service == "LoadBalancer" else {"type": front.service}
+    return {"annotations": front.annotations, "spec": {"externalTrafficPolicy": "Local"}, **kind}
 
 
 def _tls_options() -> Manifest:

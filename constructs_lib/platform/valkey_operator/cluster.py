@@ -13,7 +13,6 @@ from constructs_lib.base.change import Change, refused
 from constructs_lib.base.fields import Cpu, ServiceName
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.kit import (
-    KEPT_STORAGE_CLASS,
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Manifest,
@@ -96,7 +95,7 @@ def cluster_object(env: Environment, cluster: ValkeyCluster) -> Manifest:
     has_metrics = env.platform.observability.has_metrics
     volume = {
         "accessModes": ["ReadWriteOnce"],
-        "storageClassName": KEPT_STORAGE_CLASS,
+        "storageClassName": env.cluster.kept_storage_class,
         "resources": {"requests": {"storage": cluster.storage}},
     }
     spec = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from constructs_lib.base.stacks import OUTPUT, local_state, stack_folder
 from constructs_lib.cloud.state_backend import keep_state
-from constructs_lib.environment.repository import StateBucket
+from constructs_lib.environment.repository import AnyStateBucket, StateBucket
 from tests.support import Synthesised, synthesised
 
 
@@ -56,3 +57,20 @@ def test_the_passphrase_has_no_default_and_is_never_shown() -> None:
     assert (variable["type"], variable["sensitive"]) == ("string", True)
     assert variable["nullable"] is False
     assert "default" not in variable
+
+
+def test_another_s3_is_told_its_region_and_the_bucket_by_the_path() -> None:
+    state = AnyStateBucket(bucket="lab-state", region="eu-central-1", address="https://s3.example.org")
+    backend = synthesised(lambda stack: keep_state(stack, "example", state)).data["terraform"]["backend"]["s3"]
+    assert (backend["region"], backend["use_path_style"]) == ("eu-central-1", True)
+    assert backend["endpoints"] == {"s3": "https://s3.example.org"}
+    assert backend["use_lockfile"] is True
+    assert "use_path_style" not in kept().data["terraform"]["backend"]["s3"]
+
+
+def test_without_a_bucket_it_is_an_encrypted_file_beside_the_output() -> None:
+    terraform = synthesised(lambda stack: keep_state(stack, "example", None)).data["terraform"]
+    assert terraform["backend"] == {"local": {"path": "../../../states/example.tfstate"}}
+    seen = stack_folder(OUTPUT, "example").resolve() / terraform["backend"]["local"]["path"]
+    assert seen.resolve() == local_state("example").resolve()
+    assert terraform["encryption"] == kept().data["terraform"]["encryption"]

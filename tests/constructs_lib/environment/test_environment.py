@@ -26,7 +26,7 @@ def test_own_environments_are_valid_and_in_the_order_of_promotion() -> None:
 
 
 def test_production_is_replicated_and_protected() -> None:
-    cluster = load(ROOT / "environments/production.yaml").cluster
+    cluster = load(ROOT / "environments/production.yaml").doks
     assert cluster.high_availability
     assert cluster.protected
     assert cluster.least_nodes("system") >= 3
@@ -34,7 +34,7 @@ def test_production_is_replicated_and_protected() -> None:
 
 
 def test_sandbox_is_small_and_disposable() -> None:
-    cluster = load(ROOT / "environments/sandbox.yaml").cluster
+    cluster = load(ROOT / "environments/sandbox.yaml").doks
     assert not cluster.high_availability
     assert not cluster.protected
     assert cluster.least_nodes("system") == 2
@@ -93,7 +93,8 @@ def test_a_subnet_with_room_for_just_all_nodes_is_taken() -> None:
 BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"regoin": "lon1"}, "regoin: is not a known key; did you mean 'region'?"),
     ({"cluster__nmae": "x"}, "cluster.nmae: is not a known key; did you mean 'name'?"),
-    ({"region": "london"}, "region: must be a DigitalOcean region such as 'lon1', found 'london'"),
+    ({"region": "london"}, "region 'london' is not among ams3, "),
+    ({"region": "London"}, "region: must be a region such as 'lon1' or 'eu-central-1', found 'London'"),
     (
         {"cluster__pools__system__min_nodes": "three"},
         "cluster.pools.system.min_nodes: must be a whole number, found 'three'",
@@ -308,7 +309,7 @@ def test_a_rule_about_the_whole_file_names_its_keys_itself(project: Project) -> 
 
 
 def test_every_problem_of_a_file_is_told_at_once(project: Project) -> None:
-    data = environment_data(region="x", domain="x", mode="x")
+    data = environment_data(region="X", domain="x", mode="x")
     with pytest.raises(ConfigError) as caught:
         load(project(sandbox=data) / "environments/sandbox.yaml")
     assert len(caught.value.problems) == 3

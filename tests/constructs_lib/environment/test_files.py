@@ -67,9 +67,9 @@ def test_a_problem_of_the_shared_file_is_said_once_and_there(write: Write) -> No
 
 def test_a_list_is_replaced_as_a_whole(write: Write) -> None:
     folder = write(sandbox=environment_data(), _shared={"cluster": {"tags": ["shared"], "network": {"neighbours": []}}})
-    assert load(folder / "sandbox.yaml").cluster.tags == ("shared",)
+    assert load(folder / "sandbox.yaml").doks.tags == ("shared",)
     write(sandbox=environment_data(cluster__tags=["own"]))
-    assert load(folder / "sandbox.yaml").cluster.tags == ("own",)
+    assert load(folder / "sandbox.yaml").doks.tags == ("own",)
 
 
 def test_anchors_stand_below_keys_that_nobody_reads(write: Write) -> None:

@@ -50,5 +50,5 @@ def test_more_memory_is_more_for_pods() -> None:
 
 
 def test_every_size_of_the_own_environments_is_known() -> None:
-    sizes = {pool.size for env in load_all(ROOT / "environments") for pool in env.cluster.pools.values()}
+    sizes = {pool.size for env in load_all(ROOT / "environments") for pool in env.doks.pools.values()}
     assert None not in {allocatable(size) for size in sizes | {DEFAULT_POOL.size}}

@@ -38,7 +38,7 @@ def millicores(text: str) -> int:
 
 def test_the_platform_of_the_sandbox_fits_on_its_nodes() -> None:
     env = environment()
-    (pool,) = env.cluster.with_role("system").values()
+    (pool,) = env.doks.with_role("system").values()
     cores, gibibytes = (int(part.rstrip("vcpugb")) for part in pool.size.split("-")[1:])
     items = [item for layer in env.layers for item in (*layer.manifests, *(one.values for one in layer.releases))]
     asked = [one for item in items for one in requests(item)]

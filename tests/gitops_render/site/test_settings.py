@@ -46,7 +46,7 @@ def test_nothing_is_left_unsaid() -> None:
     ("block", "key", "expected"),
     [
         (
-            "cluster.pools.<name>",
+            "cluster (provider: digitalocean).pools.<name>",
             "max_nodes",
             ("Nodes at full load: a whole number from 1 to 512", "required", "nodes", "7"),
         ),
@@ -64,7 +64,11 @@ def test_nothing_is_left_unsaid() -> None:
             ("'opsgenie'", "required", "", '"opsgenie"'),
         ),
         ("platform.cloudnative_pg.clusters[].roles[]", "connection_limit", ("Connections", "-1", "connections", "-1")),
-        ("cluster.pools.<name>.taints[]", "effect", ("'NoSchedule' or", "required", "", '"NoSchedule"')),
+        (
+            "cluster (provider: existing).pools.<name>.taints[]",
+            "effect",
+            ("'NoSchedule' or", "required", "", '"NoSchedule"'),
+        ),
     ],
 )
 def test_what_is_said(block: str, key: str, expected: tuple[str, ...]) -> None:
@@ -79,8 +83,11 @@ def test_a_change_is_said_as_it_is_judged() -> None:
     assert storage.startswith("otherwise: free; smaller: refused: a volume never shrinks")
     inherited = found()["platform.observability.metrics", "memory"].change
     assert inherited == "rolls: the backends and collectors", "a block says it for what says nothing itself"
-    assert found()["cluster.pools.<name>", "max_nodes"].change == "free", "what is said of a pool that goes is not"
-    assert found()["", "cluster"].change == "below"
+    assert found()["", "cluster"].change.startswith("refused: a cluster never becomes one of the other kind; ")
+    assert found()["", "dns"].change == "below"
+    assert found()["cluster (provider: existing).pools.<name>", "max_nodes"].change == "free", (
+        "not what is said of a pool that goes"
+    )
 
 
 def test_every_number_has_a_unit() -> None:
@@ -93,7 +100,7 @@ def test_every_number_has_a_unit() -> None:
 def test_the_page_has_each_block_and_shows_what_html_would_take() -> None:
     page = settings_page(examples(ROOT / "docs/how-to"))
     assert len(re.findall("^## ", page, re.MULTILINE)) == len({block for block, _ in found()})
-    assert "## `cluster.pools.<name>`" in page, "as it is: no tag of HTML"
+    assert "## `cluster (provider: existing).pools.<name>`" in page, "as it is: no tag of HTML"
     assert "<code>max_nodes</code>" in page
     assert all(line.count(" | ") == 5 for line in page.splitlines() if line.startswith("| <code>"))
 

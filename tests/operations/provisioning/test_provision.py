@@ -392,6 +392,7 @@ def test_each_plan_and_each_apply_fetches_short_lived_credentials_of_the_cluster
     api = outside.digitalocean
     path = f"/v2/kubernetes/clusters/{api.add_cluster(env.cluster.name)['id']}/credentials?expiry_seconds=900"
     provisioner = Provisioner(env, Purpose.APPLY)
+    assert env.state is not None
     Spaces(ACCESS_KEY, SECRET_KEY).create(env.state)
 
     def given_to(command: str) -> str:

@@ -18,7 +18,6 @@ from constructs_lib.kit import (
     HTTPS,
     INTERNET,
     ON_SYSTEM_POOL,
-    STORAGE_CLASS,
     Link,
     Manifest,
     Pods,
@@ -118,7 +117,7 @@ def _pod(env: Environment, cluster: PostgresCluster) -> Manifest:
         ],
         "containers": [_recover(cluster)],
         "volumes": [
-            {"name": "drill", "ephemeral": {"volumeClaimTemplate": {"spec": _volume(cluster)}}},
+            {"name": "drill", "ephemeral": {"volumeClaimTemplate": {"spec": _volume(env, cluster)}}},
             {"name": "scripts", "configMap": {"name": NAME}},
         ],
     }
@@ -157,7 +156,11 @@ def _recover(cluster: PostgresCluster) -> Manifest:
     }
 
 
-def _volume(cluster: PostgresCluster) -> Manifest:
+def _volume(env: Environment, cluster: PostgresCluster) -> Manifest:
     size = min(cluster.storage.mebibytes + cluster.wal_storage.mebibytes, Storage(Storage.most).mebibytes)
     requests = {"storage": f"{size}Mi"}
-    return {"accessModes": ["ReadWriteOnce"], "storageClassName": STORAGE_CLASS, "resources": {"requests": requests}}
+    return {
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": env.cluster.storage_class,
+        "resources": {"requests": requests},
+    }

@@ -56,7 +56,7 @@ def test_what_a_backend_does_not_take_waits_on_disk_and_is_tried_for_ever() -> N
         "retry_on_failure": {"enabled": True, "max_elapsed_time": "0s"},
         "sending_queue": {"enabled": True, "storage": "file_storage", "sizer": "bytes", "queue_size": 7},
     }
-    for config in (gateway_config(ENV), agent_config()):
+    for config in (gateway_config(ENV), agent_config(ENV)):
         assert config["extensions"]["file_storage"]["fsync"] is True
         assert config["processors"]["memory_limiter"] == LIMITER
     assert LIMITER == {"check_interval": "1s", "limit_percentage": 80, "spike_limit_percentage": 20}
