@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from errno import EEXIST
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def synthesise(environments: Sequence[Environment]) -> tuple[str, ...]:
 
 
 def _replace(output: Path, staged: Path, environments: Sequence[Environment]) -> Iterable[Path]:
+    if output.exists() and not output.is_dir():
+        raise FileExistsError(EEXIST, os.strerror(EEXIST), str(output))
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     files = _write_all(staged, environments)

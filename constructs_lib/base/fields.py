@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticKnownError
 
 from constructs_lib.base import formats
 from constructs_lib.base.belonging import NAMED
@@ -236,6 +237,16 @@ Range = Annotated[
     ),
     NAMED,
 ]
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticKnownError("int_type")
+    return value
+
+
+NUMBER = BeforeValidator(_no_boolean)
+"""Beside a choice of numbers: for Python, and so for pydantic, `true` is 1."""
 
 SqlName = Annotated[
     str,

@@ -45,7 +45,7 @@ def values(schema: Schema, depth: int = 0) -> Values:
 def _object(schema: Schema, depth: int) -> Values:
     properties = schema.get("properties")
     if properties is None:
-        names = schema.get("propertyNames", {"type": "string", "pattern": "^[a-z]{1,8}$"})
+        names = {"type": "string", **resolved(schema.get("propertyNames", {"pattern": "^[a-z]{1,8}$"}))}
         inner = schema.get("additionalProperties", {})
         inside = values(inner, depth + 1) if isinstance(inner, dict) else _PLAIN
         return st.dictionaries(values(names), inside, max_size=2)

@@ -22,6 +22,7 @@ SCHEMAS = Path(os.environ.get("CRD_SCHEMAS", ROOT.parent / "shared/crd-schemas")
 BUILT_IN = (
     "v1",
     "admissionregistration.k8s.io/",
+    "batch/",
     "kustomize.config.k8s.io/",
     "networking.k8s.io/",
     "policy/",

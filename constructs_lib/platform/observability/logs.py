@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, replaces, rolls
+from constructs_lib.base.fields import NUMBER
 from constructs_lib.base.quantities import Days, Memory, Storage
 from constructs_lib.kit import (
     ON_SYSTEM_POOL,
@@ -93,9 +94,9 @@ class Logs(Part):
         "none"
     )
     otlp: Otlp | None = Field(default=None, description="Where, and only where, backend otlp sends to.")
-    nodes: Annotated[Literal[1, 3, 5], Change(FREE, smaller=rolls("the nodes that go, whose data moves first"))] = (
-        Field(default=1, description="Nodes of OpenSearch.")
-    )
+    nodes: Annotated[
+        Literal[1, 3, 5], NUMBER, Change(FREE, smaller=rolls("the nodes that go, whose data moves first"))
+    ] = Field(default=1, description="Nodes of OpenSearch.")
     retention: Annotated[Days, Change(FREE, smaller=replaces("logs that are older"))] = Days("7d")
     storage: Annotated[Storage, VOLUME_GROWS] = Field(default=Storage("20Gi"), description="Volume of each node.")
     memory: Memory = Field(default=Memory("2Gi"), description="Memory of each node, requested and limit; half is heap.")

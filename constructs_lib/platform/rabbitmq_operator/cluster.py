@@ -12,7 +12,16 @@ from pydantic import Field, model_validator
 
 from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import Cpu, PluginName, RabbitmqName, RegularExpression, ServiceName, VhostName, unique
+from constructs_lib.base.fields import (
+    NUMBER,
+    Cpu,
+    PluginName,
+    RabbitmqName,
+    RegularExpression,
+    ServiceName,
+    VhostName,
+    unique,
+)
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
@@ -90,6 +99,7 @@ class RabbitmqCluster(Retirable):
     name: ServiceName
     replicas: Annotated[
         Literal[1, 3, 5, 7],
+        NUMBER,
         Change(FREE, smaller=refused("the operator takes no node out of a broker; make another broker and move to it")),
     ] = Field(default=1, description="Nodes; an odd number, so that there is a majority.")
     storage: Annotated[Storage, VOLUME_GROWS] = Storage("10Gi")

@@ -103,6 +103,10 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
         {"cluster__pools__system__min_nodes": True},
         "cluster.pools.system.min_nodes: must be a whole number, found true",
     ),
+    (
+        {"platform__observability__logs": {"backend": "none", "nodes": True}},
+        "platform.observability.logs.nodes: must be a whole number, found true",
+    ),
     ({"cluster__kubernetes_minor": 1.36}, "cluster.kubernetes_minor: must be text, found 1.36; put it in quotes"),
     (
         {"cluster__kubernetes_minor": "1.32"},
