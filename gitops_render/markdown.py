@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
+from constructs_lib.base.errors import cut_short
+
 Cell = str | int
 
 
@@ -26,12 +28,6 @@ def bold(text: str) -> str:
 def listed(names: Sequence[str], most: int) -> str:
     """Return names as code, one after another; of those past `most` only how many."""
     return cut_short([*map(code, names)], most)
-
-
-def cut_short(names: Sequence[str], most: int) -> str:
-    """Return names as they are, one after another; of those past `most` only how many."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Iterator[str]:

@@ -14,6 +14,8 @@ DIFFERENT = 1
 BAD_INPUT = 2
 """The exit code of every command of this project when its input has to be fixed."""
 
+LISTED = 20
+"""How many known names a sentence lists."""
 SHOWN = 80
 """How much of what was found is said."""
 
@@ -50,7 +52,13 @@ def unknown(kind: str, name: str, known: Sequence[str]) -> str:
     """Return the sentence about a name that is not among the known ones, with the nearest as a suggestion."""
     near = nearest(name, known)
     hint = f"; did you mean '{near}'?" if near else ""
-    return f"unknown {kind} '{shown(name)}', known are {', '.join(known)}{hint}"
+    return f"unknown {kind} '{shown(name)}', known are {cut_short(known, LISTED)}{hint}"
+
+
+def cut_short(names: Sequence[str], most: int) -> str:
+    """Return names as they are, one after another; of those past `most` only how many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def nearest(name: str, known: Sequence[str]) -> str | None:

@@ -13,13 +13,12 @@ from kubernetes import client as kubernetes
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.errors import ConfigError, cut_short
 from constructs_lib.environment import Environment
 from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_RELEASE, FLUX_SOURCE
 from constructs_lib.platform.cert_manager import API as CERTIFICATES
 from constructs_lib.platform.cloudnative_pg.store import OBJECT_STORES
 from constructs_lib.platform.observability.names import ALERTMANAGER_PORT, NAMESPACE, RELEASE
-from gitops_render.markdown import cut_short
 from gitops_render.paths import PLATFORM_SOURCE
 from operations.clients.digitalocean import DigitalOcean, Resource
 from operations.clients.http import TIMEOUT_SECONDS

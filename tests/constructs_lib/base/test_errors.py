@@ -30,6 +30,8 @@ def test_a_name_that_is_nearly_known_is_suggested() -> None:
         "unknown component 'treafik', known are traefik, baseline; did you mean 'traefik'?"
     )
     assert unknown("component", "xyz", known) == "unknown component 'xyz', known are traefik, baseline"
+    many = [f"c{number}" for number in range(25)]
+    assert unknown("component", "xyz", many).endswith(", c18, c19 and 5 more")
 
 
 @pytest.mark.parametrize(
