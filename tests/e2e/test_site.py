@@ -28,7 +28,7 @@ def test_every_page_is_there_and_leads_to_what_there_is(tmp_path: Path) -> None:
     wanted = {path.with_suffix(".html") for path in sources(Path()) if path.suffix == ".md"}
     assert {front.parent / path for path in wanted} <= pages.keys()
     assert "--environment" in pages[front.parent / "reference/commands.html"], "a dash would be no option"
-    assert "cluster.pools.&lt;name&gt;" in pages[front.parent / "reference/settings.html"]
+    assert "pools.&lt;name&gt;" in pages[front.parent / "reference/settings.html"]
     loaded = {(page, address) for page, text in pages.items() for address in LOADED.findall(text)}
     assert len(loaded) > len(pages)
     assert {(page, address) for page, address in loaded if re.match("[a-z]+:|//", address)} == set()
