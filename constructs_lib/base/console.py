@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from constructs_lib.base.errors import ConfigError
 
@@ -38,7 +38,7 @@ def step(text: str) -> Generator[None]:
 
 def done(summary: str, *, data: bool = False) -> None:
     """Say at the end of a command what it looked at, wrote or changed, and where; on stderr where stdout is `data`."""
-    print(summary, file=sys.stderr if data else sys.stdout, flush=True)
+    _whole(summary, sys.stderr if data else sys.stdout)
 
 
 @contextmanager
@@ -50,7 +50,13 @@ def timed(program: str) -> Generator[None]:
     finally:
         seconds = time.monotonic() - started
         if seconds > LONG and not isinstance(sys.exception(), ConfigError):
-            print(f"{program}: took {seconds:.0f} s", file=sys.stderr)
+            _whole(f"{program}: took {seconds:.0f} s", sys.stderr)
+
+
+def _whole(line: str, stream: TextIO) -> None:
+    """Write a line by one call, so that nothing of what goes to the other stream comes into its middle."""
+    stream.write(f"{line}\n")
+    stream.flush()
 
 
 @cache

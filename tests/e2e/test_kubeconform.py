@@ -20,6 +20,7 @@ from tests.support import ROOT, everything
 BUILT_IN = (
     "v1",
     "admissionregistration.k8s.io/v1",
+    "batch/v1",
     "networking.k8s.io/v1",
     "policy/v1",
     "rbac.authorization.k8s.io/v1",
