@@ -15,6 +15,11 @@ def escaped(text: str) -> str:
     return escape(text).replace("|", "&#124;")
 
 
+def first_paragraph(text: str) -> str:
+    """Return the first paragraph of a docstring on one line."""
+    return " ".join(text.partition("\n\n")[0].split())
+
+
 def code(text: str) -> str:
     """Return text as code: HTML, for a span of Markdown ends at a backtick."""
     return f"<code>{escaped(text)}</code>"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from constructs_lib.base.console import timed
 from constructs_lib.base.errors import exit_on_bad_input
 from constructs_lib.base.version import VERSION
+from gitops_render.markdown import first_paragraph
 from gitops_render.reference import reference
 
 EXIT_CODES = (
@@ -52,15 +52,11 @@ def run(app: typer.Typer, name: str) -> None:
         app(prog_name=name)
 
 
-def _first_paragraph(callback: Callable[..., object] | None) -> str:
-    """Return what a list of commands says of one: whole sentences, which are wrapped, where Typer would cut them."""
-    return " ".join((inspect.getdoc(callback) or "").partition("\n\n")[0].split())
-
-
 def _say_exit_codes(app: typer.Typer) -> None:
     for command in app.registered_commands:
         command.epilog = EXIT_CODES
-        command.short_help = _first_paragraph(command.callback)
+        # Whole sentences in the list of commands, which are wrapped, where Typer would cut them.
+        command.short_help = first_paragraph(inspect.getdoc(command.callback) or "")
     for group in app.registered_groups:
         if group.typer_instance is not None:
             group.short_help = group.typer_instance.info.help

@@ -6,7 +6,6 @@ capacity is checked against.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -22,7 +21,7 @@ from constructs_lib.base.fields import (
 from constructs_lib.base.quantities import Memory, in_mebibytes, thousandths
 from constructs_lib.environment.cluster import AnyCluster, Cluster
 from constructs_lib.environment.pools import AnyPool, Pool
-from constructs_lib.kit import ROLE_LABEL, Room, Workload
+from constructs_lib.kit import Room, Workload
 from constructs_lib.platform.traefik.load_balancer import LoadBalancer
 
 VOLUMES = 110
@@ -82,16 +81,14 @@ class ExistingCluster(AnyCluster[ExistingPool]):
 
 
 def _seen(name: str, pool: ExistingPool) -> Pool:
-    labels: Mapping[str, str] = {**pool.labels, **({} if pool.role is None else {ROLE_LABEL: pool.role})}
-    taints = tuple(taint.model_dump() for taint in pool.taints)
-    return Pool(name, f"pool {name}", pool.min_nodes, pool.max_nodes, dict(labels), taints, pool.room)
+    least, most = pool.min_nodes, pool.max_nodes
+    return Pool(name, f"pool {name}", least, most, pool.node_labels, pool.node_taints, pool.room)
 
 
 def provider(cluster: Any) -> str | None:
     """Return who makes a cluster, of which a file says nothing where that is DigitalOcean."""
     if isinstance(cluster, dict):
-        found = cluster.get("provider", "digitalocean")
-        return found if isinstance(found, str) else str(found)
+        return str(cluster.get("provider", "digitalocean"))
     return getattr(cluster, "provider", None)
 
 

@@ -77,6 +77,16 @@ class AnyPool(Settings):
         _refuse("taints", (taint.key for taint in self.taints), RESERVED_TAINTS)
         return self
 
+    @property
+    def node_labels(self) -> dict[str, str]:
+        """The labels of its nodes, with that of its role."""
+        return {**self.labels, **({} if self.role is None else {ROLE_LABEL: self.role})}
+
+    @property
+    def node_taints(self) -> tuple[dict[str, str], ...]:
+        """The taints of its nodes that the file names."""
+        return tuple(taint.model_dump() for taint in self.taints)
+
 
 class NodePool(AnyPool):
     """An autoscaled node pool of DigitalOcean."""
@@ -129,11 +139,8 @@ def seen_by_pods(pools: Mapping[str, NodePool]) -> tuple[Pool, ...]:
 
 
 def _seen(name: str, pool: NodePool) -> Pool:
-    role = {} if pool.role is None else {ROLE_LABEL: pool.role}
-    taints = [SYSTEM_TAINT] if pool.role == SYSTEM_ROLE else []
-    taints += [taint.model_dump() for taint in pool.taints]
-    labels = {**pool.labels, POOL_LABEL: name, **role}
-    return Pool(name, pool.size, pool.min_nodes, pool.max_nodes, labels, tuple(taints))
+    taints = ((SYSTEM_TAINT,) if pool.role == SYSTEM_ROLE else ()) + pool.node_taints
+    return Pool(name, pool.size, pool.min_nodes, pool.max_nodes, {**pool.node_labels, POOL_LABEL: name}, taints)
 
 
 def pool_name(name: str, size: str) -> str:

@@ -67,6 +67,12 @@ def resources(cpu: str, memory: str, memory_limit: str | None = None) -> Values:
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory_limit or memory}}
 
 
+def claim(storage_class: str, size: str) -> Values:
+    """Return the spec of a claim of a volume that one node mounts."""
+    requests = {"requests": {"storage": size}}
+    return {"accessModes": ["ReadWriteOnce"], "storageClassName": storage_class, "resources": requests}
+
+
 def cpu_unlimited(sizes: Values) -> Values:
     """Return `sizes` for where they are merged into others that limit CPU: null removes, in values as in patches."""
     return {**sizes, "limits": {**sizes["limits"], "cpu": None}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitops_render.markdown import table
+from gitops_render.markdown import first_paragraph, table
 
 SAID = {
     "age key": "What sealed secrets are encrypted for: one of each environment, and one kept offline for recovery.",
@@ -51,13 +51,8 @@ def terms() -> dict[str, str]:
         "release": Release,
         "workload": Workload,
     }
-    meant = SAID | {word: _first(kind.__doc__ or "") for word, kind in named.items()}
+    meant = SAID | {word: first_paragraph(kind.__doc__ or "").replace("`", "") for word, kind in named.items()}
     return dict(sorted(meant.items(), key=lambda item: item[0].lower()))
-
-
-def _first(docstring: str) -> str:
-    """Return the first paragraph on one line."""
-    return " ".join(docstring.partition("\n\n")[0].split()).replace("`", "")
 
 
 def glossary_page() -> str:

@@ -63,8 +63,11 @@ def _words(setting: Schema) -> str:
         return _either(map(_words, several))
     if EXPECTED in setting or "$ref" in setting:
         return setting.get(EXPECTED, "a block")
-    choices = setting.get("enum", [setting["const"]] if "const" in setting else [])
-    return _either(f"'{choice}'" for choice in choices) or _kind(setting)
+    return _either(f"'{choice}'" for choice in _choices(setting)) or _kind(setting)
+
+
+def _choices(setting: Schema) -> list[Any]:
+    return setting.get("enum", [setting["const"]] if "const" in setting else [])
 
 
 def _kind(setting: Schema) -> str:
@@ -126,7 +129,7 @@ def _examples(setting: Schema) -> Iterator[Any]:
 
 def _would_do(info: FieldInfo, setting: Schema) -> str:
     kinds = [setting, *setting.get("anyOf", ()), setting.get("items", {})]
-    choices = [choice for kind in kinds for choice in kind.get("enum", [kind["const"]] if "const" in kind else [])]
+    choices = [choice for kind in kinds for choice in _choices(kind)]
     if choices:
         return _shown([choices[-1]] if "items" in setting else choices[-1])
     return _shown(not info.default) if setting.get("type") == "boolean" else default(info)

@@ -14,6 +14,7 @@ from constructs_lib.kit import (
     SYSTEM_NODE_SELECTOR,
     SYSTEM_TOLERATIONS,
     Manifest,
+    claim,
     manifest,
     resources,
     spread,
@@ -120,12 +121,8 @@ def _gateway_volumes(env: Environment) -> dict[str, list[Manifest]]:
 
 
 def _queue(env: Environment) -> Manifest:
-    spec = {
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": env.cluster.storage_class,
-        "resources": {"requests": {"storage": env.platform.observability.collectors.queue}},
-    }
-    return {"metadata": {"name": QUEUE}, "spec": spec}
+    size = env.platform.observability.collectors.queue
+    return {"metadata": {"name": QUEUE}, "spec": claim(env.cluster.storage_class, size)}
 
 
 def _about(env: Environment) -> list[Manifest]:

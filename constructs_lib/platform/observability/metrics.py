@@ -34,6 +34,7 @@ from constructs_lib.kit import (
     Values,
     Workload,
     at,
+    claim,
     is_true,
     resources,
     to_api_server,
@@ -220,12 +221,7 @@ def _operator() -> Values:
 
 
 def _volume(env: Environment, size: str) -> Values:
-    spec = {
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": env.cluster.storage_class,
-        "resources": {"requests": {"storage": size}},
-    }
-    return {"volumeClaimTemplate": {"spec": spec}}
+    return {"volumeClaimTemplate": {"spec": claim(env.cluster.storage_class, size)}}
 
 
 def _prometheus(env: Environment, settings: Metrics) -> Values:

@@ -18,6 +18,7 @@ from constructs_lib.kit import (
     Manifest,
     Pods,
     Retirable,
+    claim,
     manifest,
     resources,
 )
@@ -93,11 +94,7 @@ class ValkeyCluster(Retirable):
 def cluster_object(env: Environment, cluster: ValkeyCluster) -> Manifest:
     """Return the cluster."""
     has_metrics = env.platform.observability.has_metrics
-    volume = {
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": env.cluster.kept_storage_class,
-        "resources": {"requests": {"storage": cluster.storage}},
-    }
+    volume = claim(env.cluster.kept_storage_class, cluster.storage)
     spec = {
         "image": IMAGE,
         "nodes": cluster.shards,

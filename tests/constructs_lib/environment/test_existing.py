@@ -16,6 +16,7 @@ from constructs_lib.environment import Environment, StackKind, load, load_all
 from constructs_lib.environment.capacity import places
 from constructs_lib.environment.fitting import doubts, too_much
 from constructs_lib.kit import Room
+from tests.constructs_lib.environment.test_changes import put
 from tests.support import EXISTING, another_environment, environment, environment_data, existing, existing_data
 
 Project = Callable[..., Path]
@@ -206,11 +207,7 @@ def test_two_of_them_may_have_the_same_ranges_and_never_one_context(project: Pro
 def test_each_change_of_it_is_judged(key: str, value: Any, effect: Effect) -> None:
     before = existing().model_dump(mode="json")
     after = json.loads(json.dumps(before))
-    *around, last = key.split(".")
-    block = after["cluster"]
-    for step in around:
-        block = block[step]
-    block[last] = value
+    put(after, f"cluster.{key}", value)
     assert {item.rule.effect for item in transitions(Environment, before, after)} == {effect}
 
 

@@ -21,6 +21,7 @@ from constructs_lib.kit import (
     Link,
     Manifest,
     Pods,
+    claim,
     manifest,
     resources,
 )
@@ -158,9 +159,4 @@ def _recover(cluster: PostgresCluster) -> Manifest:
 
 def _volume(env: Environment, cluster: PostgresCluster) -> Manifest:
     size = min(cluster.storage.mebibytes + cluster.wal_storage.mebibytes, Storage(Storage.most).mebibytes)
-    requests = {"storage": f"{size}Mi"}
-    return {
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": env.cluster.storage_class,
-        "resources": {"requests": requests},
-    }
+    return claim(env.cluster.storage_class, f"{size}Mi")
