@@ -118,7 +118,8 @@ class Rendered:
         found = self._releases.get(release)
         return () if found is None else (found,)
 
-    def specs(self, api_version: str, kind: str) -> Iterable[tuple[str, Values]]:
-        """Return name and spec of each object of a kind."""
-        found = self._manifests.get((group(api_version), kind), ())
-        return ((item["metadata"]["name"], item["spec"]) for item in found)
+    def specs(self, api_version: str, kind: str, namespace: str | None = None) -> Iterable[tuple[str, Values]]:
+        """Return name and spec of each object of a kind, of one namespace where it is given."""
+        for item in self._manifests.get((group(api_version), kind), ()):
+            if namespace is None or item["metadata"]["namespace"] == namespace:
+                yield item["metadata"]["name"], item["spec"]

@@ -80,7 +80,7 @@ def _servers(env: Environment) -> Iterator[tuple[str, Server]]:
             where = (cloudnative_pg.NAMESPACE, postgres.secret_of(role.name))
             yield f"postgres/{postgres.name}/{role.name}", Server(*where, _postgres(postgres.name, role.name))
     for broker in platform.rabbitmq_operator.clusters:
-        for user in broker.users:
+        for user in broker.every_user:
             where = (rabbitmq_operator.NAMESPACE, broker.secret_of(user.name))
             yield f"rabbitmq/{broker.name}/{user.name}", Server(*where, _nothing)
     for cache in platform.valkey_operator.clusters:

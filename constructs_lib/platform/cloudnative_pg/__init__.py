@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
@@ -51,8 +50,9 @@ from constructs_lib.platform.cloudnative_pg.cluster import (
     cluster_objects,
 )
 from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, OWNER_LABEL, PostgresCluster
-from constructs_lib.platform.cloudnative_pg.store import BACKUP_KEYS, BACKUP_SECRET, OBJECT_STORES
+from constructs_lib.platform.cloudnative_pg.store import OBJECT_STORES
 from constructs_lib.platform.component import Component
+from constructs_lib.platform.recovery import bucket_key
 from constructs_lib.platform.scrape import pod_monitor, scraped
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
@@ -200,8 +200,8 @@ class CloudnativePg(Component):
 
     def _credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield the bucket's key, certificates and passwords; an operator reads them before its objects come."""
-        yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault(BucketPurpose.BACKUPS, BACKUP_KEYS))
-        yield drill.credentials(env)
+        yield bucket_key(env, NAMESPACE)
+        yield bucket_key(env, drill.NAMESPACE)
         for cluster in self.clusters:
             yield cert_manager.certificate(cluster.certificate, NAMESPACE, cluster.services, **RELOADED)
             for role in cluster.roles:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from constructs_lib.base.quantities import Days
 from constructs_lib.health import (
     POD,
     Alert,
@@ -28,7 +27,8 @@ from constructs_lib.health import (
 )
 from constructs_lib.kit import Deployment
 from constructs_lib.platform.cloudnative_pg import drill
-from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, Pace, PostgresCluster
+from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, PostgresCluster
+from constructs_lib.platform.recovery import drill_alerts, drill_panel, drill_stat
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -36,12 +36,6 @@ if TYPE_CHECKING:
 LONGEST_LAG = 30
 """Seconds by which a replica may be behind."""
 LAST_BACKUP = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
-DRILLS = f'namespace="{drill.NAMESPACE}"'
-SLACK = 600
-"""Seconds that a drill may take to begin and to end, beside the recovery."""
-ENDS = ("completion", "start")
-OLDEST_DRILL: dict[Pace, Days] = {"daily": Days("2d"), "weekly": Days("8d"), "monthly": Days("32d")}
-"""How old the last good drill may be: a day more than from one to the next."""
 WATCHED = Selection(NAMESPACE, "cnpg_collector_up")
 ALL, CHOSEN = WATCHED.all, WATCHED.chosen
 
@@ -53,7 +47,7 @@ def of(env: Environment, operator: Deployment, clusters: tuple[PostgresCluster, 
         *(slo for cluster in clusters for slo in _slos(cluster)),
     )
     missing = (_replica_missing(cluster) for cluster in clusters if cluster.instances > 1)
-    drills = (alert for cluster in clusters for alert in _drill_alerts(cluster, cluster.recovery.pace(env)))
+    drills = (alert for cluster in clusters for alert in _drill_alerts(env, cluster))
     alerts = (*_alerts(), *missing, *drills)
     return Health("postgres", "Postgres", slos, alerts, _now(), _rows(), (WATCHED.choice,))
 
@@ -96,22 +90,9 @@ def _slos(cluster: PostgresCluster) -> Iterator[Slo]:
     )
 
 
-def _drill_alerts(cluster: PostgresCluster, pace: Pace) -> Iterator[Alert]:
-    of_it = f'{DRILLS},cronjob="{cluster.name}"'
-    begun, good = (f"kube_cronjob_status_last_{what}_time{{{of_it}}}" for what in ("schedule", "successful"))
-    yield Alert(
-        name="PostgresDrillFails",
-        expr=f"time() - ({begun} unless {good} >= {begun}) > {cluster.recovery.rto.seconds + SLACK}",
-        summary=f"The last drill of Postgres {cluster.name} failed, or took longer than {cluster.recovery.rto}: "
-        "its backup may be of no use.",
-        runbook="postgres-drill",
-    )
-    yield Alert(
-        name="PostgresDrillMissing",
-        expr=f"time() - ({good} or kube_cronjob_created{{{of_it}}}) > {OLDEST_DRILL[pace].seconds}",
-        summary=f"No drill of Postgres {cluster.name} was good for {OLDEST_DRILL[pace]}, though one is {pace}.",
-        runbook="postgres-drill",
-    )
+def _drill_alerts(env: Environment, cluster: PostgresCluster) -> Iterator[Alert]:
+    pace = cluster.recovery.pace(env)
+    return drill_alerts("Postgres", drill.NAMESPACE, cluster.name, cluster.recovery, pace)
 
 
 def _replica_missing(cluster: PostgresCluster) -> Alert:
@@ -169,7 +150,7 @@ def _now() -> tuple[Panel, ...]:
             steps=((0, "green"), (LONGEST_LAG, "red")),
         ),
         stat("Since the last backup", f"time() - max({LAST_BACKUP}{{{ALL}}})", "s"),
-        stat("Since the last good drill", f"time() - min(kube_cronjob_status_last_successful_time{{{DRILLS}}})", "s"),
+        drill_stat(drill.NAMESPACE),
         stat("Since the last archived log", f"min(cnpg_pg_stat_archiver_seconds_since_last_archival{{{ALL}}})", "s"),
     )
 
@@ -193,8 +174,6 @@ def _rows() -> tuple[Row, ...]:
         graph("Replication lag", f"cnpg_pg_replication_lag{{{CHOSEN}}}", "{{pod}}", "s"),
         graph("Size", f"max by (datname) (cnpg_pg_database_size_bytes{{{CHOSEN}}})", "{{datname}}", "bytes"),
         volume_panel(NAMESPACE),
-        graph(
-            "Drills took", " - ".join(f"kube_job_status_{end}_time{{{DRILLS}}}" for end in ENDS), "{{job_name}}", "s"
-        ),
+        drill_panel(drill.NAMESPACE),
     )
     return (Row("Work", work), Row("Data", data), pod_row(NAMESPACE))

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import (
     Cpu,
     ExtensionName,
     Image,
-    Instant,
-    Name,
     ServiceName,
     SixFieldSchedule,
     SqlName,
@@ -34,9 +31,7 @@ from constructs_lib.kit import (
     object_name,
 )
 from constructs_lib.platform.cloudnative_pg.parameters import Parameters
-
-if TYPE_CHECKING:
-    from constructs_lib.environment import Environment
+from constructs_lib.platform.recovery import Origin, Rehearsed
 
 OWNER_LABEL = "cnpg.io/cluster"
 """The label of every pod of a cluster, with its name."""
@@ -83,30 +78,11 @@ class Pooler(Settings):
     max_client_connections: int = Field(default=1000, ge=10, description="Connections that each pod accepts.")
 
 
-class Origin(Settings):
-    """Start the cluster from a backup in the environment's bucket instead of empty."""
-
-    archive: Annotated[Name, COMMON] = Field(
-        examples=["main-1"],
-        description="The folder that is read: name and generation of the cluster that was lost, such as main-1.",
-    )
-    until: Instant | None = Field(default=None, description="Recover to this time; without it to the last transaction.")
-
-
-Pace = Literal["daily", "weekly", "monthly"]
-
-
-class Recovery(Settings):
+class Recovery(Rehearsed):
     """What a recovery has to keep to, and the drill that shows it."""
 
     rpo: Annotated[Minutes, FREELY] = Field(
         default=Minutes("10m"), description="Work of how long may be lost: the log is in the bucket within this time."
-    )
-    rto: Annotated[Minutes, FREELY] = Field(
-        default=Minutes("60m"), description="How long a recovery may take; a drill that takes longer has failed."
-    )
-    drill: Annotated[Pace | None, FREELY] = Field(
-        default=None, description="How often the newest backup is recovered; unless given weekly, monthly in a sandbox."
     )
     check: Annotated[str, FREELY] = Field(
         default="select true",
@@ -118,10 +94,6 @@ class Recovery(Settings):
     def archive_timeout(self) -> str:
         """When Postgres closes a segment that is not full: half of the time, since the bucket needs some too."""
         return f"{self.rpo.seconds // 2}s"
-
-    def pace(self, env: Environment) -> Pace:
-        """Return how often there is a drill."""
-        return self.drill or ("monthly" if env.tier == "sandbox" else "weekly")
 
 
 class PostgresCluster(Retirable):

@@ -10,30 +10,18 @@ from typing import TYPE_CHECKING
 from constructs_lib.base.quantities import Memory
 from constructs_lib.kit import Manifest, manifest, resources
 from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, PostgresCluster
+from constructs_lib.platform.recovery import BACKUP_SECRET, client_settings
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
 OBJECT_STORES = "barmancloud.cnpg.io/v1"
-BACKUP_SECRET = "backups"  # noqa: S105 - a name
-BACKUP_KEYS = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_access_key"}
-"""The keys of that Secret, and where each is in Vault's entry."""
 ARCHIVES = "postgres"
 """The folder of the bucket below which each cluster has one."""
 SEGMENTS_AT_ONCE = 2
 SIDECAR_MEMORY = Memory("512Mi")
 """Measured (docs/decisions/0032-capacity.md): a base backup of an empty database 188 MiB, each segment about 61 MiB."""
 SIDECAR_RESOURCES = resources("50m", SIDECAR_MEMORY)
-
-
-def client_settings(env: Environment) -> dict[str, str]:
-    """Return the environment variables by which a client of S3 gets on with the bucket.
-
-    Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`).
-    """
-    checksums = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
-    region = {"AWS_DEFAULT_REGION": env.backups.region} if env.backups.elsewhere else {}
-    return {**dict.fromkeys(checksums, "when_required"), **region}
 
 
 def object_store(env: Environment, cluster: PostgresCluster) -> Manifest:

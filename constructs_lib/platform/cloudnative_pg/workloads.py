@@ -53,7 +53,7 @@ def _poolers(env: Environment) -> Iterator[Workload]:
 
 
 def _drills(env: Environment) -> Iterator[Workload]:
-    for name, spec in env.rendered.specs("batch/v1", "CronJob"):
+    for name, spec in env.rendered.specs("batch/v1", "CronJob", drill.NAMESPACE):
         pod = at(spec, "jobTemplate.spec.template.spec")
         used = (container["resources"] for container in (pod["initContainers"][-1], *pod["containers"]))
         yield workload(drill.NAMESPACE, f"CronJob/{name}", pod, *used, volumes=1, passing=True)

@@ -37,13 +37,14 @@ from constructs_lib.kit import (
     webhook,
     workload,
 )
-from constructs_lib.platform import cert_manager
+from constructs_lib.platform import cert_manager, recovery
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
-from constructs_lib.platform.rabbitmq_operator import health
+from constructs_lib.platform.rabbitmq_operator import copies, health
 from constructs_lib.platform.rabbitmq_operator.cluster import (
     API,
     COMPONENT,
+    MANAGEMENT_PORT,
     NAMESPACE,
     RabbitmqCluster,
     cluster_objects,
@@ -63,6 +64,8 @@ TOPOLOGY_CONTROLLERS = LayerId("messaging", "topology-controllers")
 CREDENTIALS = LayerId("messaging", "credentials")
 CONFIGS = LayerId("messaging", "configs")
 TOPOLOGY = LayerId("messaging", "topology")
+COPIES = LayerId("messaging", "copies")
+RECOVERY = LayerId("messaging", "recovery")
 
 CLUSTER_OPERATOR_PODS = Deployment(
     OPERATOR_NAMESPACE,
@@ -124,34 +127,38 @@ class RabbitmqOperator(Component):
         return self
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
-        """Yield the namespaces of the operators and of the brokers."""
+        """Yield the namespaces of the operators, of the brokers and of drills."""
         yield namespace(OPERATOR_NAMESPACE)
         yield namespace(NAMESPACE)
+        yield namespace(recovery.drills(NAMESPACE))
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operators and brokers, among brokers, and from applications: TLS alone."""
         yield from to_api_server(CLUSTER_OPERATOR_PODS, TOPOLOGY_OPERATOR_PODS, BROKERS)
         yield CLUSTER_WEBHOOK
         yield TOPOLOGY_WEBHOOK
-        yield Link(CLUSTER_OPERATOR_PODS, BROKERS, (15671,))
-        yield Link(TOPOLOGY_OPERATOR_PODS, BROKERS, (15671,))
+        yield Link(CLUSTER_OPERATOR_PODS, BROKERS, (MANAGEMENT_PORT,))
+        yield Link(TOPOLOGY_OPERATOR_PODS, BROKERS, (MANAGEMENT_PORT,))
         # Peer discovery, distribution of Erlang, command-line tools and replicas of streams.
         yield Link(BROKERS, BROKERS, (4369, 25672, (35672, 35682), (6000, 6500)))
         yield from scraped(env, BROKERS, 15691)
+        for cluster in self.clusters:
+            yield from recovery.links(copies.copied(env, cluster), cluster.pods, MANAGEMENT_PORT)
         for app in env.platform.baseline.apps:
             used = (one for one in self.clusters if one.is_open and one.name in app.uses.rabbitmq)
             yield from (Link(app.pods, one.pods, (5671,)) for one in used)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
-        """Yield the pods of the operators and the brokers."""
+        """Yield the pods of the operators, the brokers and the jobs that copy them."""
         for operator in (CLUSTER_OPERATOR, TOPOLOGY_OPERATOR):
             used = (container["resources"] for container in operator.pods["containers"])
             yield workload(OPERATOR_NAMESPACE, f"Deployment/{operator.name}", ON_SYSTEM_POOL, *used)
         yield from cluster_workloads(env)
+        yield from recovery.workloads(env, NAMESPACE)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the brokers."""
-        return health.of(CLUSTER_OPERATOR_PODS, self.clusters)
+        return health.of(env, CLUSTER_OPERATOR_PODS, self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operators, the users' credentials, the brokers, then what is declared inside them."""
@@ -178,11 +185,15 @@ class RabbitmqOperator(Component):
         after = (CONFIGS, CREDENTIALS, TOPOLOGY_CONTROLLERS)
         ready = tuple(Ready(API, kind, IS_READY) for kind in ("Vhost", "User", "Permission", "Policy"))
         yield Layer(TOPOLOGY, topology, after=after, timeout=Minutes("5m"), ready=ready)
+        copied = tuple(copies.copied(env, cluster) for cluster in self.clusters)
+        yield recovery.copies_layer(env, COPIES, CREDENTIALS, copies.PROGRAMS, copied)
+        yield from recovery.recovery_layer(env, RECOVERY, TOPOLOGY, copied)
 
     def _credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield each user's credentials with the label without which the operator's webhook refuses the user."""
+        yield from recovery.credentials(env, NAMESPACE)
         for cluster in self.clusters:
-            for user in cluster.users:
+            for user in cluster.every_user:
                 template = {
                     "metadata": {"labels": {"rabbitmq.com/topology-operator": "true"}},
                     "data": {"username": user.name, "password": "{{ .password }}"},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, refused, replaces, rolls, steps
+from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import (
     NUMBER,
@@ -41,6 +41,7 @@ from constructs_lib.kit import (
     workload,
 )
 from constructs_lib.platform.cert_manager import certificate
+from constructs_lib.platform.recovery import CopyRecovery, Origin
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -48,7 +49,10 @@ if TYPE_CHECKING:
 API = "rabbitmq.com/v1beta1"
 IMAGE = "docker.io/library/rabbitmq:4.2.6-management"
 NAMESPACE = "messaging"
-TAKEN = frozenset({"default-user", "erlang-cookie", "rabbitmq-tls"})
+BACKUPS = "backups"
+"""The user of copies: it may look at what there is, and has no right to any queue."""
+MANAGEMENT_PORT = 15671
+TAKEN = frozenset({BACKUPS, "default-user", "erlang-cookie", "rabbitmq-tls"})
 """How Secrets of a broker end that are not of a user: the operator's (v2.22.3 `internal/resource`), and ours."""
 COMPONENT = {"app.kubernetes.io/component": "rabbitmq"}
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -93,6 +97,16 @@ class QueuePolicy(Settings):
     priority: int = Field(default=0, ge=0)
 
 
+class Recovery(CopyRecovery):
+    """What a recovery of definitions has to keep to, and the drill that shows it."""
+
+    check: Annotated[str, FREELY] = Field(
+        default="list_vhosts",
+        min_length=1,
+        description="Arguments of rabbitmqctl, which has to print something in a broker that has what was copied.",
+    )
+
+
 class RabbitmqCluster(Retirable):
     """A RabbitMQ broker: TLS alone, quorum queues by default."""
 
@@ -117,6 +131,12 @@ class RabbitmqCluster(Retirable):
         tuple[QueuePolicy, ...], unique("name"), Change(replaces("what its queues hold beyond new limits and ages"))
     ] = ()
 
+    recovery: Annotated[Recovery, FREELY] = Recovery()
+    recover_from: Annotated[
+        Origin | None,
+        Change(FREE, added=steps("what was copied is declared once, beside what there is", "recover-a-database")),
+    ] = None
+
     @model_validator(mode="after")
     def _vhosts_are_declared(self) -> Self:
         if doubles := {name for name in self.vhosts if self.vhosts.count(name) > 1}:
@@ -128,6 +148,13 @@ class RabbitmqCluster(Retirable):
             if vhost not in self.vhosts:
                 raise ValueError(f"{where}: {unknown('vhost', vhost, self.vhosts)}")
         return self
+
+    @property
+    def every_user(self) -> tuple[User, ...]:
+        """Its users, and the one of copies."""
+        nothing = dict.fromkeys(("configure", "write", "read"), "^$")
+        seen = tuple(Permission(vhost=vhost, **nothing) for vhost in self.vhosts)
+        return (*self.users, User(name=BACKUPS, tags=("management",), permissions=seen))
 
     @property
     def certificate(self) -> str:
@@ -164,10 +191,11 @@ class RabbitmqCluster(Retirable):
     def objects(self) -> Iterator[tuple[str, str, str]]:
         """The words for each setting that has an object, with its kind and name; Secrets of the operator too."""
         of = f"of '{self.name}'"
-        yield from ((f"clusters: '{self.name}'", "Secret", f"{self.name}-{end}") for end in sorted(TAKEN))
+        made = sorted(TAKEN - {BACKUPS})
+        yield from ((f"clusters: '{self.name}'", "Secret", f"{self.name}-{end}") for end in made)
         yield from ((f"vhosts: '{vhost}' {of}", "Vhost", self.vhost_of(vhost)) for vhost in self.vhosts)
         yield from ((f"policies: '{item.name}' {of}", "Policy", self.policy_of(item.name)) for item in self.policies)
-        for user in self.users:
+        for user in self.every_user:
             words = f"users: '{user.name}' {of}"
             yield words, "Secret", self.secret_of(user.name)
             for item in user.permissions:
@@ -222,7 +250,7 @@ def topology_objects(cluster: RabbitmqCluster) -> Iterator[Manifest]:
     for vhost in cluster.vhosts:
         spec = {"name": vhost, "defaultQueueType": "quorum", "deletionPolicy": "retain", **broker}
         yield manifest(API, "Vhost", cluster.vhost_of(vhost), NAMESPACE, spec=spec)
-    for user in cluster.users:
+    for user in cluster.every_user:
         name = cluster.secret_of(user.name)
         spec = {"importCredentialsSecret": {"name": name}, "tags": list(user.tags), **broker}
         yield manifest(API, "User", name, NAMESPACE, spec=spec)

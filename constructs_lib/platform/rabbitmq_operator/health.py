@@ -6,6 +6,7 @@ Upstream: rabbitmq/rabbitmq-server v4.2 `deps/rabbitmq_prometheus/metrics.md` (G
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from constructs_lib.health import (
     NONE_IS_GOOD,
@@ -25,19 +26,31 @@ from constructs_lib.health import (
 )
 from constructs_lib.kit import Deployment
 from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE, RabbitmqCluster
+from constructs_lib.platform.rabbitmq_operator.copies import copied
+from constructs_lib.platform.recovery import copy_slo, drill_alerts, drill_panel, drill_stat, drills
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
 
 UNREACHABLE = "rabbitmq_unreachable_cluster_peers_count"
 WATCHED = Selection(NAMESPACE, "rabbitmq_identity_info")
 ALL, CHOSEN = WATCHED.all, WATCHED.chosen
 
 
-def of(operator: Deployment, clusters: tuple[RabbitmqCluster, ...]) -> Health:
+def of(env: Environment, operator: Deployment, clusters: tuple[RabbitmqCluster, ...]) -> Health:
     """Return what is known about the brokers."""
     slos = (
         operator_availability("rabbitmq-operator", operator),
         *(slo for cluster in clusters for slo in _slos(cluster)),
+        *(copy_slo(copied(env, cluster)) for cluster in clusters),
     )
-    return Health("rabbitmq", "RabbitMQ", slos, _alerts(), _now(), _rows(), (WATCHED.choice,))
+    drills = (alert for cluster in clusters for alert in _drill_alerts(env, cluster))
+    return Health("rabbitmq", "RabbitMQ", slos, (*_alerts(), *drills), _now(), _rows(), (WATCHED.choice,))
+
+
+def _drill_alerts(env: Environment, cluster: RabbitmqCluster) -> Iterator[Alert]:
+    pace = cluster.recovery.pace(env)
+    return drill_alerts("RabbitMQ", drills(NAMESPACE), cluster.name, cluster.recovery, pace)
 
 
 def _slos(cluster: RabbitmqCluster) -> Iterator[Slo]:
@@ -103,6 +116,7 @@ def _now() -> tuple[Panel, ...]:
         stat("Messages ready", f"sum(rabbitmq_queue_messages_ready{{{ALL}}})"),
         stat("Messages unacknowledged", f"sum(rabbitmq_queue_messages_unacked{{{ALL}}})"),
         stat("Connections", f"sum(rabbitmq_connections{{{ALL}}})"),
+        drill_stat(drills(NAMESPACE)),
     )
 
 
@@ -117,5 +131,6 @@ def _rows() -> tuple[Row, ...]:
         graph("Memory of the alarm's limit", memory, "{{pod}}", "percentunit"),
         graph("Free disk", f"rabbitmq_disk_space_available_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"),
         volume_panel(NAMESPACE),
+        drill_panel(drills(NAMESPACE)),
     )
     return (Row("Messages", messages), Row("Nodes", nodes), pod_row(NAMESPACE))

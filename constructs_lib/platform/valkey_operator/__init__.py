@@ -37,12 +37,12 @@ from constructs_lib.kit import (
     to_api_server,
     workload,
 )
-from constructs_lib.platform import cert_manager
+from constructs_lib.platform import cert_manager, recovery
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import scraped
-from constructs_lib.platform.valkey_operator import admission, health
-from constructs_lib.platform.valkey_operator.cluster import API, NAMESPACE, NODES, ValkeyCluster, cluster_object
+from constructs_lib.platform.valkey_operator import admission, copies, health
+from constructs_lib.platform.valkey_operator.cluster import API, NAMESPACE, NODES, PORT, ValkeyCluster, cluster_object
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ CHART = Chart("oci://ghcr.io/hyperspike", "valkey-operator", "v0.0.61-chart")
 CONTROLLERS = LayerId("cache", "controllers")
 CREDENTIALS = LayerId("cache", "credentials")
 CONFIGS = LayerId("cache", "configs")
+COPIES = LayerId("cache", "copies")
+RECOVERY = LayerId("cache", "recovery")
 
 OPERATOR_NAMESPACE = "valkey-operator-system"
 OPERATOR_PODS = Deployment(
@@ -90,22 +92,25 @@ class ValkeyOperator(Component):
     ] = Field(default=(), description="The clusters.")
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
-        """Yield the namespaces of the operator and of the clusters."""
+        """Yield the namespaces of the operator, of the clusters and of drills."""
         yield namespace(OPERATOR_NAMESPACE)
         yield namespace(NAMESPACE)
+        yield namespace(recovery.drills(NAMESPACE))
 
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways between operator and nodes, among nodes, and from applications."""
         yield from to_api_server(OPERATOR_PODS, NODES)
-        yield Link(OPERATOR_PODS, NODES, (6379,))
-        yield Link(NODES, NODES, (6379, 16379))
+        yield Link(OPERATOR_PODS, NODES, (PORT,))
+        yield Link(NODES, NODES, (PORT, 16379))
         yield from scraped(env, NODES, 9121)
+        for cluster in self.clusters:
+            yield from recovery.links(copies.copied(env, cluster), cluster.pods, PORT)
         for app in env.platform.baseline.apps:
             used = (one for one in self.clusters if one.is_open and one.name in app.uses.valkey)
-            yield from (Link(app.pods, one.pods, (6379,)) for one in used)
+            yield from (Link(app.pods, one.pods, (PORT,)) for one in used)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
-        """Yield the pods of the operator and of the clusters, with the exporter that it sets beside each."""
+        """Yield the pods of the operator, of the clusters with their exporters, and of the jobs that copy them."""
         for values in env.rendered.values("valkey-operator"):
             used, pods = at(values, "controllerManager.manager.resources"), at(values, "controllerManager.replicas")
             yield workload(OPERATOR_NAMESPACE, f"Deployment/{OPERATOR_PODS.deployment}", {}, used, pods=pods)
@@ -114,10 +119,11 @@ class ValkeyOperator(Component):
             pods = spec["nodes"] * (1 + spec["replicas"])
             used = (spec.get("resources"), *exporter)
             yield workload(NAMESPACE, f"StatefulSet/{name}", spec, *used, pods=pods, volumes=1)
+        yield from recovery.workloads(env, NAMESPACE)
 
     def health(self, env: Environment) -> Health:
         """Return what is known about the clusters."""
-        return health.of(OPERATOR_PODS, self.clusters)
+        return health.of(env, OPERATOR_PODS, self.clusters)
 
     def build(self, env: Environment) -> Iterator[Layer]:
         """Yield the operator, the passwords, then the clusters."""
@@ -129,10 +135,14 @@ class ValkeyOperator(Component):
             external_secret(env, cluster.secret, NAMESPACE, InVault(f"valkey/{cluster.name}", {"password": "password"}))
             for cluster in self.clusters
         )
-        yield Layer(CREDENTIALS, tuple(secrets), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
+        secrets = (*recovery.credentials(env, NAMESPACE), *secrets)
+        yield Layer(CREDENTIALS, secrets, after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
         clusters = tuple(cluster.kept(cluster_object(env, cluster)) for cluster in self.clusters)
         after = (CONTROLLERS, CREDENTIALS, cert_manager.ISSUERS)
         yield Layer(CONFIGS, clusters, after=after, timeout=Minutes("15m"), ready=READY)
+        copied = tuple(copies.copied(env, cluster) for cluster in self.clusters)
+        yield recovery.copies_layer(env, COPIES, CREDENTIALS, copies.PROGRAMS, copied)
+        yield from recovery.recovery_layer(env, RECOVERY, CONFIGS, copied)
 
 
 def _values() -> Values:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from constructs_lib.base.change import Change, refused
+from constructs_lib.base.change import FREE, FREELY, Change, refused, steps
 from constructs_lib.base.fields import Cpu, ServiceName
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.kit import (
@@ -23,6 +23,7 @@ from constructs_lib.kit import (
     resources,
 )
 from constructs_lib.platform import cert_manager
+from constructs_lib.platform.recovery import CopyRecovery, Origin
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -31,6 +32,7 @@ API = "hyperspike.io/v1"
 IMAGE = "ghcr.io/hyperspike/valkey:8.1.4"
 NAMESPACE = "cache"
 CONTAINER = "valkey"
+PORT = 6379
 INSTANCE = "app.kubernetes.io/instance"
 """The label with the name of a cluster."""
 NODES = Pods(NAMESPACE, "valkey", {"app.kubernetes.io/component": "valkey"})
@@ -46,6 +48,16 @@ MaxmemoryPolicy = Literal[
     "volatile-random",
     "volatile-ttl",
 ]
+
+
+class Recovery(CopyRecovery):
+    """What a recovery of snapshots has to keep to, and the drill that shows it."""
+
+    check: Annotated[str, FREELY] = Field(
+        default="PING",
+        min_length=1,
+        description="A command, such as EXISTS key, to which one shard of a copy has to answer anything but 0.",
+    )
 
 
 class ValkeyCluster(Retirable):
@@ -69,6 +81,17 @@ class ValkeyCluster(Retirable):
     maxmemory_policy: MaxmemoryPolicy = Field(
         default="noeviction", description="What a full node does: it refuses writes, or gives up keys."
     )
+
+    recovery: Annotated[Recovery, FREELY] = Recovery()
+    recover_from: Annotated[
+        Origin | None,
+        Change(FREE, added=steps("keys that it has are replaced by those that were copied", "recover-a-database")),
+    ] = None
+
+    @property
+    def pod_names(self) -> tuple[str, ...]:
+        """The names of its pods: those of one StatefulSet (`upsertStatefulSet`)."""
+        return tuple(f"{self.name}-{number}" for number in range(self.shards * (1 + self.replicas)))
 
     @property
     def pods(self) -> Pods:

@@ -6,6 +6,9 @@ Upstream: oliver006/redis_exporter v1.78.0 `README.md`, which hyperspike/valkey-
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from constructs_lib.health import (
     NONE_IS_GOOD,
     POD,
@@ -23,17 +26,29 @@ from constructs_lib.health import (
     while_true,
 )
 from constructs_lib.kit import Deployment
+from constructs_lib.platform.recovery import copy_slo, drill_alerts, drill_panel, drill_stat, drills
 from constructs_lib.platform.valkey_operator.cluster import CONTAINER, NAMESPACE, ValkeyCluster
+from constructs_lib.platform.valkey_operator.copies import copied
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
 
 WATCHED = Selection(NAMESPACE, "redis_up")
 ALL, CHOSEN = WATCHED.all, WATCHED.chosen
 
 
-def of(operator: Deployment, clusters: tuple[ValkeyCluster, ...]) -> Health:
+def of(env: Environment, operator: Deployment, clusters: tuple[ValkeyCluster, ...]) -> Health:
     """Return what is known about the clusters."""
-    slos = (operator_availability("valkey-operator", operator), *map(_availability, clusters))
-    alerts = (*_alerts(clusters), *map(_old_certificate, clusters))
+    recent = (copy_slo(copied(env, cluster)) for cluster in clusters)
+    slos = (operator_availability("valkey-operator", operator), *map(_availability, clusters), *recent)
+    drilled = (alert for cluster in clusters for alert in _drill_alerts(env, cluster))
+    alerts = (*_alerts(clusters), *map(_old_certificate, clusters), *drilled)
     return Health("valkey", "Valkey", slos, alerts, _now(), _rows(), (WATCHED.choice,))
+
+
+def _drill_alerts(env: Environment, cluster: ValkeyCluster) -> Iterator[Alert]:
+    pace = cluster.recovery.pace(env)
+    return drill_alerts("Valkey", drills(NAMESPACE), cluster.name, cluster.recovery, pace)
 
 
 def _availability(cluster: ValkeyCluster) -> Slo:
@@ -113,6 +128,7 @@ def _now() -> tuple[Panel, ...]:
         stat("Clients", f"sum(redis_connected_clients{{{ALL}}})"),
         stat("Hits", f"{hits} / ({hits} + {misses} > 0)", "percentunit"),
         stat("Keys", f"sum(redis_db_keys{{{ALL}}})"),
+        drill_stat(drills(NAMESPACE)),
     )
 
 
@@ -122,5 +138,9 @@ def _rows() -> tuple[Row, ...]:
         graph("Evicted keys", WATCHED.rates("redis_evicted_keys_total"), "{{pod}}", "ops"),
         graph("Network out", WATCHED.rates("redis_net_output_bytes_total"), "{{pod}}", "Bps"),
     )
-    data = (graph("Memory", f"redis_memory_used_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"), volume_panel(NAMESPACE))
+    data = (
+        graph("Memory", f"redis_memory_used_bytes{{{CHOSEN}}}", "{{pod}}", "bytes"),
+        volume_panel(NAMESPACE),
+        drill_panel(drills(NAMESPACE)),
+    )
     return (Row("Work", work), Row("Data", data), pod_row(NAMESPACE))

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.quantities import Storage
 from constructs_lib.kit import (
     CONFINED,
@@ -26,14 +25,8 @@ from constructs_lib.kit import (
     resources,
 )
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
-from constructs_lib.platform.cloudnative_pg.store import (
-    ARCHIVES,
-    BACKUP_KEYS,
-    BACKUP_SECRET,
-    SIDECAR_RESOURCES,
-    client_settings,
-)
-from constructs_lib.platform.vault_eso import InVault, external_secret
+from constructs_lib.platform.cloudnative_pg.store import ARCHIVES, SIDECAR_RESOURCES
+from constructs_lib.platform.recovery import CRON, IMAGE, USER, bucket_environ, once, scheduled
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -41,16 +34,8 @@ if TYPE_CHECKING:
 NAMESPACE = "drills"
 NAME = "drill"
 """The name of what all drills share: their account, their programs, their quota."""
-IMAGE = "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar:v0.13.0"
-"""What archives beside Postgres, of the plugin's version."""
 PROGRAMS = ("fetch.py", "log.sh", "recover.sh")
-USER = 26
-"""As whom Postgres runs in the operator's images (v1.30.0 `pkg/specs/pods.go`)."""
-CRON = {"daily": "30 4 * * *", "weekly": "30 4 * * 0", "monthly": "30 4 1 * *"}
-"""When drills begin, in UTC: after the base backup of the night."""
 ROOM: Manifest = {"name": "drill", "mountPath": "/drill"}
-KEPT_SECONDS = 3600
-"""How long a drill that is over can be looked at; its volume goes with it."""
 
 
 def pods(cluster: PostgresCluster) -> Pods:
@@ -61,11 +46,6 @@ def pods(cluster: PostgresCluster) -> Pods:
 def links(clusters: tuple[PostgresCluster, ...]) -> Iterator[Link]:
     """Yield the only way out of a drill: to the bucket. No way leads in."""
     return (Link(pods(cluster), INTERNET, HTTPS) for cluster in clusters)
-
-
-def credentials(env: Environment) -> Manifest:
-    """Return what brings the key of the bucket."""
-    return external_secret(env, BACKUP_SECRET, NAMESPACE, InVault(BucketPurpose.BACKUPS, BACKUP_KEYS))
 
 
 def objects(env: Environment, clusters: tuple[PostgresCluster, ...]) -> Iterator[Manifest]:
@@ -82,21 +62,8 @@ def objects(env: Environment, clusters: tuple[PostgresCluster, ...]) -> Iterator
 
 
 def _drill(env: Environment, cluster: PostgresCluster) -> Manifest:
-    job = {
-        # One that fails is told of, and one that takes longer than allowed has failed.
-        "backoffLimit": 0,
-        "activeDeadlineSeconds": cluster.recovery.rto.seconds,
-        "ttlSecondsAfterFinished": KEPT_SECONDS,
-        "template": {"metadata": {"labels": pods(cluster).labels}, "spec": _pod(env, cluster)},
-    }
-    spec = {
-        "schedule": CRON[cluster.recovery.pace(env)],
-        "timeZone": "Etc/UTC",
-        "concurrencyPolicy": "Forbid",
-        "startingDeadlineSeconds": 3600,
-        "jobTemplate": {"spec": job},
-    }
-    return manifest("batch/v1", "CronJob", cluster.name, NAMESPACE, spec=spec)
+    job = once(pods(cluster).labels, cluster.recovery.rto.seconds, _pod(env, cluster))
+    return scheduled(cluster.name, NAMESPACE, CRON[cluster.recovery.pace(env)], job)
 
 
 def _pod(env: Environment, cluster: PostgresCluster) -> Manifest:
@@ -131,18 +98,8 @@ def _container(image: str, **more: object) -> Manifest:
 
 def _fetch(env: Environment, cluster: PostgresCluster) -> Manifest:
     """Return the container that reads the bucket; its program comes with what it shall do."""
-    said = {
-        "ENDPOINT": env.backups.endpoint,
-        "STORE": f"s3://{env.backups.bucket}/{ARCHIVES}",
-        "ARCHIVE": cluster.archive(env.cluster.generation),
-        "TMPDIR": ROOM["mountPath"],
-        "PYTHONUNBUFFERED": "1",
-    }
-    keys = {"AWS_ACCESS_KEY_ID": "ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY": "ACCESS_SECRET_KEY"}
-    environ = [
-        *({"name": name, "value": value} for name, value in (said | client_settings(env)).items()),
-        *({"name": name, "valueFrom": {"secretKeyRef": {"name": BACKUP_SECRET, "key": keys[name]}}} for name in keys),
-    ]
+    store, archive = f"s3://{env.backups.bucket}/{ARCHIVES}", cluster.archive(env.cluster.generation)
+    environ = bucket_environ(env, STORE=store, ARCHIVE=archive, TMPDIR=ROOM["mountPath"])
     return _container(IMAGE, command=["python3"], env=environ, resources=SIDECAR_RESOURCES)
 
 

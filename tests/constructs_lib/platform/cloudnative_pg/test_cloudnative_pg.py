@@ -330,7 +330,7 @@ def test_settings() -> None:
         "PostgresCluster.backup_schedule": "'0 0 2 * * *'",
         "PostgresCluster.backup_retention": "'7d'",
         "PostgresCluster.backup_max_age": "'26h'",
-        "PostgresCluster.recovery": "Recovery(rpo='10m', rto='60m', drill=None, check='select true')",
+        "PostgresCluster.recovery": "Recovery(rto='60m', drill=None, rpo='10m', check='select true')",
         "PostgresCluster.pooler": "None",
         "PostgresCluster.recover_from": "None",
         "Role.name": "required",

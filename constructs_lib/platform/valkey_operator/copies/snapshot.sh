@@ -1,0 +1,29 @@
+# The part of a copy that is Valkey: snapshot.sh NODE... asks one of these nodes for the primaries that serve, and takes a
+# snapshot of each. A cluster that does not serve every slot is not copied: the copy before it stays the newest.
+set -eu
+fail() {
+  echo "the copy failed: $1" >&2
+  exit 1
+}
+cli() { valkey-cli --tls --cacert /tls/ca.crt -e "$@"; }
+
+asked=
+for node; do
+  if cli -h "$node" cluster info >/room/info; then asked=$node && break; fi
+done
+[ -n "$asked" ] || fail "no node answers"
+grep -q '^cluster_state:ok' /room/info || fail "$asked says that not every slot is served"
+rm /room/info
+cli -h "$asked" cluster nodes >/room/nodes
+number=0
+while read -r _ address flags _ _ _ _ _ slots; do
+  case $flags in *master*) ;; *) continue ;; esac
+  [ -n "$slots" ] || continue
+  number=$((number + 1))
+  host=${address##*,}
+  cli -h "$host" --rdb "/room/$number.rdb" </dev/null
+  valkey-check-rdb "/room/$number.rdb" </dev/null >/dev/null || fail "the snapshot of $host is damaged"
+done </room/nodes
+rm /room/nodes
+[ "$number" -gt 0 ] || fail "$asked knows no primary"
+echo "snapshots of $number primaries"
