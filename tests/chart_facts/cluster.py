@@ -118,14 +118,15 @@ def _operands(env: Environment) -> Iterator[tuple[str, Manifest]]:
     for component in COMPONENTS:
         if component in env.platform.enabled:
             for entry in operands(component):
-                for item in _makers(env, entry["for"]):
+                for item in _makers(env, entry["for"], entry.get("in")):
                     yield f"{item['kind']}/{item['metadata']['name']}", _made_for(item, entry)
 
 
-def _makers(env: Environment, wanted: str) -> list[Manifest]:
-    """Return the objects of a kind (`Cluster`), or with a name too (`Release/tempo`)."""
+def _makers(env: Environment, wanted: str, namespace: str | None) -> list[Manifest]:
+    """Return the objects of a kind (`Cluster`), or with a name too (`Release/tempo`), of a namespace if any."""
     kind, _, name = wanted.partition("/")
-    return [item for item in _objects(env) if item["kind"] == kind and name in ("", item["metadata"]["name"])]
+    found = [item for item in _objects(env) if item["kind"] == kind and name in ("", item["metadata"]["name"])]
+    return [item for item in found if namespace in (None, item["metadata"].get("namespace"))]
 
 
 def _objects(env: Environment) -> Iterator[Manifest]:

@@ -7,7 +7,7 @@ namespace where nobody else is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from constructs_lib.kit import (
     Pods,
     Port,
     Ready,
+    Room,
     Workload,
     at,
     manifest,
@@ -149,7 +150,7 @@ def _recoveries(env: Environment, copied: Iterable[Copied]) -> Iterator[Manifest
         spec = _job(one, one.pods("recover"), one.recovery.rto.seconds, steps, one.sees)
         what = sha256(f"{one.origin.archive} {one.origin.until}".encode()).hexdigest()[:8]
         item = manifest("batch/v1", "Job", f"{one.name}-recover-{what}", one.namespace, spec=spec)
-        item["metadata"]["annotations"] = dict(CREATED_ONCE)
+        item["metadata"] |= {"annotations": dict(CREATED_ONCE), "labels": one.pods("recover").labels}
         yield item
 
 
@@ -164,9 +165,9 @@ def workloads(env: Environment, namespace: str) -> Iterator[Workload]:
 
 def _passing(namespace: str, name: str, spec: Manifest) -> Workload:
     """Return a pod whose steps follow each other, so that it asks for the most that one of them does."""
-    steps = (container["resources"] for container in (*spec["initContainers"], *spec["containers"]))
-    most = max(steps, key=lambda used: workload(namespace, name, spec, used).each.memory)
-    return workload(namespace, name, spec, most, passing=True)
+    containers = (*spec["initContainers"], *spec["containers"])
+    steps = [workload(namespace, name, spec, container["resources"], passing=True) for container in containers]
+    return replace(steps[0], each=Room(*map(max, *(item.each for item in steps))))
 
 
 def _job(one: Copied, pods: Pods, seconds: int, steps: tuple[Manifest, ...], sees: dict[str, Manifest]) -> Manifest:

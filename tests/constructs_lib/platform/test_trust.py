@@ -22,6 +22,7 @@ UNCHECKED = "does not check"
 
 BY_CA: dict[str, dict[str, str]] = {
     "messaging/broker-main 5671": {"episodic/apps": APP},
+    "messaging/broker-main 15671": {"messaging/copy-main": BROKER},
     # Both operators: rabbitmq/cluster-operator v2.22.3 `internal/rabbitmqclient/client.go` reads spec.tls.caSecretName.
     "messaging/brokers 15671": {
         "rabbitmq-system/cluster-operator": BROKER,
@@ -30,7 +31,7 @@ BY_CA: dict[str, dict[str, str]] = {
     "messaging/brokers 15691": {"observability/prometheus": BROKER},
     # The operator reads the Secret of its Certificate (v0.0.61 `getCACertificate`); nodes have it mounted.
     "cache/valkey 6379": {"valkey-operator-system/operator": VALKEY, "cache/valkey": VALKEY},
-    "cache/valkey-main 6379": {"episodic/apps": APP},
+    "cache/valkey-main 6379": {"cache/copy-main": VALKEY, "episodic/apps": APP},
     "cache/valkey 16379": {"cache/valkey": VALKEY},
     # cloudnative-pg v1.30.0 `docs/src/certificates.md`: operator and instances check against serverCASecret.
     "databases/main 5432": {"cnpg-system/operator": POSTGRES, "databases/main": POSTGRES, "episodic/apps": APP},

@@ -31,6 +31,7 @@ SECRETS = {
     "backups": {"access_key_id": "key", "secret_access_key": "secret"},
     "postgres/main/episodic": {"password": "postgres-0123456789"},
     "rabbitmq/main/episodic": {"password": "rabbitmq-0123456789"},
+    "rabbitmq/main/backups": {"password": "backups-0123456789"},
     "valkey/main": {"password": "valkey-0123456789"},
     "grafana": {"username": "admin", "password": "grafana-0123456789"},
 }

@@ -31,7 +31,7 @@ ROOM = "1Gi"
 
 def copied(env: Environment, cluster: RabbitmqCluster) -> recovery.Copied:
     """Return the copies of a broker."""
-    check = [{"name": "PLUGINS", "value": ",".join(("rabbitmq_management", *cluster.plugins))}]
+    check = [{"name": "PLUGINS", "value": ",".join(cluster.plugins)}]
     size = resources(cluster.cpu, cluster.memory)
     words = shlex.split(cluster.recovery.check)
     rehearsed = (

@@ -9,12 +9,7 @@ fail() {
   exit 1
 }
 echo "[$PLUGINS]." >/room/plugins
-cat >/room/rabbitmq.conf <<'END'
-load_definitions = /room/definitions.json
-listeners.tcp.default = 127.0.0.1:25673
-management.tcp.ip = 127.0.0.1
-management.tcp.port = 25672
-END
+printf '%s\n' 'load_definitions = /room/definitions.json' 'listeners.tcp = none' >/room/rabbitmq.conf
 rabbitmq-server &
 server=$!
 trap 'kill "$server" 2>/dev/null && wait "$server"' EXIT

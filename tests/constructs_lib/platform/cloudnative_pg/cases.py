@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from tests.constructs_lib.health.recovery import drill_fails, drill_missing
 from tests.constructs_lib.health.series import always, critical, deployment, gauge, moment, objective, warning
 
 PRIMARY, REPLICA, THIRD = (f'namespace="databases",pod="main-{number}"' for number in (1, 2, 3))
 OTHER = 'namespace="elsewhere",pod="main-1"'
 """Somebody else's Postgres, which is always bad."""
 LAST_BACKUP = "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp"
-HOUR, DAY = 3600, 86400
-DRILL, OTHER_DRILL = 'namespace="drills",cronjob="main"', 'namespace="elsewhere",cronjob="main"'
-BEGUN, GOOD = ("kube_cronjob_status_last_schedule_time", "kube_cronjob_status_last_successful_time")
+HOUR = 3600
 
 SLOS = {
     "postgres-operator": objective(99.0, deployment("cnpg-system", "cloudnative-pg")),
@@ -93,17 +92,6 @@ ALERTS = {
             f"cnpg_collector_up{{{OTHER}}}": always(1),
         },
     ),
-    "PostgresDrillFails": warning(
-        "5m",
-        # It never was good, and may still run or has failed.
-        {f"{BEGUN}{{{DRILL}}}": moment(HOUR + 600, HOUR + 601), f"{BEGUN}{{{OTHER_DRILL}}}": always(0)},
-        # It was good once, before the last one or after it.
-        {f"{BEGUN}{{{DRILL}}}": moment(DAY, DAY), f"{GOOD}{{{DRILL}}}": moment(DAY, DAY + 1)},
-    ),
-    "PostgresDrillMissing": warning(
-        "5m",
-        {f"{GOOD}{{{DRILL}}}": moment(8 * DAY, 8 * DAY + 1), f"{GOOD}{{{OTHER_DRILL}}}": always(0)},
-        {f"kube_cronjob_created{{{DRILL}}}": moment(8 * DAY, 8 * DAY + 1)},
-        {f"{GOOD}{{{DRILL}}}": moment(DAY, 9 * DAY), f"kube_cronjob_created{{{DRILL}}}": moment(99 * DAY, 99 * DAY)},
-    ),
+    "PostgresDrillFails": drill_fails("drills"),
+    "PostgresDrillMissing": drill_missing("drills"),
 }

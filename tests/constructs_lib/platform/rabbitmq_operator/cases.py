@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.constructs_lib.health.recovery import copies, drill_fails, drill_missing
 from tests.constructs_lib.health.series import Case, Counter, always, critical, deployment, gauge, objective, warning
 
 BROKERS = [f'namespace="messaging",pod="main-server-{number}"' for number in range(3)]
@@ -39,6 +40,7 @@ SLOS = {
         {**nodes(3, 3), f"{PEERS}{{{BROKERS[0]}}}": gauge(0, 1), f"{PEERS}{{{BROKERS[1]}}}": always(0)},
         {**nodes(3, 2), f"{PEERS}{{{BROKERS[0]}}}": always(0), f"{PEERS}{{{OTHER}}}": always(1)},
     ),
+    "rabbitmq-main-recovery-point": copies("messaging", 86400),
 }
 ALERTS = {
     "RabbitmqMemoryAlarm": critical("2m", alarm("memory_used")),
@@ -49,4 +51,6 @@ ALERTS = {
         ready(Counter(0, 1, start=1000)),
         ready(Counter(5, 100)),
     ),
+    "RabbitmqDrillFails": drill_fails("messaging-drills"),
+    "RabbitmqDrillMissing": drill_missing("messaging-drills"),
 }

@@ -287,6 +287,9 @@ def test_links() -> None:
         "rabbitmq-system/topology-operator -> messaging/brokers: 15671",
         "messaging/brokers -> messaging/brokers: 4369 25672 35672-35682 6000-6500",
         "observability/prometheus -> messaging/brokers: 15691",
+        "messaging/copy-main -> messaging/broker-main: 15671",
+        "messaging/copy-main -> the internet: 443",
+        "messaging-drills/main -> the internet: 443",
         "episodic/apps -> messaging/broker-main: 5671",
     ]
 
@@ -305,6 +308,14 @@ def test_settings() -> None:
         "RabbitmqCluster.vhosts": "()",
         "RabbitmqCluster.users": "()",
         "RabbitmqCluster.policies": "()",
+        "RabbitmqCluster.recovery": "Recovery(rto='60m', drill=None, rpo='24h', check='list_vhosts')",
+        "RabbitmqCluster.recover_from": "None",
+        "Recovery.rpo": "'24h'",
+        "Recovery.rto": "'60m'",
+        "Recovery.drill": "None",
+        "Recovery.check": "'list_vhosts' MinLen(min_length=1)",
+        "Origin.archive": "required",
+        "Origin.until": "None",
         "User.name": "required",
         "User.tags": "()",
         "User.permissions": "()",
@@ -349,7 +360,7 @@ def test_operators() -> None:
     }
 
 
-@pytest.mark.parametrize(("replicas", "objectives"), [(1, 2), (3, 3)])
+@pytest.mark.parametrize(("replicas", "objectives"), [(1, 3), (3, 4)])
 def test_a_quorum_is_watched_where_there_is_one(replicas: int, objectives: int) -> None:
     env = environment(platform__rabbitmq_operator={"clusters": [{"name": "x", "replicas": replicas}]})
     assert len(env.platform.rabbitmq_operator.health(env).slos) == objectives

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.constructs_lib.health.recovery import copies, drill_fails, drill_missing
 from tests.constructs_lib.health.series import Counter, always, deployment, gauge, objective, warning
 
 POD, SECOND = (f'namespace="cache",pod="main-{number}"' for number in (0, 1))
@@ -22,6 +23,7 @@ SLOS = {
             f'redis_cluster_state{{{SECOND},service="other-metrics"}}': always(1),
         },
     ),
+    "valkey-main-recovery-point": copies("cache", 86400),
 }
 ALERTS = {
     "ValkeyNodeDown": warning("10m", {f"redis_up{{{POD}}}": gauge(1, 0), f"redis_up{{{OTHER}}}": always(0)}),
@@ -61,4 +63,6 @@ ALERTS = {
             f"redis_rejected_connections_total{{{OTHER}}}": Counter(1, 1),
         },
     ),
+    "ValkeyDrillFails": drill_fails("cache-drills"),
+    "ValkeyDrillMissing": drill_missing("cache-drills"),
 }

@@ -145,6 +145,9 @@ def test_links() -> None:
         "valkey-operator-system/operator -> cache/valkey: 6379",
         "cache/valkey -> cache/valkey: 6379 16379",
         "observability/prometheus -> cache/valkey: 9121",
+        "cache/copy-main -> cache/valkey-main: 6379",
+        "cache/copy-main -> the internet: 443",
+        "cache-drills/main -> the internet: 443",
         "episodic/apps -> cache/valkey-main: 6379",
     ]
 
@@ -161,6 +164,14 @@ def test_settings() -> None:
         "ValkeyCluster.cpu": "'100m'",
         "ValkeyCluster.memory": "'256Mi'",
         "ValkeyCluster.maxmemory_policy": "'noeviction'",
+        "ValkeyCluster.recovery": "Recovery(rto='60m', drill=None, rpo='24h', check='PING')",
+        "ValkeyCluster.recover_from": "None",
+        "Recovery.rpo": "'24h'",
+        "Recovery.rto": "'60m'",
+        "Recovery.drill": "None",
+        "Recovery.check": "'PING' MinLen(min_length=1)",
+        "Origin.archive": "required",
+        "Origin.until": "None",
     }
 
 
