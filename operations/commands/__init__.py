@@ -6,12 +6,13 @@ import signal
 from types import FrameType
 
 from gitops_render.program import EXIT_CODES, OPTIONS, program
-from operations.commands import bootstrap, environments, provision, review, rotate, vault
+from operations.commands import bootstrap, environments, provision, recover, review, rotate, vault
 
 app = program(f"Bootstrap, provision and watch. {OPTIONS}", epilog=EXIT_CODES)
 for flat in (environments, review):
     app.add_typer(flat.app)
-for name, group in {"bootstrap": bootstrap, "provision": provision, "vault": vault, "rotate": rotate}.items():
+GROUPS = {"bootstrap": bootstrap, "provision": provision, "vault": vault, "rotate": rotate, "recover": recover}
+for name, group in GROUPS.items():
     app.add_typer(group.app, name=name)
 
 

@@ -11,6 +11,7 @@ from constructs_lib.platform.recovery.copies import (
     drills,
     links,
     recovery_layer,
+    recovery_name,
     workloads,
 )
 from constructs_lib.platform.recovery.health import copy_slo, drill_alerts, drill_panel, drill_stat
@@ -42,6 +43,7 @@ __all__ = [
     "links",
     "once",
     "recovery_layer",
+    "recovery_name",
     "scheduled",
     "step",
     "workloads",

@@ -148,10 +148,14 @@ def _recoveries(env: Environment, copied: Iterable[Copied]) -> Iterator[Manifest
             continue
         steps = (_with_bucket(env, one, "get", one.origin), *one.recovered)
         spec = _job(one, one.pods("recover"), one.recovery.rto.seconds, steps, one.sees)
-        what = sha256(f"{one.origin.archive} {one.origin.until}".encode()).hexdigest()[:8]
-        item = manifest("batch/v1", "Job", f"{one.name}-recover-{what}", one.namespace, spec=spec)
+        item = manifest("batch/v1", "Job", recovery_name(one.name, one.origin), one.namespace, spec=spec)
         item["metadata"] |= {"annotations": dict(CREATED_ONCE), "labels": one.pods("recover").labels}
         yield item
+
+
+def recovery_name(name: str, origin: Origin) -> str:
+    """Return the name of the job that gives a cluster what was copied; another copy is another job."""
+    return f"{name}-recover-{sha256(f'{origin.archive} {origin.until}'.encode()).hexdigest()[:8]}"
 
 
 def workloads(env: Environment, namespace: str) -> Iterator[Workload]:

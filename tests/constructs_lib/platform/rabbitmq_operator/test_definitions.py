@@ -108,7 +108,7 @@ class Broker:
 
 def test_what_was_copied_is_declared_but_for_vhosts(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broker = Broker("queues", "exchanges", "bindings")
-    monkeypatch.setattr(definitions, "ask", lambda kind: BROKER[kind])
+    monkeypatch.setattr(definitions, "ask", BROKER.__getitem__)
     definitions.look()
     monkeypatch.setattr(definitions, "ask", broker.ask)
     definitions.declare()

@@ -32,9 +32,9 @@ def jobs(component: str, **settings: Any) -> dict[str, dict[str, Any]]:
     namespace, _ = SERVICES[component]
     env = with_main(component, **settings)
     scheduled = found(env, "CronJob", namespace)["orders-copy"], found(env, "CronJob", f"{namespace}-drills")["orders"]
-    made = dict(zip(("copy", "drill"), (item["spec"]["jobTemplate"]["spec"] for item in scheduled), strict=True))
-    back = found(env, "Job", namespace).values()
-    return made | dict(zip(("recover",), (item["spec"] for item in back), strict=False))
+    made = [item["spec"]["jobTemplate"]["spec"] for item in scheduled]
+    made += [item["spec"] for item in found(env, "Job", namespace).values()]
+    return dict(zip(("copy", "drill", "recover"), made, strict=False))
 
 
 def told(container: dict[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def test_every_credential_is_below_the_environments_path_in_vault() -> None:
     assert keys == {
         *("sandbox/flux", "sandbox/platform/backups", "sandbox/platform/digitalocean-dns", "sandbox/platform/grafana"),
         *("sandbox/platform/postgres/main/episodic", "sandbox/platform/rabbitmq/main/episodic"),
-        "sandbox/platform/valkey/main",
+        *("sandbox/platform/rabbitmq/main/backups", "sandbox/platform/valkey/main"),
     }
 
 

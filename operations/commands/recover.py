@@ -1,0 +1,75 @@
+"""`recover`: what was lost comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from constructs_lib.base.console import done
+from constructs_lib.base.purpose import Purpose
+from gitops_render.arguments import EnvironmentName
+from gitops_render.program import program
+from operations.commands.options import named
+from operations.console import say
+
+if TYPE_CHECKING:
+    from operations.recovery.recover import Step
+
+app = program("What was lost comes back; each run looks how far it is, and does the next step or says what it is.")
+
+Repository = Annotated[
+    str,
+    typer.Option(help="Open a pull request there (owner/name, by GITHUB_TOKEN) instead of changing the file here."),
+]
+Finish = Annotated[bool, typer.Option("--finish", help="The data were looked at and are right.")]
+
+
+@app.command()
+def beside(  # noqa: PLR0913, PLR0917 - one for each option
+    environment: EnvironmentName,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="postgres, rabbitmq or valkey.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The cluster of that kind.")],
+    new: Annotated[str, typer.Option("--as", help="What the recovered one is called.")] = "restored",
+    until: Annotated[str, typer.Option(help="The last time at which all was right: 2026-01-31T04:00:00Z.")] = "",
+    repository: Repository = "",
+    finish: Finish = False,
+) -> None:
+    """Recover a cluster to a time, or to its newest backup, beside the old one, which goes on."""
+    from operations.recovery import recover
+    from operations.recovery.kinds import kind_of
+    from operations.rotation.in_cluster import in_cluster
+    from operations.secrets.credentials import secrets_of
+
+    env, which = named(environment), kind_of(kind)
+    there = in_cluster(env, secrets_of(env, Purpose.PLAN))
+    wanted = recover.Wanted(which, name, new, until or None)
+    _take(environment, recover.beside(env, wanted, there, finish=finish), repository)
+
+
+@app.command()
+def lost(environment: EnvironmentName, repository: Repository = "", finish: Finish = False) -> None:
+    """Recover all data of an environment whose Kubernetes cluster is lost with its volumes."""
+    from operations.recovery import recover
+    from operations.rotation.in_cluster import in_cluster
+    from operations.secrets.credentials import secrets_of
+
+    env = named(environment)
+    _take(environment, recover.lost(env, in_cluster(env, secrets_of(env, Purpose.PLAN)), finish=finish), repository)
+
+
+def _take(environment: str, step: Step, repository: str) -> None:
+    """Change the file here or in a pull request, and say what comes then."""
+    from constructs_lib.environment import ENVIRONMENTS
+    from operations.recovery.change import Proposal, changed, propose
+    from operations.secrets.gitops_client import own_client
+
+    body = "\n".join(f"- {line}" for line in step.then)
+    if step.edit and repository:
+        propose(own_client(), repository, Proposal(environment, step.title, body, step.edit))
+    elif step.edit:
+        changed(ENVIRONMENTS, environment, step.edit)
+        say(f"{ENVIRONMENTS}/{environment}.yaml: changed: {step.title}")
+    for line in step.then:
+        say(line)
+    done(f"{environment}: {'one step further' if step.edit else 'nothing changed'}")
