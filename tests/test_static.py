@@ -16,11 +16,12 @@ CLIENTS = Path("operations/clients")
 REHEARSAL = Path("operations/rehearsal/api_server.py")
 """What it starts and asks is its own, on loopback, and ends with it."""
 DRILL = Path("constructs_lib/platform/cloudnative_pg/drill/fetch.py")
-"""It runs in a pod of its own, which a deadline ends."""
+COPY = Path("constructs_lib/platform/recovery/bucket.py")
+"""They run in pods of their own, which a deadline ends."""
 
 PLACES = {
     "subprocess.run": {Path("constructs_lib/base/programs.py"), DRILL},
-    "boto3.resource": {DRILL},
+    "boto3.resource": {DRILL, COPY},
     "subprocess.Popen": {CLIENTS / "tofu_process.py", REHEARSAL},
     "requests.Session": {CLIENTS / "http.py", REHEARSAL},
     "Retry": {CLIENTS / "http.py"},

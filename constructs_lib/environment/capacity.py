@@ -40,7 +40,7 @@ class Place:
         """Every pod that has to be there at once: those that run on, and the largest of those that pass."""
         lasting = (item for item in self.workloads if not item.passing for _ in range(item.pods))
         passing = (item for item in self.workloads if item.passing)
-        return (*lasting, *sorted(passing, key=lambda item: item.each.memory)[-1:])
+        return (*lasting, *sorted(passing, key=lambda item: (item.each.memory, item.each))[-1:])
 
     @property
     def asked(self) -> Room:

@@ -11,6 +11,8 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform import cert_manager
 from constructs_lib.platform.observability import opensearch
+from constructs_lib.platform.rabbitmq_operator import cluster as rabbitmq
+from constructs_lib.platform.valkey_operator import cluster as valkey
 from gitops_render.check.model import KUSTOMIZE, Found, Tree, at, fields_named, tree_policy
 from gitops_render.objects import Item
 from gitops_render.seal import FIELDS
@@ -162,6 +164,10 @@ def _secrets_made(tree: Tree) -> Iterator[tuple[str, str]]:
         yield item.namespace, item.name
     for item in tree.of("OpenSearchCluster"):
         yield item.namespace, opensearch.ca_secret(item.name)
+    for item in tree.of("Valkey"):
+        yield item.namespace, valkey.certificate_secret(item.name)
+    for item in tree.of("RabbitmqCluster"):
+        yield item.namespace, rabbitmq.administrator_secret(item.name)
 
 
 def _secrets_named(item: Item) -> Iterator[str]:

@@ -97,7 +97,7 @@ class QueuePolicy(Settings):
     priority: int = Field(default=0, ge=0)
 
 
-class Recovery(CopyRecovery):
+class DefinitionsRecovery(CopyRecovery):
     """What a recovery of definitions has to keep to, and the drill that shows it."""
 
     check: Annotated[str, FREELY] = Field(
@@ -131,7 +131,7 @@ class RabbitmqCluster(Retirable):
         tuple[QueuePolicy, ...], unique("name"), Change(replaces("what its queues hold beyond new limits and ages"))
     ] = ()
 
-    recovery: Annotated[Recovery, FREELY] = Recovery()
+    recovery: Annotated[DefinitionsRecovery, FREELY] = DefinitionsRecovery()
     recover_from: Annotated[
         Origin | None,
         Change(FREE, added=steps("what was copied is declared once, beside what there is", "recover-a-database")),
@@ -200,6 +200,11 @@ class RabbitmqCluster(Retirable):
             yield words, "Secret", self.secret_of(user.name)
             for item in user.permissions:
                 yield f"{words} in '{item.vhost}'", "Permission", self.permission_of(user.name, item.vhost)
+
+
+def administrator_secret(broker: str) -> str:
+    """Return the Secret of the user that the operator makes, who may do all."""
+    return f"{broker}-default-user"
 
 
 def cluster_objects(env: Environment, cluster: RabbitmqCluster) -> Iterator[Manifest]:

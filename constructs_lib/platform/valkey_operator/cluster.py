@@ -50,7 +50,7 @@ MaxmemoryPolicy = Literal[
 ]
 
 
-class Recovery(CopyRecovery):
+class SnapshotsRecovery(CopyRecovery):
     """What a recovery of snapshots has to keep to, and the drill that shows it."""
 
     check: Annotated[str, FREELY] = Field(
@@ -82,7 +82,7 @@ class ValkeyCluster(Retirable):
         default="noeviction", description="What a full node does: it refuses writes, or gives up keys."
     )
 
-    recovery: Annotated[Recovery, FREELY] = Recovery()
+    recovery: Annotated[SnapshotsRecovery, FREELY] = SnapshotsRecovery()
     recover_from: Annotated[
         Origin | None,
         Change(FREE, added=steps("keys that it has are replaced by those that were copied", "recover-a-database")),
@@ -112,6 +112,11 @@ class ValkeyCluster(Retirable):
     def secret(self) -> str:
         """The name of the Secret with the password."""
         return f"{self.name}-password"
+
+
+def certificate_secret(cluster: str) -> str:
+    """Return the Secret with the certificate that the operator has made for a cluster (`upsertCertificate`)."""
+    return f"{cluster}-tls"
 
 
 def cluster_object(env: Environment, cluster: ValkeyCluster) -> Manifest:

@@ -19,6 +19,7 @@ from constructs_lib.platform.rabbitmq_operator.cluster import (
     MANAGEMENT_PORT,
     NAMESPACE,
     RabbitmqCluster,
+    administrator_secret,
 )
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ def copied(env: Environment, cluster: RabbitmqCluster) -> recovery.Copied:
         room=ROOM,
         made=(_asks(cluster, "look", cluster.secret_of(BACKUPS)),),
         rehearsed=rehearsed,
-        # The operator makes this Secret, of a user who may do all.
-        recovered=(_asks(cluster, "declare", f"{cluster.name}-default-user"),),
+        recovered=(_asks(cluster, "declare", administrator_secret(cluster.name)),),
         sees={"ca": {"secret": ca_volume(cluster.certificate)}},
     )
 

@@ -15,6 +15,6 @@ server=$!
 trap 'kill "$server" 2>/dev/null && wait "$server"' EXIT
 trap 'exit 1' INT TERM
 rabbitmqctl -q wait --pid "$server" --timeout 86400 || fail "RabbitMQ did not come up with what was copied"
-answer=$(rabbitmqctl -q "$@") || fail "rabbitmqctl $* ends with an error"
+answer=$(rabbitmqctl -s "$@") || fail "rabbitmqctl $* ends with an error"
 [ -n "$answer" ] || fail "rabbitmqctl $* says nothing"
 rabbitmqctl -q export_definitions /room/found.json

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.kit import Manifest, resources
 from constructs_lib.platform import recovery
-from constructs_lib.platform.valkey_operator.cluster import IMAGE, NAMESPACE, PORT, ValkeyCluster
+from constructs_lib.platform.valkey_operator.cluster import IMAGE, NAMESPACE, PORT, ValkeyCluster, certificate_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -39,8 +39,7 @@ def copied(env: Environment, cluster: ValkeyCluster) -> recovery.Copied:
         made=(_step(cluster, "snapshot", *nodes, size=recovery.SIZE, sees=("tls",)),),
         rehearsed=(recovery.step("drill", IMAGE, "sh", "/scripts/drill.sh", *words, environ=[], size=server),),
         recovered=(_step(cluster, "recover", first, size=server, sees=("tls",)),),
-        # The operator has it made, for the nodes.
-        sees={"tls": {"secret": {"secretName": f"{cluster.name}-tls"}}},
+        sees={"tls": {"secret": {"secretName": certificate_secret(cluster.name)}}},
     )
 
 
