@@ -22,7 +22,7 @@ from tests.support import ROOT, everything
 
 PROMTOOL = ROOT / "tools/bin/promtool"
 ENV = everything()
-RULES = {rule["metadata"]["name"]: rule["spec"] for rule in health.rules(ENV)}
+RULES = {rule["metadata"]["name"]: rule["spec"] for rule in health.rules(ENV, slos.health(ENV))}
 ALL_SLOS = {slo.name: slo for slo in slos.objectives(ENV)}
 PLAIN = {
     rule["alert"]: rule

@@ -289,7 +289,9 @@ def test_a_file_changes_an_objective_and_adds_its_own() -> None:
 
 
 def test_panels_turn_red_and_green_where_they_should() -> None:
-    panels = [panel for item in health.dashboards(everything()) for panel in item.panels if panel.steps]
+    env = everything()
+    pages = health.dashboards(env, slos.health(env))
+    panels = [panel for item in pages for panel in item.panels if panel.steps]
     assert {(panel.title, *panel.steps) for panel in panels if panel.steps != NONE_IS_GOOD} == {
         ("Error budget left", (0, "red"), (0.25, "orange"), (0.5, "green")),
         ("Failed", (0, "green"), (0.001, "red")),
