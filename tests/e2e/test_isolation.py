@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from constructs_lib.applications import Application
 from constructs_lib.environment import Environment
+from constructs_lib.environment.applications import SERVICES as COMPONENTS
 from constructs_lib.kit import Link, Manifest, Pods, Udp
-from constructs_lib.platform.baseline.apps import AppNamespace
 from tests.chart_facts.cluster import Pod, Running
 from tests.e2e.conftest import require
 from tests.e2e.declared import AnyPort, Declared, Peer
@@ -38,18 +39,24 @@ SERVICES = {
     "valkey": ("cache", "app.kubernetes.io/instance", 6379),
 }
 """Where a service's pods are, which label of theirs has their cluster's name, and the port for applications."""
-COMPONENTS = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
 
 
 def two_applications() -> Environment:
-    """Return an environment with two clusters of each service, and two applications that use different ones."""
+    """Return an environment with two clusters of each service, and applications that use different ones, or nothing."""
     changes: dict[str, Any] = {}
     for component in COMPONENTS.values():
         first = environment_data()["platform"][component]["clusters"][0]
         changes[f"platform__{component}"] = {"clusters": [first, {**first, "name": "other"}]}
-    shop = {"name": "shop", "uses": {"postgres": ["main"], "rabbitmq": ["other"], "vault": True}}
-    blog = {"name": "blog", "http_port": 8081, "uses": {"postgres": ["other"], "valkey": ["main"]}}
-    return environment(platform__baseline={"apps": [shop, blog, {"name": "idle"}]}, **changes)
+    shop = {
+        "hosts": {"www": {"port": 8080}, "api": {"port": 8081, "public": False}},
+        "uses": {"postgres": {"main": {}}, "rabbitmq": {"other": {}}, "reaches": {"api.example.org": 993}},
+    }
+    blog = {
+        "hosts": {"blog": {"port": 8082}},
+        "uses": {"postgres": {"other": {}}, "valkey": {"main": {}}, "calls": ["shop"], "vault": True},
+    }
+    applications = {"shop": shop, "blog": blog, "idle": {}, "gone": {**blog, "hosts": {}, "retired": True}}
+    return environment(applications={name: {"owner": "a", **app} for name, app in applications.items()}, **changes)
 
 
 ENVIRONMENTS = {
@@ -144,7 +151,7 @@ def test_policies_open_what_links_declare_and_nothing_else(name: str) -> None:
 def test_an_application_reaches_what_it_uses_and_nothing_else(name: str) -> None:
     here = walled(name)
     through = here.found().through
-    for app in here.env.platform.baseline.apps:
+    for app in here.env.applications.values():
         own = f"{app.name}/{NOBODY} -> "
         assert {one for one in through if one.startswith(own)} == set(_used(here, app)), app.name
 
@@ -153,33 +160,39 @@ def test_an_application_reaches_what_it_uses_and_nothing_else(name: str) -> None
 def test_an_application_is_reached_by_the_ingress_and_prometheus_alone(name: str) -> None:
     here = walled(name)
     through = here.found().through
-    for app in here.env.platform.baseline.apps:
+    for app in here.env.applications.values():
         own = f"{app.name}/{NOBODY}"
         prometheus = "observability/StatefulSet/prometheus-kube-prometheus-stack"
         ports = (port for port in here.peers[own].ports if isinstance(port, int))
         wanted = {way(prometheus, own, port) for port in ports}
-        wanted.add(way("traefik/Deployment/traefik", own, app.http_port))
+        wanted |= {way("traefik/Deployment/traefik", own, port) for port in app.public_ports}
+        callers = {other.name for other in here.env.applications.values() if app.name in other.reached.calls}
+        calling = (name for name, peer in here.peers.items() if peer.pods and peer.pods.namespace in callers)
+        wanted |= {way(other, own, port) for other in calling for port in app.ports}
         found = {one.replace(ANOTHER, "") for one in through if f" -> {own} " in one}
         assert found == wanted, app.name
 
 
-def _used(here: Walled, app: AppNamespace) -> Iterator[str]:
+def _used(here: Walled, app: Application) -> Iterator[str]:
     """Yield the ways that an application has by what it says of itself, without any link."""
     own = f"{app.name}/{NOBODY}"
     for name, peer in here.peers.items():
         for port in peer.ports:
-            if peer.pods is not None and _is_used(app, peer.pods, port):
+            if peer.pods is not None and _is_used(here.env, app, peer.pods, port):
                 yield way(own, name, port)
-    yield from (way(own, INTERNET, port) for port in (443, *((8200,) if app.uses.vault else ())))
+    outside = {*app.reached.reaches.values(), *((8200,) if app.reached.vault else ())}
+    yield from (way(own, INTERNET, port) for port in outside)
 
 
-def _is_used(app: AppNamespace, pods: Pods, port: AnyPort) -> bool:
+def _is_used(env: Environment, app: Application, pods: Pods, port: AnyPort) -> bool:
+    if pods.namespace in app.reached.calls:
+        return port in env.applications[pods.namespace].ports
     if pods.namespace == "kube-system":
         return port in (53, Udp(53))
     if pods.labels.get("app.kubernetes.io/name") == "gateway-collector":
         return port in (4317, 4318)
     return any(
-        pods.namespace == namespace and port == number and pods.labels.get(label) in getattr(app.uses, service)
+        pods.namespace == namespace and port == number and pods.labels.get(label) in getattr(app.reached, service)
         for service, (namespace, label, number) in SERVICES.items()
     )
 
@@ -240,11 +253,11 @@ def _with(policies: list[Manifest], position: int, changed: Manifest) -> list[Ma
     return [*policies[:position], changed, *policies[position + 1 :]]
 
 
-def test_a_use_that_is_no_longer_declared_is_noticed() -> None:
+@pytest.mark.parametrize("name", ["shop", "blog"])
+def test_a_use_that_is_no_longer_declared_is_noticed(name: str) -> None:
     here = walled("two applications")
-    shop, *others = here.env.platform.baseline.apps
-    for service in ("postgres", "rabbitmq", "vault"):
-        less = shop.model_copy(update={"uses": shop.uses.model_copy(update={service: ()})})
-        assert less not in others
-        more = {one for one in here.found().through if one.startswith(f"shop/{NOBODY} -> ")} - set(_used(here, less))
-        assert more, service
+    app = here.env.applications[name]
+    reached = {one for one in here.found().through if one.startswith(f"{name}/{NOBODY} -> ")}
+    for use in app.uses.model_fields_set:
+        less = app.model_copy(update={"uses": app.uses.model_copy(update={use: type(getattr(app.uses, use))()})})
+        assert reached - set(_used(here, less)), f"nobody notices {use}"
