@@ -11,8 +11,10 @@ from constructs_lib.base.errors import ConfigError
 from constructs_lib.kit import Manifest
 from gitops_render.objects import Identity
 from operations.rehearsal import rehearsal
+from operations.rehearsal.fates import Fate, Seen, fate_of
+from operations.rehearsal.looks import FAILED_LOOKS, Looks
 from operations.rehearsal.output import SHOWN, to_markdown
-from operations.rehearsal.rehearsal import FAILED_LOOKS, Fate, Looks, Rehearsal, Seen, fate_of, missing_tools
+from operations.rehearsal.rehearsal import Rehearsal, missing_tools
 from operations.rehearsal.trees import Tree
 
 GROUP = "kustomize.toolkit.fluxcd.io"
@@ -137,19 +139,19 @@ NOTHING = Rehearsal("sandbox", ("a", "b"), {}, (), {}, {}, ())
 def test_a_rehearsal_is_a_line_and_its_details() -> None:
     many = tuple(f"Service {number}" for number in range(SHOWN + 2))
     found = NOTHING._replace(
-        refused={"x": "field is\n immutable <b>"},
+        refused={"layer x": "field is\n immutable <b>"},
         waiting=("y",),
-        before={"z": "old"},
+        before={"layer z": "old"},
         fates={"pruned": many, "orphaned": ("Cluster main",)},
         unchecked=("Valkey",),
     )
     lines = list(to_markdown([found]))
-    assert lines[0] == f"- <b>sandbox</b>: 1 layers refused, {SHOWN + 2} pruned, 1 orphaned"
+    assert lines[0] == f"- <b>sandbox</b>: 1 refused, {SHOWN + 2} pruned, 1 orphaned"
     text = "\n".join(lines)
     for line in (
-        "- refused: layer <code>x</code>: field is immutable &lt;b&gt;\n",
+        "- refused: <code>layer x</code>: field is immutable &lt;b&gt;\n",
         "- never applied, for they wait for it: <code>y</code>\n",
-        "- refused of what runs already: layer <code>z</code>: old\n",
+        "- refused of what runs already: <code>layer z</code>: old\n",
         "and 2 more\n",
         "- orphaned: <code>Cluster main</code>\n",
         "- order of the layers: <code>a</code>, <code>b</code>\n",
