@@ -53,7 +53,8 @@ def read_releases(environment: str, old: Path, new: Path) -> Sides:
     for name in sorted({*before, *after}):
         try:
             # Rendered once where it is the same: charts make random values.
-            found = {side: _made(side, charts) for side in (before.get(name), after.get(name)) if side is not None}
+            sides = {side for side in (before.get(name), after.get(name)) if side is not None}
+            found = {side: _made(side, charts) for side in sides}
         except ConfigError:
             unrendered.append(name)
             continue

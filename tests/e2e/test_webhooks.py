@@ -23,6 +23,7 @@ from gitops_render.write import write
 from operations.rehearsal.flux import CONTROLLER, secret_of
 from operations.rehearsal.rehearsal import rehearse
 from operations.rehearsal.webhooks import KINDS, PROGRAMS, ask, brought
+from tests.chart_facts.helm import helm_path, with_charts
 from tests.e2e.cluster import BIN, CRDS, TOOLS, Cluster
 from tests.e2e.conftest import require
 from tests.support import environment, environment_data
@@ -91,6 +92,22 @@ def test_a_rehearsal_asks_the_operators(tmp_path: Path, monkeypatch: pytest.Monk
     assert found.refused.keys() == {"layer databases-configs", "layer messaging-topology"}
     assert "can't shrink existing storage from 10Gi to 9Gi" in found.refused["layer databases-configs"]
     assert KEPT in found.refused["layer messaging-topology"]
+
+
+@with_charts
+def test_what_charts_make_is_installed_and_their_webhooks_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HELM", helm_path() or "")
+    marked = {"replicas": 1, "extra_values": {"deployment": {"podAnnotations": {"a": "b"}}}}
+    new = {**OLD, "platform__cert_manager": {"replicas": 2}, "platform__traefik": marked}
+    for name, settings in (("old", OLD), ("new", new)):
+        write(tmp_path / name, "sandbox", render(environment(**SMALL, **settings)))
+    found = rehearse("sandbox", tmp_path / "old", tmp_path / "new")
+    assert (found.before, found.refused, found.unrendered) == ({}, {}, ())
+    assert set(found.asked) == {program.tool for program in PROGRAMS}
+    assert "Deployment traefik traefik" in found.fates["restarted"]
+    assert "Deployment cert-manager cert-manager-webhook" in found.fates["changed"]
 
 
 @pytest.fixture(scope="module")
