@@ -52,7 +52,7 @@ class Server:
 with socket.create_server(("127.0.0.1", 0)) as free:
     FIXED = free.getsockname()[1]
 ONE = Program("one", frozenset({"one.io", "more.one.io"}), "serve --port={port} --certs={certs}", name="one-webhook")
-TWO = Program("two", frozenset({"two.io"}), "--anywhere", ("two/*.yaml",), fixed=FIXED)
+TWO = Program("two", frozenset({"two.io"}), "--anywhere", ("came/*.yaml",), fixed=FIXED)
 THREE = Program("three", frozenset({"three.io"}), "--port={port}")
 
 
@@ -74,8 +74,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """An API server beside programs of which two are built."""
     monkeypatch.setattr(webhooks, "BIN", tmp_path / "bin")
     monkeypatch.setattr(webhooks, "PROGRAMS", (ONE, TWO, THREE))
-    (tmp_path / "bin/two").mkdir(parents=True)
-    (tmp_path / "bin/one").touch()
+    (tmp_path / "bin/came").mkdir(parents=True)
+    for name in ("one", "two"):
+        (tmp_path / "bin" / name).touch()
     (tmp_path / "cluster").mkdir()
     made = Server(tmp_path / "cluster")
     yield made
@@ -116,11 +117,10 @@ def test_a_program_that_ends_is_told(server: Server) -> None:
 
 def test_what_came_with_a_program_is_its_crds_and_configurations(server: Server, tmp_path: Path) -> None:
     items = [{"kind": kind} for kind in ("Namespace", "CustomResourceDefinition", "MutatingWebhookConfiguration")]
-    (tmp_path / "bin/two/a.yaml").write_text(yaml.safe_dump_all([*items, None]))
+    (tmp_path / "bin/came/a.yaml").write_text(yaml.safe_dump_all([*items, None]))
     assert [*brought(["two.io", "other"])] == items[1:]
     assert [*brought(["one.io"])] == []
-    (tmp_path / "bin/two/a.yaml").rename(tmp_path / "a.yaml")
-    (tmp_path / "bin/two").rmdir()
+    (tmp_path / "bin/two").unlink()
     assert [*brought(["two.io"])] == []
 
 
