@@ -204,3 +204,10 @@ def free_ports(count: int) -> list[int]:
     for item in sockets:
         item.close()
     return ports
+
+
+def listens(port: int) -> bool:
+    """Say whether somebody listens on a port of loopback."""
+    with socket.socket() as tried:
+        tried.settimeout(1)
+        return tried.connect_ex(("127.0.0.1", port)) == 0

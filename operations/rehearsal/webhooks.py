@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import datetime
 import ipaddress
-import socket
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,7 +25,7 @@ from cryptography.x509.oid import NameOID
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.kit import FLUX_NAMESPACE, Manifest, manifest
 from gitops_render.helm import Loader
-from operations.rehearsal.api_server import BIN, READY_SECONDS, ApiServer, free_ports
+from operations.rehearsal.api_server import BIN, READY_SECONDS, ApiServer, free_ports, listens
 
 ACCOUNT = "webhooks"
 RBAC = "rbac.authorization.k8s.io"
@@ -98,7 +97,7 @@ def ask(server: ApiServer, configurations: Iterable[Manifest]) -> tuple[str, ...
     held = [item for item in configurations if item["kind"] in KINDS]
     wanted = [one for one in PROGRAMS if (BIN / one.tool).exists() and any(_of(one, item) for item in held)]
     ports = dict(zip(wanted, free_ports(len(wanted)), strict=True))
-    ports = {one: one.fixed or port for one, port in ports.items() if one.fixed is None or _is_free(one.fixed)}
+    ports = {one: one.fixed or port for one, port in ports.items() if one.fixed is None or not listens(one.fixed)}
     if not ports:
         return ()
     certs = server.folder / "webhooks"
@@ -145,14 +144,8 @@ def _await(server: ApiServer, ports: Iterable[int]) -> None:
         server.refuse_ended()
         if time.monotonic() > end:
             raise ConfigError(f"webhooks: do not listen after {READY_SECONDS} s")
-        left = {port for port in left if _is_free(port)}
+        left = {port for port in left if not listens(port)}
         time.sleep(0.2)
-
-
-def _is_free(port: int) -> bool:
-    """Say whether nobody listens on a port of loopback."""
-    with socket.socket() as tried:
-        return tried.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _reader(server: ApiServer) -> Path:
