@@ -132,6 +132,7 @@ def put(data: dict[str, Any], key: str, value: Any) -> Any:
         (f"{RABBITMQ}[main].storage", "10Gi", Effect.REFUSED),
         (f"{RABBITMQ}[main].users[episodic]", None, Effect.REPLACES),
         (f"{RABBITMQ}[main].policies[delivery-limit]", None, Effect.REPLACES),
+        (f"{RABBITMQ}[main].policies[delivery-limit].vhost", "other", Effect.REFUSED),
         (f"{APPS}[episodic].hosts[www].port", 9090, Effect.REPLACES),
         ("platform.rabbitmq_operator.enabled", False, Effect.STEPS),
         (f"{VALKEY}[main]", None, Effect.STEPS),
