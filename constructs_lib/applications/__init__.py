@@ -21,7 +21,17 @@ from constructs_lib.base.settings import Settings
 from constructs_lib.health import Percent
 from constructs_lib.kit import FLUX_NAMESPACE, Pods, PodSecurity
 
-__all__ = ["Application", "Applications", "Host", "Metrics", "Objectives", "OwnDatabase", "OwnVhost", "Quota", "Uses"]
+__all__ = [
+    "Application",
+    "Applications",
+    "Host",
+    "Objectives",
+    "OwnDatabase",
+    "OwnVhost",
+    "PodMetrics",
+    "Quota",
+    "Uses",
+]
 
 STANDARDS: tuple[PodSecurity, ...] = ("privileged", "baseline", "restricted")
 """From the one that asks for nothing to the strictest (kubernetes.io, "Pod Security Standards")."""
@@ -53,7 +63,7 @@ class Host(Settings):
     )
 
 
-class Metrics(Settings):
+class PodMetrics(Settings):
     """Where its pods tell Prometheus about themselves."""
 
     port: Port = Field(examples=[9090])
@@ -125,7 +135,7 @@ class Application(Settings):
         default_factory=dict, description="Where it answers, by the label before the environment's domain."
     )
     uses: Annotated[Uses, Change(rolls("what the application no longer reaches"), added=FREE)] = Uses()
-    metrics: Annotated[Metrics | None, FREELY] = None
+    metrics: Annotated[PodMetrics | None, FREELY] = None
     quota: Annotated[Quota, FREELY] = Quota()
     slo: Annotated[Objectives | None, FREELY] = None
     pod_security: Annotated[PodSecurity, Change(FREE, judge=another_standard)] = Field(

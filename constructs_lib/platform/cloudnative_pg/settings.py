@@ -6,11 +6,12 @@ Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/{bootstrap,connection_
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.applications import Application
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
@@ -148,12 +149,12 @@ class PostgresCluster(Retirable):
         tuple[Role, ...],
         unique("name"),
         Change(FREE, removed=steps("the role stays in the database with its password; drop it there", "retire-data")),
-    ] = Field(min_length=1, description="Roles with a password.")
+    ] = Field(default=(), description="Roles with a password, beside those of the applications that use the cluster.")
     databases: Annotated[
         tuple[Database, ...],
         unique("name"),
         Change(FREE, removed=steps("the database stays in the cluster with its data; drop it there", "retire-data")),
-    ] = Field(min_length=1, description="Databases.")
+    ] = Field(default=(), description="Databases, beside those of the applications that use the cluster.")
     backup_schedule: Annotated[SixFieldSchedule, FREELY] = Field(
         default="0 0 2 * * *", description="Base backups, in UTC."
     )
@@ -180,12 +181,28 @@ class PostgresCluster(Retirable):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
+        self.check_owners()
+        return self
+
+    def with_applications(self, applications: Iterable[Application]) -> PostgresCluster:
+        """Return it with the role and the database of each application that uses it and that it does not list."""
+        roles = {role.name: role for role in self.roles}
+        databases = {database.name: database for database in self.databases}
+        for app in applications:
+            if (wanted := app.uses.postgres.get(self.name)) is not None:
+                name = wanted.database or app.account
+                own = Database(name=name, owner=app.account, extensions=wanted.extensions)
+                roles.setdefault(app.account, Role(name=app.account))
+                databases.setdefault(name, own)
+        return self.model_copy(update={"roles": tuple(roles.values()), "databases": tuple(databases.values())})
+
+    def check_owners(self) -> None:
+        """Raise `ValueError` for a role whose Secret is another's, and for a database of an unknown role."""
         roles = [role.name for role in self.roles]
         check_secrets("roles", self.name, roles, TAKEN)
         for database in self.databases:
             if database.owner not in roles:
                 raise ValueError(f"databases: owner of '{database.name}': {unknown('role', database.owner, roles)}")
-        return self
 
     def archive(self, generation: int) -> str:
         """Return the folder of its archive, below `ARCHIVES` in the bucket (docs/decisions/0033-archives.md)."""
@@ -223,6 +240,14 @@ class PostgresCluster(Retirable):
     def pooler_name(self) -> str:
         """The name of the pooler and of its Service."""
         return f"{self.name}-pooler"
+
+    def host(self, *, pooled: bool) -> str:
+        """Return the name by which clients know the primary, or the pooler before it."""
+        return f"{self.pooler_name if pooled else f'{self.name}-rw'}.{NAMESPACE}.svc"
+
+    def entry_of(self, role: str) -> str:
+        """Return where a role's password is in Vault, below the platform's path."""
+        return f"postgres/{self.name}/{role}"
 
     def secret_of(self, role: str) -> str:
         """Return the name of the Secret with a role's password."""
