@@ -21,17 +21,7 @@ from constructs_lib.base.settings import Settings
 from constructs_lib.health import Percent
 from constructs_lib.kit import FLUX_NAMESPACE, Pods, PodSecurity
 
-__all__ = [
-    "Application",
-    "Applications",
-    "Host",
-    "Objectives",
-    "OwnDatabase",
-    "OwnVhost",
-    "PodMetrics",
-    "Quota",
-    "Uses",
-]
+__all__ = ["Application", "Applications", "Host", "Objectives", "OwnDatabase", "OwnVhost", "Quota", "Uses"]
 
 STANDARDS: tuple[PodSecurity, ...] = ("privileged", "baseline", "restricted")
 """From the one that asks for nothing to the strictest (kubernetes.io, "Pod Security Standards")."""
