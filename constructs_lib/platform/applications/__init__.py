@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.kit import IS_READY, Layer, LayerId, Ready
 from constructs_lib.platform import cert_manager, traefik
-from constructs_lib.platform.applications.credentials import credentials
+from constructs_lib.platform.applications.credentials import credentials, entries
 from constructs_lib.platform.applications.limits import limits
 from constructs_lib.platform.applications.ways import ways
 from constructs_lib.platform.baseline import BASELINE
@@ -20,6 +20,8 @@ from constructs_lib.platform.vault_eso.store import API
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
+
+__all__ = ["entries", "layers"]
 
 LIMITS = LayerId("applications", "limits")
 CREDENTIALS = LayerId("applications", "credentials")

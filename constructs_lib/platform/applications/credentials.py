@@ -15,7 +15,6 @@ from constructs_lib.kit import Manifest
 from constructs_lib.platform.cert_manager import CA_FILE
 from constructs_lib.platform.vault_eso import InVault
 from constructs_lib.platform.vault_eso.applications import account, secret_from
-from constructs_lib.platform.vault_eso.store import APPLICATIONS
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -36,34 +35,36 @@ def credentials(env: Environment) -> Iterator[Manifest]:
 
 
 def entries(env: Environment, app: Application) -> Iterator[tuple[str, InVault]]:
-    """Yield the name of each Secret that an application gets, and its entry below the platform's path in Vault."""
+    """Yield the name of each Secret that an application gets, and its entry in Vault."""
+    for name, path, keys in _services(env, app):
+        yield name, InVault(f"{env.vault.kv.platform}/{path}", PASSWORD, {"data": keys})
+    for name, keys in app.reached.secrets.items():
+        yield f"secret-{name}", InVault(f"{env.vault.kv.application(app.name)}/{name}", {key: key for key in keys})
+
+
+def _services(env: Environment, app: Application) -> Iterator[tuple[str, str, Keys]]:
+    """Yield for each service the name of the Secret, the path below the platform's, and the keys."""
     uses, platform = app.reached, env.platform
     for postgres in platform.cloudnative_pg.clusters:
         if (database := uses.postgres.get(postgres.name)) is not None:
             host = postgres.host(pooled=database.pooled)
-            path = postgres.entry_of(app.account)
-            yield f"postgres-{postgres.name}", _entry(path, _postgres(app, host, database.database or app.account))
+            keys = _postgres(app.account, host, database.database or app.account)
+            yield f"postgres-{postgres.name}", postgres.entry_of(app.account), keys
     for broker in platform.rabbitmq_operator.clusters:
         if (vhost := uses.rabbitmq.get(broker.name)) is not None:
             keys = _rabbitmq(app.name, broker.host, vhost.vhost or app.name)
-            yield f"rabbitmq-{broker.name}", _entry(broker.entry_of(app.name), keys)
+            yield f"rabbitmq-{broker.name}", broker.entry_of(app.name), keys
     for cache in platform.valkey_operator.clusters:
         if cache.name in uses.valkey:
-            yield f"valkey-{cache.name}", _entry(cache.entry, _valkey(cache.host))
-    for name, keys in uses.secrets.items():
-        yield f"secret-{name}", InVault(f"{APPLICATIONS}/{app.name}/{name}", {key: key for key in keys})
+            yield f"valkey-{cache.name}", cache.entry, _valkey(cache.host)
 
 
-def _entry(path: str, keys: Keys) -> InVault:
-    return InVault(path, PASSWORD, {"data": keys})
-
-
-def _postgres(app: Application, host: str, database: str) -> Keys:
+def _postgres(role: str, host: str, database: str) -> Keys:
     return {
         "PGHOST": host,
         "PGPORT": "5432",
         "PGDATABASE": database,
-        "PGUSER": app.account,
+        "PGUSER": role,
         "PGPASSWORD": "{{ .password }}",
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": CA_FILE,

@@ -7,7 +7,6 @@ applications apart: a store of the cluster that one namespace may use, and that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from constructs_lib.kit import Manifest, manifest
@@ -38,8 +37,7 @@ def account(env: Environment, application: str) -> Iterator[Manifest]:
 
 
 def secret_from(env: Environment, application: str, name: str, entry: InVault) -> Manifest:
-    """Return the ExternalSecret of an application by its own store; the path is below the platform's."""
-    full = replace(entry, path=f"{env.vault.kv.platform}/{entry.path}")
+    """Return the ExternalSecret of an application by its own store; the entry has its whole path."""
     if env.vault.auth.method == "approle":
-        return from_vault({"kind": "ClusterSecretStore", "name": store_of(application)}, name, application, full)
-    return from_vault({"kind": "SecretStore", "name": APP_ACCOUNT}, name, application, full)
+        return from_vault({"kind": "ClusterSecretStore", "name": store_of(application)}, name, application, entry)
+    return from_vault({"kind": "SecretStore", "name": APP_ACCOUNT}, name, application, entry)

@@ -29,8 +29,6 @@ STORES = (PLATFORM_STORE, FLUX_STORE)
 AGE_KEY_SECRET = "sops-age"  # noqa: S105 - a name
 APP_ACCOUNT = "vault"
 """The service account as which an application logs in to Vault, and its SecretStore, each in its namespace."""
-APPLICATIONS = "apps"
-"""Below the platform's path: the entries of each application's own secrets, by its name."""
 API = "external-secrets.io/v1"
 RBAC = "rbac.authorization.k8s.io/v1"
 
@@ -181,7 +179,7 @@ def published_contract(env: Environment) -> Iterator[Manifest]:
         data["ca.crt"] = env.vault.ca_bundle
     for app in env.applications.values():
         if app.reached.vault:
-            own = {"path": f"{env.vault.kv.platform}/{APPLICATIONS}/{app.name}"}
+            own = {"path": env.vault.kv.application(app.name)}
             if auth.method != "approle":
                 own["role"] = vault_role(env, store_of(app.name))
             yield manifest("v1", "ConfigMap", "vault-contract", app.name, data=data | own)
