@@ -26,7 +26,9 @@ def problems(applications: Mapping[str, Application], platform: Platform) -> Ite
         for called in app.uses.calls:
             if called not in others:
                 yield f"{where}.calls: {unknown('other application', called, others)}"
-    yield from _in_postgres(applications, platform)
+    if not (kept := [*_kept_by_postgres(applications)]):
+        yield from _in_postgres(applications, platform)
+    yield from kept
     yield from _in_rabbitmq(applications, platform)
 
 
@@ -47,24 +49,29 @@ def _in_postgres(applications: Mapping[str, Application], platform: Platform) ->
     whole = platform.cloudnative_pg.whole(applications.values())
     for position, cluster in enumerate(whole):
         where = f"platform.cloudnative_pg.clusters[{position}]"
-        if not cluster.databases:
-            yield f"{where}.databases: '{cluster.name}' has none; let an application use it, or name one"
         yield from _told(f"{where}.", cluster.check_owners)
         yield from _taken(applications, cluster)
     yield from _told("platform.cloudnative_pg.", lambda: check_apart(item for one in whole for item in one.objects))
 
 
+def _kept_by_postgres(applications: Mapping[str, Application]) -> Iterator[str]:
+    """Yield a sentence for each application whose role Postgres would not take."""
+    for name, app in applications.items():
+        try:
+            TypeAdapter(SqlName).validate_python(app.account)
+        except ValidationError:
+            if app.uses.postgres:
+                role = f"its role would be '{app.account}', which Postgres keeps for itself"
+                yield f"applications.{name}.uses.postgres: {role}; rename the application"
+
+
 def _taken(applications: Mapping[str, Application], cluster: PostgresCluster) -> Iterator[str]:
-    """Yield a sentence for each role that Postgres would not take, and each database that another role owns."""
+    """Yield a sentence for each database that another role owns."""
     owners = {database.name: database.owner for database in cluster.databases}
     for name, app in applications.items():
         if (wanted := app.uses.postgres.get(cluster.name)) is None:
             continue
         where = f"applications.{name}.uses.postgres.{cluster.name}"
-        try:
-            TypeAdapter(SqlName).validate_python(app.account)
-        except ValidationError:
-            yield f"{where}: its role would be '{app.account}', which Postgres keeps for itself; rename the application"
         database = wanted.database or app.account
         if owners[database] != app.account:
             yield f"{where}.database: '{database}' belongs to the role '{owners[database]}'; choose another name"

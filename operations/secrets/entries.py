@@ -113,7 +113,7 @@ def makers(env: Environment) -> dict[str, Makers]:
 
 
 def _maker(env: Environment, path: str, name: str) -> Callable[[], str] | None:
-    """Return how a property is made; nothing for one that somebody else has to give, as an application's own secrets."""
+    """Return how a property is made; nothing for one that somebody has to give, as an application's own secrets."""
     if path.startswith(env.vault.kv.application("")):
         return None
     match path.rpartition("/")[2], name:

@@ -59,7 +59,7 @@ GITOPS_PURPOSES = (Purpose.BOOTSTRAP, Purpose.PROMOTE, Purpose.DRIFT, Purpose.IN
 
 
 def environment_policies(env: Environment) -> Policies:
-    """Return the policies of an environment: one for each purpose, for each store of its cluster, and for each application."""
+    """Return the policies of an environment: one for each purpose, each store of its cluster and each application."""
     ci = env.vault.ci
     workflows = {ci.role_for(purpose): tuple(_environment_rules(env, purpose)) for purpose in ENVIRONMENT_PURPOSES}
     stores = {store_policy(env, store): (_store_rule(env, store),) for store in STORES}

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from constructs_lib.base.quantities import Minutes
-from constructs_lib.kit import IS_READY, Layer, LayerId, Ready
+from constructs_lib.kit import Layer, LayerId
 from constructs_lib.platform import cert_manager, traefik
 from constructs_lib.platform.applications.credentials import credentials, entries
 from constructs_lib.platform.applications.limits import limits
 from constructs_lib.platform.applications.ways import ways
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE
-from constructs_lib.platform.vault_eso.store import API
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -34,8 +33,9 @@ def layers(env: Environment) -> Iterator[Layer]:
         return
     yield Layer(LIMITS, tuple(limits(env)), after=BASELINE, timeout=Minutes("5m"))
     if env.platform.vault_eso.enabled:
-        ready = (Ready(API, "SecretStore", IS_READY), Ready(API, "ClusterSecretStore", IS_READY), *SECRETS_READY)
-        yield Layer(CREDENTIALS, tuple(credentials(env)), after=(STORE,), timeout=Minutes("5m"), ready=ready)
+        made = tuple(credentials(env))
+        ready = SECRETS_READY if any(item["kind"] == "ExternalSecret" for item in made) else ()
+        yield Layer(CREDENTIALS, made, after=(STORE,), timeout=Minutes("5m"), ready=ready)
     ins = [traefik.CONFIGS] if env.platform.traefik.enabled else []
     ins += [cert_manager.ISSUERS] if env.platform.cert_manager.enabled else []
     yield Layer(WAYS, tuple(ways(env)), after=(*BASELINE, *ins), timeout=Minutes("5m"))

@@ -71,8 +71,10 @@ def _spec(env: Environment, cluster: PostgresCluster) -> Manifest:
 
 
 def _bootstrap(cluster: PostgresCluster) -> Manifest:
-    first = cluster.databases[0]
-    target = {"database": first.name, "owner": first.owner, "secret": {"name": cluster.secret_of(first.owner)}}
+    first = cluster.first
+    target: Manifest = {"database": first.name, "owner": first.owner}
+    if cluster.databases:
+        target["secret"] = {"name": cluster.secret_of(first.owner)}
     if cluster.recover_from is None:
         return {"initdb": {**target, "dataChecksums": True}}
     recovery: Manifest = {**target, "source": ORIGIN}

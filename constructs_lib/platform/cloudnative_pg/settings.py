@@ -44,7 +44,7 @@ OWNER_LABEL = "cnpg.io/cluster"
 IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.4-202608130737-system-trixie@sha256:42708a75345b7a48fdd9257b071830783a97fd228529196b6313187a7198e185"  # noqa: E501
 """The last build of 18.4 (cloudnative-pg/artifacts `image-catalogs/catalog-system-trixie.yaml`, its history)."""
 NAMESPACE = "databases"
-TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
+TAKEN = frozenset({"app", "ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
 """How Secrets of a cluster end that are not of a role: the operator's (v1.30.0 `api/v1/cluster_types.go`), and ours."""
 
 
@@ -256,6 +256,11 @@ class PostgresCluster(Retirable):
     def database_of(self, name: str) -> str:
         """Return the name of the object of a database."""
         return f"{self.name}-{object_name(name)}"
+
+    @property
+    def first(self) -> Database:
+        """The database that it starts with; the operator's own where nobody has one yet (`docs/src/bootstrap.md`)."""
+        return self.databases[0] if self.databases else Database(name="app", owner="app")
 
     @property
     def objects(self) -> Iterator[tuple[str, str, str]]:

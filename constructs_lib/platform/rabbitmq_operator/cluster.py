@@ -122,6 +122,7 @@ class RabbitmqCluster(Retirable):
     def _vhosts_are_there_once(self) -> Self:
         if doubles := {name for name in self.vhosts if self.vhosts.count(name) > 1}:
             raise ValueError(f"vhosts names '{min(doubles)}' twice; remove one")
+        check_secrets("users", self.name, (user.name for user in self.users), TAKEN)
         return self
 
     def with_applications(self, applications: Iterable[Application]) -> RabbitmqCluster:
