@@ -87,7 +87,9 @@ class QueuePolicy(Settings):
     """A policy on the queues of a vhost."""
 
     name: RabbitmqName
-    vhost: VhostName = Field(description="One of the broker's vhosts.")
+    vhost: Annotated[VhostName, Change(refused("its operator never changes it; give the policy another name too"))] = (
+        Field(description="One of the broker's vhosts.")
+    )
     pattern: RegularExpression = Field(default=".*", description="Regular expression on the names of queues.")
     apply_to: Literal["queues", "quorum_queues", "classic_queues", "streams", "exchanges", "all"] = "quorum_queues"
     definition: dict[str, Any] = Field(min_length=1, description="Keys of the policy, such as delivery-limit.")

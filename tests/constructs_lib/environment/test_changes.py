@@ -141,6 +141,7 @@ def put(data: dict[str, Any], key: str, value: Any) -> Any:
         (f"{RABBITMQ}[main].policies[delivery-limit]", None, Effect.REPLACES),
         (f"{APPS}[episodic]", None, Effect.STEPS),
         (f"{APPS}[episodic].owner", "other", Effect.FREE),
+        (f"{RABBITMQ}[main].policies[delivery-limit].vhost", "other", Effect.REFUSED),
         (f"{APPS}[episodic].hosts[www].port", 9090, Effect.REPLACES),
         (f"{APPS}[episodic].hosts[www].public", False, Effect.REPLACES),
         (f"{APPS}[episodic].hosts[www]", None, Effect.REPLACES),
