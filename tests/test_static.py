@@ -16,14 +16,18 @@ CLIENTS = Path("operations/clients")
 REHEARSAL = Path("operations/rehearsal/api_server.py")
 """What it starts and asks is its own, on loopback, and ends with it."""
 DRILL = Path("constructs_lib/platform/cloudnative_pg/drill/fetch.py")
+DEFINITIONS = Path("constructs_lib/platform/rabbitmq_operator/copies/definitions.py")
 COPY = Path("constructs_lib/platform/recovery/bucket.py")
 """They run in pods of their own, which a deadline ends."""
 
 PLACES = {
     "subprocess.run": {Path("constructs_lib/base/programs.py"), DRILL},
     "boto3.resource": {DRILL, COPY},
+    "urllib.request.Request": {DEFINITIONS},
+    "urllib.request.urlopen": {DEFINITIONS},
     "subprocess.Popen": {CLIENTS / "tofu_process.py", REHEARSAL},
     "requests.Session": {CLIENTS / "http.py", REHEARSAL},
+    "socket.socket": {REHEARSAL},
     "Retry": {CLIENTS / "http.py"},
     "Github": {CLIENTS / "github.py"},
     "GithubRetry": {CLIENTS / "github.py"},
@@ -36,6 +40,7 @@ PLACES = {
 
 ENDS = {
     "subprocess.run": {"timeout"},
+    "urllib.request.urlopen": {"timeout"},
     "Retry": {"total", "allowed_methods", "retry_after_max"},
     "Github": {"timeout", "retry"},
     "GithubRetry": {"total", "allowed_methods", "retry_after_max", "max_rate_limit_wait"},

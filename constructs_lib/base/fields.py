@@ -310,13 +310,22 @@ MetricName = Annotated[
 ServiceKey = Annotated[str, *_matching(r"[a-z][a-z0-9_-]{0,62}", "the key of a component or the name of an app")]
 
 RabbitmqName = Annotated[
-    str, *_matching(r"[A-Za-z0-9][\w.-]{0,98}[A-Za-z0-9]|[A-Za-z0-9]", "1 to 100 letters, digits, '_', '.' and '-'")
+    str,
+    *_matching(
+        r"[A-Za-z0-9][\w.-]{0,98}[A-Za-z0-9]|[A-Za-z0-9]",
+        "1 to 100 letters, digits, '_', '.' and '-'",
+        example="orders",
+    ),
 ]
 """A user or a policy of RabbitMQ."""
 
 VhostName = Annotated[
     str,
-    *_matching(r"/|/?[A-Za-z0-9]([\w./-]{0,98}[A-Za-z0-9])?", "'/' or 1 to 100 letters, digits, '_', '.', '-' and '/'"),
+    *_matching(
+        r"/|/?[A-Za-z0-9]([\w./-]{0,98}[A-Za-z0-9])?",
+        "'/' or 1 to 100 letters, digits, '_', '.', '-' and '/'",
+        example="orders",
+    ),
 ]
 
 PluginName = Annotated[str, *_matching(r"\w{1,100}", "a plugin such as 'rabbitmq_shovel'")]
@@ -327,6 +336,15 @@ Runbook = Annotated[str, *_matching(r"https://\S+|[a-z0-9-]+", "a page of docs/r
 Smarthost = Annotated[
     str, *_matching(rf"{_HOST}:\d{{1,9}}", "a mail server such as 'smtp.example.org:2525'", formats.port)
 ]
+
+UrlPath = Annotated[str, *_matching(r"/[\w.~/-]{0,200}", "a path such as '/metrics'")]
+
+SecretKey = Annotated[
+    str, *_matching(r"[A-Za-z0-9][\w.-]{0,100}", "a key of letters, digits, '_', '.' and '-'", example="api_key")
+]
+"""A property of an entry in Vault, and the key of the Secret that it is brought into."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 RegularExpression = Annotated[str, *_matching(r"[\s\S]{0,1000}", "at most 1000 letters", formats.regular_expression)]
 

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from constructs_lib.base.console import done
+from constructs_lib.base.console import done, say
 from constructs_lib.base.purpose import Purpose
 from gitops_render.arguments import EnvironmentName
 from gitops_render.program import program
 from operations.commands.options import named
-from operations.console import say
 
 if TYPE_CHECKING:
     from operations.recovery.recover import Step

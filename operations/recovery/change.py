@@ -7,10 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from constructs_lib.base.console import say
 from constructs_lib.environment import ENVIRONMENTS, load_all
 from operations.clients.clone import cloned
 from operations.clients.github import GitHub
-from operations.console import say
 from operations.recovery.edit import Text
 
 Edit = Callable[[Text], None]

@@ -116,7 +116,7 @@ def _seen(env: Environment, recovered: list[tuple[Kind, Cluster]], there: InClus
 
 def _look(kind: Kind, one: Cluster) -> str:
     if isinstance(one, PostgresCluster):
-        return f"kubectl cnpg psql {one.name} -n {kind.namespace} -- {one.databases[0].name}"
+        return f"kubectl cnpg psql {one.name} -n {kind.namespace}"
     return f"kubectl -n {kind.namespace} logs -l recover={one.name} --all-containers"
 
 

@@ -105,8 +105,8 @@ class ValkeyOperator(Component):
         yield from scraped(env, NODES, 9121)
         for cluster in self.clusters:
             yield from recovery.links(copies.copied(env, cluster), cluster.pods, PORT)
-        for app in env.platform.baseline.apps:
-            used = (one for one in self.clusters if one.is_open and one.name in app.uses.valkey)
+        for app in env.applications.values():
+            used = (one for one in self.clusters if one.is_open and one.name in app.reached.valkey)
             yield from (Link(app.pods, one.pods, (PORT,)) for one in used)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
@@ -132,7 +132,7 @@ class ValkeyOperator(Component):
         if not self.clusters:
             return
         secrets = (
-            external_secret(env, cluster.secret, NAMESPACE, InVault(f"valkey/{cluster.name}", {"password": "password"}))
+            external_secret(env, cluster.secret, NAMESPACE, InVault(cluster.entry, {"password": "password"}))
             for cluster in self.clusters
         )
         secrets = (*recovery.credentials(env, NAMESPACE), *secrets)
