@@ -16,7 +16,8 @@ from tests.chart_facts.helm import objects
 from tests.e2e.cluster import BIN
 
 CHARTS = BIN / "charts"
-COMPONENT = "app.kubernetes.io/component"
+WORKLOADS = {"DaemonSet", "Deployment", "Job", "StatefulSet"}
+CONTAINERS = ("containers", "initContainers")
 TOOL = "helm"
 
 
@@ -40,8 +41,14 @@ def render(release: dict[str, Any], charts: Path, folder: Path) -> Iterator[dict
 
 def images(items: list[dict[str, Any]]) -> set[str]:
     """Return the images of all containers."""
-    pods = (item["spec"]["template"]["spec"] for item in items if item["kind"] in {"Deployment", "Job"})
-    return {container["image"] for pod in pods for container in pod["containers"]}
+    pods = [item["spec"]["template"]["spec"] for item in items if item["kind"] in WORKLOADS]
+    return {container["image"] for pod in pods for part in CONTAINERS for container in pod.get(part, ())}
+
+
+def asked(items: list[dict[str, Any]]) -> set[str]:
+    """Return the images for which custom resources ask."""
+    specs = (item.get("spec") or {} for item in items if item["kind"] not in WORKLOADS)
+    return {spec["image"] for spec in specs if "image" in spec}
 
 
 def named(items: list[dict[str, Any]], option: str) -> Iterator[str]:

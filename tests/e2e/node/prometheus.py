@@ -23,6 +23,8 @@ def operands(items: list[Manifest]) -> Iterator[Image]:
         if item["kind"] == "Prometheus":
             # Its data is at /prometheus.
             yield Image(item["spec"]["image"], "prometheus", files=("bin/prometheus",))
+        elif item["kind"] == "Alertmanager":
+            yield Image(item["spec"]["image"])
     for name in charts.named(items, "--prometheus-config-reloader"):
         yield Image(name, "prometheus-config-reloader", files=("bin/prometheus-config-reloader",))
 
