@@ -109,7 +109,7 @@ class VaultEso(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to Vault, of applications too that use it, to the API server and to the webhook."""
         vault = (urlsplit(env.vault.address).port or 443,)
-        for pods in (CONTROLLER, *(app.pods for app in env.platform.baseline.apps if app.uses.vault)):
+        for pods in (CONTROLLER, *(app.pods for app in env.applications.values() if app.reached.vault)):
             yield Link(pods, INTERNET, vault)
         yield from to_api_server(CONTROLLER, WEBHOOK, CERT_CONTROLLER)
         yield WEBHOOK_LINK
