@@ -109,8 +109,8 @@ PAIRS = (
     Pair("warning", 24, 2, 3),
     Pair("warning", 72, 6, 1),
 )
-SAMPLES = 120
-"""How often an hour what is bad and what there is are recorded."""
+SAMPLES = 60
+"""How often an hour what is bad and what there is are recorded: each minute."""
 
 HOLD: dict[Severity, str] = {"critical": "2m", "warning": "15m"}
 
@@ -122,7 +122,7 @@ def rule_groups(service: str, slo: Slo, days: int, runbooks: str) -> list[Manife
     labels = {"slo": slo.name, "service": service}
     often = [*_recorded(_indicator(slo) | shares, labels), *alerts]
     return [
-        {"name": f"slo-{slo.name}", "interval": f"{3600 // SAMPLES}s", "rules": often},
+        {"name": f"slo-{slo.name}", "interval": "1m", "rules": often},
         {"name": f"slo-{slo.name}-window", "interval": "5m", "rules": _recorded(_over_window(slo, days), labels)},
     ]
 

@@ -92,14 +92,14 @@ def test_an_alert_on_a_burn_needs_both_windows_and_waits_as_its_severity_says() 
 
 def test_what_is_recorded_of_an_objective() -> None:
     often, rarely = rule_groups("shop", slo(), 7, "https://runbooks.example.org")
-    assert (often["name"], often["interval"]) == ("slo-shop-availability", "30s")
+    assert (often["name"], often["interval"]) == ("slo-shop-availability", "1m")
     assert (rarely["name"], rarely["interval"]) == ("slo-shop-availability-window", "5m")
     records = {rule["record"]: rule["expr"] for rule in (*often["rules"], *rarely["rules"]) if "record" in rule}
     total = "sum(rate(all_total[5m]))"
     share = '{}_over_time(slo:{}:rate5m{{slo="shop-availability"}}[{}])'
     assert records["slo:total:rate5m"] == total
     assert records["slo:bad:rate5m"] == f"clamp_min({total} - (sum(rate(good_total[5m])) or 0 * {total}), 0)"
-    for name, window, samples in (("1h", "1h", 120), ("5m", "5m", 10), ("window", "7d", 20160)):
+    for name, window, samples in (("1h", "1h", 60), ("5m", "5m", 5), ("window", "7d", 10080)):
         bad, total = share.format("sum", "bad", window), share.format("avg", "total", window)
         assert records[f"slo:bad:ratio_{name}"] == f"{bad} / ({total} * {samples} > 0)"
     assert records["slo:objective:ratio"] == "vector(0.999)"
