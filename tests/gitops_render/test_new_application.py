@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,9 @@ import yaml
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, load_all
+from constructs_lib.platform.applications import entries
+from constructs_lib.platform.cert_manager import CA_FILE
+from constructs_lib.platform.observability.names import GATEWAY_HOST, OTLP_HTTP
 from gitops_render import journal
 from gitops_render.new_application import Wanted, new_application
 from operations.rehearsal.api_server import free_ports
@@ -74,18 +78,22 @@ def test_a_service_that_an_environment_lacks_is_left_out() -> None:
     ]
 
 
+def with_block(block: str) -> None:
+    """Leave the sandbox alone, whose clusters need no application, with this about applications."""
+    for name in ("staging", "production"):
+        Path(f"environments/{name}.yaml").unlink()
+    text = SHARED.read_text()
+    SHARED.write_text(text[: text.index("applications:")] + block + "\n" + text[text.index("state: {region") :])
+
+
 @pytest.mark.parametrize("block", ["", "applications: {}\n", "applications: {} # none yet\n"])
 def test_the_first_application_makes_the_block(block: str) -> None:
-    text = SHARED.read_text()
-    start, end = text.index("applications:"), text.index("state: {region")
-    SHARED.write_text(text[:start] + block + "\n" + text[end:])
+    with_block(block)
     assert [*made()[0].applications] == ["shop"]
 
 
 def test_entries_in_one_line_are_for_a_person() -> None:
-    text = SHARED.read_text()
-    start, end = text.index("applications:"), text.index("state: {region")
-    SHARED.write_text(text[:start] + "applications: {episodic: {owner: episodic}}\n" + text[end:])
+    with_block("applications: {episodic: {owner: episodic}}\n")
     with pytest.raises(ConfigError, match=r"_shared.yaml:\d+: applications are written in one line"):
         made()
     assert not EXAMPLE.exists()
@@ -171,6 +179,25 @@ def test_the_example_is_of_its_entry() -> None:
     assert "sample" not in "".join(path.read_text() for path in EXAMPLE.iterdir())
 
 
+def test_what_its_program_reads_is_in_the_secrets_that_its_namespace_gets() -> None:
+    env = made()[0]
+    found = dict(entries(env, env.applications["shop"]))
+    (container,) = deployment()["containers"]
+    assert {item["secretRef"]["name"] for item in container["envFrom"]} == found.keys()
+    keys = {key for entry in found.values() for key in (entry.template or {})["data"]}
+    program = (EXAMPLE / "program.py").read_text()
+    assert set(re.findall(r"PGHOST|AMQP_[A-Z]+|REDIS_[A-Z]+", program)) <= keys
+    assert {"name": "SSL_CERT_FILE", "value": CA_FILE} in container["env"]
+    assert {"name": "trusted-ca", "mountPath": str(Path(CA_FILE).parent)} in container["volumeMounts"]
+
+
+def test_it_tells_the_gateway_by_tls() -> None:
+    made()
+    (container,) = deployment()["containers"]
+    told = {item["name"]: item["value"] for item in container["env"]}["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    assert told == f"https://{GATEWAY_HOST}:{OTLP_HTTP}"
+
+
 def test_its_pods_meet_the_standard_of_its_namespace() -> None:
     made()
     pod = deployment()
@@ -195,7 +222,7 @@ def connect(): return Connection()
     "redis": """
 class RedisCluster:
     @classmethod
-    def from_url(cls, where, password, ssl_ca_certs):
+    def from_url(cls, where, password):
         assert (where, password) == ("rediss://cache:6379", "x/y"), where
         return cls()
     def __enter__(self): return self
