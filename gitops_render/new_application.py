@@ -45,16 +45,14 @@ def new_application(environments: Sequence[Environment], wanted: Wanted, tree: P
             f"NAME: {quoted(wanted.name)} is an application already; take another name, or edit its entry"
         )
     uses = _used(environments)
-    entry = _with_entry(SHARED.read_text(encoding="utf-8"), _entry(wanted, uses))
-    refuse(SHARED, entry)
     place = Place(environments[0].name, APPS)
-    with journal.alone(tree):
-        files = {**_example(wanted, uses, place), **_listed(tree, place, wanted.name)}
-        found = {path: journal.bytes_in(tree / path) for path in files}
-        journal.put(tree, found, _missing(tree, files, found, place), ())
-    staged = SHARED.with_suffix(".part")
-    staged.write_text(entry, encoding="utf-8")
-    staged.replace(SHARED)
+    with journal.alone(Path()):
+        entry = _with_entry(SHARED.read_text(encoding="utf-8"), _entry(wanted, uses))
+        refuse(SHARED, entry)
+        with journal.alone(tree):
+            files = {**_example(wanted, uses, place), **_listed(tree, place, wanted.name)}
+            journal.replace(tree, _missing(tree, files, place))
+        journal.replace(Path(), {PurePosixPath(SHARED): entry.encode()})
     return [*(tree / path for path in files), SHARED]
 
 
@@ -142,10 +140,9 @@ def _parsed(data: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _missing(
-    tree: Path, files: Mapping[PurePosixPath, bytes], found: Mapping[PurePosixPath, bytes | None], place: Place
-) -> dict[PurePosixPath, bytes]:
+def _missing(tree: Path, files: Mapping[PurePosixPath, bytes], place: Place) -> dict[PurePosixPath, bytes]:
     """Return the files that are not there as they are to be. Raises `ConfigError` for those that hold other things."""
+    found = {path: journal.bytes_in(tree / path) for path in files}
     changed = {path: data for path, data in files.items() if found[path] != data}
     there = [path for path in changed if found[path] is not None and path != place.path / KUSTOMIZATION]
     if there:
