@@ -46,12 +46,13 @@ def new_application(environments: Sequence[Environment], wanted: Wanted, tree: P
         )
     uses = _used(environments)
     place = Place(environments[0].name, APPS)
+    entry = _with_entry(SHARED.read_text(encoding="utf-8"), _entry(wanted, uses))
+    refuse(SHARED, entry)
+    # One after the other: a folder that is not there is locked by the one above it, which is this one.
+    with journal.alone(tree):
+        files = {**_example(wanted, uses, place), **_listed(tree, place, wanted.name)}
+        journal.replace(tree, _missing(tree, files, place))
     with journal.alone(Path()):
-        entry = _with_entry(SHARED.read_text(encoding="utf-8"), _entry(wanted, uses))
-        refuse(SHARED, entry)
-        with journal.alone(tree):
-            files = {**_example(wanted, uses, place), **_listed(tree, place, wanted.name)}
-            journal.replace(tree, _missing(tree, files, place))
         journal.replace(Path(), {PurePosixPath(SHARED): entry.encode()})
     return [*(tree / path for path in files), SHARED]
 

@@ -136,7 +136,7 @@ def test_a_list_with_more_in_it_is_for_a_person_unless_it_names_the_application(
 
 
 def test_without_a_tree_it_says_which_folder_it_wants() -> None:
-    LISTED.unlink()
+    shutil.rmtree(TREE)
     with pytest.raises(ConfigError, match="is not there; name the folder of the GitOps repository with --tree"):
         made()
 
