@@ -31,6 +31,7 @@ KINDS = (
     (FLUX_KUSTOMIZATION, "kustomizations", "Kustomization"),
     (FLUX_RELEASE, "helmreleases", "HelmRelease"),
     (FLUX_SOURCE, "gitrepositories", "GitRepository"),
+    (FLUX_SOURCE, "buckets", "Bucket"),
 )
 """What tells of the platform's state (fluxcd/flux2 v2.9.4)."""
 

@@ -161,7 +161,7 @@ class _Stage:
 
     def _publish(self, ours: Manifest, others: Manifest) -> None:
         """Say of every source that it is fetched: ours, or the release of an operator, with nothing to apply."""
-        for item in self._server.list(f"gitrepository.{group(FLUX_SOURCE)}"):
+        for item in self._server.list(*(f"{kind}.{group(FLUX_SOURCE)}" for kind in ("gitrepository", "bucket"))):
             wanted = ours if item["metadata"]["name"] in OURS else others
             if item.get("status", {}).get("artifact") != wanted:
                 patch_status(self._server, item, artifact=wanted, conditions=[ready(item, "Ready")])
