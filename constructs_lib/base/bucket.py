@@ -84,24 +84,29 @@ class AnyBucket(Bucket):
         return self.address is not None
 
 
-class ReachedBucket(AnyBucket):
-    """A bucket that pods reach: whom they trust there, and where it is if that is the same cluster."""
+class TrustedBucket(AnyBucket):
+    """A bucket whose server shows a certificate that not everybody trusts."""
 
     ca_bundle: Annotated[Certificate | None, FREELY] = Field(
         default=None, description="PEM, for another S3 than Spaces; leave out for a publicly trusted certificate."
-    )
-    inside: Annotated[Neighbour | None, MOVES] = Field(
-        default=None, description="Where the S3 server stands if it is in the same cluster."
     )
 
     @model_validator(mode="after")
     def _spaces_is_public_and_outside(self) -> Self:
         for key in ("ca_bundle", "inside"):
-            if getattr(self, key) is not None and not self.elsewhere:
+            if getattr(self, key, None) is not None and not self.elsewhere:
                 raise ValueError(f"{key} is for another S3 than Spaces; add its address, or leave {key} out")
         return self
 
     @property
     def place(self) -> str:
-        """The host and port of the S3 server, as clients want it that are told apart from it whether it has TLS."""
+        """The host, and the port if one is named, of the S3 server."""
         return self.endpoint.removeprefix("https://")
+
+
+class ReachedBucket(TrustedBucket):
+    """A bucket to which network policies open a way."""
+
+    inside: Annotated[Neighbour | None, MOVES] = Field(
+        default=None, description="Where the S3 server stands if it is in the same cluster."
+    )

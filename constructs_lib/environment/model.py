@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
-from constructs_lib.base.bucket import Bucket, BucketPurpose, ReachedBucket
+from constructs_lib.base.bucket import Bucket, BucketPurpose, ReachedBucket, TrustedBucket
 from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, RunnerLabel, S3Region
@@ -81,7 +81,7 @@ class Environment(Settings):
         Change(refused("the clusters follow the old repository, and its state stays where it is; keep it")),
     ]
     source: Annotated[
-        ReachedBucket | None, Change(refused("Flux would follow the old source until it is installed anew; keep it"))
+        TrustedBucket | None, Change(refused("Flux would follow the old source until it is installed anew; keep it"))
     ] = Field(
         default=None, description="A bucket that holds the rendered tree, which Flux follows instead of the repository."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from constructs_lib.base import formats
-from constructs_lib.base.bucket import ReachedBucket
+from constructs_lib.base.bucket import TrustedBucket
 from constructs_lib.environment.dns import Dns
 from constructs_lib.environment.existing import SomeCluster
 from constructs_lib.environment.repository import AnyStateBucket
@@ -34,7 +34,7 @@ def digitalocean(cluster: SomeCluster, region: str, state: AnyStateBucket | None
     return problems
 
 
-def source(cluster: SomeCluster, tier: str, source: ReachedBucket | None) -> list[str]:
+def source(cluster: SomeCluster, tier: str, source: TrustedBucket | None) -> list[str]:
     """Say where a tree may not come from a bucket, in which nobody reviews it and of which nothing is promoted."""
     if source is None:
         return []
