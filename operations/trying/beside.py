@@ -30,6 +30,7 @@ ASKED = {"vault": ("50m", "256Mi"), "store": ("50m", "128Mi")}
 OWN = Room(100, 384, 1)
 """What both ask for together."""
 CERTIFICATE = "/certificate"
+SCRATCH = "/tmp"  # noqa: S108 - in the container
 LISTENER = {"address": f"0.0.0.0:{VAULT_PORT}", "tls_cert_file": f"{CERTIFICATE}/tls.crt"}
 CONFIG = {"listener": [{"tcp": {**LISTENER, "tls_key_file": f"{CERTIFICATE}/tls.key"}}]}
 
@@ -53,12 +54,8 @@ def objects(keys: Keys, storage_class: str) -> Iterator[Manifest]:
 
 def _vault() -> Manifest:
     # The development server listens for itself too, elsewhere than where the file says.
-    environ = {
-        "VAULT_DEV_LISTEN_ADDRESS": "127.0.0.1:8202",
-        "SKIP_CHOWN": "true",
-        "SKIP_SETCAP": "true",
-        "HOME": "/tmp",
-    }  # noqa: S108
+    environ = {"VAULT_DEV_LISTEN_ADDRESS": "127.0.0.1:8202", "HOME": SCRATCH}
+    environ |= dict.fromkeys(("SKIP_CHOWN", "SKIP_SETCAP"), "true")
     plain = [{"name": name, "value": value} for name, value in environ.items()]
     return {
         "image": VAULT_IMAGE,
@@ -85,7 +82,7 @@ def _store() -> Manifest:
 
 def _deployment(name: str, container: Manifest, own: Manifest) -> Manifest:
     mounts = [*container.pop("volumeMounts"), {"name": "certificate", "mountPath": CERTIFICATE}]
-    mounts.append({"name": "scratch", "mountPath": "/tmp"})  # noqa: S108 - in the container
+    mounts.append({"name": "scratch", "mountPath": SCRATCH})
     user = 65532
     pod: Manifest = {
         **ON_SYSTEM_POOL,
@@ -131,6 +128,5 @@ def _service(name: str, port: int, target: int) -> Manifest:
 
 
 def _secret(name: str, data: dict[str, str]) -> Manifest:
-    return manifest(
-        "v1", "Secret", name, NAME, data={key: b64encode(value.encode()).decode() for key, value in data.items()}
-    )
+    encoded = {key: b64encode(value.encode()).decode() for key, value in data.items()}
+    return manifest("v1", "Secret", name, NAME, data=encoded)

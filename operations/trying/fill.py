@@ -1,4 +1,4 @@
-"""Filling the sandbox's Vault, as the pages say: the engine, the cluster's way in, what only a person brings, and the rest."""
+"""Filling the sandbox's Vault, as the pages say: the engine, the cluster's way in, what a person brings, and the rest."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fill(env: Environment, keys: Keys) -> None:
     apply(cluster_trust(env))
     vault_login.tell(env, DigitalOcean(""))
     secrets = secrets_of(env, Purpose.APPLY)
-    bucket = dict(zip(KEY, (keys.access_key_id, keys.secret_access_key), strict=True))
+    bucket: dict[str, str] = dict(zip(KEY, (keys.access_key_id, keys.secret_access_key), strict=True))
     secrets.put(kv.state, {STATE_PASSPHRASE: keys.state_passphrase})
     for path in (kv.flux, f"{kv.platform}/{BucketPurpose.BACKUPS}"):
         secrets.put(path, bucket)

@@ -44,8 +44,8 @@ def kept_keys(path: Path, hosts: tuple[str, ...]) -> Keys:
             return Keys(**json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
             raise ConfigError(f"{path}: is not as `try` wrote it; run `bin/operations try --remove`") from None
-    passwords = [new_password() for _ in range(4)]
-    keys = Keys(*passwords, *signed(hosts))
+    token, key_id, secret, passphrase = (new_password() for _ in range(4))
+    keys = Keys(token, key_id, secret, passphrase, *signed(hosts))
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -71,8 +71,13 @@ def signed(hosts: tuple[str, ...]) -> tuple[str, str, str]:
         x509.SubjectAlternativeName([*names, x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
     )
     own = own.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-    made = (builder.sign(ca_key, SHA256()).public_bytes(Encoding.PEM).decode() for builder in (ca, own))
-    return (*made, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())  # pyright: ignore
+    signed_ca, signed_own = (builder.sign(ca_key, SHA256()) for builder in (ca, own))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return _text(signed_ca.public_bytes(Encoding.PEM)), _text(signed_own.public_bytes(Encoding.PEM)), _text(private)
+
+
+def _text(pem: bytes) -> str:
+    return pem.decode("ascii")
 
 
 def _begun(issuer: x509.Name, subject: x509.Name, key: EllipticCurvePrivateKey) -> x509.CertificateBuilder:

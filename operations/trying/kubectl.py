@@ -68,8 +68,7 @@ class Kubectl:
         how: dict[str, Any] = {"env": self._environ, "text": True, "stdin": subprocess.DEVNULL}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)  # noqa: S603
         try:
-            assert process.stdout is not None
-            match = LISTENS.match(process.stdout.readline())
+            match = LISTENS.match(process.stdout.readline() if process.stdout else "")
             if match is None:
                 process.kill()
                 last = (process.communicate()[1].strip().splitlines() or ["no word"])[-1]

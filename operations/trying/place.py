@@ -1,4 +1,4 @@
-"""The folder of the sandbox, laid out as this project is, so that every command works in it: its file, its tree, its state.
+"""The folder of the sandbox, laid out as this project is, so that every command works in it.
 
 It is below the folder of states, which Git ignores and `make clean` leaves.
 """
@@ -14,7 +14,7 @@ from constructs_lib.environment import ENVIRONMENTS, Environment, load
 from operations.trying.facts import Facts
 
 NAME = "try"
-"""The name of the environment, of its cluster in telemetry, and of the namespace with what stands beside the platform."""
+"""The name of the environment, of its cluster, and of the namespace with what stands beside the platform."""
 FOLDER = Path(LOCAL_STATES, NAME)
 FILE = ENVIRONMENTS / f"{NAME}.yaml"
 KEYS = Path("keys.json")
@@ -31,7 +31,8 @@ BACKUPS, SOURCE = "try-backups", "try-source"
 
 TEXT = """\
 # The sandbox that `bin/operations try` brought to the cluster of the context below. Change it and run that again: the
-# tree is rendered into the bucket that Flux follows. In {folder}, `../../bin/gitops_render show {name}` shows all of it.
+# tree is rendered into the bucket that Flux follows. `../../bin/gitops_render show {name}` shows all of it, in
+# {folder}.
 name: {name}
 tier: sandbox
 region: local
@@ -58,7 +59,11 @@ gitops:
   repository: nothing
   infrastructure_repository: nothing
   state: {{bucket: try-nothing, region: lon1}}
-  vault: {{address: "https://{vault}:{vault_port}", ci: {{mount: github, role: {name}-gitops}}, mount: {name}, path: gitops}}
+  vault:
+    address: https://{vault}:{vault_port}
+    ci: {{mount: github, role: {name}-gitops}}
+    mount: {name}
+    path: gitops
 
 vault:
   address: https://{vault}:{vault_port}

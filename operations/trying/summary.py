@@ -24,7 +24,7 @@ def lines(env: Environment, context: str) -> Iterator[str]:
     yield f"  {kubectl} logs -n traefik deployment/traefik"
     if platform.traefik.enabled:
         host = env.ingress_host
-        yield f"An example host, https://{host}, by the sandbox's own CA; nothing is behind it yet, so Traefik answers 404:"
+        yield f"An example host, https://{host}; nothing is behind it yet, so Traefik answers 404:"
         yield f"  {kubectl} port-forward -n traefik service/traefik 8443:443"
         yield f"  curl --insecure --resolve {host}:8443:127.0.0.1 https://{host}:8443/"
     for cluster in platform.cloudnative_pg.clusters if platform.cloudnative_pg.enabled else ():

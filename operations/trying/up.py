@@ -9,7 +9,6 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client as kubernetes
 from kubernetes import config
 
 from constructs_lib.base.errors import ConfigError
@@ -18,7 +17,7 @@ from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.environment.capacity import places
 from constructs_lib.environment.fitting import shown
-from constructs_lib.kit import FLUX_NAMESPACE, ROLE_LABEL, SYSTEM_ROLE, Room
+from constructs_lib.kit import ROLE_LABEL, SYSTEM_ROLE, Room
 from gitops_render.paths import TREE
 from gitops_render.tree import render
 from gitops_render.write import write

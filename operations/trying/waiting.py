@@ -84,8 +84,9 @@ def _as_flux(annotation: str) -> tuple[str, ...]:
 
 
 def _listed(api: kubernetes.CustomObjectsApi, api_version: str, plural: str) -> list[dict[str, Any]]:
-    where = (*api_version.split("/"), FLUX_NAMESPACE, plural)
-    answer: Any = api.list_namespaced_custom_object(*where, _request_timeout=TIMEOUT_SECONDS)
+    group, version = api_version.split("/")
+    listed = api.list_namespaced_custom_object
+    answer: Any = listed(group, version, FLUX_NAMESPACE, plural, _request_timeout=TIMEOUT_SECONDS)
     return answer["items"]
 
 
