@@ -1,4 +1,4 @@
-"""Filling the sandbox's Vault, as the pages say: the engine, the cluster's way in, what a person brings, and the rest."""
+"""Filling the sandbox's Vault, as the pages say: the engine, the cluster's way in, what is brought, and the rest."""
 
 from __future__ import annotations
 
