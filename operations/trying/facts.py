@@ -143,7 +143,7 @@ def _internal(node: Any) -> list[Any]:
 
 def _pod_networks(nodes: Iterable[Any], pods: Iterable[Any]) -> list[IPv4Network]:
     """Return the ranges that nodes give to pods; where nobody says so, the addresses of the pods that are there."""
-    given = [IPv4Network(cidr) for node in nodes for cidr in node.spec.pod_cid_rs or () if "." in cidr]
+    given = [IPv4Network(cidr) for node in nodes for cidr in node.spec.pod_cidrs or () if "." in cidr]
     inside = (pod.status.pod_ip for pod in pods if not pod.spec.host_network)
     return given or [IPv4Network(address) for address in inside if address and "." in address]
 
