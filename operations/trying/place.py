@@ -26,6 +26,10 @@ MARK = {"app.kubernetes.io/managed-by": "operations-try"}
 VAULT, STORE = f"vault.{NAME}.svc", f"store.{NAME}.svc"
 HOSTS = (VAULT, STORE, f"{VAULT}.cluster.local", f"{STORE}.cluster.local")
 VAULT_PORT, STORE_PORT = 8200, 8443
+MANY = 10000
+"""From how many thousandths of a core, or MiB, on a file counts in whole ones."""
+MOST = 256
+"""How many GiB of a node a file can say at the most."""
 BACKUPS, SOURCE = "try-backups", "try-source"
 """The buckets."""
 
@@ -51,7 +55,7 @@ cluster:
   load_balancer: {{service: NodePort}}
   network: {{cluster_subnet: {pod_range}, service_subnet: {service_range}}}
   pools: # what each node had free when this was written
-    all: {{role: system, min_nodes: {nodes}, max_nodes: {nodes}, cpu: {cpu}m, memory: {memory}Mi}}
+    all: {{role: system, min_nodes: {nodes}, max_nodes: {nodes}, cpu: "{cpu}", memory: {memory}}}
 
 # Flux follows the bucket `source`, so nothing of this is there, nor asked for.
 gitops:
@@ -128,8 +132,8 @@ def text(facts: Facts, ca: str) -> str:
             "name": NAME,
             "domain": DOMAIN,
             "nodes": len(facts.nodes),
-            "cpu": least.cpu,
-            "memory": least.memory,
+            "cpu": f"{least.cpu}m" if least.cpu < MANY else str(least.cpu // 1000),
+            "memory": f"{least.memory}Mi" if least.memory < MANY else f"{min(least.memory // 1024, MOST)}Gi",
             "vault": VAULT,
             "vault_port": VAULT_PORT,
             "store": STORE,
@@ -147,7 +151,7 @@ def roomy(ca: str) -> str:
     from operations.trying.facts import Node
 
     anywhere = IPv4Network("192.0.2.0/24")
-    nodes = (Node("any", Room(64000, 2**20, 110), labelled=True),)
+    nodes = (Node("any", Room(64000, 2**17, 110), labelled=True),)
     return text(Facts("any", "1.36", "any", nodes, anywhere, anywhere, anywhere), ca)
 
 
