@@ -38,7 +38,7 @@ CONFIG = {"listener": [{"tcp": {**LISTENER, "tls_key_file": f"{CERTIFICATE}/tls.
 def objects(keys: Keys, storage_class: str) -> Iterator[Manifest]:
     """Yield all of it, in a namespace of its own."""
     for item in (
-        namespace(NAME),
+        namespace(NAME, part_of=NAME),
         _secret("certificate", {"tls.crt": keys.certificate, "tls.key": keys.private_key}),
         _secret("keys", {"token": keys.vault_token, "id": keys.access_key_id, "secret": keys.secret_access_key}),
         manifest("v1", "ConfigMap", "vault", NAME, data={"vault.json": json.dumps(CONFIG)}),

@@ -51,7 +51,7 @@ def take_away(kubectl: Kubectl) -> None:
         spaces = [*(item["metadata"]["name"] for item in held), FLUX_NAMESPACE]
         _give_up_volumes(kubectl, {*spaces, NAME})
         _remove_labelled(kubectl, kubectl.kinds(namespaced=False))
-        kubectl("delete", "namespaces", *spaces, "--ignore-not-found", "--timeout=540s")
+        _end_namespaces(kubectl, spaces)
         _remove_labelled(kubectl, kubectl.kinds(namespaced=True), "--all-namespaces")
     with step("take the label off the nodes, and remove what stood beside the platform"):
         for item in kubectl.found("nodes", "-l", marks):
@@ -81,13 +81,18 @@ def _end_custom_objects(kubectl: Kubectl) -> None:
 
 def _let_go(kubectl: Kubectl, kinds: Iterable[str]) -> None:
     """Take the finalizers off the objects of kinds that are on their way out."""
-    nothing = json.dumps({"metadata": {"finalizers": None}})
     for kind in kinds:
         for item in kubectl.found(kind, "--all-namespaces", "--ignore-not-found"):
-            if item["metadata"].get("finalizers"):
-                where = ("-n", item["metadata"]["namespace"]) if "namespace" in item["metadata"] else ()
-                named = (kind, item["metadata"]["name"], *where)
-                kubectl("patch", *named, "--type=merge", "--patch", nothing, refused="not found")
+            _let_go_of(kubectl, item)
+
+
+def _let_go_of(kubectl: Kubectl, item: dict[str, Any]) -> None:
+    metadata, (group, _, version) = item["metadata"], item["apiVersion"].rpartition("/")
+    if metadata.get("finalizers"):
+        kind = f"{item['kind']}.{version}.{group}" if group else item["kind"]
+        where = ("-n", metadata["namespace"]) if "namespace" in metadata else ()
+        nothing = json.dumps({"metadata": {"finalizers": None}})
+        kubectl("patch", kind, metadata["name"], *where, "--type=merge", "--patch", nothing, refused="not found")
 
 
 def _give_up_volumes(kubectl: Kubectl, namespaces: set[str]) -> None:
@@ -97,6 +102,19 @@ def _give_up_volumes(kubectl: Kubectl, namespaces: set[str]) -> None:
         claim: dict[str, Any] = volume["spec"].get("claimRef") or {}
         if claim.get("namespace") in namespaces:
             kubectl("patch", "persistentvolume", volume["metadata"]["name"], "--patch", patch)
+
+
+def _end_namespaces(kubectl: Kubectl, names: list[str]) -> None:
+    """Delete namespaces; what still has a finalizer after a while had an operator that is gone, and is let go."""
+    kubectl("delete", "namespaces", *names, "--ignore-not-found", "--wait=false")
+    named = [f"namespace/{name}" for name in names]
+    kubectl("wait", "--for=delete", *named, OPERATORS_END, refused=TIMED_OUT)
+    left = {item["metadata"]["name"] for item in kubectl.found("namespaces")} & {*names}
+    for name in left:
+        kinds = [kind for kind in kubectl.kinds(namespaced=True) if kind not in NOT_DELETED]
+        for item in kubectl.found(",".join(kinds), "-n", name):
+            _let_go_of(kubectl, item)
+    kubectl("delete", "namespaces", *names, "--ignore-not-found", "--timeout=540s")
 
 
 def _remove_labelled(kubectl: Kubectl, kinds: list[str], *where: str) -> None:
