@@ -37,6 +37,7 @@ def _environment(base: Data, position: int, growth: int) -> Data:
         "vault": _vault(base["vault"], name),
         "state": base["state"] | {"bucket": f"{name}-state"},
         "backups": base["backups"] | {"bucket": f"{name}-backups"},
+        "applications": {f"app-{name}": _application(position)},
         "platform": base["platform"] | dict(_components(base["platform"], name, position, growth)),
     }
 
@@ -52,10 +53,13 @@ def _cluster(base: Data, name: str, position: int) -> Data:
     return base | {"name": name, "pools": {role: {"role": role, **pool} for role in ("system", "workload")}}
 
 
+def _application(position: int) -> Data:
+    return {"owner": f"team-{position}", "hosts": {"www": {"port": 8000 + position}}}
+
+
 def _components(base: Data, name: str, position: int, growth: int) -> Iterator[tuple[str, Data]]:
     storage = f"{10 + position % 90 + growth}Gi"
     user = f"user_{name}"
-    yield "baseline", {"apps": [{"name": f"app-{name}", "http_port": 8000 + position}]}
     yield "traefik", base["traefik"] | {"requests_per_second": 100 + position}
     postgres = {
         "name": f"pg-{name}",

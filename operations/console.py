@@ -1,13 +1,9 @@
-"""What operations say: as all programs do, and to a job of GitHub Actions, which has a summary, and secrets to hide."""
+"""What a job of GitHub Actions is told beside what a person sees: its summary, and secrets to hide."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-
-from constructs_lib.base.console import say, step
-
-__all__ = ["mask", "say", "step", "summarise"]
 
 SHORTEST = 8
 """Shorter text is no secret of ours, and hiding it would make a log unreadable: `admin`."""

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from constructs_lib.environment import Environment, read
+from constructs_lib.environment.applications import SERVICES
 
 ROOT = Path(__file__).parents[1]
 """The project's folder."""
@@ -38,19 +39,19 @@ def environment_data(file: str = "sandbox", /, **changes: Any) -> dict[str, Any]
         for parent in parents:
             target = target.setdefault(parent, {})
         target[last] = value
-    if not any(path.startswith("platform__baseline") for path in changes):
-        _use_what_is_there(data["platform"])
+    if not any(path.startswith("applications") for path in changes):
+        _use_what_is_there(data)
     return data
 
 
-def _use_what_is_there(platform: dict[str, Any]) -> None:
-    """Let the file's own application use no cluster that a test took away."""
-    services = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
-    for app in platform["baseline"]["apps"]:
-        for service, component in services.items():
-            settings = platform.get(component, {})
+def _use_what_is_there(data: dict[str, Any]) -> None:
+    """Let the file's own applications use no cluster that a test took away."""
+    for app in data["applications"].values():
+        for service, component in SERVICES.items():
+            settings = data["platform"].get(component, {})
             clusters = settings.get("clusters", ()) if settings.get("enabled", True) else ()
-            app["uses"][service] = [one["name"] for one in clusters if one.get("name") in app["uses"][service]]
+            there = [one.get("name") for one in clusters]
+            app["uses"][service] = {name: how for name, how in app["uses"].get(service, {}).items() if name in there}
 
 
 def without_lines(text: str) -> str:

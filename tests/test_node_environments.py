@@ -22,4 +22,4 @@ def test_each_has_a_postgres_that_its_application_names(make: Callable[[], Envir
     made = make()
     (cluster,) = made.platform.cloudnative_pg.clusters
     assert cluster.is_open == is_open
-    assert [app.uses.postgres for app in made.platform.baseline.apps] == [(cluster.name,)]
+    assert [[*app.uses.postgres] for app in made.applications.values()] == [[cluster.name]]

@@ -328,6 +328,15 @@ Smarthost = Annotated[
     str, *_matching(rf"{_HOST}:\d{{1,9}}", "a mail server such as 'smtp.example.org:2525'", formats.port)
 ]
 
+UrlPath = Annotated[str, *_matching(r"/[\w.~/-]{0,200}", "a path such as '/metrics'")]
+
+SecretKey = Annotated[
+    str, *_matching(r"[A-Za-z0-9][\w.-]{0,100}", "a key of letters, digits, '_', '.' and '-'", example="api_key")
+]
+"""A property of an entry in Vault, and the key of the Secret that it is brought into."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
 RegularExpression = Annotated[str, *_matching(r"[\s\S]{0,1000}", "at most 1000 letters", formats.regular_expression)]
 
 

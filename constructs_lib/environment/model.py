@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.applications import Applications
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.bucket import Bucket, BucketPurpose, ReachedBucket, TrustedBucket
 from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Rule, refused, replaces, rolls, steps
@@ -18,7 +19,7 @@ from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.sentences import Problems
 from constructs_lib.base.settings import Settings
 from constructs_lib.base.stacks import StackKind
-from constructs_lib.environment import rules
+from constructs_lib.environment import applications, rules
 from constructs_lib.environment.cluster import Cluster
 from constructs_lib.environment.dns import Dns
 from constructs_lib.environment.existing import SomeCluster
@@ -107,6 +108,7 @@ class Environment(Settings):
         Own("age key"),
         Change(steps("what is sealed for the old key has to be sealed anew", "seal-a-secret"), added=FREE),
     ] = Field(default=None, description="age public key of the environment, whose private half is in Vault.")
+    applications: Applications = Field(default_factory=dict, description="Who uses the platform, and how.")
     platform: Platform = Platform()
 
     @model_validator(mode="after")
@@ -117,6 +119,7 @@ class Environment(Settings):
         problems += rules.source(self.cluster, self.tier, self.source)
         problems += [*rules.version(self.cluster, self.platform), *rules.runners(self.runner, self.cluster)]
         problems += rules.records(self.domain, self.zone, self.dns, self.platform)
+        problems += applications.problems(self.applications, self.platform)
         for cluster in self.platform.cloudnative_pg.clusters:
             cluster.check_recovery(self.cluster.generation)
         if self.name == BOOTSTRAP_ENVIRONMENT or self.name.endswith(PLAN_SUFFIX):

@@ -91,7 +91,7 @@ class Slo(Settings):
 class AdditionalSlo(Slo):
     """An objective that an environment adds for a service: a component that is on, or an application."""
 
-    service: ServiceKey = Field(description="A component that is on, or one of baseline's apps.")
+    service: ServiceKey = Field(description="A component that is on, or an application.")
 
 
 class Pair(NamedTuple):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Annotated, Self
-
-from pydantic import model_validator
+from typing import TYPE_CHECKING, Annotated
 
 from constructs_lib.base.change import Change, rolls
 from constructs_lib.base.errors import ConfigError, unknown
@@ -41,19 +39,8 @@ class Platform(Settings):
     valkey_operator: Annotated[ValkeyOperator, Change(rolls("the operator of Valkey"))] = ValkeyOperator()
     observability: Annotated[Observability, Change(rolls("the backends and collectors"))] = Observability()
 
-    @model_validator(mode="after")
-    def _what_is_used_is_there(self) -> Self:
-        there = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
-        for position, app in enumerate(self.baseline.apps):
-            for service, component in there.items():
-                where = f"baseline.apps[{position}].uses.{service}"
-                for name in getattr(app.uses, service):
-                    if problem := self._no_cluster(component, name):
-                        raise ValueError(f"{where}: {problem}")
-        return self
-
-    def _no_cluster(self, component: str, name: str) -> str | None:
-        """Return what is wrong with the name of a cluster of a component."""
+    def no_cluster(self, component: str, name: str) -> str | None:
+        """Return what is wrong with the name of a cluster of a component; nothing where it has it."""
         known = [one.name for one in getattr(self, component).clusters] if component in self.enabled else []
         if not known:
             return f"'{name}' is no cluster: {component} has none; add it or remove this"
@@ -90,9 +77,9 @@ class Platform(Settings):
             for item in component.namespaces(env)
         }
         problems = [
-            f"platform.baseline.apps[{position}].name: '{app.name}' is the namespace of {taken[app.name]}; rename it"
-            for position, app in enumerate(self.baseline.apps)
-            if app.name in taken
+            f"applications.{name}: '{name}' is the namespace of {taken[name]}; choose another name"
+            for name in env.applications
+            if name in taken
         ]
         if problems:
             raise ConfigError(*problems)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from constructs_lib.applications import Application
 from constructs_lib.base.stacks import StackKind
 from constructs_lib.environment import Environment
-from constructs_lib.platform.baseline import AppNamespace
 from gitops_render.layers import flux_layers
 from gitops_render.site.drawing import Box, Column, columns
 
@@ -15,6 +15,7 @@ USED = {
     "rabbitmq": "rabbitmq_operator",
     "valkey": "valkey_operator",
     "vault": "vault_eso",
+    "secrets": "vault_eso",
 }
 """The component behind each key of an application's `uses`."""
 
@@ -25,7 +26,7 @@ def platform(env: Environment) -> str:
     file = Box(f"{env.name}.yaml", (f"tier {env.tier}", f"region {env.region}", env.domain))
     made = (*(Box(env.stack(kind), tuple(_contents(env, kind))) for kind in env.stacks), tree)
     running = {name: Box(name, tuple(_inside(env, name))) for name in env.platform.enabled}
-    apps = {app: Box(app.name, ("an application",)) for app in env.platform.baseline.apps}
+    apps = {name: Box(name, ("an application", f"of {app.owner}")) for name, app in env.applications.items()}
     parts = (
         Column("you write", (file,)),
         Column("is made", made),
@@ -33,7 +34,12 @@ def platform(env: Environment) -> str:
         Column("uses it", tuple(apps.values())),
     )
     arrows = [(file, box) for box in made] + [(tree, box) for box in running.values()]
-    arrows += [(box, apps[app]) for app in apps for name, box in running.items() if name in _uses(app)]
+    arrows += [
+        (box, apps[app.name])
+        for app in env.applications.values()
+        for name, box in running.items()
+        if name in _uses(app)
+    ]
     return columns(f"The platform, as {env.name} has it", [part for part in parts if part.boxes], arrows)
 
 
@@ -62,6 +68,7 @@ def _inside(env: Environment, name: str) -> Iterator[str]:
         yield f"clusters: {', '.join(clusters)}"
 
 
-def _uses(app: AppNamespace) -> set[str]:
+def _uses(app: Application) -> set[str]:
     """Return the components that an application uses: what it names, its way in and its telemetry."""
-    return {"traefik", "observability", *(component for key, component in USED.items() if getattr(app.uses, key))}
+    named = {component for key, component in USED.items() if getattr(app.uses, key)}
+    return {"observability", *(["traefik"] if app.public else []), *named}

@@ -38,6 +38,8 @@ UNITS = {
     "instances": "pods",
     "shards": "primaries",
     "port": "port",
+    "reaches": "port",
+    "availability": "percent",
     "_id": "number at GitHub",
     "checks_app": "number at GitHub",
     "per_second": "requests a second",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from constructs_lib.base.console import say, step
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import STATE_PASSPHRASE, deploy_key_variable, given
@@ -18,7 +19,7 @@ from operations.clients.github import GitHub, provider_variables
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Stack
 from operations.clients.vault import Secrets, open_vault
-from operations.console import say, step, summarise
+from operations.console import summarise
 from operations.provisioning.adoption import in_digitalocean, in_github
 from operations.provisioning.plan_report import readings_markdown
 from operations.provisioning.planning import Planner

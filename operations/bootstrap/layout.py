@@ -7,6 +7,7 @@ from pathlib import Path
 
 from github.Repository import Repository
 
+from constructs_lib.base.console import say, step
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import TIERS, Environment
 from gitops_render.markdown import code, details
@@ -17,7 +18,6 @@ from gitops_render.tree import Rendered, render
 from gitops_render.write import edited, write_all
 from operations.clients.clone import Clone, cloned
 from operations.clients.github import GitHub
-from operations.console import say, step
 
 PREFIX = "layout/"
 """How the branches begin that repair the layout."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.programs import passed_on
 from constructs_lib.base.stacks import DEFINITION, OUTPUT, stack_folder
@@ -20,7 +21,6 @@ from operations.clients.provider_lock import LOCK_OF_A_STACK, lock_of
 from operations.clients.spaces import endpoint
 from operations.clients.tofu_errors import Diagnostic, explained, is_transient
 from operations.clients.tofu_process import running
-from operations.console import say
 
 PROGRESS = {"apply_start", "apply_complete", "apply_errored", "change_summary"}
 """The messages that are progress (their text holds no value)."""

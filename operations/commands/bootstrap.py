@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.base.console import done
+from constructs_lib.base.console import done, step
 from constructs_lib.base.stacks import GITOPS_REPOSITORY
 from gitops_render.program import program
 from operations.commands.options import PLANS, DryRun, EnvironmentNames
-from operations.console import step
 
 app = program("Bring up the GitOps repository; safe to run again at any point.")
 

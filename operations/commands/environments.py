@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.base.console import done
+from constructs_lib.base.console import done, say, step
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.purpose import Purpose
 from gitops_render.arguments import EnvironmentName, environment_names, stack_names
 from operations.commands.options import named, output
-from operations.console import say, step
 
 app = typer.Typer()
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.base.console import done
+from constructs_lib.base.console import done, say
 from constructs_lib.base.purpose import Purpose
 from gitops_render.arguments import EnvironmentName
 from gitops_render.program import program
 from operations.commands.options import PLANS, named, output
-from operations.console import say, summarise
+from operations.console import summarise
 from operations.provisioning.stage import Stage
 
 app = program("Plan an environment's stacks, and apply exactly that plan.")

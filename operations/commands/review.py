@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.base.console import done
+from constructs_lib.base.console import done, say, step
 from constructs_lib.base.errors import DIFFERENT, ConfigError
 from constructs_lib.base.purpose import Purpose
 from gitops_render.arguments import EnvironmentName, From, To
 from operations.commands.options import named
-from operations.console import say, step, summarise
+from operations.console import summarise
 
 app = typer.Typer()
 

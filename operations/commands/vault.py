@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from constructs_lib.base.console import done
+from constructs_lib.base.console import done, say
 from constructs_lib.base.errors import DIFFERENT
 from gitops_render.program import program
-from operations.console import say
 
 if TYPE_CHECKING:
     from operations.secrets.trust import Trust

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.pools import pool_name
 from operations.clients.digitalocean import DigitalOcean, pool_key
 from operations.clients.spaces import Spaces
 from operations.clients.state_lock import StateLock
 from operations.clients.tofu import Change, Json, Stack
-from operations.console import say
 from operations.provisioning.adoption import NODE_POOL
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
+from constructs_lib.base.console import step
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from operations.clients.digitalocean import DigitalOcean
-from operations.console import step
 from operations.provisioning.stage import Stage
 
 POLL_SECONDS = 10

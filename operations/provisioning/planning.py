@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from tenacity import RetryCallState, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from constructs_lib.base.console import say
 from operations.clients.spaces import Spaces
 from operations.clients.state_lock import BusyError, StateLock
 from operations.clients.tofu import Change, Stack
-from operations.console import say
 from operations.provisioning.adoption import Lookup, plan_with_adoption
 
 PATIENCE_SECONDS = 900

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from constructs_lib.base.console import step
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import (
@@ -28,7 +29,6 @@ from operations.clients.digitalocean import DigitalOcean
 from operations.clients.kubernetes import way_in
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Stack
-from operations.console import step
 from operations.provisioning import vault_login
 from operations.provisioning.adoption import in_digitalocean
 from operations.provisioning.archives import refuse_old_archives

@@ -10,6 +10,7 @@ from kubernetes import client as kubernetes
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from constructs_lib.base.console import say, step
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
@@ -19,7 +20,6 @@ from operations.clients.deadline import OutOfTime, at_most
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.http import TIMEOUT_SECONDS
 from operations.clients.kubernetes import cluster_client, no_answer, refusal
-from operations.console import say, step
 from operations.provisioning import host
 from operations.secrets.credentials import credentials_of
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from operations.clients.digitalocean import DigitalOcean, Resource
-from operations.console import say
 from operations.provisioning.refusals import EPHEMERAL
 
 EXPIRES = re.compile(r"expires:(\d{10})")

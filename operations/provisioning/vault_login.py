@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from constructs_lib.base.console import say
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.environment.vault import AppRoleAuth, ServiceAccountAuth
 from operations.clients.digitalocean import DigitalOcean
 from operations.clients.kubernetes import cluster_client, issuer
 from operations.clients.vault_paths import VaultPaths
-from operations.console import say
 
 
 def has_to_be_told(env: Environment, api: DigitalOcean, purpose: Purpose) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from github.Repository import Repository
 
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.transition import Transition
 from constructs_lib.environment import Environment
@@ -20,7 +21,6 @@ from gitops_render.releases import made_by_charts
 from gitops_render.settings import impossible, promoted, settings_transitions
 from operations.clients.clone import Clone, cloned
 from operations.clients.github import GitHub
-from operations.console import say
 from operations.review.verdict import Changes, verdicts
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
@@ -23,7 +24,6 @@ from gitops_render.write import write
 from operations.clients.clone import Clone, cloned
 from operations.clients.github import GitHub
 from operations.clients.vault import Secrets
-from operations.console import say
 from operations.rotation.in_cluster import in_cluster
 from operations.rotation.revision import put
 from operations.secrets.credentials import secrets_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import VAULT_SECRET_ID
@@ -11,7 +12,6 @@ from constructs_lib.kit import APPROLE_SECRET
 from constructs_lib.platform.vault_eso import STORES, vault_role
 from operations.clients.secret_ids import SecretIds
 from operations.clients.vault import Secrets
-from operations.console import say
 from operations.rotation.in_cluster import flux_secret
 from operations.rotation.revision import put, tell_provisioning
 from operations.secrets.credentials import secrets_of

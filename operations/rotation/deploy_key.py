@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.kit import DEPLOY_KEY_SECRET
 from operations.clients.github import GitHub
 from operations.clients.vault import Secrets
-from operations.console import say
 from operations.rotation.in_cluster import flux_secret
 from operations.rotation.revision import tell_provisioning
 from operations.secrets.credentials import secrets_of

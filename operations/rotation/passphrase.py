@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from constructs_lib.base.console import say, step
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import (
@@ -28,7 +29,6 @@ from constructs_lib.environment.repository import StateBucket
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Json, Stack
 from operations.clients.vault import Secrets, open_vault
-from operations.console import say, step
 from operations.rotation.revision import put
 from operations.secrets.credentials import gitops_credentials, secrets_of, state_credentials
 from operations.secrets.entries import new_password

@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.kit import Pods
 from constructs_lib.platform import cloudnative_pg, rabbitmq_operator
-from operations.console import say
 from operations.rotation.in_cluster import Held, InCluster, in_cluster
 from operations.rotation.revision import put
 from operations.secrets.credentials import secrets_of

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from operations.clients.digitalocean import DigitalOcean
-from operations.console import say
 from operations.secrets.credentials import ACCOUNT, secrets_of
 from operations.secrets.spaces_keys import LIST, bucket_keys, other_keys, put_new_key
 

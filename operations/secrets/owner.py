@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from constructs_lib.base.console import say
 from operations.clients.vault_paths import VaultPaths
-from operations.console import say
 from operations.secrets.policies import hcl
 from operations.secrets.trust import Trust
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from constructs_lib.base.bucket import BucketPurpose
+from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
 from operations.clients.digitalocean import DigitalOcean, Resource
 from operations.clients.spaces import Spaces
 from operations.clients.vault import Secrets
-from operations.console import say
 
 LIST = "/v2/spaces/keys"
 

@@ -86,10 +86,10 @@ backups:
   inside: {{namespace: {name}, port: {store_port}}}
   ca_bundle: *ca
 
+applications:
+  example: {{owner: nobody, hosts: {{www: {{port: 8080}}}}, uses: {{postgres: {{main: {{}}}}}}}}
+
 platform: # small, and without RabbitMQ, logs and traces: `rabbitmq_operator: {{}}` in the place of its line turns it on
-  baseline:
-    apps:
-      - {{name: example, http_port: 8080, uses: {{postgres: [main]}}}}
   vault_eso: {{replicas: 1}}
   cert_manager: {{replicas: 1, issuer: internal-ca, dns_challenge: null}}
   traefik: {{replicas: 1}}

@@ -131,8 +131,8 @@ def _makers(env: Environment, wanted: str) -> list[Manifest]:
 def _objects(env: Environment) -> Iterator[Manifest]:
     yield {"kind": "Kubernetes", "metadata": {"name": "kubernetes", "namespace": "kube-system"}}
     yield {"kind": "Flux", "metadata": {"name": "flux", "namespace": "flux-system"}}
-    for app in env.platform.baseline.apps:
-        yield {"kind": "Application", "metadata": {"name": app.name, "namespace": app.name}}
+    for name in env.applications:
+        yield {"kind": "Application", "metadata": {"name": name, "namespace": name}}
     for layer in env.layers:
         yield from layer.manifests
         for item in layer.releases:

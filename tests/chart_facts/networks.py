@@ -21,7 +21,7 @@ def pod_without_policy(running: Running) -> Iterator[str]:
 
 def link_without_pod(running: Running) -> Iterator[str]:
     """Yield the links that start at no pod, or end at a port that no pod has; what applications run is unknown."""
-    apps = [app.pods for app in running.env.platform.baseline.apps]
+    apps = [app.pods for app in running.env.applications.values()]
     for source, target, ports in running.env.platform.links(running.env):
         if isinstance(source, Pods) and source not in apps and not _pods(running, source):
             yield f"{_end(source)} -> {_end(target)}: nothing is {_end(source)}"
@@ -48,7 +48,7 @@ def monitor_without_answer(running: Running) -> Iterator[str]:
 def open_to_prometheus_for_nothing(running: Running) -> Iterator[str]:
     """Yield the ports of pods that Prometheus may reach by a link and that no monitor names."""
     known = {(pod.name, number) for *_, targets in _scraped(running) for pod, _, number in targets if pod is not None}
-    apps = [app.pods for app in running.env.platform.baseline.apps]
+    apps = [app.pods for app in running.env.applications.values()]
     for source, target, ports in running.env.platform.links(running.env):
         if source == PROMETHEUS and isinstance(target, Pods) and target not in apps:
             read = {number for pod in _pods(running, target) for name, number in known if name == pod.name}

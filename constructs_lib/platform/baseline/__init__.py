@@ -7,17 +7,15 @@ network policies of Kubernetes 1.35.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from constructs_lib.base.change import FREE, Change, replaces
-from constructs_lib.base.fields import unique
+from constructs_lib.applications import OWNER_LABEL
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     FLUX_NAMESPACE,
-    HTTPS,
     INTERNET,
     KEEP_IN_HELM,
     ON_SYSTEM_POOL,
@@ -38,7 +36,6 @@ from constructs_lib.kit import (
     workload,
 )
 from constructs_lib.platform.baseline import admission, health
-from constructs_lib.platform.baseline.apps import AppNamespace
 from constructs_lib.platform.baseline.rights import rights
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import MONITORING
@@ -60,18 +57,11 @@ class Baseline(Component):
 
     ```yaml
     baseline:
-      apps:
-        - {name: episodic, uses: {postgres: [main]}}
+      extra_values: {prometheus-operator-crds: {crds: {annotations: {team: platform}}}}
     ```
     """
 
     operators: ClassVar = (Operator(CRDS_CHART.name, groups=(group(MONITORING),)),)
-
-    apps: Annotated[
-        tuple[AppNamespace, ...],
-        unique("name"),
-        Change(FREE, removed=replaces("access to the namespace, which stays with what is in it")),
-    ] = Field(default=(), description="Namespaces for applications.")
 
     @model_validator(mode="after")
     def _stays_on(self) -> Self:
@@ -81,12 +71,19 @@ class Baseline(Component):
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the applications."""
-        for app in self.apps:
-            yield namespace(app.name, app.pod_security, why=app.why_privileged or "", part_of="apps")
+        for app in env.applications.values():
+            item = namespace(app.name, app.pod_security, why=app.why_privileged or "", part_of="apps")
+            item["metadata"]["labels"][OWNER_LABEL] = app.owner
+            yield item
 
     def links(self, env: Environment) -> Iterator[Link]:
-        """Yield what applications may reach outside of the cluster."""
-        return (Link(app.pods, INTERNET, HTTPS) for app in self.apps)
+        """Yield what applications reach outside of the cluster, and which of each other."""
+        for app in env.applications.values():
+            if ports := sorted(set(app.reached.reaches.values())):
+                yield Link(app.pods, INTERNET, tuple(ports))
+            for other in (env.applications[name] for name in app.reached.calls):
+                if other.ports and not other.retired:
+                    yield Link(app.pods, other.pods, other.ports)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:
         """Yield the pods of Flux (flux-operator v0.58.1 `config/data/flux/v2.9.4`, and its chart)."""
@@ -107,7 +104,7 @@ class Baseline(Component):
         if env.cluster.network_policies == "cilium":
             policies += cilium_policies(env.platform.links(env), names)
         yield Layer(NAMESPACES, namespaces, timeout=Minutes("5m"))
-        granted = (*rights([app.name for app in self.apps]), *self._refused(env, policies))
+        granted = (*rights(env.applications), *self._refused(env, policies))
         yield Layer(RBAC, granted, after=(NAMESPACES,), timeout=Minutes("5m"))
         yield Layer(
             NETWORK_POLICIES,
@@ -121,6 +118,6 @@ class Baseline(Component):
 
     def _refused(self, env: Environment, policies: list[Manifest]) -> Iterator[Manifest]:
         """Yield what applications may not do, where there are any."""
-        apps = {app.name for app in self.apps}
+        apps = env.applications.keys()
         kept = {item["metadata"]["name"] for item in policies if item["metadata"]["namespace"] in apps}
         return admission.policies(env, kept) if apps else iter(())

@@ -153,7 +153,7 @@ class CertManager(Component):
     def solved(self, env: Environment) -> Iterator[str]:
         """Yield the namespaces whose certificates are proven by HTTP-01, where a pod answers for a while."""
         if self.enabled and self.asks_acme and env.platform.traefik.enabled:
-            yield from (app.name for app in env.platform.baseline.apps)
+            yield from (app.name for app in env.applications.values() if app.public)
             if self.dns_challenge is None:
                 yield INGRESS
 
@@ -198,8 +198,8 @@ class CertManager(Component):
         for name, server in (ACME | self.servers).items() if self.asks_acme else ():
             yield self._acme(env, name, server)
         yield from internal_ca(env)
-        for app in env.platform.baseline.apps:
-            yield trusted_ca(app.name)
+        for name in env.applications:
+            yield trusted_ca(name)
         if self.dns_challenge is not None:
             yield external_secret(env, self.dns_challenge.secret, NAMESPACE, self.dns_challenge.entry)
         if self.external_account is not None:

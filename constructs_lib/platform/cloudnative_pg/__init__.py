@@ -147,8 +147,8 @@ class CloudnativePg(Component):
             yield from ways_to(env.backups.inside, HTTPS, pods)
             yield from scraped(env, pods, 9187)
             yield from scraped(env, pods, 9127)
-            for app in env.platform.baseline.apps:
-                if cluster.is_open and cluster.name in app.uses.postgres:
+            for app in env.applications.values():
+                if cluster.is_open and cluster.name in app.reached.postgres:
                     yield Link(app.pods, pods, (5432,))
 
     def workloads(self, env: Environment) -> Iterator[Workload]:

@@ -58,8 +58,8 @@ def gateway_and_agents(env: Environment) -> Iterator[Manifest]:
     yield manifest(API, "OpenTelemetryCollector", "agent", AGENTS, spec=_agent(env))
     for name, namespace in (("gateway", NAMESPACE), ("agent", AGENTS)):
         yield from _may_read_pods(f"{name}-collector", namespace)
-    for app in env.platform.baseline.apps:
-        yield _instrumentation(app.name)
+    for name in env.applications:
+        yield _instrumentation(name)
 
 
 def _instrumentation(namespace: str) -> Manifest:

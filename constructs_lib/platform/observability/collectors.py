@@ -78,7 +78,7 @@ class Collectors(Part):
         if env.cluster.provider == "digitalocean":
             yield Link(AGENT, METADATA, (80,))
         yield Link(GATEWAY, GATEWAY, (BALANCED_PORT,))
-        for app in env.platform.baseline.apps:
+        for app in env.applications.values():
             yield Link(app.pods, GATEWAY, OTLP_PORTS)
         yield from scraped(env, GATEWAY, COLLECTOR_METRICS)
         yield from scraped(env, AGENT, COLLECTOR_METRICS)

@@ -105,7 +105,7 @@ class Metrics(Part):
         """Yield the ways of the stack, and those of its alerts."""
         yield from _links()
         # An application declares monitors on ports of its own, and of its own pods alone.
-        for app in env.platform.baseline.apps:
+        for app in env.applications.values():
             yield Link(PROMETHEUS, app.pods, (EVERY_PORT,))
         yield from env.platform.observability.alerting.links()
 

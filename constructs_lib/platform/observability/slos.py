@@ -90,7 +90,7 @@ def _service_problem(env: Environment, service: str) -> str | None:
     if service in components:
         off = f"component '{service}' is off in this environment; switch it on or remove the SLO"
         return None if components[service].enabled else off
-    apps = [app.name for app in env.platform.baseline.apps]
+    apps = [*env.applications]
     return None if service in apps else unknown("service", service, [*components, *apps])
 
 

@@ -138,8 +138,8 @@ class RabbitmqOperator(Component):
         # Peer discovery, distribution of Erlang, command-line tools and replicas of streams.
         yield Link(BROKERS, BROKERS, (4369, 25672, (35672, 35682), (6000, 6500)))
         yield from scraped(env, BROKERS, 15691)
-        for app in env.platform.baseline.apps:
-            used = (one for one in self.clusters if one.is_open and one.name in app.uses.rabbitmq)
+        for app in env.applications.values():
+            used = (one for one in self.clusters if one.is_open and one.name in app.reached.rabbitmq)
             yield from (Link(app.pods, one.pods, (5671,)) for one in used)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:

@@ -85,8 +85,9 @@ class Traefik(Component):
         yield Link(ANYWHERE, PODS, (8000, 8443))
         yield from to_api_server(PODS)
         yield from scraped(env, PODS, 9100)
-        for app in env.platform.baseline.apps:
-            yield Link(PODS, app.pods, (app.http_port,))
+        for app in env.applications.values():
+            if app.public_ports:
+                yield Link(PODS, app.pods, app.public_ports)
         for name in env.platform.cert_manager.solved(env):
             yield Link(PODS, Pods(name, "acme-solver", cert_manager.SOLVER_LABELS), (8089,))
 

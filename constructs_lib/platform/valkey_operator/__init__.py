@@ -100,8 +100,8 @@ class ValkeyOperator(Component):
         yield Link(OPERATOR_PODS, NODES, (6379,))
         yield Link(NODES, NODES, (6379, 16379))
         yield from scraped(env, NODES, 9121)
-        for app in env.platform.baseline.apps:
-            used = (one for one in self.clusters if one.is_open and one.name in app.uses.valkey)
+        for app in env.applications.values():
+            used = (one for one in self.clusters if one.is_open and one.name in app.reached.valkey)
             yield from (Link(app.pods, one.pods, (6379,)) for one in used)
 
     def workloads(self, env: Environment) -> Iterator[Workload]:

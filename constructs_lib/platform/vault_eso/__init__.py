@@ -109,7 +109,7 @@ class VaultEso(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to Vault, of applications too that use it, to the API server and to the webhook."""
         vault = (urlsplit(env.vault.address).port or 443,)
-        users = (app.pods for app in env.platform.baseline.apps if app.uses.vault)
+        users = (app.pods for app in env.applications.values() if app.reached.vault)
         yield from ways_to(env.vault.inside, vault, CONTROLLER, *users)
         yield from to_api_server(CONTROLLER, WEBHOOK, CERT_CONTROLLER)
         yield WEBHOOK_LINK

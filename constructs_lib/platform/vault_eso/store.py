@@ -153,6 +153,6 @@ def published_contract(env: Environment) -> Iterator[Manifest]:
         data["namespace"] = env.vault.namespace
     if env.vault.ca_bundle is not None:
         data["ca.crt"] = env.vault.ca_bundle
-    for app in env.platform.baseline.apps:
-        if app.uses.vault:
+    for app in env.applications.values():
+        if app.reached.vault:
             yield manifest("v1", "ConfigMap", "vault-contract", app.name, data=data)

@@ -50,7 +50,7 @@ POSTGRES, RABBITMQ, VALKEY = (
     f"platform.{name}.clusters" for name in ("cloudnative_pg", "rabbitmq_operator", "valkey_operator")
 )
 
-APPS = "platform.baseline.apps"
+APPS = "applications"
 
 
 def plain(**changes: Any) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def put(data: dict[str, Any], key: str, value: Any) -> Any:
         (f"{RABBITMQ}[main].storage", "10Gi", Effect.REFUSED),
         (f"{RABBITMQ}[main].users[episodic]", None, Effect.REPLACES),
         (f"{RABBITMQ}[main].policies[delivery-limit]", None, Effect.REPLACES),
-        (f"{APPS}[episodic].http_port", 9090, Effect.REPLACES),
+        (f"{APPS}[episodic].hosts[www].port", 9090, Effect.REPLACES),
         ("platform.rabbitmq_operator.enabled", False, Effect.STEPS),
         (f"{VALKEY}[main]", None, Effect.STEPS),
         (f"{VALKEY}[main].shards", 4, Effect.REFUSED),

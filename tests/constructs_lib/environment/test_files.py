@@ -101,7 +101,7 @@ def test_editors_take_each_shipped_file_and_know_its_keys(path: Path) -> None:
     assert not list(validator.iter_errors(data))
     assert not list(validator.iter_errors({**data, "x-anchors": [1]}))
     assert list(validator.iter_errors({**data, "regoin": "lon1"}))
-    wrong = {**data, "platform": {"baseline": {"apps": [{"http_port": 80}]}}}
+    wrong = {**data, "platform": {"valkey_operator": {"clusters": [{"shards": 1}]}}}
     assert [error.message for error in validator.iter_errors(wrong)] == ["'name' is a required property"]
 
 

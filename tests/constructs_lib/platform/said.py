@@ -54,9 +54,14 @@ def operators(key: str) -> dict[str, tuple[str, ...]]:
 
 def settings(key: str) -> dict[str, str]:
     """Return the default and the bounds of each setting of a component, and of the settings inside it."""
+    return settings_of(component_type(key))
+
+
+def settings_of(model: type[Settings]) -> dict[str, str]:
+    """Return the same of any block."""
     return {
         f"{kind.__name__}.{name}": _field(field)
-        for kind in _kinds(component_type(key))
+        for kind in _kinds(model)
         for name, field in kind.model_fields.items()
         if name not in OWN or not issubclass(kind, Component)
     }

@@ -63,9 +63,9 @@ def test_what_differs_in_anything_is_another_object() -> None:
 
 @pytest.mark.parametrize("mode", ["render", "apply"])
 def test_a_namespace_of_an_application_that_the_platform_has_is_refused_in_both_modes(mode: str) -> None:
-    env = environment(mode=mode, platform__baseline__apps=[{"name": "databases"}])
+    env = environment(mode=mode, applications={"databases": {"owner": "a"}})
     with pytest.raises(
         ConfigError,
-        match=r"platform\.baseline\.apps\[0\]\.name: 'databases' is the namespace of cloudnative_pg; rename",
+        match=r"applications\.databases: 'databases' is the namespace of cloudnative_pg; choose another",
     ):
         _ = env.layers

@@ -53,7 +53,7 @@ def test_what_is_retired_has_all_that_it_had(component: str) -> None:
 def test_no_application_reaches_what_is_retired(component: str) -> None:
     def from_apps(retired: str | None) -> int:
         env = with_retired(component, retired)
-        apps = [app.pods for app in env.platform.baseline.apps]
+        apps = [app.pods for app in env.applications.values()]
         return sum(link.source in apps for link in env.platform.by_name[component].links(env))
 
     assert from_apps(None) > 0

@@ -83,8 +83,8 @@ def environment(*beside: dict[str, Any], **settings: object) -> Environment:
     (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
     cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name, **settings}
     data["platform"]["cloudnative_pg"]["clusters"] += [{**cluster, **other} for other in beside]
-    for app in data["platform"]["baseline"]["apps"]:
-        app["uses"]["postgres"] += [other["name"] for other in beside if "retired" not in other]
+    for app in data["applications"].values():
+        app["uses"]["postgres"] |= {other["name"]: {} for other in beside if "retired" not in other}
     made = Environment.model_validate_json(json.dumps(data))
     # No volume of DigitalOcean is so small, but a test fills it.
     object.__setattr__(made.platform.observability.collectors, "queue", str.__new__(Storage, "8Mi"))
@@ -104,7 +104,7 @@ def production() -> Environment:
         (cluster,) = platform[part]["clusters"]
         cluster |= {"cpu": "100m", "memory": "512Mi"}
     del platform["valkey_operator"]
-    for app in platform["baseline"]["apps"]:
+    for app in data["applications"].values():
         del app["uses"]["valkey"]
     platform["observability"] = {"enabled": False}
     return Environment.model_validate_json(json.dumps(data))

@@ -39,7 +39,12 @@ VALUES: dict[str, list[Any]] = {
     "cluster__kubernetes_minor": ["1.36", "1.37"],
     "cluster__tags": [[], ["x"]],
     "cluster__maintenance_window__day": ["any", "sunday"],
-    "platform__baseline__apps": [[], [{"name": "shop"}], [{"name": "shop"}, {"name": "blog", "http_port": 80}]],
+    "applications": [
+        {},
+        {"shop": {"owner": "a"}},
+        {"shop": {"owner": "a", "retired": True}},
+        {"shop": {"owner": "b", "quota": {"cpu": "2"}}, "blog": {"owner": "a", "hosts": {"www": {"port": 80}}}},
+    ],
     "platform__cloudnative_pg__enabled": [True, False],
     "platform__cloudnative_pg__clusters": [
         [],

@@ -125,9 +125,7 @@ def test_a_sandbox_on_another_context_is_not_changed(tmp_path: Path) -> None:
     place.written(tmp_path, found(), kept_keys(tmp_path / "keys.json", place.HOSTS).ca)
     env = place.loaded(tmp_path)
     refuse_elsewhere(env, "kind-lab")
-    with pytest.raises(
-        ConfigError, match="context is kind-lab, found other; run `bin/operations try"
-    ):
+    with pytest.raises(ConfigError, match="context is kind-lab, found other; run `bin/operations try"):
         refuse_elsewhere(env, "other")
 
 

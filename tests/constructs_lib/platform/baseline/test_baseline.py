@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.kit import Pods, Port, Udp
@@ -102,7 +101,7 @@ def wanted(port: Port) -> tuple[str, int, int]:
 
 
 def test_applications_get_their_namespace_and_rights_in_it_alone() -> None:
-    env = environment(platform__baseline={"apps": [{"name": "shop", "http_port": 9000}]})
+    env = environment(applications={"shop": {"owner": "a", "hosts": {"www": {"port": 9000}}}})
     (bound,) = [item for item in of_kind(env, "RoleBinding") if item["metadata"]["namespace"] == "shop"]
     assert (bound["roleRef"]["kind"], bound["roleRef"]["name"]) == ("ClusterRole", "platform-apps")
     assert bound["subjects"] == [{"kind": "ServiceAccount", "name": "flux-apps", "namespace": "flux-system"}]
@@ -132,32 +131,6 @@ def test_the_baseline_cannot_be_switched_off() -> None:
         environment(platform__baseline={"enabled": False})
 
 
-@pytest.mark.parametrize("name", ["default", "flux-system", "kube-system", "kube-anything"])
-def test_a_namespace_of_kubernetes_or_flux_is_no_application_s(name: str) -> None:
-    with pytest.raises(ValidationError, match=f"'{name}' belongs to Kubernetes or Flux"):
-        environment(platform__baseline={"apps": [{"name": name}]})
-
-
-def test_an_application_s_pods_may_have_another_standard_with_a_reason_where_it_is_none() -> None:
-    apps = [
-        {"name": "old", "pod_security": "baseline"},
-        {"name": "agent", "pod_security": "privileged", "why_privileged": "it reads the node's disks"},
-    ]
-    env = environment(platform__baseline={"apps": apps})
-    found = {item["metadata"]["name"]: item["metadata"] for item in env.platform.namespaces(env)}
-    standards = {name: found[name]["labels"]["pod-security.kubernetes.io/enforce"] for name in ("old", "agent")}
-    assert standards == {"old": "baseline", "agent": "privileged"}
-    assert "it reads the node's disks" in found["agent"]["annotations"].values()
-
-
-@pytest.mark.parametrize(
-    "app", [{"name": "a", "pod_security": "privileged"}, {"name": "a", "why_privileged": "because"}]
-)
-def test_a_reason_and_privileged_pods_go_together(app: dict[str, str]) -> None:
-    with pytest.raises(ValidationError, match="why_privileged belongs to pod_security privileged"):
-        environment(platform__baseline={"apps": [app]})
-
-
 def test_links() -> None:
     assert said.links("baseline", everything()) == ["episodic/apps -> the internet: 443"]
 
@@ -165,16 +138,6 @@ def test_links() -> None:
 def test_settings() -> None:
     assert said.settings("baseline") == {
         "Baseline.enabled": "True",
-        "Baseline.apps": "()",
-        "AppNamespace.name": "required",
-        "AppNamespace.pod_security": "'restricted'",
-        "AppNamespace.why_privileged": "None",
-        "AppNamespace.http_port": "8080 Ge(ge=1) Le(le=65535)",
-        "AppNamespace.uses": "Uses(postgres=(), rabbitmq=(), valkey=(), vault=False)",
-        "Uses.postgres": "()",
-        "Uses.rabbitmq": "()",
-        "Uses.valkey": "()",
-        "Uses.vault": "False",
     }
 
 

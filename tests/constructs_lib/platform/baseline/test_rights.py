@@ -123,6 +123,6 @@ def test_vault_and_the_paths_of_the_platform_are_those_of_the_environment() -> N
 
 
 def test_without_applications_nothing_is_refused() -> None:
-    env = environment(platform__baseline={"apps": []})
+    env = environment(applications={})
     assert granted(env, "ValidatingAdmissionPolicy") == {}
     assert granted(env, "RoleBinding") == {}

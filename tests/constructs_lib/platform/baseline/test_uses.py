@@ -8,12 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from constructs_lib.environment import Environment
+from constructs_lib.environment.applications import SERVICES as COMPONENTS
 from constructs_lib.kit import Pods
 from tests.constructs_lib.platform import said
 from tests.support import environment, environment_data
 
 SERVICES = {"postgres": ("databases", 5432), "rabbitmq": ("messaging", 5671), "valkey": ("cache", 6379)}
-COMPONENTS = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
 LABELS = {
     "postgres": ("cnpg.io/cluster", {}),
     "rabbitmq": ("app.kubernetes.io/name", {"app.kubernetes.io/component": "rabbitmq"}),
@@ -22,13 +22,13 @@ LABELS = {
 """The label with a cluster's name, and the others of its pods, as its operator sets them (`operand_facts.yaml`)."""
 
 
-def with_apps(*apps: dict[str, Any]) -> Environment:
+def with_apps(**apps: dict[str, Any]) -> Environment:
     """Return the sandbox with applications, and with a second cluster of each service."""
     changes = {}
     for component in COMPONENTS.values():
         first = environment_data()["platform"][component]["clusters"][0]
         changes[f"platform__{component}"] = {"clusters": [first, {**first, "name": "other"}]}
-    return environment(platform__baseline={"apps": list(apps)}, **changes)
+    return environment(applications={name: {"owner": "a", **app} for name, app in apps.items()}, **changes)
 
 
 def opens(env: Environment, pods: Pods, way: str, other: Pods, port: int) -> bool:
@@ -73,7 +73,7 @@ def reached(env: Environment, app: str) -> set[tuple[str, str]]:
 
 
 def test_an_application_that_names_nothing_reaches_nothing() -> None:
-    env = with_apps({"name": "shop"}, {"name": "blog", "uses": {name: ["main", "other"] for name in SERVICES}})
+    env = with_apps(shop={}, blog={"uses": {name: {"main": {}, "other": {}} for name in SERVICES}})
     assert reached(env, "shop") == set()
     assert reached(env, "blog") == {(service, name) for service in SERVICES for name in ("main", "other")}
 
@@ -81,13 +81,13 @@ def test_an_application_that_names_nothing_reaches_nothing() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("name", ["main", "other"])
 def test_an_application_reaches_what_it_names(service: str, name: str) -> None:
-    env = with_apps({"name": "shop", "uses": {service: [name]}}, {"name": "blog"})
+    env = with_apps(shop={"uses": {service: {name: {}}}}, blog={})
     assert reached(env, "shop") == {(service, name)}
     assert reached(env, "blog") == set()
 
 
 def test_an_application_that_uses_vault_is_told_where_it_is_and_gets_there() -> None:
-    env = with_apps({"name": "shop", "uses": {"vault": True}}, {"name": "blog"})
+    env = with_apps(shop={"uses": {"vault": True}}, blog={})
     told = [
         item["metadata"]["namespace"]
         for layer in env.layers
@@ -102,15 +102,16 @@ def test_an_application_that_uses_vault_is_told_where_it_is_and_gets_there() -> 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_cluster_that_is_not_there_is_refused(service: str) -> None:
     sentence = (
-        rf"baseline.apps\[0\].uses.{service}: unknown cluster of {COMPONENTS[service]} 'mian', known are main, other"
+        rf"applications.shop.uses.{service}.mian: unknown cluster of {COMPONENTS[service]} 'mian', "
+        "known are main, other"
     )
     with pytest.raises(ValidationError, match=f"{sentence}; did you mean 'main'"):
-        with_apps({"name": "shop", "uses": {service: ["mian"]}})
+        with_apps(shop={"uses": {service: {"mian": {}}}})
 
 
 def test_a_service_that_is_off_cannot_be_used() -> None:
-    apps = [{"name": "shop", "uses": {"valkey": ["main"]}}]
-    why = r"baseline\.apps\[0\]\.uses\.valkey: 'main' is no cluster: valkey_operator has none; add it or remove this"
+    apps = {"shop": {"owner": "a", "uses": {"valkey": {"main": {}}}}}
+    why = r"applications\.shop\.uses\.valkey\.main: 'main' is no cluster: valkey_operator has none; add it or remove"
     off = {"enabled": False, "clusters": [{"name": "main"}]}
     with pytest.raises(ValidationError, match=why):
-        environment(platform__baseline={"apps": apps}, platform__valkey_operator=off)
+        environment(applications=apps, platform__valkey_operator=off)

@@ -140,7 +140,7 @@ def test_an_index_of_logs_lives_as_long_as_the_environment_says() -> None:
 
 
 def test_what_an_application_shows_is_open_to_prometheus_from_both_sides() -> None:
-    env = environment(platform__baseline={"apps": [{"name": "shop", "http_port": 9000}]})
+    env = environment(applications={"shop": {"owner": "a"}})
     policies = [item for (kind, _), item in objects(env).items() if kind == "NetworkPolicy"]
     every_port = [{"port": 1, "protocol": "TCP", "endPort": 65535}]
     (into,) = [

@@ -230,7 +230,7 @@ def test_browsers_are_told_to_be_careful() -> None:
 
 
 def test_applications_are_reached_on_their_own_port() -> None:
-    env = environment(platform__baseline={"apps": [{"name": "shop", "http_port": 9000}]})
+    env = environment(applications={"shop": {"owner": "a", "hosts": {"www": {"port": 9000}}}})
     assert "traefik/traefik -> shop/apps: 9000" in said.links("traefik", env)
 
 
