@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.base.console import done
+from constructs_lib.base.console import done, say
 from constructs_lib.base.errors import DIFFERENT
-from operations.console import say
 
 app = typer.Typer()
 

@@ -11,9 +11,9 @@ import shutil
 from collections.abc import Iterable
 from typing import Any
 
+from constructs_lib.base.console import say, step
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.kit import FLUX_NAMESPACE, ROLE_LABEL
-from operations.console import say, step
 from operations.trying.kubectl import Kubectl
 from operations.trying.place import FOLDER, MARK, NAME
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from kubernetes import config
 
+from constructs_lib.base.console import say, step
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.programs import installed, passed_on, run
 from constructs_lib.base.purpose import Purpose
@@ -22,7 +23,6 @@ from gitops_render.paths import TREE
 from gitops_render.tree import render
 from gitops_render.write import write
 from operations.clients.kubernetes import context_client, kubeconfig
-from operations.console import say, step
 from operations.provisioning.provision import Provisioner
 from operations.provisioning.stage import Stage
 from operations.trying import beside, place, upload

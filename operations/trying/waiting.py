@@ -11,13 +11,13 @@ from kubernetes import client as kubernetes
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
+from constructs_lib.base.console import say, step
 from constructs_lib.base.errors import ConfigError, cut_short
 from constructs_lib.environment import Environment
 from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_NAMESPACE, FLUX_ROOT, FLUX_SOURCE
 from gitops_render.layers import flux_layers
 from gitops_render.paths import LAYERS, PLATFORM_SOURCE
 from operations.clients.http import TIMEOUT_SECONDS
-from operations.console import say, step
 from operations.provisioning.ready import not_ready, why_not_ready
 from operations.trying.kubectl import Kubectl
 
