@@ -125,6 +125,12 @@ def test_flux_follows_a_bucket_by_its_key_and_trusts_its_server() -> None:
     assert json.loads(patch["patch"]) == [change]
 
 
+def test_flux_tells_of_a_bucket_that_it_cannot_read() -> None:
+    for env, told in ((existing(source=TREE), True), (existing(), False)):
+        (alert,) = objects(env, "Alert")
+        assert ({"kind": "Bucket", "name": "*"} in alert["spec"]["eventSources"]) is told
+
+
 def test_a_server_that_everybody_trusts_needs_no_patch() -> None:
     secret, spec = flux(source={**TREE, "ca_bundle": None})
     assert "ca.crt" not in secret
