@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from constructs_lib.cloud.fluxcd import Flux
 from constructs_lib.environment import Environment
-from constructs_lib.kit import INTERNET, Link, Pods
+from constructs_lib.kit import INTERNET, Pods
 from gitops_render.tree import render
 from tests.support import ON_EXISTING, environment, environment_data, existing, parsed, synthesised
 
@@ -20,14 +20,13 @@ TREE: dict[str, Any] = {"bucket": "lab-tree", "region": "lab", "address": "https
 
 
 def ends(env: Environment, namespace: str, name: str) -> set[tuple[Any, tuple[Any, ...]]]:
-    """Return where the links of a set of pods lead, but for the API server."""
-    links: list[Link] = [link for link in env.platform.links(env) if isinstance(link.source, Pods)]
-    own = [link for link in links if (link.source.namespace, link.source.name) == (namespace, name)]
-    return {
-        (link.target, link.ports)
-        for link in own
-        if link.target == INTERNET or getattr(link.target, "name", "") == "neighbour"
-    }
+    """Return where the links of a set of pods lead that go to the outside, or to a neighbour."""
+
+    def is_theirs(pods: object) -> bool:
+        return isinstance(pods, Pods) and (pods.namespace, pods.name) == (namespace, name)
+
+    own = [link for link in env.platform.links(env) if is_theirs(link.source)]
+    return {(link.target, link.ports) for link in own if link.target == INTERNET or link.target.name == "neighbour"}
 
 
 @pytest.mark.parametrize(("namespace", "name"), [("databases", "main"), ("drills", "main")])
