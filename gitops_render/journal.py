@@ -44,10 +44,11 @@ def digest(data: bytes | None) -> str | None:
     return None if data is None else hashlib.sha256(data).hexdigest()
 
 
-def bytes_in(path: Path) -> bytes | None:
+def bytes_in(path: Path | str) -> bytes | None:
     """Return what a file holds, or nothing if it is not there."""
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123 - half the time of Path.read_bytes, for thousands of files
+            return file.read()
     except FileNotFoundError:
         return None
 

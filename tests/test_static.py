@@ -23,6 +23,7 @@ PLACES = {
     "boto3.resource": {DRILL},
     "subprocess.Popen": {CLIENTS / "tofu_process.py", REHEARSAL},
     "requests.Session": {CLIENTS / "http.py", REHEARSAL},
+    "socket.socket": {REHEARSAL},
     "Retry": {CLIENTS / "http.py"},
     "Github": {CLIENTS / "github.py"},
     "GithubRetry": {CLIENTS / "github.py"},

@@ -129,7 +129,7 @@ def rule_groups(service: str, slo: Slo, days: int, runbooks: str) -> list[Manife
 
 
 def _recorded(records: dict[str, str], labels: dict[str, str]) -> list[Manifest]:
-    return [{"record": name, "expr": expr, "labels": dict(labels)} for name, expr in records.items()]
+    return [{"record": name, "expr": expr, "labels": labels} for name, expr in records.items()]
 
 
 def pairs(slo: Slo, days: int) -> list[Pair]:

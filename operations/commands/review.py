@@ -151,7 +151,7 @@ def rehearse(
     text = "\n".join(to_markdown([found]))
     summarise(text)
     say(text)
-    done(f"{env.name}: {len(found.refused)} layers refused", data=True)
+    done(f"{env.name}: {len(found.refused)} refused", data=True)
     if found.refused.keys() - found.before.keys():
         raise typer.Exit(DIFFERENT)
     if found.before:

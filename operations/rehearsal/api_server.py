@@ -39,7 +39,7 @@ class ApiServer:
         self.folder = folder
         self.kubeconfig = folder / "kubeconfig"
         self.token = secrets.token_hex(16)
-        self._running: list[subprocess.Popen[bytes]] = []
+        self._running: list[tuple[subprocess.Popen[bytes], Path]] = []
         self._etcd, self._peer, self._port, self._manager = free_ports(4)
 
     @property
@@ -59,7 +59,7 @@ class ApiServer:
         try:
             self._start_etcd()
             self._start_api_server()
-            self._write_kubeconfig()
+            self.write_kubeconfig(self.kubeconfig, self.token)
             self._await_ready()
             self._start_controllers()
         except BaseException:
@@ -95,14 +95,23 @@ class ApiServer:
         """Return the objects of these kinds (`kind.group`), in all namespaces."""
         return json.loads(self.kubectl("get", ",".join(kinds), "--all-namespaces", "--output=json"))["items"]
 
-    def start(self, name: str, *arguments: str, **variables: str) -> None:
-        """Start one of the built tools as part of the cluster; it is stopped with it."""
+    def start(self, name: str, *arguments: str, tool: str | None = None, **variables: str) -> None:
+        """Start one of the built tools as part of the cluster; it is stopped with it.
+
+        A `tool` that is several programs is told which one by the `name` under which it is started.
+        """
         environ = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **variables}
-        with (self.folder / f"{name}.log").open("wb") as log:
+        path = self.folder / f"{name}.log"
+        with path.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603
-                [str(BIN / name), *arguments], cwd=self.folder, env=environ, stdout=log, stderr=log
+                [name, *arguments],
+                executable=BIN / (tool or name),
+                cwd=self.folder,
+                env=environ,
+                stdout=log,
+                stderr=log,
             )
-        self._running.append(process)
+        self._running.append((process, path))
 
     def _start_etcd(self) -> None:
         clients, peers = f"http://127.0.0.1:{self._etcd}", f"http://127.0.0.1:{self._peer}"
@@ -136,19 +145,20 @@ class ApiServer:
             *("--controllers", CONTROLLERS),
         )
 
-    def _write_kubeconfig(self) -> None:
+    def write_kubeconfig(self, path: Path, token: str) -> None:
+        """Write how the API server is reached by who has a token."""
         named = "test"
         cluster = {"server": self.url, "certificate-authority": str(self.folder / "certs/apiserver.crt")}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": named, "cluster": cluster}],
-            "users": [{"name": named, "user": {"token": self.token}}],
+            "users": [{"name": named, "user": {"token": token}}],
             "contexts": [{"name": named, "context": {"cluster": named, "user": named}}],
             "current-context": named,
         }
-        self.kubeconfig.write_text(yaml.safe_dump(config))
-        self.kubeconfig.chmod(0o600)
+        path.write_text(yaml.safe_dump(config))
+        path.chmod(0o600)
 
     def _await_ready(self) -> None:
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -156,7 +166,7 @@ class ApiServer:
         session.trust_env = False
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
-            self._refuse_ended()
+            self.refuse_ended()
             try:
                 ca = str(self.folder / "certs/apiserver.crt")
                 if session.get(f"{self.url}/readyz", headers=headers, verify=ca, timeout=1).text == "ok":
@@ -166,16 +176,18 @@ class ApiServer:
             time.sleep(0.1)
         raise ConfigError(f"kube-apiserver: is not ready after {READY_SECONDS} s; see the logs in {self.folder}")
 
-    def _refuse_ended(self) -> None:
-        for process in self._running:
+    def refuse_ended(self) -> None:
+        """Raise `ConfigError` with what it said last if one of the started programs has ended."""
+        for process, log in self._running:
             if process.poll() is not None:
-                raise ConfigError(f"{process.args}: has ended; see the logs in {self.folder}")
+                said = log.read_text(errors="replace").strip().rpartition("\n")[2]
+                raise ConfigError(f"{log.stem}: has ended: {said or 'it said nothing'}")
 
     def _stop(self) -> None:
         """The data is thrown away, so nobody waits for a graceful end."""
-        for process in reversed(self._running):
+        for process, _ in reversed(self._running):
             process.kill()
-        for process in self._running:
+        for process, _ in self._running:
             process.wait()
 
 
@@ -192,3 +204,10 @@ def free_ports(count: int) -> list[int]:
     for item in sockets:
         item.close()
     return ports
+
+
+def listens(port: int) -> bool:
+    """Say whether somebody listens on a port of loopback."""
+    with socket.socket() as tried:
+        tried.settimeout(1)
+        return tried.connect_ex(("127.0.0.1", port)) == 0

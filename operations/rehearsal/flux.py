@@ -78,6 +78,13 @@ def patch_status(server: ApiServer, item: Manifest, **status: Any) -> None:
     server.kubectl("patch", kind, *named, "--subresource=status", "--type=merge", "--patch", patch, code=None)
 
 
+def secret_of(external: Manifest) -> Manifest:
+    """Return the Secret that External Secrets would make, without its values: some webhooks ask whether it is there."""
+    metadata, target = external["metadata"], external["spec"].get("target", {})
+    own = {"name": target.get("name", metadata["name"]), "namespace": metadata["namespace"]}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": own | target.get("template", {}).get("metadata", {})}
+
+
 def artifact(url: str, revision: str, data: bytes) -> Manifest:
     """Return how a source's status names an archive."""
     return {

@@ -5,26 +5,18 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.kit import (
-    FLUX_KUSTOMIZATION,
-    FLUX_NAMESPACE,
-    FLUX_SOURCE,
-    KEEP_IN_FLUX,
-    Manifest,
-    group,
-    manifest,
-    namespace,
-)
+from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_NAMESPACE, FLUX_SOURCE, Manifest, group, manifest, namespace
 from gitops_render.layers import FLUX_ACCOUNT
 from gitops_render.objects import Identity, Item
-from gitops_render.paths import CLUSTER, PLATFORM_SOURCE, Place, to_flux
+from gitops_render.paths import CLUSTER, Place, to_flux
 from operations.rehearsal.api_server import BIN, TOOLS, ApiServer
+from operations.rehearsal.fates import Fate, Seen, fates_of, seen_of
 from operations.rehearsal.flux import (
     CONTROLLER,
     Artifacts,
@@ -33,29 +25,27 @@ from operations.rehearsal.flux import (
     packed,
     patch_status,
     ready,
+    secret_of,
     start_controller,
 )
-from operations.rehearsal.trees import Tree, kinds_of, own_crds, read, read_crds, stand_ins
+from operations.rehearsal.installed import Releases, Sides, install, placed, read_releases, there, uninstall
+from operations.rehearsal.looks import OURS, ROOT, Looks, Played
+from operations.rehearsal.trees import Kind, Tree, kinds_of, own_crds, read, read_crds, stand_ins
+from operations.rehearsal.webhooks import KINDS, ask, brought
 
 CRDS = "CRDS"
 """The variable that names a folder with the operators' CRDs."""
-ROOT = "flux-system"
-OURS = frozenset({ROOT, PLATFORM_SOURCE})
-"""The sources that read the tree; all others are releases of operators."""
 SECONDS = 1800.0
 """How long all layers of a tree may take."""
-FAILED_LOOKS = 8
-"""How often a layer has to be seen failing, half a second apart, before that counts: Flux tries again each second."""
-
-Fate = Literal["made", "changed", "restarted", "replaced", "pruned", "orphaned"]
-FATES: tuple[Fate, ...] = ("made", "changed", "restarted", "replaced", "pruned", "orphaned")
+SECRETS = ("external-secrets.io", "ExternalSecret")
 
 
 class Rehearsal(NamedTuple):
     """What was seen: layers that were done in the order of what they wait for, those refused, those that wait for them.
 
-    `before` are the layers that the API server refuses of what runs already, `fates` what becomes of objects, and
-    `unchecked` the kinds of which nobody has the CRDs, so that any field was taken.
+    What is refused is a layer, or a release of a chart. `before` are those of what runs already, `fates` what becomes
+    of objects, `unchecked` the kinds of which nobody has the CRDs, so that any field was taken, `asked` the programs
+    whose webhooks were asked, and `unrendered` the releases whose charts were not there.
     """
 
     environment: str
@@ -65,6 +55,8 @@ class Rehearsal(NamedTuple):
     before: Mapping[str, str]
     fates: Mapping[Fate, tuple[str, ...]]
     unchecked: tuple[str, ...]
+    asked: tuple[str, ...] = ()
+    unrendered: tuple[str, ...] = ()
 
 
 def missing_tools() -> list[str]:
@@ -80,34 +72,30 @@ def rehearse(environment: str, old: Path, new: Path) -> Rehearsal:
     if missing := missing_tools():
         raise ConfigError(f"{BIN}: has no {', '.join(missing)}; run `make tools`")
     before, after = read(old, environment), read(new, environment)
+    made = read_releases(environment, old, new)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-"))
         server = stack.enter_context(ApiServer(Path(folder, "cluster")))
         artifacts = stack.enter_context(Artifacts())
         stage = _Stage(server, artifacts)
-        unchecked = stage.begin(environment, before, after)
-        first = stage.play(before)
+        unchecked, asked = stage.begin(environment, (before, after), made)
+        before, after = (_with(tree, side) for tree, side in ((before, made.old), (after, made.new)))
+        first = stage.play(before, made.old)
         left = stage.seen(before, after)
-        second = stage.play(after)
-        fates = _fates(left, stage.seen(before, after), before, after)
-    return Rehearsal(environment, second.order, second.refused, second.waiting, first.refused, fates, unchecked)
+        second = stage.play(after, made.new)
+        uninstall(server, made.old, made.new)
+        fates = fates_of(left, stage.seen(before, after), after.objects)
+    told = (second.refused, second.waiting, first.refused, fates, unchecked, asked, made.unrendered)
+    return Rehearsal(environment, second.order, *told)
 
 
-class _Played(NamedTuple):
-    """How the layers of a tree ended."""
-
-    order: tuple[str, ...]
-    refused: Mapping[str, str]
-    waiting: tuple[str, ...]
+def _with(tree: Tree, made: Releases) -> Tree:
+    """Return a tree with what its releases make."""
+    return tree._replace(objects=tree.objects | {_identity(item): item for one in made.values() for item in one.items})
 
 
-class Seen(NamedTuple):
-    """An object in the cluster: which one, what it says, the pods that it describes, and whether Flux keeps it."""
-
-    uid: str
-    content: Manifest
-    pods: Manifest | None
-    kept: bool
+def _identity(item: Manifest) -> Identity:
+    return Item(PurePosixPath(), item).identity
 
 
 class _Stage:
@@ -115,17 +103,27 @@ class _Stage:
 
     def __init__(self, server: ApiServer, artifacts: Artifacts) -> None:
         self._server, self._artifacts = server, artifacts
+        self._secrets: list[str] = []
+        self._known: set[Identity] = set()
 
-    def begin(self, environment: str, *trees: Tree) -> tuple[str, ...]:
-        """Bring what is there before any layer, and return the kinds of which nobody has the CRDs."""
+    def begin(self, environment: str, trees: tuple[Tree, Tree], made: Sides) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Bring what is there before any layer; return the kinds of which nobody has the CRDs, and who is asked."""
+        trees = (_with(trees[0], made.old), _with(trees[1], made.new))
         folder, kinds = os.environ.get(CRDS), kinds_of(*trees)
-        self._bring([*(read_crds(Path(folder), kinds) if folder else []), *own_crds(trees[0])])
+        operators = [*brought({of for of, _ in kinds})]
+        own = [item for item in operators if item["kind"] not in KINDS]
+        self._bring([*own, *(read_crds(Path(folder), kinds) if folder else []), *own_crds(trees[0])])
         unknown = list(stand_ins(kinds, self._kinds()))
         self._bring(unknown)
+        scopes = self._kinds()
+        for side in (made.old, made.new):
+            placed(side, lambda item: scopes.get((group(item["apiVersion"]), item["kind"]), False))
+        self._secrets = [".".join(reversed(SECRETS))] if SECRETS in kinds else []
         account = manifest("v1", "ServiceAccount", FLUX_ACCOUNT, FLUX_NAMESPACE)
         self._server.apply(namespace(FLUX_NAMESPACE), account, _admin(), *_root(environment))
+        asked = ask(self._server, [*operators, *(item for one in made.old.values() for item in one.items)])
         start_controller(self._server)
-        return tuple(sorted(crd["spec"]["names"]["kind"] for crd in unknown))
+        return tuple(sorted(crd["spec"]["names"]["kind"] for crd in unknown)), asked
 
     def _bring(self, crds: Sequence[Manifest]) -> None:
         """Apply CRDs, and wait until the API server serves them."""
@@ -133,22 +131,37 @@ class _Stage:
             self._server.apply(*crds)
             self._server.kubectl("wait", "crd", "--all", "--for=condition=Established", "--timeout=240s")
 
-    def _kinds(self) -> Iterator[tuple[str, str]]:
-        """Yield the group and name of each kind that the API server knows."""
-        for line in self._server.kubectl("api-resources", "--no-headers").splitlines():
-            *_, api_version, _namespaced, kind = line.split()
-            yield group(api_version), kind
+    def _kinds(self) -> dict[Kind, bool]:
+        """Return the kinds that the API server knows, and whether their objects lie in namespaces."""
+        lines = (line.split() for line in self._server.kubectl("api-resources", "--no-headers").splitlines())
+        return {(group(api_version), kind): namespaced == "true" for *_, api_version, namespaced, kind in lines}
 
-    def play(self, tree: Tree) -> _Played:
-        """Let Flux apply a tree, until each layer is done, refused, or waits for one that is."""
+    def play(self, tree: Tree, made: Releases) -> Played:
+        """Let charts be installed and Flux apply a tree, until each layer is done, refused, or waits for one that is.
+
+        Charts that run already come first, as they do on a cluster; those whose namespace Flux makes come last.
+        """
+        present = {item["metadata"]["name"] for item in self._server.list("namespaces")}
+        ready_ones, others = there(made, present)
+        refused = install(self._server, ready_ones)
+        played = self._flux(tree)
+        refused |= install(self._server, others)
+        told = {f"layer {name}": why for name, why in played.refused.items()}
+        return played._replace(refused=told | {f"release {name}": why for name, why in sorted(refused.items())})
+
+    def _flux(self, tree: Tree) -> Played:
+        """Let Flux apply a tree."""
         ours = self._served(packed(tree.files), "main")
         others = self._served(empty_release(), "release")
         looks = Looks(tree, ours["revision"])
         end = time.monotonic() + SECONDS
+        sources = (f"{kind}.{group(FLUX_SOURCE)}".lower() for kind in SOURCES)
+        kinds = (f"kustomization.{group(FLUX_KUSTOMIZATION)}", *sources, *self._secrets)
         while time.monotonic() < end:
-            self._publish(ours, others)
-            found = self._server.list(f"kustomization.{group(FLUX_KUSTOMIZATION)}")
-            played = looks.look({item["metadata"]["name"]: item for item in found})
+            found = self._server.list(*kinds)
+            self._publish([item for item in found if item["kind"] in SOURCES], ours, others)
+            self._make_secrets(item for item in found if item["kind"] == SECRETS[1])
+            played = looks.look({item["metadata"]["name"]: item for item in found if item["kind"] == "Kustomization"})
             if played is not None:
                 return played
             time.sleep(0.5)
@@ -159,12 +172,19 @@ class _Stage:
         url, commit = self._artifacts.serve(data)
         return artifact(url, f"{name}@sha1:{commit}", data)
 
-    def _publish(self, ours: Manifest, others: Manifest) -> None:
+    def _publish(self, sources: Sequence[Manifest], ours: Manifest, others: Manifest) -> None:
         """Say of every source that it is fetched: ours, or the release of an operator, with nothing to apply."""
-        for item in self._server.list(*(f"{kind}.{group(FLUX_SOURCE)}" for kind in ("gitrepository", "bucket"))):
+        for item in sources:
             wanted = ours if item["metadata"]["name"] in OURS else others
             if item.get("status", {}).get("artifact") != wanted:
                 patch_status(self._server, item, artifact=wanted, conditions=[ready(item, "Ready")])
+
+    def _make_secrets(self, wanted: Iterable[Manifest]) -> None:
+        """Do the part of External Secrets for what has no Secret yet."""
+        new = {_identity(item): item for item in wanted if _identity(item) not in self._known}
+        if new:
+            self._server.apply(*map(secret_of, new.values()))
+            self._known |= set(new)
 
     def seen(self, *trees: Tree) -> dict[Identity, Seen]:
         """Return what the API server has of the objects of trees; what is being deleted is gone."""
@@ -172,89 +192,9 @@ class _Stage:
         kinds = sorted({f"{item.kind}.{item.group}".rstrip(".") for item in wanted})
         found: dict[Identity, Seen] = {}
         for item in self._server.list(*kinds):
-            identity = Item(PurePosixPath(), item).identity
-            if identity in wanted and "deletionTimestamp" not in item["metadata"]:
-                found[identity] = _of(item)
+            if (identity := _identity(item)) in wanted and "deletionTimestamp" not in item["metadata"]:
+                found[identity] = seen_of(item)
         return found
-
-
-def _of(item: Manifest) -> Seen:
-    metadata, pods = item["metadata"], (item.get("spec") or {}).get("template")
-    marks = {key: metadata.get(key) for key in ("labels", "annotations")}
-    content = {key: value for key, value in item.items() if key not in {"metadata", "status"}} | marks
-    kept = KEEP_IN_FLUX.items() <= metadata.get("annotations", {}).items()
-    return Seen(metadata["uid"], content, pods, kept)
-
-
-class Looks:
-    """What was seen of the layers so far."""
-
-    def __init__(self, tree: Tree, revision: str) -> None:
-        self._wanted, self._revision = tree.layers | {ROOT}, revision
-        self._done: set[str] = set()
-        self._failing: dict[str, int] = {}
-        self._said: dict[str, str] = {}
-
-    def look(self, layers: Mapping[str, Manifest]) -> _Played | None:
-        """Take in how the layers are, and return how they ended once all have."""
-        for name, item in layers.items():
-            self._take(name, item)
-        refused = {name: self._said[name] for name, times in sorted(self._failing.items()) if times >= FAILED_LOOKS}
-        waiting = [name for name in self._wanted - self._done - refused.keys() if name in layers]
-        stuck = {name for name in waiting if self._waits(layers[name], {*refused, *waiting})}
-        if set(layers) != self._wanted or set(waiting) != stuck or (waiting and not refused):
-            return None
-        done = sorted((layers.keys() & self._done) - {ROOT}, key=lambda name: (_depth(name, layers), name))
-        return _Played(tuple(done), refused, tuple(sorted(waiting)))
-
-    def _take(self, name: str, item: Manifest) -> None:
-        status = item.get("status", {})
-        said = next((one for one in status.get("conditions", []) if one["type"] == "Ready"), None)
-        if said is None or said.get("observedGeneration") != item["metadata"]["generation"]:
-            return
-        # What reads the release of an operator stays at that.
-        ours = item["spec"].get("sourceRef", {}).get("name") in OURS
-        wanted = self._revision if ours else status.get("lastAttemptedRevision")
-        if said["status"] == "True" and status.get("lastAppliedRevision") == wanted:
-            self._done.add(name)
-            self._failing.pop(name, None)
-        elif said["status"] == "False" and status.get("lastAttemptedRevision") == wanted:
-            self._failing[name] = self._failing.get(name, 0) + 1
-            self._said[name] = said["message"]
-
-    def _waits(self, item: Manifest, left: set[str]) -> bool:
-        return any(needed["name"] in left for needed in item["spec"].get("dependsOn", ()))
-
-    def left(self) -> str:
-        """Return what has not ended."""
-        return f"not done are {', '.join(sorted(self._wanted - self._done)) or 'layers that should be gone'}"
-
-
-def _fates(
-    left: Mapping[Identity, Seen], right: Mapping[Identity, Seen], before: Tree, after: Tree
-) -> dict[Fate, tuple[str, ...]]:
-    """Return what became of objects, by fate."""
-    found: dict[Fate, list[str]] = {fate: [] for fate in FATES}
-    for identity in sorted({*before.objects, *after.objects}):
-        fate = fate_of(left.get(identity), right.get(identity), described=identity in after.objects)
-        if fate is not None:
-            found[fate].append(str(identity))
-    return {fate: tuple(names) for fate, names in found.items() if names}
-
-
-def fate_of(old: Seen | None, new: Seen | None, *, described: bool) -> Fate | None:
-    """Return what became of an object, which the candidate may have `described`; nothing if that is nothing."""
-    if old is None:
-        return None if new is None else "made"
-    if new is None:
-        return "pruned"
-    if old.uid != new.uid:
-        return "replaced"
-    if not described:  # what goes with a layer that waits is there still
-        return "orphaned" if new.kept else None
-    if old.pods != new.pods:
-        return "restarted"
-    return None if old.content == new.content else "changed"
 
 
 def _admin() -> Manifest:
@@ -279,9 +219,3 @@ def _root(environment: str) -> Iterator[Manifest]:
         "sourceRef": {"kind": "GitRepository", "name": ROOT},
     }
     yield manifest(FLUX_KUSTOMIZATION, "Kustomization", ROOT, FLUX_NAMESPACE, spec=spec)
-
-
-def _depth(name: str, layers: Mapping[str, Manifest]) -> int:
-    """How many layers come before one, at least: layers of one depth are done in any order, another in each run."""
-    before = [item["name"] for item in layers[name]["spec"].get("dependsOn", ()) if item["name"] in layers]
-    return max((_depth(other, layers) + 1 for other in before), default=0)

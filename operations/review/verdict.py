@@ -157,11 +157,11 @@ def _of_objects(objects: Sequence[Difference]) -> Iterator[Reason]:
 
 
 def _of_rehearsal(item: Rehearsal) -> Iterator[Reason]:
-    for layer, why in item.refused.items():
-        if layer not in item.before:
-            yield Reason(Effect.REFUSED, f"rehearsed: layer {code(layer)} is refused: {shown(why)}")
-    for layer, why in item.before.items():
-        yield Reason(Effect.UNKNOWN, f"layer {code(layer)} of what runs cannot be rehearsed: {shown(why)}")
+    for name, why in item.refused.items():
+        if name not in item.before:
+            yield Reason(Effect.REFUSED, f"rehearsed: {code(name)} is refused: {shown(why)}")
+    for name, why in item.before.items():
+        yield Reason(Effect.UNKNOWN, f"{code(name)} of what runs cannot be rehearsed: {shown(why)}")
     if "replaced" in item.fates:
         yield Reason(Effect.REPLACES, f"rehearsed: makes anew {listed(item.fates['replaced'], SHOWN)}")
 

@@ -50,6 +50,7 @@ EXCEPTED: dict[str, dict[str, str]] = {
     },
     "CKV_K8S_29": {"*.external-secrets*": "its containers have one, with all that a pod's would say"},
     "CKV_K8S_35": {
+        "CronJob.drills.*": "boto3 takes an account by variables, or by a file in a form of its own",
         "*.external-dns": "its chart takes the token by a variable alone",
         "*.influxdb2": "its chart takes them by variables alone",
         "*.kube-prometheus-stack-grafana": "its chart takes them by variables alone",

@@ -105,8 +105,8 @@ def test_what_a_change_does_is_seen_before_it_is_made(tmp_path: Path) -> None:
     )
     found = rehearse("sandbox", old, new)
     assert found.before == {}
-    assert list(found.refused) == ["third"]
-    assert "immutable" in found.refused["third"]
+    assert list(found.refused) == ["layer third"]
+    assert "immutable" in found.refused["layer third"]
     assert found.waiting == ("fourth",)
     assert [name for name in found.order if name != "layers"] == ["first", "second"]
     assert found.fates == {
@@ -135,6 +135,6 @@ def test_the_sandbox_is_rehearsed_with_its_own_policies(tmp_path: Path) -> None:
         write(tmp_path / name, "sandbox", render(env))
     found = rehearse("sandbox", tmp_path / "old", tmp_path / "new")
     assert found.before == {}
-    assert list(found.refused) == ["cache-configs"]
-    assert "moves no keys" in found.refused["cache-configs"]
+    assert list(found.refused) == ["layer cache-configs"]
+    assert "moves no keys" in found.refused["layer cache-configs"]
     assert "HelmRelease flux-system traefik" in found.fates["changed"]

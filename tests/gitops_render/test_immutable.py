@@ -11,8 +11,8 @@ from gitops_render.fields import fields
 from gitops_render.immutable import HOOK, unchangeable
 
 
-def told(kind: str, old: Manifest, new: Manifest, **metadata: Any) -> tuple[str, ...]:
-    left, right = ({"kind": kind, "metadata": metadata, **body} for body in (old, new))
+def told(kind: str, old: Manifest, new: Manifest, *, api: str = "v1", **metadata: Any) -> tuple[str, ...]:
+    left, right = ({"apiVersion": api, "kind": kind, "metadata": metadata, **body} for body in (old, new))
     return unchangeable(left, right, list(fields(left, right)))
 
 
@@ -40,6 +40,24 @@ def test_a_field_that_stays_is_told(kind: str, old: Manifest, new: Manifest, pat
     assert told(kind, old, new) == (path,)
     assert told("Widget", old, new) == ()
     assert told(kind, old, new, annotations={HOOK: "pre-upgrade"}) == ()
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "field"),
+    [
+        ("rabbitmq.com", "Permission", "vhost"),
+        ("rabbitmq.com", "Policy", "name"),
+        ("rabbitmq.com", "Policy", "vhost"),
+        ("rabbitmq.com", "Vhost", "name"),
+        ("postgresql.cnpg.io", "Database", "name"),
+    ],
+)
+def test_what_an_operators_object_is_made_of_stays(group: str, kind: str, field: str) -> None:
+    old, new = ({"spec": {field: name}} for name in ("a_b", "a-b"))
+    assert told(kind, old, new, api=f"{group}/v1") == (f"spec.{field}",)
+    assert told(kind, old, new, api="example.org/v1") == ()
+    users = [{"spec": {"rabbitmqClusterReference": {"name": name}}} for name in "ab"]
+    assert bool(told("User", *users, api=f"{group}/v1")) is (group == "rabbitmq.com")
 
 
 @pytest.mark.parametrize(

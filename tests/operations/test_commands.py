@@ -357,7 +357,11 @@ def test_a_rehearsal_ends_with_1_if_something_is_refused_and_3_if_it_could_not_b
 
     asked: list[tuple[str, Path, Path]] = []
     done = rehearsal.Rehearsal("sandbox", ("a",), {}, (), {}, {}, ())
-    found = [done, done._replace(refused={"x": "why"}), done._replace(refused={"x": "w"}, before={"x": "w"})]
+    found = [
+        done,
+        done._replace(refused={"layer x": "why"}),
+        done._replace(refused={"layer x": "w"}, before={"layer x": "w"}),
+    ]
 
     def rehearse(*of: Any) -> rehearsal.Rehearsal:
         asked.append(of)
@@ -365,7 +369,7 @@ def test_a_rehearsal_ends_with_1_if_something_is_refused_and_3_if_it_could_not_b
 
     monkeypatch.setattr(rehearsal, "rehearse", rehearse)
     assert "- <b>sandbox</b>: nothing happens\n" in run("rehearse", "sandbox", "base")
-    assert "refused: layer <code>x</code>: why" in run("rehearse", "sandbox", "base", "--tree", "other", code=1)
+    assert "refused: <code>layer x</code>: why" in run("rehearse", "sandbox", "base", "--tree", "other", code=1)
     run("rehearse", "sandbox", "base", code=3)
     assert asked == [("sandbox", Path("base"), Path(name)) for name in ("gitops.out", "other", "gitops.out")]
 

@@ -11,49 +11,19 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 
 import pytest
 
-from constructs_lib.kit import INTERNET, Link, Outside, Pods, Udp
-from constructs_lib.kit.network import LINK_LOCAL, Port
+from constructs_lib.kit import Link, Pods, Udp
+from tests.e2e.declared import AnyPort, Declared, Peer
 from tests.e2e.node import network, pods
 from tests.e2e.node.cluster import PATIENCE, NodeCluster
 from tests.e2e.node.conftest import REPORT
 from tests.support import everything
 
-INSIDE = everything().inside
 UNUSED = 4242
 """The port of each pod that no link names alone."""
-
-
-class Peer(NamedTuple):
-    """Somebody to talk to: a pod that stands for `pods`, or an address outside."""
-
-    address: str
-    ports: frozenset[int | Udp]
-    pods: Pods | None = None
-
-    @property
-    def targets(self) -> dict[str, int | Udp]:
-        """Each of its ports, by what the probe calls it."""
-        return {
-            f"udp:{self.address}:{port.number}" if isinstance(port, Udp) else f"tcp:{self.address}:{port}": port
-            for port in self.ports
-        }
-
-    def is_meant_by(self, end: Pods | Outside) -> bool:
-        """Whether this is an end of a link."""
-        if isinstance(end, Outside):
-            if end == INTERNET:
-                return not self._is_in(*INSIDE.ranges, LINK_LOCAL) or self._is_in(*INSIDE.neighbours)
-            return not end.ranges or self._is_in(*end.ranges)
-        own = self.pods
-        return own is not None and own.namespace == end.namespace and end.labels.items() <= own.labels.items()
-
-    def _is_in(self, *ranges: str) -> bool:
-        return any(ip_address(self.address) in ip_network(cidr) for cidr in ranges)
 
 
 OUTSIDE = (
@@ -64,24 +34,11 @@ OUTSIDE = (
 
 
 class Walls(NamedTuple):
-    """A cluster with a pod for each end of a link, and the links between them."""
+    """A cluster with a pod for each end of a link, and the ways that links declare between them."""
 
     cluster: NodeCluster
-    links: list[Link]
+    declared: Declared
     peers: list[Peer]
-
-    def is_open(self, source: Peer, target: Peer, port: int | Udp) -> bool:
-        """Whether links let it out of the source and into the target; outside, nobody closes anything."""
-        meant = [
-            link
-            for link in self.links
-            if source.is_meant_by(link.source)
-            and target.is_meant_by(link.target)
-            and any(_is_in(port, ports) for ports in link.ports)
-        ]
-        let_out = source.pods is None or any(isinstance(link.source, Pods) for link in meant)
-        let_in = target.pods is None or any(isinstance(link.target, Pods) for link in meant)
-        return let_out and let_in
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +62,7 @@ def walls(node: NodeCluster) -> Walls:
         node.await_pods(namespace)
     found = {key: node.get("pod", key[1], key[0]) or {} for key in ends}
     inside = [Peer(found[key]["status"]["podIP"], served[key], end) for key, end in ends.items()]
-    return Walls(node, links, [*inside, *OUTSIDE])
+    return Walls(node, Declared(links, env.inside, closed), [*inside, *OUTSIDE])
 
 
 def test_what_links_allow_gets_through_and_nothing_else(walls: Walls) -> None:
@@ -121,9 +78,9 @@ def test_what_links_allow_gets_through_and_nothing_else(walls: Walls) -> None:
 def test_the_api_server_reaches_webhooks_and_nothing_else(walls: Walls) -> None:
     api_server = OUTSIDE[0]
     for target in walls.peers:
-        for name, port in target.targets.items():
+        for name, port in _targets(target).items():
             if target.pods is not None and isinstance(port, int):
-                expected = walls.is_open(api_server, target, port)
+                expected = walls.declared.is_open(api_server, target, port)
                 patience = 30 if expected else 2
                 assert walls.cluster.middle.call(partial(_connects, target.address, port, patience)) == expected, name
 
@@ -131,7 +88,19 @@ def test_the_api_server_reaches_webhooks_and_nothing_else(walls: Walls) -> None:
 def _expected(walls: Walls, source: Peer) -> dict[str, bool]:
     """Return for each port of everybody else whether the source should reach it."""
     others = (target for target in walls.peers if target is not source)
-    return {name: walls.is_open(source, target, port) for target in others for name, port in target.targets.items()}
+    return {
+        name: walls.declared.is_open(source, target, port)
+        for target in others
+        for name, port in _targets(target).items()
+    }
+
+
+def _targets(peer: Peer) -> dict[str, AnyPort]:
+    """Return each port of a peer, by what the probe calls it."""
+    return {
+        f"udp:{peer.address}:{port.number}" if isinstance(port, Udp) else f"tcp:{peer.address}:{port}": port
+        for port in peer.ports
+    }
 
 
 def _wrong(walls: Walls, expected: dict[Peer, dict[str, bool]]) -> dict[Peer, dict[str, bool]]:
@@ -147,20 +116,14 @@ def _wrong(walls: Walls, expected: dict[Peer, dict[str, bool]]) -> dict[Peer, di
         return {source: wrong for source, wrong in zip(expected, threads.map(of, expected), strict=True) if wrong}
 
 
-def _served(links: Iterable[Link], end: Pods) -> Iterable[int | Udp]:
+def _served(links: Iterable[Link], end: Pods) -> Iterable[AnyPort]:
     yield UNUSED
     for link in links:
         if link.target == end:
             yield from (ports[0] if isinstance(ports, tuple) else ports for ports in link.ports)
 
 
-def _is_in(port: int | Udp, ports: Port) -> bool:
-    if isinstance(port, int) and isinstance(ports, tuple):
-        return ports[0] <= port <= ports[1]
-    return port == ports
-
-
-def _pod(end: Pods, served: Iterable[int | Udp]) -> dict[str, object]:
+def _pod(end: Pods, served: Iterable[AnyPort]) -> dict[str, object]:
     listening = (f"udp:{port.number}" if isinstance(port, Udp) else f"tcp:{port}" for port in served)
     made = pods.pod(end.namespace, end.name, "serve", *sorted(listening))
     made["metadata"]["labels"] = dict(end.labels)

@@ -10,9 +10,12 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.kit import Manifest
 from gitops_render.objects import Identity
-from operations.rehearsal import rehearsal
+from operations.rehearsal import api_server, rehearsal
+from operations.rehearsal.api_server import ApiServer
+from operations.rehearsal.fates import Fate, Seen, fate_of, fates_of
+from operations.rehearsal.looks import FAILED_LOOKS, Looks
 from operations.rehearsal.output import SHOWN, to_markdown
-from operations.rehearsal.rehearsal import FAILED_LOOKS, Fate, Looks, Rehearsal, Seen, fate_of, missing_tools
+from operations.rehearsal.rehearsal import Rehearsal, missing_tools
 from operations.rehearsal.trees import Tree
 
 GROUP = "kustomize.toolkit.fluxcd.io"
@@ -137,26 +140,49 @@ NOTHING = Rehearsal("sandbox", ("a", "b"), {}, (), {}, {}, ())
 def test_a_rehearsal_is_a_line_and_its_details() -> None:
     many = tuple(f"Service {number}" for number in range(SHOWN + 2))
     found = NOTHING._replace(
-        refused={"x": "field is\n immutable <b>"},
+        refused={"layer x": "field is\n immutable <b>"},
         waiting=("y",),
-        before={"z": "old"},
+        before={"layer z": "old"},
         fates={"pruned": many, "orphaned": ("Cluster main",)},
         unchecked=("Valkey",),
+        asked=("cert-manager",),
+        unrendered=("tempo",),
     )
     lines = list(to_markdown([found]))
-    assert lines[0] == f"- <b>sandbox</b>: 1 layers refused, {SHOWN + 2} pruned, 1 orphaned"
+    assert lines[0] == f"- <b>sandbox</b>: 1 refused, {SHOWN + 2} pruned, 1 orphaned"
     text = "\n".join(lines)
     for line in (
-        "- refused: layer <code>x</code>: field is immutable &lt;b&gt;\n",
+        "- refused: <code>layer x</code>: field is immutable &lt;b&gt;\n",
         "- never applied, for they wait for it: <code>y</code>\n",
-        "- refused of what runs already: layer <code>z</code>: old\n",
+        "- refused of what runs already: <code>layer z</code>: old\n",
         "and 2 more\n",
         "- orphaned: <code>Cluster main</code>\n",
         "- order of the layers: <code>a</code>, <code>b</code>\n",
         "- taken with any field, for nobody has their CRDs: <code>Valkey</code>\n",
+        "- asked beside the API server: the webhooks of <code>cert-manager</code>\n",
+        "- not installed, for their charts are not there: <code>tempo</code>\n",
     ):
         assert line in text
     assert next(iter(to_markdown([NOTHING]))) == "- <b>sandbox</b>: nothing happens"
+    assert "asked beside the API server: nobody" in "\n".join(to_markdown([NOTHING]))
+
+
+def test_a_program_is_started_by_its_name_and_what_it_said_last_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_server, "BIN", Path("/bin"))
+    server = ApiServer(tmp_path)
+    server.start("by-name", "-c", 'echo first; echo "$0: $WORD"', tool="bash", WORD="in use")
+    with pytest.raises(ConfigError, match=r"^by-name: has ended: by-name: in use$"):
+        for _ in iter(server.refuse_ended, False):
+            pass
+
+
+def test_what_became_of_objects_is_told_by_fate() -> None:
+    named = [Identity("Service", "a", name, "") for name in "abc"]
+    left, right = {named[0]: seen(), named[1]: seen(kept=True)}, {named[1]: seen(kept=True), named[2]: seen()}
+    made, gone, orphaned = ("Service a c",), ("Service a a",), ("Service a b",)
+    assert fates_of(left, right, {named[2]}) == {"made": made, "pruned": gone, "orphaned": orphaned}
 
 
 def test_without_its_programs_there_is_no_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,11 +150,15 @@ REHEARSED = Rehearsal("sandbox", (), {}, (), {}, {}, ())
 @pytest.mark.parametrize(
     ("rehearsal", "words", "told"),
     [
-        ({"refused": {"a": "why <b>"}}, Effect.REFUSED, "rehearsed: layer <code>a</code> is refused: why &lt;b&gt;"),
         (
-            {"refused": {"a": "why"}, "before": {"a": "why"}},
+            {"refused": {"layer a": "why <b>"}},
+            Effect.REFUSED,
+            "rehearsed: <code>layer a</code> is refused: why &lt;b&gt;",
+        ),
+        (
+            {"refused": {"layer a": "why"}, "before": {"layer a": "why"}},
             Effect.UNKNOWN,
-            "layer <code>a</code> of what runs cannot be rehearsed: why",
+            "<code>layer a</code> of what runs cannot be rehearsed: why",
         ),
         ({"fates": {"replaced": ("Job x", "Job y")}}, Effect.REPLACES, "rehearsed: makes anew <code>Job x</code>, "),
     ],
