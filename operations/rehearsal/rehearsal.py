@@ -33,6 +33,8 @@ from operations.rehearsal.looks import OURS, ROOT, Looks, Played
 from operations.rehearsal.trees import Kind, Tree, kinds_of, own_crds, read, read_crds, stand_ins
 from operations.rehearsal.webhooks import KINDS, ask, brought
 
+SOURCES = ("GitRepository", "Bucket")
+"""The kinds of source that an environment may follow."""
 CRDS = "CRDS"
 """The variable that names a folder with the operators' CRDs."""
 SECONDS = 1800.0
