@@ -87,7 +87,7 @@ backups:
   ca_bundle: *ca
 
 applications:
-  example: {{owner: nobody, hosts: {{www: {{port: 8080}}}}, uses: {{postgres: {{main: {{}}}}}}}}
+  example: {{owner: nobody, uses: {{postgres: {{main: {{}}}}}}}}
 
 platform: # small, and without RabbitMQ, logs and traces: `rabbitmq_operator: {{}}` in the place of its line turns it on
   vault_eso: {{replicas: 1}}

@@ -37,8 +37,7 @@ def _ingress(env: Environment, app: Application, name: str, host: Host) -> Manif
         "rules": [{"host": address, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
     }
     item = manifest("networking.k8s.io/v1", "Ingress", name, app.name, spec=spec)
-    # The cluster's own CA signs no host of an application: Traefik shows its default certificate.
-    if env.platform.cert_manager.enabled and env.platform.cert_manager.asks_acme:
+    if env.platform.cert_manager.enabled:
         spec["tls"] = [{"hosts": [address], "secretName": f"{name}-tls"}]
         item["metadata"]["annotations"] = {"cert-manager.io/cluster-issuer": env.platform.cert_manager.issuer}
     return item
