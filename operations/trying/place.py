@@ -86,9 +86,6 @@ backups:
   inside: {{namespace: {name}, port: {store_port}}}
   ca_bundle: *ca
 
-applications:
-  example: {{owner: nobody, uses: {{postgres: {{main: {{}}}}}}}}
-
 platform: # small, and without RabbitMQ, logs and traces: `rabbitmq_operator: {{}}` in the place of its line turns it on
   vault_eso: {{replicas: 1}}
   cert_manager: {{replicas: 1, issuer: internal-ca, dns_challenge: null}}
