@@ -6,8 +6,8 @@ Connections that are open stay; whoever logs in with the old one meanwhile is re
 Upstream: cloudnative-pg v1.30.0 `docs/src/declarative_role_management.md` (the operator follows the Secret, and says
 which version it applied), rabbitmq/messaging-topology-operator v1.20.1 `api/v1beta1/user_types.go` (it watches the
 Secret), hyperspike/valkey-operator v0.0.61 `internal/controller/valkey_controller.go` (nodes read it when they start,
-the operator each time), grafana-community/helm-charts grafana-12.11.1 `templates/_pod.tpl` (a variable of the pod, and no
-volume, so that each makes its administrator anew).
+the operator each time), grafana-community/helm-charts grafana-12.11.1 `templates/_pod.tpl` (a variable of the pod; it
+keeps nothing on a volume, so that each makes its administrator anew).
 """
 
 from __future__ import annotations
