@@ -44,10 +44,11 @@ def digest(data: bytes | None) -> str | None:
     return None if data is None else hashlib.sha256(data).hexdigest()
 
 
-def bytes_in(path: Path) -> bytes | None:
+def bytes_in(path: Path | str) -> bytes | None:
     """Return what a file holds, or nothing if it is not there."""
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123 - half the time of Path.read_bytes, for thousands of files
+            return file.read()
     except FileNotFoundError:
         return None
 
@@ -105,6 +106,11 @@ def put(
         raise
     _carry_out(folder, intent)
     _clear(folder)
+
+
+def replace(folder: Path, files: Files) -> None:
+    """Write `files`, whatever their places hold now."""
+    put(folder, {path: bytes_in(folder / path) for path in files}, files, ())
 
 
 def _stage(folder: Path, intent: Intent, contents: Iterable[bytes]) -> None:

@@ -157,12 +157,12 @@ def listing(files: list[str]) -> Manifest:
 
 def _listings(env: Environment, owned: Files) -> Files:
     """Return a `kustomization.yaml` for each folder of objects, so that what Flux applies is what is listed."""
-    root = Place(env.name, CLUSTER).path
-    folders: dict[PurePosixPath, list[str]] = {}
+    folders: dict[str, list[str]] = {}
     for path in owned:
-        if path.parent != root:
-            folders.setdefault(path.parent, []).append(path.name)
-    return {folder / KUSTOMIZATION: to_yaml(listing(sorted(names))) for folder, names in folders.items()}
+        folder, _, name = str(path).rpartition("/")
+        folders.setdefault(folder, []).append(name)
+    del folders[str(Place(env.name, CLUSTER).path)]
+    return {PurePosixPath(folder, KUSTOMIZATION): to_yaml(listing(sorted(names))) for folder, names in folders.items()}
 
 
 def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:

@@ -6,7 +6,7 @@ or removed, and only while they are as they were written.
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import unified_diff
@@ -14,6 +14,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from constructs_lib.base.errors import ConfigError
 from gitops_render import journal
@@ -33,7 +34,7 @@ class Written(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """What is to be done for an environment, and what all of its files hold now; the index is the last one."""
+    """What is to be done for an environment, and what the files hold now that it is done to; the index is the last."""
 
     found: dict[PurePosixPath, bytes | None]
     changed: Files
@@ -79,11 +80,12 @@ def _plan(output: Path, environment: str, rendered: Rendered, *, overwrite: bool
     stale = _stale(index, rendered.written)
     wanted = wanted_files(output, environment, rendered)
     refuse_links(output, (*wanted, *stale))
-    found = {path: bytes_in(output / path) for path in (*wanted, *stale)}
+    found = {path: bytes_in(f"{output}/{path}") for path in (*wanted, *stale)}
     if not overwrite:
         ours = {path: found[path] for path in (*rendered.written, *stale)}
         _refuse(output, index, _foreign(index, rendered.written, ours))
-    return _Plan(found, {path: data for path, data in wanted.items() if found[path] != data}, tuple(stale))
+    changed = {path: data for path, data in wanted.items() if found[path] != data}
+    return _Plan({path: found[path] for path in (*changed, *stale)}, changed, tuple(stale))
 
 
 def _put(output: Path, plans: Mapping[str, _Plan]) -> None:
@@ -102,9 +104,12 @@ def _written(environment: str, plan: _Plan) -> Written:
 
 def refuse_links(output: Path, paths: Iterable[PurePosixPath]) -> None:
     """Raise `ConfigError` for links on the way: what is behind one belongs to somebody else."""
-    folders = {path.parent for path in paths}
-    places = {*paths, *folders, *(above for folder in folders for above in folder.parents)} - {PurePosixPath()}
-    if links := sorted(place for place in places if (output / place).is_symlink()):
+    places = {str(path) for path in paths}
+    inner = places
+    while inner := {place.rpartition("/")[0] for place in inner} - places - {""}:
+        places |= inner
+    # Paths as text, here and where files are read: for thousands of them pathlib takes longer than the disk.
+    if links := sorted(place for place in places if os.path.islink(f"{output}/{place}")):  # noqa: PTH114
         raise ConfigError(
             *(f"{output / link}: is a link; put a folder or file in its place, or remove it" for link in links)
         )
@@ -119,7 +124,7 @@ def wanted_files(output: Path, environment: str, rendered: Rendered) -> Files:
 def index_of(owned: Files) -> bytes:
     """Return the index that says of these files that rendering wrote them."""
     digests = {str(path): digest(data) for path, data in owned.items()}
-    return (json.dumps(digests, indent=1, sort_keys=True) + "\n").encode()
+    return to_json(dict(sorted(digests.items())), indent=1) + b"\n"
 
 
 def _stale(index: dict[str, str], owned: Files) -> list[PurePosixPath]:

@@ -48,19 +48,19 @@ def _dumped(text: bytes) -> bytes:
 
 def _add(value: Any, events: list[yaml.Event]) -> None:
     """Add what PyYAML's emitter writes: its own way there, by a tree of nodes, takes more than twice as long."""
-    match value:
-        case str():
-            events.append(_text(value))
-        case dict():
-            _add_mapping(sorted(value.items()), events)
-        case list():
-            events.append(_SEQUENCE)
-            for item in value:
-                _add(item, events)
-            events.append(_SEQUENCE_END)
-        case _:
-            node = _REPRESENTER.represent_data(value)
-            events.append(yaml.ScalarEvent(None, node.tag, (True, False), node.value))
+    kind = type(value)
+    if kind is str:
+        events.append(_text(value))
+    elif kind is dict:
+        _add_mapping(sorted(value.items()), events)
+    elif kind is list:
+        events.append(_SEQUENCE)
+        for item in value:
+            _add(item, events)
+        events.append(_SEQUENCE_END)
+    else:
+        node = _REPRESENTER.represent_data(value)
+        events.append(yaml.ScalarEvent(None, node.tag, (True, False), node.value))
 
 
 def _add_mapping(items: Iterable[tuple[str, Any]], events: list[yaml.Event]) -> None:

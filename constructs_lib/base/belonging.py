@@ -49,6 +49,13 @@ class Claim(NamedTuple):
     scope: tuple[Any, ...]
     common: bool
 
+    @property
+    def near(self) -> tuple[Any, ...]:
+        """What it has in common with all that it may meet: of many environments, not each is compared with all."""
+        if isinstance(self.value, IPv4Network):
+            return self.own.kind, self.scope
+        return self.own.kind, self.scope, self.value.partition("/")[0] if self.own.below else self.value
+
     def meets(self, other: Claim) -> bool:
         """Return whether both, of one kind and scope, name the same thing, or one that holds the other."""
         if isinstance(self.value, IPv4Network):

@@ -310,13 +310,22 @@ MetricName = Annotated[
 ServiceKey = Annotated[str, *_matching(r"[a-z][a-z0-9_-]{0,62}", "the key of a component or the name of an app")]
 
 RabbitmqName = Annotated[
-    str, *_matching(r"[A-Za-z0-9][\w.-]{0,98}[A-Za-z0-9]|[A-Za-z0-9]", "1 to 100 letters, digits, '_', '.' and '-'")
+    str,
+    *_matching(
+        r"[A-Za-z0-9][\w.-]{0,98}[A-Za-z0-9]|[A-Za-z0-9]",
+        "1 to 100 letters, digits, '_', '.' and '-'",
+        example="orders",
+    ),
 ]
 """A user or a policy of RabbitMQ."""
 
 VhostName = Annotated[
     str,
-    *_matching(r"/|/?[A-Za-z0-9]([\w./-]{0,98}[A-Za-z0-9])?", "'/' or 1 to 100 letters, digits, '_', '.', '-' and '/'"),
+    *_matching(
+        r"/|/?[A-Za-z0-9]([\w./-]{0,98}[A-Za-z0-9])?",
+        "'/' or 1 to 100 letters, digits, '_', '.', '-' and '/'",
+        example="orders",
+    ),
 ]
 
 PluginName = Annotated[str, *_matching(r"\w{1,100}", "a plugin such as 'rabbitmq_shovel'")]

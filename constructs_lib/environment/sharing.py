@@ -29,7 +29,7 @@ def problems_between(loaded: Loaded) -> Iterator[str]:
     held: dict[tuple[Any, ...], list[_Held]] = defaultdict(list)
     for document, env in loaded:
         for claim in claims(env):
-            new, same = _Held(document, env, claim), held[claim.own.kind, claim.scope]
+            new, same = _Held(document, env, claim), held[claim.near]
             taken = next((other for other in same if _collide(new, other)), None)
             if taken is not None:
                 yield _sentence(new, taken)
@@ -45,11 +45,12 @@ def problems_between(loaded: Loaded) -> Iterator[str]:
 
 def _unnamed_subnets(loaded: Loaded) -> Iterator[str]:
     """Yield a sentence for each subnet that is left to DigitalOcean in a VPC of several: it knows one default."""
-    for document, env in loaded:
+    shared = [(document, env) for document, env in loaded if env.cluster.network.vpc is not None]
+    for document, env in shared:
         network = env.cluster.network
-        others = [one for one, item in loaded if item is not env and item.cluster.network.vpc == network.vpc]
+        others = [one for one, item in shared if item is not env and item.cluster.network.vpc == network.vpc]
         for key in ("cluster_subnet", "service_subnet"):
-            if network.vpc is not None and others and getattr(network, key) is None:
+            if others and getattr(network, key) is None:
                 yield document.told(
                     f"cluster.network.{key}: is missing, and {others[0].path} is in the same VPC; "
                     "name a range that no other cluster has"
@@ -57,8 +58,10 @@ def _unnamed_subnets(loaded: Loaded) -> Iterator[str]:
 
 
 def _collide(new: _Held, other: _Held) -> bool:
+    if not new.claim.meets(other.claim):
+        return False
     common = new.claim.common and other.claim.common and new.claim.key == other.claim.key
-    return not (common or _one_network(new, other)) and new.claim.meets(other.claim)
+    return not (common or _one_network(new, other))
 
 
 def _one_network(new: _Held, other: _Held) -> bool:

@@ -99,6 +99,10 @@ class KvPaths(Settings):
         description="What only `apply` reads. Below it, what those read who plan, and the state's."
     )
 
+    def application(self, name: str) -> str:
+        """Return the path below which an application's own secrets are; the platform's store reads them too."""
+        return f"{self.platform}/apps/{name}"
+
     @property
     def state(self) -> str:
         """Where the state's passphrase and the key of its bucket are, which all need who plan."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated
 
 from pydantic import AfterValidator
 
 
+@cache
 def _check(query: str) -> str:
     import promql_parser
 

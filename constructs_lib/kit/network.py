@@ -153,10 +153,9 @@ def _cilium(link: Link) -> Manifest:
     return {"ports": [{"port": str(port), "protocol": "TCP"} for port in link.ports]}
 
 
-@cache
 def _rule(link: Link, direction: str, namespace: str, inside: Inside) -> Manifest:
     other, key = (link.target, "to") if direction == "egress" else (link.source, "from")
-    rule: Manifest = {"ports": [_port(port) for port in link.ports]}
+    rule: Manifest = {"ports": _ports(link.ports)}
     peers = _addresses(other, inside) if isinstance(other, Outside) else _pods(other, namespace)
     return {key: peers, **rule} if peers else rule
 
@@ -169,11 +168,17 @@ def _addresses(other: Outside, inside: Inside) -> list[Manifest]:
     return [{"ipBlock": world}, *({"ipBlock": {"cidr": cidr}} for cidr in inside.neighbours)]
 
 
+@cache
 def _pods(other: Pods, namespace: str) -> list[Manifest]:
     peer: Manifest = {"podSelector": {"matchLabels": other.labels} if other.labels else {}}
     if other.namespace != namespace:
         peer["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": other.namespace}}
     return [peer]
+
+
+@cache
+def _ports(ports: tuple[Port, ...]) -> list[Manifest]:
+    return [_port(port) for port in ports]
 
 
 def _port(port: Port) -> Manifest:

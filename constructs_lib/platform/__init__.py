@@ -11,6 +11,7 @@ from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Health
 from constructs_lib.kit import Layer, LayerId, Link, Manifest, Operator, Release, Workload, group
+from constructs_lib.platform import applications
 from constructs_lib.platform.baseline import Baseline
 from constructs_lib.platform.cert_manager import CertManager
 from constructs_lib.platform.cloudnative_pg import CloudnativePg
@@ -64,6 +65,7 @@ class Platform(Settings):
         self._refuse_taken(env)
         by_name = {name: tuple(component.layers(env)) for name, component in self.enabled.items()}
         self._refuse_alone(env, by_name)
+        by_name["applications"] = tuple(applications.layers(env))
         layers = in_order([layer for layers in by_name.values() for layer in layers])
         refuse_doubles(layers)
         return layers

@@ -78,18 +78,18 @@ def _lacking(cluster: InCluster, server: Server, new: str) -> str | None:
 
 def _servers(env: Environment) -> Iterator[tuple[str, Server]]:
     """Yield each password by its path in Vault below the platform's."""
-    platform = env.platform
-    for postgres in platform.cloudnative_pg.clusters:
+    platform, applications = env.platform, env.applications.values()
+    for postgres in platform.cloudnative_pg.whole(applications):
         for role in postgres.roles:
             where = (cloudnative_pg.NAMESPACE, postgres.secret_of(role.name))
-            yield f"postgres/{postgres.name}/{role.name}", Server(*where, _postgres(postgres.name, role.name))
-    for broker in platform.rabbitmq_operator.clusters:
+            yield postgres.entry_of(role.name), Server(*where, _postgres(postgres.name, role.name))
+    for broker in platform.rabbitmq_operator.whole(applications):
         for user in broker.users:
             where = (rabbitmq_operator.NAMESPACE, broker.secret_of(user.name))
-            yield f"rabbitmq/{broker.name}/{user.name}", Server(*where, _nothing)
+            yield broker.entry_of(user.name), Server(*where, _nothing)
     for cache in platform.valkey_operator.clusters:
         lacks = _started_anew(cache.pods, f"statefulset/{cache.name}")
-        yield f"valkey/{cache.name}", Server(cache.pods.namespace, cache.secret, lacks)
+        yield cache.entry, Server(cache.pods.namespace, cache.secret, lacks)
     if platform.observability.has_metrics:
         lacks = _started_anew(GRAFANA, f"deployment/{GRAFANA.deployment}")
         yield "grafana", Server(GRAFANA.namespace, grafana.SECRET, lacks, grafana.PASSWORD_KEY)

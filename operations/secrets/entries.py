@@ -106,14 +106,16 @@ def makers(env: Environment) -> dict[str, Makers]:
         env.vault.kv.flux: {DEPLOY_KEY: new_deploy_key},
     }
     for path, name in _asked_for(env):
-        maker = _maker(path, name)
+        maker = _maker(env, path, name)
         if maker is not None:
             made.setdefault(path, {})[name] = maker
     return made
 
 
-def _maker(path: str, name: str) -> Callable[[], str] | None:
-    """Return how a property is made; nothing for one that somebody else has to give."""
+def _maker(env: Environment, path: str, name: str) -> Callable[[], str] | None:
+    """Return how a property is made; nothing for one that somebody has to give, as an application's own secrets."""
+    if path.startswith(env.vault.kv.application("")):
+        return None
     match path.rpartition("/")[2], name:
         case _, "age_key":
             return new_age_key
@@ -138,7 +140,7 @@ def brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield env.vault.kv.state, KEY
     given = {f"{env.vault.kv.platform}/{purpose}" for purpose in env.buckets}
     for path, name in sorted(set(_asked_for(env))):
-        if path not in given and _maker(path, name) is None:
+        if path not in given and _maker(env, path, name) is None:
             yield path, (name,)
 
 

@@ -14,7 +14,9 @@ from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
 from constructs_lib.environment.vault import AppRoleAuth, VaultServer
+from constructs_lib.platform.applications import entries
 from constructs_lib.platform.vault_eso import FLUX_STORE, PLATFORM_STORE, STORES, vault_role
+from constructs_lib.platform.vault_eso.store import store_of
 from operations.secrets.entries import brought
 
 READ = ("read",)
@@ -57,10 +59,25 @@ GITOPS_PURPOSES = (Purpose.BOOTSTRAP, Purpose.PROMOTE, Purpose.DRIFT, Purpose.IN
 
 
 def environment_policies(env: Environment) -> Policies:
-    """Return the policies of an environment: one for each purpose, and one for each store of its cluster."""
+    """Return the policies of an environment: one for each purpose, each store of its cluster and each application."""
     ci = env.vault.ci
     workflows = {ci.role_for(purpose): tuple(_environment_rules(env, purpose)) for purpose in ENVIRONMENT_PURPOSES}
-    return workflows | {store_policy(env, store): (_store_rule(env, store),) for store in STORES}
+    stores = {store_policy(env, store): (_store_rule(env, store),) for store in STORES}
+    return workflows | stores | dict(_application_policies(env))
+
+
+def _application_policies(env: Environment) -> Iterator[tuple[str, tuple[Rule, ...]]]:
+    """Yield what each application reads: its own entries, and those of the services that it uses.
+
+    With an AppRole the stores have one role for all, which reads these anyway.
+    """
+    if isinstance(env.vault.auth, AppRoleAuth):
+        return
+    for app in env.applications.values():
+        own = env.vault.kv.application(app.name)
+        used = (entry.path for _, entry in entries(env, app))
+        paths = [f"{own}/*", *(path for path in used if not path.startswith(f"{own}/"))]
+        yield store_policy(env, store_of(app.name)), tuple(_data(env.vault.kv.mount, READ, *paths))
 
 
 def gitops_policies(gitops: GitOps) -> Policies:

@@ -18,6 +18,7 @@ from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
 from constructs_lib.environment.vault import AppRoleAuth, ServiceAccountAuth, VaultLogin, VaultServer
 from constructs_lib.platform.vault_eso import NAMESPACE, STORES, vault_role
+from constructs_lib.platform.vault_eso.store import APP_ACCOUNT, store_of
 from operations.secrets.policies import (
     ENVIRONMENT_PURPOSES,
     GITOPS_PURPOSES,
@@ -162,22 +163,24 @@ def _cluster_roles(env: Environment) -> dict[str, Data]:
         policies = [store_policy(env, store) for store in STORES]
         where = f"auth/{auth.mount}/role/{vault_role(env, STORES[0])}"
         return {where: _tokens(*policies), f"{where}/role-id": {"role_id": auth.role_id}}
+    accounts = {store: (store, NAMESPACE) for store in STORES}
+    accounts |= {store_of(name): (APP_ACCOUNT, name) for name in env.applications}
     return {
-        f"auth/{auth.mount}/role/{vault_role(env, store)}": _bound(auth, store) | _tokens(store_policy(env, store))
-        for store in STORES
+        f"auth/{auth.mount}/role/{vault_role(env, store)}": _bound(auth, *account) | _tokens(store_policy(env, store))
+        for store, account in accounts.items()
     }
 
 
-def _bound(auth: ServiceAccountAuth, store: str) -> Data:
-    """Return what binds a role to the one service account of a store."""
+def _bound(auth: ServiceAccountAuth, account: str, namespace: str) -> Data:
+    """Return what binds a role to one service account."""
     if auth.method == "kubernetes":
-        accounts = {"bound_service_account_names": [store], "bound_service_account_namespaces": [NAMESPACE]}
+        accounts = {"bound_service_account_names": [account], "bound_service_account_namespaces": [namespace]}
         return {**accounts, "audience": auth.audiences[0]}
     return {
         "role_type": "jwt",
         "user_claim": "sub",
         "bound_audiences": [*auth.audiences],
-        "bound_subject": f"system:serviceaccount:{NAMESPACE}:{store}",
+        "bound_subject": f"system:serviceaccount:{namespace}:{account}",
     }
 
 

@@ -22,7 +22,7 @@ from tests.support import ROOT, everything
 
 PROMTOOL = ROOT / "tools/bin/promtool"
 ENV = everything()
-RULES = {rule["metadata"]["name"]: rule["spec"] for rule in health.rules(ENV)}
+RULES = {rule["metadata"]["name"]: rule["spec"] for rule in health.rules(ENV, slos.health(ENV))}
 ALL_SLOS = {slo.name: slo for slo in slos.objectives(ENV)}
 PLAIN = {
     rule["alert"]: rule
@@ -42,14 +42,19 @@ def promtool() -> None:
 
 @pytest.mark.parametrize("env", [*load_all(ROOT / "environments"), ENV], ids=lambda env: env.name)
 def test_prometheus_accepts_all_rules(env: Environment, tmp_path: Path) -> None:
-    for rule in health.rules(env):
+    for rule in health.rules(env, slos.health(env)):
         _write(tmp_path / f"{rule['metadata']['name']}.yaml", rule["spec"])
     _run("check", "rules", "--lint-fatal", *map(str, tmp_path.glob("*.yaml")))
 
 
 @pytest.mark.parametrize("env", [*load_all(ROOT / "environments"), ENV], ids=lambda env: env.name)
 def test_prometheus_accepts_every_query_of_the_dashboards(env: Environment, tmp_path: Path) -> None:
-    queries = [query.plain for page in health.dashboards(env) for panel in page.panels for query in panel.queries]
+    queries = [
+        query.plain
+        for page in health.dashboards(env, slos.health(env))
+        for panel in page.panels
+        for query in panel.queries
+    ]
     assert len(queries) > 50
     rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
     _write(tmp_path / "queries.yaml", {"groups": [{"name": "queries", "rules": rules}]})

@@ -56,6 +56,7 @@ from constructs_lib.platform.cert_manager.chart import (
 )
 from constructs_lib.platform.cert_manager.internal import (
     API,
+    CA_FILE,
     CA_VOLUME,
     INTERNAL_CA,
     NAMESPACE,
@@ -72,7 +73,7 @@ from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, ext
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
 
-__all__ = ["CA_VOLUME", "INTERNAL_CA", "TRUSTED_CA", "certificate", "trusted_ca"]
+__all__ = ["CA_FILE", "CA_VOLUME", "INTERNAL_CA", "TRUSTED_CA", "certificate", "trusted_ca"]
 """What others know of `internal` by the component's name."""
 
 CONTROLLERS = LayerId("cert-manager", "controllers")

@@ -22,6 +22,8 @@ NAMESPACE = "cert-manager"
 TRUSTED_CA = "trusted-ca"
 """The Secret by whose `ca.crt` the clients of a namespace know what the internal CA signed."""
 CA_VOLUME = ca_volume(TRUSTED_CA)
+CA_FILE = "/etc/trusted-ca/ca.crt"
+"""Where an application has it, if it mounts that Secret as its credentials say."""
 API = "cert-manager.io/v1"
 
 

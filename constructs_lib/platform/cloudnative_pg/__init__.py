@@ -6,11 +6,12 @@ Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/`, cloudnative-pg/plug
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.applications import Application
 from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
@@ -94,8 +95,6 @@ class CloudnativePg(Component):
         - name: main
           instances: 3
           storage: 50Gi
-          roles: [{name: episodic}]
-          databases: [{name: episodic, owner: episodic}]
     ```
     """
 
@@ -124,6 +123,10 @@ class CloudnativePg(Component):
     def _names_are_apart(self) -> Self:
         check_apart(item for cluster in self.clusters for item in cluster.objects)
         return self
+
+    def whole(self, applications: Iterable[Application]) -> tuple[PostgresCluster, ...]:
+        """Return the clusters with what is in them for applications."""
+        return tuple(cluster.with_applications(applications) for cluster in self.clusters)
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators, of the clusters and of the drills."""
@@ -169,18 +172,19 @@ class CloudnativePg(Component):
         )
         if not self.clusters:
             return
+        clusters = self.whole(env.applications.values())
         yield Layer(
             CREDENTIALS,
-            tuple(self._credentials(env)),
+            tuple(self._credentials(env, clusters)),
             after=(STORE, cert_manager.ISSUERS),
             timeout=Minutes("5m"),
             ready=(*SECRETS_READY, *cert_manager.CERTIFICATES_READY),
         )
-        objects = [item for cluster in self.clusters for item in cluster_objects(env, cluster)]
-        for cluster in self.clusters:
+        objects = [item for cluster in clusters for item in cluster_objects(env, cluster)]
+        for cluster in clusters:
             objects += pod_monitor(env, cluster.name, cluster.pods, "metrics")
         yield Layer(CONFIGS, tuple(objects), after=(CONTROLLERS, CREDENTIALS), timeout=Minutes("15m"), ready=READY)
-        drills = tuple(drill.objects(env, self.clusters))
+        drills = tuple(drill.objects(env, clusters))
         yield Layer(DRILLS, drills, after=(CREDENTIALS,), timeout=Minutes("5m"), blocks_apps=False)
 
     def _operators(self, env: Environment) -> Iterator[Release]:
@@ -198,11 +202,11 @@ class CloudnativePg(Component):
             "monitoring": {"podMonitorEnabled": env.platform.observability.has_metrics},
         }
 
-    def _credentials(self, env: Environment) -> Iterator[Manifest]:
+    def _credentials(self, env: Environment, clusters: Iterable[PostgresCluster]) -> Iterator[Manifest]:
         """Yield the bucket's key, certificates and passwords; an operator reads them before its objects come."""
         yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault(BucketPurpose.BACKUPS, BACKUP_KEYS))
         yield drill.credentials(env)
-        for cluster in self.clusters:
+        for cluster in clusters:
             yield cert_manager.certificate(cluster.certificate, NAMESPACE, cluster.services, **RELOADED)
             for role in cluster.roles:
                 template = {
@@ -210,5 +214,5 @@ class CloudnativePg(Component):
                     "metadata": {"labels": RELOADED},
                     "data": {"username": role.name, "password": "{{ .password }}"},
                 }
-                entry = InVault(f"postgres/{cluster.name}/{role.name}", {"password": "password"}, template)
+                entry = InVault(cluster.entry_of(role.name), {"password": "password"}, template)
                 yield external_secret(env, cluster.secret_of(role.name), NAMESPACE, entry)

@@ -71,8 +71,10 @@ def _spec(env: Environment, cluster: PostgresCluster) -> Manifest:
 
 
 def _bootstrap(cluster: PostgresCluster) -> Manifest:
-    first = cluster.databases[0]
-    target = {"database": first.name, "owner": first.owner, "secret": {"name": cluster.secret_of(first.owner)}}
+    first = cluster.first
+    target: Manifest = {"database": first.name, "owner": first.owner}
+    if cluster.databases:
+        target["secret"] = {"name": cluster.secret_of(first.owner)}
     if cluster.recover_from is None:
         return {"initdb": {**target, "dataChecksums": True}}
     recovery: Manifest = {**target, "source": ORIGIN}
@@ -93,11 +95,24 @@ def _role(cluster: PostgresCluster, role: Role) -> Manifest:
 
 def _postgresql(cluster: PostgresCluster) -> Manifest:
     body: Manifest = {"parameters": {ARCHIVE_TIMEOUT: cluster.recovery.archive_timeout, **cluster.parameters}}
+    body["pg_hba"] = [*_doors(cluster)]
     if cluster.preload_libraries:
         body["shared_preload_libraries"] = list(cluster.preload_libraries)
     if cluster.synchronous:
         body["synchronous"] = {"method": "any", "number": 1, "dataDurability": "required"}
     return body
+
+
+def _doors(cluster: PostgresCluster) -> Iterator[str]:
+    """Yield who gets into which database: the owner into its own, and roles that own none into each.
+
+    Every role may connect to every database unless told otherwise; the operator's own rules come before, its rule for
+    all others after (v1.30.0 `docs/src/postgresql_conf.md`, "The pg_hba section").
+    """
+    owners = {database.owner for database in cluster.databases}
+    yield from (f"hostssl {one.name} {one.owner} all scram-sha-256" for one in cluster.databases)
+    yield from (f"hostssl all {role.name} all scram-sha-256" for role in cluster.roles if role.name not in owners)
+    yield "host all all all reject"
 
 
 def _plugin(cluster: PostgresCluster, server_name: str, **more: bool) -> Manifest:

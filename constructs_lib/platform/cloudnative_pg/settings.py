@@ -6,11 +6,12 @@ Upstream: cloudnative-pg/cloudnative-pg v1.30.0 `docs/src/{bootstrap,connection_
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.applications import Application
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
@@ -43,7 +44,7 @@ OWNER_LABEL = "cnpg.io/cluster"
 IMAGE = "ghcr.io/cloudnative-pg/postgresql:18.4-202608130737-system-trixie@sha256:42708a75345b7a48fdd9257b071830783a97fd228529196b6313187a7198e185"  # noqa: E501
 """The last build of 18.4 (cloudnative-pg/artifacts `image-catalogs/catalog-system-trixie.yaml`, its history)."""
 NAMESPACE = "databases"
-TAKEN = frozenset({"ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
+TAKEN = frozenset({"app", "ca", "postgres-tls", "pull-secret", "replication", "server", "superuser"})
 """How Secrets of a cluster end that are not of a role: the operator's (v1.30.0 `api/v1/cluster_types.go`), and ours."""
 
 
@@ -148,12 +149,12 @@ class PostgresCluster(Retirable):
         tuple[Role, ...],
         unique("name"),
         Change(FREE, removed=steps("the role stays in the database with its password; drop it there", "retire-data")),
-    ] = Field(min_length=1, description="Roles with a password.")
+    ] = Field(default=(), description="Roles with a password, beside those of the applications that use the cluster.")
     databases: Annotated[
         tuple[Database, ...],
         unique("name"),
         Change(FREE, removed=steps("the database stays in the cluster with its data; drop it there", "retire-data")),
-    ] = Field(min_length=1, description="Databases.")
+    ] = Field(default=(), description="Databases, beside those of the applications that use the cluster.")
     backup_schedule: Annotated[SixFieldSchedule, FREELY] = Field(
         default="0 0 2 * * *", description="Base backups, in UTC."
     )
@@ -180,12 +181,28 @@ class PostgresCluster(Retirable):
 
     @model_validator(mode="after")
     def _rules(self) -> Self:
+        self.check_owners()
+        return self
+
+    def with_applications(self, applications: Iterable[Application]) -> PostgresCluster:
+        """Return it with the role and the database of each application that uses it and that it does not list."""
+        roles = {role.name: role for role in self.roles}
+        databases = {database.name: database for database in self.databases}
+        for app in applications:
+            if (wanted := app.uses.postgres.get(self.name)) is not None:
+                name = wanted.database or app.account
+                own = Database(name=name, owner=app.account, extensions=wanted.extensions)
+                roles.setdefault(app.account, Role(name=app.account))
+                databases.setdefault(name, own)
+        return self.model_copy(update={"roles": tuple(roles.values()), "databases": tuple(databases.values())})
+
+    def check_owners(self) -> None:
+        """Raise `ValueError` for a role whose Secret is another's, and for a database of an unknown role."""
         roles = [role.name for role in self.roles]
         check_secrets("roles", self.name, roles, TAKEN)
         for database in self.databases:
             if database.owner not in roles:
                 raise ValueError(f"databases: owner of '{database.name}': {unknown('role', database.owner, roles)}")
-        return self
 
     def archive(self, generation: int) -> str:
         """Return the folder of its archive, below `ARCHIVES` in the bucket (docs/decisions/0033-archives.md)."""
@@ -224,6 +241,14 @@ class PostgresCluster(Retirable):
         """The name of the pooler and of its Service."""
         return f"{self.name}-pooler"
 
+    def host(self, *, pooled: bool) -> str:
+        """Return the name by which clients know the primary, or the pooler before it."""
+        return f"{self.pooler_name if pooled else f'{self.name}-rw'}.{NAMESPACE}.svc"
+
+    def entry_of(self, role: str) -> str:
+        """Return where a role's password is in Vault, below the platform's path."""
+        return f"postgres/{self.name}/{role}"
+
     def secret_of(self, role: str) -> str:
         """Return the name of the Secret with a role's password."""
         return f"{self.name}-{object_name(role)}"
@@ -231,6 +256,11 @@ class PostgresCluster(Retirable):
     def database_of(self, name: str) -> str:
         """Return the name of the object of a database."""
         return f"{self.name}-{object_name(name)}"
+
+    @property
+    def first(self) -> Database:
+        """The database that it starts with; the operator's own where nobody has one yet (`docs/src/bootstrap.md`)."""
+        return self.databases[0] if self.databases else Database(name="app", owner="app")
 
     @property
     def objects(self) -> Iterator[tuple[str, str, str]]:

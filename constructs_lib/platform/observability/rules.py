@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from constructs_lib.health import Dashboard, rule_groups
+from constructs_lib.health import Dashboard, Health, rule_groups
 from constructs_lib.health.grafana import config_map
 from constructs_lib.kit import FLUX_CONTROLLERS, FLUX_OPERATOR, Manifest, manifest
 from constructs_lib.platform.observability.alerting import flux_notifications, runbooks
@@ -24,16 +24,17 @@ def objects(env: Environment) -> Iterator[Manifest]:
     yield from pod_monitor(env, FLUX_CONTROLLERS.name, FLUX_CONTROLLERS, "http-prom")
     yield from pod_monitor(env, GATEWAY.name, GATEWAY, COLLECTOR_METRICS)
     yield from pod_monitor(env, AGENT.name, AGENT, COLLECTOR_METRICS)
-    yield from rules(env)
-    for dashboard in dashboards(env):
+    known = health(env)
+    yield from rules(env, known)
+    for dashboard in dashboards(env, known):
         yield config_map(dashboard, NAMESPACE)
     yield from flux_notifications(env)
 
 
-def rules(env: Environment) -> Iterator[Manifest]:
-    """Yield the PrometheusRule of each service, and that of the environment's additional objectives."""
+def rules(env: Environment, known: Mapping[str, Health]) -> Iterator[Manifest]:
+    """Yield the PrometheusRule of each service that is `known`, and that of the environment's additional objectives."""
     pages = runbooks(env)
-    for service, item in health(env).items():
+    for service, item in known.items():
         groups = [group for slo in item.slos for group in rule_groups(service, slo, days(env, slo), pages)]
         alerts = [alert.rule(service, pages) for alert in item.alerts]
         if alerts:
@@ -45,9 +46,8 @@ def rules(env: Environment) -> Iterator[Manifest]:
         yield _rule("additional", groups)
 
 
-def dashboards(env: Environment) -> list[Dashboard]:
+def dashboards(env: Environment, known: Mapping[str, Health]) -> list[Dashboard]:
     """Return the overview, the error budgets, a page for each service, and one for applications that send traces."""
-    known = health(env)
     pages = [overview(known.values()), budgets(), *(item.dashboard(service) for service, item in known.items())]
     return [*pages, applications()] if env.platform.observability.traces.backend != "none" else pages
 

@@ -6,11 +6,12 @@ Flux applies their tagged releases.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.applications import Application
 from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
@@ -92,10 +93,6 @@ class RabbitmqOperator(Component):
       clusters:
         - name: main
           replicas: 3
-          vhosts: [episodic]
-          users:
-            - name: episodic
-              permissions: [{vhost: episodic}]
     ```
     """
 
@@ -122,6 +119,10 @@ class RabbitmqOperator(Component):
     def _names_are_apart(self) -> Self:
         check_apart(item for cluster in self.clusters for item in cluster.objects)
         return self
+
+    def whole(self, applications: Iterable[Application]) -> tuple[RabbitmqCluster, ...]:
+        """Return the brokers with what is in them for applications."""
+        return tuple(cluster.with_applications(applications) for cluster in self.clusters)
 
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespaces of the operators and of the brokers."""
@@ -167,25 +168,26 @@ class RabbitmqOperator(Component):
         )
         if not self.clusters:
             return
-        credentials = tuple(self._credentials(env))
+        clusters = self.whole(env.applications.values())
+        credentials = tuple(self._credentials(env, clusters))
         yield Layer(CREDENTIALS, credentials, after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)
-        objects = [item for cluster in self.clusters for item in cluster_objects(env, cluster)]
-        objects += [item for cluster in self.clusters for item in _monitor(env, cluster)]
+        objects = [item for cluster in clusters for item in cluster_objects(env, cluster)]
+        objects += [item for cluster in clusters for item in _monitor(env, cluster)]
         ready = (Ready(API, "RabbitmqCluster", is_true("AllReplicasReady")), *cert_manager.CERTIFICATES_READY)
         after = (CONTROLLERS, cert_manager.ISSUERS)
         yield Layer(CONFIGS, tuple(objects), after=after, timeout=Minutes("15m"), ready=ready)
-        topology = tuple(item for cluster in self.clusters for item in topology_objects(cluster))
+        topology = tuple(item for cluster in clusters for item in topology_objects(cluster))
         after = (CONFIGS, CREDENTIALS, TOPOLOGY_CONTROLLERS)
         ready = tuple(Ready(API, kind, IS_READY) for kind in ("Vhost", "User", "Permission", "Policy"))
         yield Layer(TOPOLOGY, topology, after=after, timeout=Minutes("5m"), ready=ready)
 
-    def _credentials(self, env: Environment) -> Iterator[Manifest]:
+    def _credentials(self, env: Environment, clusters: Iterable[RabbitmqCluster]) -> Iterator[Manifest]:
         """Yield each user's credentials with the label without which the operator's webhook refuses the user."""
-        for cluster in self.clusters:
+        for cluster in clusters:
             for user in cluster.users:
                 template = {
                     "metadata": {"labels": {"rabbitmq.com/topology-operator": "true"}},
                     "data": {"username": user.name, "password": "{{ .password }}"},
                 }
-                entry = InVault(f"rabbitmq/{cluster.name}/{user.name}", {"password": "password"}, template)
+                entry = InVault(cluster.entry_of(user.name), {"password": "password"}, template)
                 yield external_secret(env, cluster.secret_of(user.name), NAMESPACE, entry)

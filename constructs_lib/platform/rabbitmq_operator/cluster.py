@@ -5,11 +5,12 @@ Upstream: rabbitmq/cluster-operator v2.22.3 `docs/api`, rabbitmq/messaging-topol
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from constructs_lib.applications import Application
 from constructs_lib.base.change import FREE, VOLUME_GROWS, Change, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import (
@@ -111,25 +112,40 @@ class RabbitmqCluster(Retirable):
     vhosts: Annotated[
         tuple[VhostName, ...],
         Change(FREE, removed=steps("the vhost stays in the broker with its messages; delete it there", "retire-data")),
-    ] = ()
+    ] = Field(default=(), description="Vhosts, beside those of the applications that use the broker.")
     users: Annotated[
         tuple[User, ...], unique("name"), Change(FREE, removed=replaces("the user: its clients are turned away"))
-    ] = ()
+    ] = Field(default=(), description="Users, beside those of the applications that use the broker.")
     policies: Annotated[
         tuple[QueuePolicy, ...], unique("name"), Change(replaces("what its queues hold beyond new limits and ages"))
     ] = ()
 
     @model_validator(mode="after")
-    def _vhosts_are_declared(self) -> Self:
+    def _vhosts_are_there_once(self) -> Self:
         if doubles := {name for name in self.vhosts if self.vhosts.count(name) > 1}:
             raise ValueError(f"vhosts names '{min(doubles)}' twice; remove one")
+        check_secrets("users", self.name, (user.name for user in self.users), TAKEN)
+        return self
+
+    def with_applications(self, applications: Iterable[Application]) -> RabbitmqCluster:
+        """Return it with the vhost and the user of each application that uses it and that it does not list."""
+        vhosts, users = dict.fromkeys(self.vhosts), {user.name: user for user in self.users}
+        for app in applications:
+            if (wanted := app.uses.rabbitmq.get(self.name)) is not None:
+                vhost = wanted.vhost or app.name
+                rights = Permission(vhost=vhost, **wanted.model_dump(include={"configure", "write", "read"}))
+                vhosts.setdefault(vhost)
+                users.setdefault(app.name, User(name=app.name, permissions=(rights,)))
+        return self.model_copy(update={"vhosts": tuple(vhosts), "users": tuple(users.values())})
+
+    def check_vhosts(self) -> None:
+        """Raise `ValueError` for a user whose Secret is another's, and for an unknown vhost."""
         check_secrets("users", self.name, (user.name for user in self.users), TAKEN)
         named = [(f"users: '{user.name}'", item.vhost) for user in self.users for item in user.permissions]
         named += [(f"policies: '{policy.name}'", policy.vhost) for policy in self.policies]
         for where, vhost in named:
             if vhost not in self.vhosts:
                 raise ValueError(f"{where}: {unknown('vhost', vhost, self.vhosts)}")
-        return self
 
     @property
     def certificate(self) -> str:
@@ -145,6 +161,10 @@ class RabbitmqCluster(Retirable):
     def host(self) -> str:
         """The name by which clients know the broker."""
         return f"{self.name}.{NAMESPACE}.svc"
+
+    def entry_of(self, user: str) -> str:
+        """Return where a user's password is in Vault, below the platform's path."""
+        return f"rabbitmq/{self.name}/{user}"
 
     def secret_of(self, user: str) -> str:
         """Return the name of the Secret with a user's credentials."""

@@ -126,7 +126,7 @@ class ValkeyOperator(Component):
         if not self.clusters:
             return
         secrets = (
-            external_secret(env, cluster.secret, NAMESPACE, InVault(f"valkey/{cluster.name}", {"password": "password"}))
+            external_secret(env, cluster.secret, NAMESPACE, InVault(cluster.entry, {"password": "password"}))
             for cluster in self.clusters
         )
         yield Layer(CREDENTIALS, tuple(secrets), after=(STORE,), timeout=Minutes("5m"), ready=SECRETS_READY)

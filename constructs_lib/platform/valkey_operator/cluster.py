@@ -86,6 +86,16 @@ class ValkeyCluster(Retirable):
         return f"{self.name}-metrics"
 
     @property
+    def host(self) -> str:
+        """The name by which clients know the cluster."""
+        return f"{self.name}.{NAMESPACE}.svc"
+
+    @property
+    def entry(self) -> str:
+        """Where the password is in Vault, below the platform's path."""
+        return f"valkey/{self.name}"
+
+    @property
     def secret(self) -> str:
         """The name of the Secret with the password."""
         return f"{self.name}-password"

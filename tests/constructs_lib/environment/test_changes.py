@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,13 +55,19 @@ APPS = "applications"
 
 
 def plain(**changes: Any) -> dict[str, Any]:
-    return environment("production", **changes).model_dump(mode="json")
+    """Return production with a role, a database and a user beside its application's."""
+    data = environment("production", **changes).model_dump(mode="json")
+    platform = data["platform"]
+    platform["cloudnative_pg"]["clusters"][0]["roles"] = [{"name": "reader"}]
+    platform["cloudnative_pg"]["clusters"][0]["databases"] = [{"name": "reports", "owner": "reader"}]
+    platform["rabbitmq_operator"]["clusters"][0]["users"] = [{"name": "reader"}]
+    return data
 
 
 def put(data: dict[str, Any], key: str, value: Any) -> Any:
     """Set what is at `key` (`a.b[name].c`; `None` takes an entry away), and return what was there."""
     target: Any = data
-    *parents, last = key.replace("[", ".[").split(".")
+    *parents, last = re.findall(r"\[[^\]]*\]|[^.\[]+", key)
     for part in parents:
         target = (
             next(item for item in target if item["name"] == part[1:-1])
@@ -117,8 +124,8 @@ def put(data: dict[str, Any], key: str, value: Any) -> Any:
         (f"{POSTGRES}[main].image", "registry.example.org:5000/postgresql:18.1", Effect.ROLLS),
         (f"{POSTGRES}[main].image", "ghcr.io/cloudnative-pg/postgresql:19.1-system-trixie", Effect.REFUSED),
         (f"{POSTGRES}[main].memory", "4Gi", Effect.ROLLS),
-        (f"{POSTGRES}[main].roles[episodic]", None, Effect.STEPS),
-        (f"{POSTGRES}[main].databases[episodic]", None, Effect.STEPS),
+        (f"{POSTGRES}[main].roles[reader]", None, Effect.STEPS),
+        (f"{POSTGRES}[main].databases[reports]", None, Effect.STEPS),
         (f"{POSTGRES}[main].backup_retention", "7d", Effect.REPLACES),
         (f"{POSTGRES}[main].backup_retention", "60d", Effect.FREE),
         (f"{POSTGRES}[main].recover_from", {"archive": "x", "until": None}, Effect.STEPS),
@@ -130,10 +137,23 @@ def put(data: dict[str, Any], key: str, value: Any) -> Any:
         (f"{RABBITMQ}[main].replicas", 5, Effect.FREE),
         (f"{RABBITMQ}[main].replicas", 1, Effect.REFUSED),
         (f"{RABBITMQ}[main].storage", "10Gi", Effect.REFUSED),
-        (f"{RABBITMQ}[main].users[episodic]", None, Effect.REPLACES),
+        (f"{RABBITMQ}[main].users[reader]", None, Effect.REPLACES),
         (f"{RABBITMQ}[main].policies[delivery-limit]", None, Effect.REPLACES),
+        (f"{APPS}[episodic]", None, Effect.STEPS),
+        (f"{APPS}[episodic].owner", "other", Effect.FREE),
         (f"{RABBITMQ}[main].policies[delivery-limit].vhost", "other", Effect.REFUSED),
         (f"{APPS}[episodic].hosts[www].port", 9090, Effect.REPLACES),
+        (f"{APPS}[episodic].hosts[www].public", False, Effect.REPLACES),
+        (f"{APPS}[episodic].hosts[www]", None, Effect.REPLACES),
+        (f"{APPS}[episodic].uses.postgres[main]", None, Effect.STEPS),
+        (f"{APPS}[episodic].uses.postgres[main].database", "other", Effect.STEPS),
+        (f"{APPS}[episodic].uses.rabbitmq[main]", None, Effect.STEPS),
+        (f"{APPS}[episodic].uses.rabbitmq[main].vhost", "other", Effect.STEPS),
+        (f"{APPS}[episodic].uses.valkey[main]", None, Effect.ROLLS),
+        (f"{APPS}[episodic].uses.reaches[api.example.org]", None, Effect.REPLACES),
+        (f"{APPS}[episodic].quota.memory", "8Gi", Effect.FREE),
+        (f"{APPS}[episodic].quota.memory", "1Gi", Effect.REPLACES),
+        (f"{APPS}[episodic].retired", True, Effect.ROLLS),
         ("platform.rabbitmq_operator.enabled", False, Effect.STEPS),
         (f"{VALKEY}[main]", None, Effect.STEPS),
         (f"{VALKEY}[main].shards", 4, Effect.REFUSED),
@@ -159,7 +179,7 @@ def test_each_change_is_judged_by_what_it_does_to_what_runs(key: str, value: Any
     assert found[0].key == key
 
 
-ALLOWED, USER = "cluster.control_plane_allowed_addresses", f"{RABBITMQ}[main].users[episodic]"
+ALLOWED, USER = "cluster.control_plane_allowed_addresses", f"{RABBITMQ}[main].users[reader]"
 ONE, OTHER = "203.0.113.10/32", "198.51.100.0/24"
 MAY = {"vhost": "episodic", "configure": ".*", "write": ".*", "read": ".*"}
 
@@ -204,6 +224,13 @@ def test_what_holds_data_goes_only_once_it_may_be_deleted_and_its_operator_after
         put(side, key, [])
     put(after, f"{component}.enabled", value=False)
     assert judged(before, after) == {Effect.REPLACES}
+
+
+def test_an_application_goes_only_once_it_is_retired() -> None:
+    before, after = plain(), plain()
+    put(before, f"{APPS}[episodic].retired", value=True)
+    put(after, f"{APPS}[episodic]", None)
+    assert [item.rule.effect for item in transitions(Environment, before, after)] == [Effect.REPLACES]
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,21 @@ def test_what_lies_within_or_belongs_to_all_is_taken_too(write: Write, changes: 
     assert any(found.startswith(f"{folder}/second.yaml: {sentence.format(folder)}") for found in problems(folder))
 
 
+PLAIN, RANGE, PATH = Own("name"), Own("range"), Own("path", below=True)
+NEAR = [
+    *(Claim("", PLAIN, value, (), common=False) for value in ("a", "a/b", "b")),
+    *(Claim("", PATH, value, (), common=False) for value in ("a", "a/b", "a/b/c", "ab", "b/a")),
+    *(Claim("", RANGE, IPv4Network(value), (), common=False) for value in ("10.0.0.0/8", "10.9.0.0/16", "0.0.0.0/0")),
+]
+
+
+def test_nothing_is_left_uncompared_that_may_meet() -> None:
+    pairs = [(one, other) for one in NEAR for other in NEAR if one.own == other.own]
+    assert {(one.value, other.value) for one, other in pairs if one.meets(other) and one.near != other.near} == set()
+    names = [claim for claim in NEAR if claim.own != RANGE]
+    assert len({claim.near for claim in names}) == 6, "and not each is compared with all"
+
+
 @pytest.mark.parametrize(
     ("changes", "shared"),
     [

@@ -26,7 +26,7 @@ RUNBOOKS = ROOT / "docs/runbooks"
 
 
 def rules(env: Environment) -> list[Manifest]:
-    groups = [group for item in health.rules(env) for group in item["spec"]["groups"]]
+    groups = [group for item in health.rules(env, slos.health(env)) for group in item["spec"]["groups"]]
     return [rule for group in groups for rule in group["rules"]]
 
 
@@ -89,7 +89,7 @@ def test_every_metric_is_one_that_its_exporter_documents(env: Environment) -> No
 
 def queries(env: Environment) -> list[str]:
     """Return every query of every rule and panel."""
-    pages = health.dashboards(env)
+    pages = health.dashboards(env, slos.health(env))
     shown = [query.plain for page in pages for panel in page.panels for query in panel.queries]
     # What Grafana asks for the values of a choice: label_values(<query>, <label>).
     choices = [choice.query.partition("(")[2].rpartition(",")[0] for page in pages for choice in page.variables]
@@ -188,7 +188,7 @@ def test_no_dashboard_names_an_environment_or_a_cluster(env: Environment) -> Non
 
 @every_environment
 def test_dashboards_have_names_of_their_own_and_panels_do_not_overlap(env: Environment) -> None:
-    pages = health.dashboards(env)
+    pages = health.dashboards(env, slos.health(env))
     assert len({page.uid for page in pages}) == len({page.title for page in pages}) == len(pages)
     for page in pages:
         cells = [cell for _, place in placed(page) for cell in covered(place)]
@@ -231,7 +231,11 @@ def without(backend: str) -> Environment:
 def named(env: Environment) -> set[str]:
     """Return every objective, alert and dashboard of an environment."""
     raised = {f"{rule['alert']} {rule['labels']['severity']} {rule['labels'].get('slo')}" for rule in alerts(env)}
-    return raised | {slo.name for slo in slos.objectives(env)} | {page.uid for page in health.dashboards(env)}
+    return (
+        raised
+        | {slo.name for slo in slos.objectives(env)}
+        | {page.uid for page in health.dashboards(env, slos.health(env))}
+    )
 
 
 def test_without_metrics_there_is_nothing_to_evaluate_show_or_send() -> None:
@@ -281,11 +285,13 @@ def test_a_file_changes_an_objective_and_adds_its_own() -> None:
     assert found["traefik-availability"].objective == 99.9
     assert slos.days(env, found["episodic-availability"]) == 2
     assert slos.days(env, found["traefik-latency"]) == 3, "as long as metrics are kept"
-    assert [item["metadata"]["name"] for item in health.rules(env)][-1] == "slo-additional"
+    assert [item["metadata"]["name"] for item in health.rules(env, slos.health(env))][-1] == "slo-additional"
 
 
 def test_panels_turn_red_and_green_where_they_should() -> None:
-    panels = [panel for item in health.dashboards(everything()) for panel in item.panels if panel.steps]
+    env = everything()
+    pages = health.dashboards(env, slos.health(env))
+    panels = [panel for item in pages for panel in item.panels if panel.steps]
     assert {(panel.title, *panel.steps) for panel in panels if panel.steps != NONE_IS_GOOD} == {
         ("Error budget left", (0, "red"), (0.25, "orange"), (0.5, "green")),
         ("Failed", (0, "green"), (0.001, "red")),

@@ -147,7 +147,7 @@ def _fetch(env: Environment, cluster: PostgresCluster) -> Manifest:
 
 
 def _recover(cluster: PostgresCluster) -> Manifest:
-    first = cluster.databases[0]
+    first = cluster.first
     said = {"DATABASE": first.name, "OWNER": first.owner, "CHECK": cluster.recovery.check.replace("$(", "$$(")}
     environ = [{"name": name, "value": value} for name, value in said.items()]
     size = resources(cluster.cpu, cluster.memory)

@@ -102,8 +102,9 @@ def wanted(port: Port) -> tuple[str, int, int]:
 
 def test_applications_get_their_namespace_and_rights_in_it_alone() -> None:
     env = environment(applications={"shop": {"owner": "a", "hosts": {"www": {"port": 9000}}}})
-    (bound,) = [item for item in of_kind(env, "RoleBinding") if item["metadata"]["namespace"] == "shop"]
+    bound, token = [item for item in of_kind(env, "RoleBinding") if item["metadata"]["namespace"] == "shop"]
     assert (bound["roleRef"]["kind"], bound["roleRef"]["name"]) == ("ClusterRole", "platform-apps")
+    assert (token["roleRef"]["kind"], token["roleRef"]["name"]) == ("Role", "vault-token")
     assert bound["subjects"] == [{"kind": "ServiceAccount", "name": "flux-apps", "namespace": "flux-system"}]
     everywhere = [one["name"] for item in of_kind(env, "ClusterRoleBinding") for one in item["subjects"]]
     assert "flux-apps" not in everywhere

@@ -153,6 +153,7 @@ def test_an_image_of_ones_own_and_libraries_that_load_at_start() -> None:
     assert spec["imageName"] == image
     assert spec["postgresql"] == {
         "parameters": {"archive_timeout": "300s", "auto_explain.log_analyze": "on"},
+        "pg_hba": ["hostssl shop shop all scram-sha-256", "host all all all reject"],
         "shared_preload_libraries": ["timescaledb"],
     }
     assert (
@@ -255,7 +256,7 @@ def test_without_clusters_there_is_the_operator_alone() -> None:
         ({"roles": [{"name": "postgres"}]}, "must be a PostgreSQL name that the system does not keep"),
         ({"roles": [ROLE, ROLE]}, "two entries have the name 'shop'; rename one of them"),
         ({"recover_from": {"archive": "orders-1"}}, "'orders' would archive into orders-1, which it recovers from;"),
-        ({"roles": []}, "at least 1 item"),
+        ({"roles": []}, "databases: owner of 'shop': unknown role 'shop'"),
     ],
 )
 def test_bad_settings_are_refused(changes: dict[str, Any], sentence: str) -> None:
@@ -325,8 +326,8 @@ def test_settings() -> None:
         "PostgresCluster.image": repr(IMAGE),
         "PostgresCluster.parameters": "{}",
         "PostgresCluster.preload_libraries": "()",
-        "PostgresCluster.roles": "required MinLen(min_length=1)",
-        "PostgresCluster.databases": "required MinLen(min_length=1)",
+        "PostgresCluster.roles": "()",
+        "PostgresCluster.databases": "()",
         "PostgresCluster.backup_schedule": "'0 0 2 * * *'",
         "PostgresCluster.backup_retention": "'7d'",
         "PostgresCluster.backup_max_age": "'26h'",

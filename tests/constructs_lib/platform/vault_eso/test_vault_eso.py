@@ -45,7 +45,11 @@ def test_kubernetes_may_have_its_token_reviewed() -> None:
     assert found["serviceAccountRef"]["audiences"] == ["a", "b"]
     review = objects(env)["ClusterRoleBinding", "vault-token-review"]
     assert review["roleRef"]["name"] == "system:auth-delegator"
-    assert [subject["name"] for subject in review["subjects"]] == ["vault", "vault-flux"]
+    assert [f"{subject['namespace']}/{subject['name']}" for subject in review["subjects"]] == [
+        "external-secrets/vault",
+        "external-secrets/vault-flux",
+        "episodic/vault",
+    ]
     assert vault(env, "vault-flux")["auth"]["kubernetes"]["role"] == "eso-flux"
 
 
@@ -160,6 +164,8 @@ def test_applications_find_the_contract_with_vault_in_their_namespace() -> None:
         "auth_mount": "jwt-sandbox",
         "ca.crt": pem,
         "kv_mount": "episodic",
+        "path": "sandbox/platform/apps/episodic",
+        "role": "external-secrets-app-episodic",
     }
 
 

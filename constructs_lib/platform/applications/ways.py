@@ -1,0 +1,48 @@
+"""How the outside gets to an application, and how Prometheus does.
+
+Upstream: cert-manager v1.21.1 `internal/controller/certificate-shim`, external-dns 0.20 `docs/sources/ingress.md`:
+both read hosts from an Ingress.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from constructs_lib.applications import Application, Host
+from constructs_lib.kit import Manifest, manifest
+from constructs_lib.platform.cert_manager import INGRESS
+from constructs_lib.platform.scrape import pod_monitor
+
+if TYPE_CHECKING:
+    from constructs_lib.environment import Environment
+
+
+def ways(env: Environment) -> Iterator[Manifest]:
+    """Yield the Ingress of each public host, with its certificate, and the monitor of each application's pods."""
+    for app in env.applications.values():
+        if env.platform.traefik.enabled:
+            yield from (_ingress(env, app, name, host) for name, host in app.public.items())
+        if app.metrics is not None:
+            for item in pod_monitor(env, app.name, app.pods, app.metrics.port):
+                item["spec"]["podMetricsEndpoints"][0]["path"] = app.metrics.path
+                yield item
+
+
+def _ingress(env: Environment, app: Application, name: str, host: Host) -> Manifest:
+    address = address_of(env, name)
+    backend = {"service": {"name": host.service or app.name, "port": {"number": host.port}}}
+    spec: Manifest = {
+        "ingressClassName": INGRESS,
+        "rules": [{"host": address, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
+    }
+    item = manifest("networking.k8s.io/v1", "Ingress", name, app.name, spec=spec)
+    if env.platform.cert_manager.enabled:
+        spec["tls"] = [{"hosts": [address], "secretName": f"{name}-tls"}]
+        item["metadata"]["annotations"] = {"cert-manager.io/cluster-issuer": env.platform.cert_manager.issuer}
+    return item
+
+
+def address_of(env: Environment, name: str) -> str:
+    """Return the address of a host."""
+    return f"{name}.{env.domain}"

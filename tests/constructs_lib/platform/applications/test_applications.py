@@ -1,0 +1,246 @@
+"""What comes of an application's entry: its limits, its credentials, its ways in, and who opens what for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from constructs_lib.environment import Environment
+from tests.support import environment, environment_data
+
+ALL = {"postgres": {"main": {}}, "rabbitmq": {"main": {}}, "valkey": {"main": {}}}
+APPROLE = {"method": "approle", "mount": "approle", "role_id": "sandbox-role"}
+
+
+def with_apps(apps: dict[str, dict[str, Any]], **changes: Any) -> Environment:
+    named = {name: {"owner": "a", **app} for name, app in apps.items()}
+    return environment(applications=named, **changes)
+
+
+def using(uses: dict[str, Any], **changes: Any) -> Environment:
+    return with_apps({"my-shop": {"uses": uses}}, **changes)
+
+
+def objects(env: Environment, namespace: str) -> dict[tuple[str, str], dict[str, Any]]:
+    items = (item for layer in env.layers for item in layer.manifests)
+    return {
+        (item["kind"], item["metadata"]["name"]): item
+        for item in items
+        if item["metadata"].get("namespace") == namespace
+    }
+
+
+def secret(env: Environment, name: str) -> dict[str, Any]:
+    return objects(env, "my-shop")["ExternalSecret", name]["spec"]
+
+
+def keys(env: Environment, name: str) -> dict[str, str]:
+    return secret(env, name)["target"]["template"]["data"]
+
+
+def cluster(component: str, **changes: Any) -> dict[str, Any]:
+    (first,) = environment_data()["platform"][component]["clusters"]
+    return {f"platform__{component}__clusters": [{**first, **changes}]}
+
+
+def test_each_application_has_a_quota_and_what_a_container_has_that_says_nothing() -> None:
+    found = objects(with_apps({"my-shop": {"quota": {"cpu": "4", "memory": "8Gi", "storage": "50Gi"}}}), "my-shop")
+    assert found["ResourceQuota", "quota"]["spec"]["hard"] == {
+        "requests.cpu": "4",
+        "requests.memory": "8Gi",
+        "limits.memory": "8Gi",
+        "requests.storage": "50Gi",
+    }
+    (each,) = found["LimitRange", "defaults"]["spec"]["limits"]
+    assert each == {
+        "type": "Container",
+        "defaultRequest": {"cpu": "50m", "memory": "128Mi"},
+        "default": {"memory": "128Mi"},
+    }
+
+
+def test_postgres_has_its_role_and_database_and_the_application_what_libpq_reads() -> None:
+    env = using({"postgres": {"main": {"extensions": ["vector"]}}})
+    spec = objects(env, "databases")["Cluster", "main"]["spec"]
+    assert [role["name"] for role in spec["managed"]["roles"]] == ["my_shop"]
+    assert spec["bootstrap"]["initdb"]["database"] == "my_shop"
+    database = objects(env, "databases")["Database", "main-my-shop"]["spec"]
+    assert (database["name"], database["owner"]) == ("my_shop", "my_shop")
+    assert [one["name"] for one in database["extensions"]] == ["vector"]
+    assert keys(env, "postgres-main") == {
+        "PGHOST": "main-rw.databases.svc",
+        "PGPORT": "5432",
+        "PGDATABASE": "my_shop",
+        "PGUSER": "my_shop",
+        "PGPASSWORD": "{{ .password }}",
+        "PGSSLMODE": "verify-full",
+        "PGSSLROOTCERT": "/etc/trusted-ca/ca.crt",
+    }
+
+
+def test_both_ends_read_the_same_password() -> None:
+    env = using(ALL)
+
+    def path(namespace: str, name: str) -> tuple[str, str]:
+        (data,) = objects(env, namespace)["ExternalSecret", name]["spec"]["data"]
+        return data["remoteRef"]["key"], data["remoteRef"]["property"]
+
+    assert path("my-shop", "postgres-main") == path("databases", "main-my-shop")
+    assert path("my-shop", "rabbitmq-main") == path("messaging", "main-my-shop")
+    assert path("my-shop", "valkey-main") == path("cache", "main-password")
+
+
+def test_by_the_pooler_where_the_cluster_has_one() -> None:
+    uses = {"postgres": {"main": {"pooled": True}}}
+    with_pooler = using(uses, **cluster("cloudnative_pg", pooler={"instances": 1}))
+    assert keys(with_pooler, "postgres-main")["PGHOST"] == "main-pooler.databases.svc"
+    with pytest.raises(ValidationError, match=r"my-shop\.uses\.postgres\.main\.pooled: the cluster has no pooler"):
+        using(uses)
+
+
+def test_a_database_of_another_name_and_one_of_somebody_else() -> None:
+    env = using({"postgres": {"main": {"database": "orders"}}})
+    assert keys(env, "postgres-main")["PGDATABASE"] == "orders"
+    apps = {
+        "shop": {"uses": {"postgres": {"main": {}}}},
+        "blog": {"uses": {"postgres": {"main": {"database": "shop"}}}},
+    }
+    with pytest.raises(
+        ValidationError, match=r"blog\.uses\.postgres\.main\.database: 'shop' belongs to the role 'shop'"
+    ):
+        with_apps(apps)
+
+
+@pytest.mark.parametrize("name", ["postgres", "pg-stat"])
+def test_a_role_that_postgres_keeps_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"its role would be '{name.replace('-', '_')}', which Postgres keeps"):
+        with_apps({name: {"uses": {"postgres": {"main": {}}}}})
+
+
+def test_what_a_cluster_lists_itself_stays_as_it_says() -> None:
+    own = {"roles": [{"name": "my_shop", "connection_limit": 5}], "databases": [{"name": "old", "owner": "my_shop"}]}
+    spec = objects(using({"postgres": {"main": {}}}, **cluster("cloudnative_pg", **own)), "databases")
+    roles = spec["Cluster", "main"]["spec"]["managed"]["roles"]
+    assert [(role["name"], role["connectionLimit"]) for role in roles] == [("my_shop", 5)]
+    assert {name for kind, name in spec if kind == "Database"} == {"main-old", "main-my-shop"}
+
+
+def test_each_role_gets_into_its_own_database_alone() -> None:
+    own = {"roles": [{"name": "reader"}]}
+    apps = {name: {"uses": {"postgres": {"main": {}}}} for name in ("shop", "blog")}
+    spec = objects(with_apps(apps, **cluster("cloudnative_pg", **own)), "databases")["Cluster", "main"]["spec"]
+    assert spec["postgresql"]["pg_hba"] == [
+        "hostssl shop shop all scram-sha-256",
+        "hostssl blog blog all scram-sha-256",
+        "hostssl all reader all scram-sha-256",
+        "host all all all reject",
+    ]
+
+
+def test_a_cluster_that_nobody_uses_yet_starts_with_the_operators_own_database() -> None:
+    initdb = objects(with_apps({}), "databases")["Cluster", "main"]["spec"]["bootstrap"]["initdb"]
+    assert initdb == {"database": "app", "owner": "app", "dataChecksums": True}
+
+
+def test_rabbitmq_has_its_user_and_vhost_and_the_application_its_address() -> None:
+    env = using({"rabbitmq": {"main": {"vhost": "/orders", "configure": "^$"}}})
+    found = objects(env, "messaging")
+    assert found["Vhost", "main-orders"]["spec"]["name"] == "/orders"
+    rights = found["Permission", "main-my-shop-orders"]["spec"]
+    assert (rights["vhost"], rights["permissions"]["configure"]) == ("/orders", "^$")
+    assert keys(env, "rabbitmq-main") == {
+        "AMQP_URL": "amqps://my-shop:{{ .password | urlquery }}@main.messaging.svc:5671/%2Forders",
+        "RABBITMQ_HOST": "main.messaging.svc",
+        "RABBITMQ_PORT": "5671",
+        "RABBITMQ_VHOST": "/orders",
+        "RABBITMQ_USER": "my-shop",
+        "RABBITMQ_PASSWORD": "{{ .password }}",
+    }
+
+
+def test_two_applications_may_share_a_vhost_each_as_its_own_user() -> None:
+    apps = {name: {"uses": {"rabbitmq": {"main": {"vhost": "shared"}}}} for name in ("shop", "blog")}
+    found = objects(with_apps(apps), "messaging")
+    assert [name for kind, name in found if kind == "Vhost"] == ["main-shared"]
+    assert {name for kind, name in found if kind == "User"} == {"main-shop", "main-blog"}
+
+
+def test_valkey_is_reached_with_the_one_password_of_its_cluster() -> None:
+    assert keys(using({"valkey": {"main": {}}}), "valkey-main") == {
+        "REDIS_URL": "rediss://:{{ .password | urlquery }}@main.cache.svc:6379",
+        "REDIS_HOST": "main.cache.svc",
+        "REDIS_PORT": "6379",
+        "REDIS_PASSWORD": "{{ .password }}",
+    }
+
+
+def test_its_own_secrets_come_from_below_its_own_path() -> None:
+    spec = secret(using({"secrets": {"stripe": ["api_key", "hook"]}}), "secret-stripe")
+    assert [(one["secretKey"], one["remoteRef"]["key"], one["remoteRef"]["property"]) for one in spec["data"]] == [
+        ("api_key", "sandbox/platform/apps/my-shop/stripe", "api_key"),
+        ("hook", "sandbox/platform/apps/my-shop/stripe", "hook"),
+    ]
+
+
+def test_everything_is_read_by_the_application_s_own_account() -> None:
+    env = using({**ALL, "secrets": {"stripe": ["api_key"]}})
+    found = objects(env, "my-shop")
+    stores = {name: item["spec"]["secretStoreRef"] for (kind, name), item in found.items() if kind == "ExternalSecret"}
+    assert len(stores) == 4
+    assert all(store == {"kind": "SecretStore", "name": "vault"} for store in stores.values())
+    login = found["SecretStore", "vault"]["spec"]["provider"]["vault"]["auth"]["jwt"]
+    assert login["role"] == "external-secrets-app-my-shop"
+    assert login["kubernetesServiceAccountToken"]["serviceAccountRef"] == {"name": "vault", "audiences": ["vault"]}
+    assert found["ServiceAccount", "vault"]["automountServiceAccountToken"] is False
+    (rule,) = found["Role", "vault-token"]["rules"]
+    assert rule["resourceNames"] == ["vault"]
+
+
+def test_with_an_approle_a_store_of_the_cluster_serves_one_namespace_alone() -> None:
+    env = using(ALL, vault__auth=APPROLE)
+    assert secret(env, "postgres-main")["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "vault-app-my-shop"}
+    items = [item for layer in env.layers for item in layer.manifests if item["kind"] == "ClusterSecretStore"]
+    (store,) = [item for item in items if item["metadata"]["name"] == "vault-app-my-shop"]
+    assert store["spec"]["conditions"] == [{"namespaces": ["my-shop"]}]
+    assert not [kind for kind, _ in objects(env, "my-shop") if kind == "SecretStore"]
+
+
+def test_what_is_retired_keeps_its_data_and_has_no_credentials() -> None:
+    env = with_apps({"my-shop": {"uses": ALL, "retired": True, "hosts": {"www": {"port": 80}}}})
+    kinds = {kind for kind, _ in objects(env, "my-shop")}
+    assert not kinds & {"ExternalSecret", "Ingress"}
+    assert ("Database", "main-my-shop") in objects(env, "databases")
+    assert ("Vhost", "main-my-shop") in objects(env, "messaging")
+
+
+def test_a_public_host_has_an_ingress_with_a_certificate() -> None:
+    hosts = {"www": {"port": 8080}, "api": {"port": 9000, "service": "backend"}, "admin": {"port": 1, "public": False}}
+    found = objects(with_apps({"my-shop": {"hosts": hosts}}), "my-shop")
+    assert {name for kind, name in found if kind == "Ingress"} == {"www", "api"}
+    ingress = found["Ingress", "www"]
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["host"] == "www.sandbox.episodic.example"
+    assert rule["http"]["paths"][0]["backend"] == {"service": {"name": "my-shop", "port": {"number": 8080}}}
+    assert ingress["spec"]["tls"] == [{"hosts": [rule["host"]], "secretName": "www-tls"}]
+    assert ingress["metadata"]["annotations"] == {"cert-manager.io/cluster-issuer": "letsencrypt-staging"}
+    assert ingress["spec"]["ingressClassName"] == "traefik"
+    (other,) = found["Ingress", "api"]["spec"]["rules"]
+    assert other["http"]["paths"][0]["backend"] == {"service": {"name": "backend", "port": {"number": 9000}}}
+
+
+def test_its_pods_are_watched_where_it_says() -> None:
+    env = with_apps({"my-shop": {"metrics": {"port": 9090, "path": "/m"}}})
+    (endpoint,) = objects(env, "my-shop")["PodMonitor", "my-shop"]["spec"]["podMetricsEndpoints"]
+    assert endpoint == {"portNumber": 9090, "path": "/m"}
+    assert ("PodMonitor", "my-shop") not in objects(with_apps({"my-shop": {}}), "my-shop")
+
+
+def test_nothing_of_it_is_there_without_applications() -> None:
+    assert not [layer for layer in with_apps({}).layers if layer.id.area == "applications"]
+
+
+def test_both_modes_have_the_same() -> None:
+    found = [using(ALL, mode=mode).layers for mode in ("render", "apply")]
+    assert found[0] == found[1]
