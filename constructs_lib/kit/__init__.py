@@ -39,6 +39,7 @@ from constructs_lib.kit.network import (
     default_policies,
     link_policies,
     to_api_server,
+    ways_to,
     webhook,
 )
 from constructs_lib.kit.objects import (
@@ -170,6 +171,7 @@ __all__ = [
     "resources",
     "spread",
     "to_api_server",
+    "ways_to",
     "webhook",
     "workload",
 ]

@@ -19,7 +19,6 @@ from constructs_lib.health import Health
 from constructs_lib.kit import (
     EMPTY_FIRST,
     HTTPS,
-    INTERNET,
     ON_SYSTEM_POOL,
     RETIRE,
     Chart,
@@ -40,6 +39,7 @@ from constructs_lib.kit import (
     resources,
     spread,
     to_api_server,
+    ways_to,
     webhook,
 )
 from constructs_lib.platform import cert_manager
@@ -140,14 +140,14 @@ class CloudnativePg(Component):
         yield WEBHOOK_LINK
         yield Link(OPERATOR_PODS, BARMAN, (9090,))
         yield from scraped(env, OPERATOR_PODS, 8080)
-        yield from drill.links(self.clusters)
+        yield from drill.links(env, self.clusters)
         for cluster in self.clusters:
             # Instances, poolers and the jobs that create or recover an instance.
             pods = cluster.pods
             yield from to_api_server(pods)
             yield Link(OPERATOR_PODS, pods, (5432, 8000, 9127))
             yield Link(pods, pods, (5432, 8000))
-            yield Link(pods, INTERNET, HTTPS)
+            yield from ways_to(env.backups.inside, HTTPS, pods)
             yield from scraped(env, pods, 9187)
             yield from scraped(env, pods, 9127)
             for app in env.applications.values():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from constructs_lib.base.quantities import Memory
 from constructs_lib.kit import Manifest, manifest, resources
 from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, PostgresCluster
-from constructs_lib.platform.recovery import BACKUP_SECRET, client_settings
+from constructs_lib.platform.recovery import BACKUP_SECRET, CA_KEY, client_settings
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -31,6 +31,7 @@ def object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
         "configuration": {
             "destinationPath": f"s3://{env.backups.bucket}/{ARCHIVES}",
             "endpointURL": env.backups.endpoint,
+            **_trusted(env),
             "s3Credentials": {
                 "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
                 "secretAccessKey": {"name": BACKUP_SECRET, "key": "ACCESS_SECRET_KEY"},
@@ -44,3 +45,7 @@ def object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
         },
     }
     return manifest(OBJECT_STORES, "ObjectStore", cluster.name, NAMESPACE, spec=spec)
+
+
+def _trusted(env: Environment) -> Manifest:
+    return {} if env.backups.ca_bundle is None else {"endpointCA": {"name": BACKUP_SECRET, "key": CA_KEY}}

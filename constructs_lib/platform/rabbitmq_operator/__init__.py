@@ -144,7 +144,7 @@ class RabbitmqOperator(Component):
         yield Link(BROKERS, BROKERS, (4369, 25672, (35672, 35682), (6000, 6500)))
         yield from scraped(env, BROKERS, 15691)
         for cluster in self.clusters:
-            yield from recovery.links(copies.copied(env, cluster), cluster.pods, MANAGEMENT_PORT)
+            yield from recovery.links(env, copies.copied(env, cluster), cluster.pods, MANAGEMENT_PORT)
         for app in env.applications.values():
             used = (one for one in self.clusters if one.is_open and one.name in app.reached.rabbitmq)
             yield from (Link(app.pods, one.pods, (5671,)) for one in used)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.kit import (
     HTTPS,
-    INTERNET,
     Layer,
     LayerId,
     Link,
@@ -26,14 +25,16 @@ from constructs_lib.kit import (
     Room,
     Workload,
     at,
+    ca_volume,
     manifest,
     resources,
+    ways_to,
     workload,
 )
 from constructs_lib.platform.recovery import bucket
 from constructs_lib.platform.recovery.jobs import CRON, IMAGE, once, pod, scheduled, step
 from constructs_lib.platform.recovery.settings import CopyRecovery, Origin
-from constructs_lib.platform.recovery.store import bucket_environ, bucket_key
+from constructs_lib.platform.recovery.store import BACKUP_SECRET, CA_KEY, TRUSTED, bucket_environ, bucket_key
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -94,12 +95,12 @@ def drills(namespace: str) -> str:
     return f"{namespace}-drills"
 
 
-def links(one: Copied, served: Pods, port: Port) -> Iterator[Link]:
+def links(env: Environment, one: Copied, served: Pods, port: Port) -> Iterator[Link]:
     """Yield the ways of its jobs: to the bucket, and to what is copied, but for drills."""
     for does in ("copy", "recover") if one.origin else ("copy",):
         yield Link(one.pods(does), served, (port,))
-        yield Link(one.pods(does), INTERNET, HTTPS)
-    yield Link(one.drill_pods, INTERNET, HTTPS)
+        yield from ways_to(env.backups.inside, HTTPS, one.pods(does))
+    yield from ways_to(env.backups.inside, HTTPS, one.drill_pods)
 
 
 def credentials(env: Environment, namespace: str) -> Iterator[Manifest]:
@@ -134,10 +135,12 @@ def _objects(
     hard = {"pods": str(len(copied)), "persistentvolumeclaims": "0", "services": "0"}
     yield manifest("v1", "ResourceQuota", NAME, drills(namespace), spec={"hard": hard})
     for one in copied:
-        made = _job(one, one.pods("copy"), LONGEST_SECONDS, (*one.made, _with_bucket(env, one, "put")), one.sees)
+        made = _job(
+            one, one.pods("copy"), LONGEST_SECONDS, (*one.made, _with_bucket(env, one, "put")), one.sees | _trusted(env)
+        )
         yield scheduled(one.copy_name, one.namespace, one.recovery.schedule, made)
         rehearsed = (_with_bucket(env, one, "get"), *one.rehearsed)
-        job = _job(one, one.drill_pods, one.recovery.rto.seconds, rehearsed, {})
+        job = _job(one, one.drill_pods, one.recovery.rto.seconds, rehearsed, _trusted(env))
         yield scheduled(one.name, one.drills, CRON[one.recovery.pace(env)], job)
 
 
@@ -147,7 +150,7 @@ def _recoveries(env: Environment, copied: Iterable[Copied]) -> Iterator[Manifest
         if one.origin is None:
             continue
         steps = (_with_bucket(env, one, "get", one.origin), *one.recovered)
-        spec = _job(one, one.pods("recover"), one.recovery.rto.seconds, steps, one.sees)
+        spec = _job(one, one.pods("recover"), one.recovery.rto.seconds, steps, one.sees | _trusted(env))
         item = manifest("batch/v1", "Job", recovery_name(one.name, one.origin), one.namespace, spec=spec)
         item["metadata"] |= {"annotations": dict(CREATED_ONCE), "labels": one.pods("recover").labels}
         yield item
@@ -183,10 +186,18 @@ def _job(one: Copied, pods: Pods, seconds: int, steps: tuple[Manifest, ...], see
     return once(pods.labels, seconds, pod(NAME, steps, volumes))
 
 
+def _trusted(env: Environment) -> dict[str, Manifest]:
+    """Return the volume with the certificate that is trusted of the bucket's server, where that is not public."""
+    return {} if env.backups.ca_bundle is None else {TRUSTED: {"secret": ca_volume(BACKUP_SECRET)}}
+
+
 def _with_bucket(env: Environment, one: Copied, does: str, origin: Origin | None = None) -> Manifest:
     archive = origin.archive if origin else one.archive
     said = {"BUCKET": env.backups.bucket, "KEY": f"{one.service}/{archive}.tar.gz"}
     if origin and origin.until:
         said["UNTIL"] = origin.until
+    sees = () if env.backups.ca_bundle is None else (TRUSTED,)
+    if sees:
+        said["AWS_CA_BUNDLE"] = f"/{TRUSTED}/{CA_KEY}"
     environ = bucket_environ(env, **said)
-    return step(does, IMAGE, "python3", "/scripts/bucket.py", does, environ=environ, size=SIZE)
+    return step(does, IMAGE, "python3", "/scripts/bucket.py", does, environ=environ, size=SIZE, sees=sees)

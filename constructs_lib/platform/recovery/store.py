@@ -16,9 +16,23 @@ BACKUP_KEYS = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_ac
 """The keys of that Secret, and where each is in Vault's entry."""
 
 
+CA_KEY = "ca.crt"
+"""The key of that Secret which says whom clients trust, where that is not public."""
+TRUSTED = "trusted"
+"""The volume with that certificate."""
+
+
+def backup_entry(env: Environment) -> InVault:
+    """Return what is read of Vault for the bucket; the certificate that is trusted there comes from the file."""
+    if env.backups.ca_bundle is None:
+        return InVault(BucketPurpose.BACKUPS, BACKUP_KEYS)
+    data = {key: f"{{{{ .{key} }}}}" for key in BACKUP_KEYS} | {CA_KEY: env.backups.ca_bundle}
+    return InVault(BucketPurpose.BACKUPS, BACKUP_KEYS, {"data": data})
+
+
 def bucket_key(env: Environment, namespace: str) -> Manifest:
     """Return what brings the bucket's key into a namespace."""
-    return external_secret(env, BACKUP_SECRET, namespace, InVault(BucketPurpose.BACKUPS, BACKUP_KEYS))
+    return external_secret(env, BACKUP_SECRET, namespace, backup_entry(env))
 
 
 def client_settings(env: Environment) -> dict[str, str]:

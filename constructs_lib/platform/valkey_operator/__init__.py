@@ -104,7 +104,7 @@ class ValkeyOperator(Component):
         yield Link(NODES, NODES, (PORT, 16379))
         yield from scraped(env, NODES, 9121)
         for cluster in self.clusters:
-            yield from recovery.links(copies.copied(env, cluster), cluster.pods, PORT)
+            yield from recovery.links(env, copies.copied(env, cluster), cluster.pods, PORT)
         for app in env.applications.values():
             used = (one for one in self.clusters if one.is_open and one.name in app.reached.valkey)
             yield from (Link(app.pods, one.pods, (PORT,)) for one in used)

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from constructs_lib.base.quantities import Storage
 from constructs_lib.kit import (
     CONFINED,
     HTTPS,
-    INTERNET,
     ON_SYSTEM_POOL,
     Link,
     Manifest,
     Pods,
+    ca_volume,
     claim,
     manifest,
     resources,
+    ways_to,
 )
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
 from constructs_lib.platform.cloudnative_pg.store import ARCHIVES, SIDECAR_RESOURCES
-from constructs_lib.platform.recovery import CRON, IMAGE, USER, bucket_environ, once, scheduled
+from constructs_lib.platform.recovery import BACKUP_SECRET, CA_KEY, CRON, IMAGE, USER, bucket_environ, once, scheduled
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -36,6 +37,8 @@ NAME = "drill"
 """The name of what all drills share: their account, their programs, their quota."""
 PROGRAMS = ("fetch.py", "log.sh", "recover.sh")
 ROOM: Manifest = {"name": "drill", "mountPath": "/drill"}
+TRUSTED = "/trusted"
+"""The folder with the certificate that is trusted of the bucket's server, where that is not public."""
 
 
 def pods(cluster: PostgresCluster) -> Pods:
@@ -43,9 +46,9 @@ def pods(cluster: PostgresCluster) -> Pods:
     return Pods(NAMESPACE, cluster.name, {NAME: cluster.name})
 
 
-def links(clusters: tuple[PostgresCluster, ...]) -> Iterator[Link]:
+def links(env: Environment, clusters: tuple[PostgresCluster, ...]) -> Iterator[Link]:
     """Yield the only way out of a drill: to the bucket. No way leads in."""
-    return (Link(pods(cluster), INTERNET, HTTPS) for cluster in clusters)
+    return ways_to(env.backups.inside, HTTPS, *map(pods, clusters))
 
 
 def objects(env: Environment, clusters: tuple[PostgresCluster, ...]) -> Iterator[Manifest]:
@@ -87,11 +90,12 @@ def _pod(env: Environment, cluster: PostgresCluster) -> Manifest:
         "volumes": [
             {"name": "drill", "ephemeral": {"volumeClaimTemplate": {"spec": _volume(env, cluster)}}},
             {"name": "scripts", "configMap": {"name": NAME}},
+            *([{"name": "trusted", "secret": ca_volume(BACKUP_SECRET)}] if env.backups.ca_bundle else []),
         ],
     }
 
 
-def _container(image: str, **more: object) -> Manifest:
+def _container(image: str, **more: Any) -> Manifest:
     mounts = [ROOM, {"name": "scripts", "mountPath": "/scripts"}]
     return {"image": image, "securityContext": CONFINED, "volumeMounts": mounts, **more}
 
@@ -100,7 +104,11 @@ def _fetch(env: Environment, cluster: PostgresCluster) -> Manifest:
     """Return the container that reads the bucket; its program comes with what it shall do."""
     store, archive = f"s3://{env.backups.bucket}/{ARCHIVES}", cluster.archive(env.cluster.generation)
     environ = bucket_environ(env, STORE=store, ARCHIVE=archive, TMPDIR=ROOM["mountPath"])
-    return _container(IMAGE, command=["python3"], env=environ, resources=SIDECAR_RESOURCES)
+    container = _container(IMAGE, command=["python3"], env=environ, resources=SIDECAR_RESOURCES)
+    if env.backups.ca_bundle is not None:
+        container["env"].append({"name": "AWS_CA_BUNDLE", "value": f"{TRUSTED}/{CA_KEY}"})
+        container["volumeMounts"].append({"name": "trusted", "mountPath": TRUSTED, "readOnly": True})
+    return container
 
 
 def _recover(cluster: PostgresCluster) -> Manifest:
