@@ -9,7 +9,7 @@ from constructs_lib.kit import (
     ENFORCED,
     PRIVILEGED_REASON,
 )
-from constructs_lib.platform import cert_manager
+from constructs_lib.platform import cert_manager, vault_eso
 from constructs_lib.platform.observability import opensearch
 from gitops_render.check.model import KUSTOMIZE, Found, Tree, at, fields_named, tree_policy
 from gitops_render.objects import Item
@@ -43,7 +43,8 @@ def _is_sealed(value: object) -> bool:
     "let the sealed layer come after the store, and decrypt nowhere else",
 )
 def _store_needs_no_key(tree: Tree) -> Iterator[Found]:
-    stores = {layer.name for item in tree.of("ClusterSecretStore") if (layer := tree.layer_of(item))}
+    ours = (item for item in tree.of("ClusterSecretStore") if item.name in vault_eso.STORES)
+    stores = {layer.name for item in ours if (layer := tree.layer_of(item))}
     for layer in tree.layers.values():
         if "decryption" in layer.spec and not stores <= tree.waits_for(layer.name):
             yield at(layer, "decrypts, but does not come after the secrets store")
