@@ -108,6 +108,11 @@ def put(
     _clear(folder)
 
 
+def replace(folder: Path, files: Files) -> None:
+    """Write `files`, whatever their places hold now."""
+    put(folder, {path: bytes_in(folder / path) for path in files}, files, ())
+
+
 def _stage(folder: Path, intent: Intent, contents: Iterable[bytes]) -> None:
     staged = folder / STAGED
     staged.mkdir(parents=True)

@@ -8,12 +8,13 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import ENVIRONMENTS, TIERS, Environment, Tier, load_all
 from constructs_lib.environment.schema import file_schema
+from gitops_render import journal
 
 
 class Wanted(NamedTuple):
@@ -31,12 +32,12 @@ def new_environment(environments: Sequence[Environment], like: Environment, want
     Raises `ConfigError`, with nothing written, if the file is there or would not load beside the others.
     """
     path = ENVIRONMENTS / f"{wanted.name}.yaml"
-    if path.exists():
-        raise ConfigError(f"{path}: is there already; take another name, or edit it")
-    text = _text((ENVIRONMENTS / f"{like.name}.yaml").read_text(encoding="utf-8"), environments, like, wanted)
-    _refuse(path, text)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+    with journal.alone(Path()):
+        if path.exists():
+            raise ConfigError(f"{path}: is there already; take another name, or edit it")
+        text = _text((ENVIRONMENTS / f"{like.name}.yaml").read_text(encoding="utf-8"), environments, like, wanted)
+        _refuse(path, text)
+        journal.replace(Path(), {PurePosixPath(path): text.encode()})
     return path
 
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from constructs_lib.base.errors import ConfigError, quoted
 from constructs_lib.platform import Platform
+from gitops_render import journal
 
 FILES = Path(__file__).with_name("component_files")
 REGISTRY = PurePosixPath("constructs_lib/platform/__init__.py")
@@ -21,7 +22,7 @@ LONGEST = 20
 
 
 def new_component(name: str) -> list[PurePosixPath]:
-    """Write the files of a component and the lines that lead to them, and return what was written.
+    """Write the files of a component and the lines that lead to them, all or none, and return what was written.
 
     Raises `ConfigError`, with nothing written, for a name that cannot be one, a file that is there, and a folder that
     is not this project's.
@@ -32,16 +33,20 @@ def new_component(name: str) -> list[PurePosixPath]:
         )
     if name in Platform.model_fields:
         raise ConfigError(f"NAME: {quoted(name)} is a component already; take another name")
+    with journal.alone(Path()):
+        files = _texts(name)
+        journal.replace(Path(), {path: text.encode() for path, text in files.items()})
+    return list(files)
+
+
+def _texts(name: str) -> dict[PurePosixPath, str]:
     files = {path: _named(FILES.joinpath(f"{template}.txt").read_text(), name) for path, template in _files(name)}
     files[PurePosixPath(f"tests/constructs_lib/platform/{name}/__init__.py")] = ""
     if there := [path for path in files if Path(path).exists()]:
         raise ConfigError(*(f"{path}: is there already; remove it, or take another name" for path in there))
     files[REGISTRY] = _registered(_text(REGISTRY), name)
     files[RUNBOOKS] = _with_line(_text(RUNBOOKS), _runbook_line(name), r"- \[.*\]\((.*)\)")
-    for path, text in files.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text, encoding="utf-8")
-    return list(files)
+    return files
 
 
 def _files(name: str) -> tuple[tuple[PurePosixPath, str], ...]:

@@ -56,7 +56,7 @@ def seal(
             verify(path, secret, files[path], recipients)
         files[listing] = data
         refuse_links(output, files)
-        journal.put(output, {path: journal.bytes_in(output / path) for path in files}, files, ())
+        journal.replace(output, files)
     return tuple(paths)
 
 

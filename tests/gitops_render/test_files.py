@@ -12,6 +12,7 @@ import yaml
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import load, load_all, read
+from gitops_render import journal
 from gitops_render.new import Wanted, free_range, new_environment
 from gitops_render.show import shown
 from tests.support import ROOT, environment, run_python
@@ -92,6 +93,27 @@ def test_a_file_that_is_there_is_kept(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"environments/staging\.yaml: is there already"):
         new_environment(environments, environments[0], Wanted("staging"))
     assert (folder / "staging.yaml").read_text() == before
+
+
+def test_a_new_file_is_there_whole_however_its_run_was_cut(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environments = load_all(folder)
+    with monkeypatch.context() as cut:
+        cut.setattr(Path, "replace", refuse)
+        with pytest.raises(PermissionError):
+            new_environment(environments, environments[0], Wanted("review"))
+    assert not (folder / "review.yaml").exists()
+    with monkeypatch.context() as cut:
+        cut.setattr(journal, "_carry_out", refuse)
+        with pytest.raises(PermissionError):
+            new_environment(environments, environments[0], Wanted("review"))
+    with pytest.raises(ConfigError, match=r"review\.yaml: is there already"):
+        new_environment(environments, environments[0], Wanted("review"))
+    assert "review" in {env.name for env in load_all(folder)}
+    assert [*folder.parent.iterdir()] == [folder]
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise PermissionError
 
 
 def test_the_age_key_of_another_is_not_taken_over(folder: Path) -> None:

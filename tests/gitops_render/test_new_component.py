@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from constructs_lib.base.errors import ConfigError
+from gitops_render import journal
+from gitops_render.new_component import REGISTRY, RUNBOOKS, new_component
 from tests.gitops_render.test_cli import cli
 from tests.support import ROOT
 
@@ -125,3 +128,22 @@ def test_what_is_there_is_kept(tmp_path: Path) -> None:
     code, _, said = cli(tmp_path, "new", "component", NAME)
     assert (code, said) == (2, "docs/runbooks/sample-meter.md: is there already; remove it, or take another name\n")
     assert page.read_text() == "mine\n"
+
+
+def test_all_files_are_there_however_a_run_was_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in (REGISTRY, RUNBOOKS):
+        (tmp_path / file).parent.mkdir(parents=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as cut:
+        cut.setattr(journal, "_carry_out", refuse)
+        with pytest.raises(PermissionError):
+            new_component(NAME)
+    assert {path.name for path in tmp_path.iterdir()} == {"constructs_lib", "docs", ".render"}
+    with pytest.raises(ConfigError, match="is there already"):
+        new_component(NAME)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == WRITTEN
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise PermissionError
