@@ -36,7 +36,7 @@ def new_environment(environments: Sequence[Environment], like: Environment, want
         if path.exists():
             raise ConfigError(f"{path}: is there already; take another name, or edit it")
         text = _text((ENVIRONMENTS / f"{like.name}.yaml").read_text(encoding="utf-8"), environments, like, wanted)
-        _refuse(path, text)
+        refuse(path, text)
         journal.replace(Path(), {PurePosixPath(path): text.encode()})
     return path
 
@@ -94,7 +94,7 @@ def free_range(environments: Iterable[Environment], near: IPv4Network) -> IPv4Ne
     raise ConfigError(f"vpc_range: none near {near} is free; give one with --vpc-range")
 
 
-def _refuse(path: Path, text: str) -> None:
+def refuse(path: Path, text: str) -> None:
     """Raise `ConfigError` if the file would not load beside the others, with the sentences about it."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / ENVIRONMENTS.name

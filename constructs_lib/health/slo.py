@@ -1,7 +1,7 @@
 """Service level objectives, and the rules that come from them: multi-window, multi-burn-rate alerts.
 
 Method: Google, The Site Reliability Workbook, chapter 5 "Alerting on SLOs", section 6. The pairs of windows and their
-shares of the budget are those of kubernetes-monitoring/kubernetes-mixin `config.libsonnet` (SLOs.apiserver).
+burn rates are those of kubernetes-monitoring/kubernetes-mixin `config.libsonnet` (SLOs.apiserver).
 """
 
 from __future__ import annotations
@@ -95,35 +95,34 @@ class AdditionalSlo(Slo):
 
 
 class Pair(NamedTuple):
-    """Two windows, in hours: an alert when both burn `share` of the whole budget within the long one."""
+    """Two windows, in hours: an alert when both burn the budget `rate` times faster than is sustainable."""
 
     severity: Severity
     long: float
     short: float
-    share: float
-
-    def rate(self, days: int) -> float:
-        """Return how many times faster than sustainable the budget burns then, for a window of `days`."""
-        return self.share * days * 24 / self.long
+    rate: float
 
 
 PAIRS = (
-    Pair("critical", 1, 5 / 60, 0.02),
-    Pair("critical", 6, 0.5, 0.05),
-    Pair("warning", 24, 2, 0.10),
-    Pair("warning", 72, 6, 0.10),
+    Pair("critical", 1, 5 / 60, 14.4),
+    Pair("critical", 6, 0.5, 6),
+    Pair("warning", 24, 2, 3),
+    Pair("warning", 72, 6, 1),
 )
+SAMPLES = 60
+"""How often an hour what is bad and what there is are recorded: each minute."""
+
 HOLD: dict[Severity, str] = {"critical": "2m", "warning": "15m"}
 
 
 def rule_groups(service: str, slo: Slo, days: int, runbooks: str) -> list[Manifest]:
     """Return the groups of a service's objective with a window of `days`: what is recorded often, and what rarely."""
-    records = {**_indicator(slo), **{f"slo:bad:ratio_{window}": _share(slo, window) for window in _windows(slo, days)}}
+    shares = {f"slo:bad:ratio_{duration(hours)}": _share(slo, hours) for hours in _windows(slo, days)}
     alerts = [alert.rule(service, runbooks, slo=slo.name) for alert in burn_alerts(slo, days)]
     labels = {"slo": slo.name, "service": service}
-    often = [*_recorded(records, labels), *alerts]
+    often = [*_recorded(_indicator(slo) | shares, labels), *alerts]
     return [
-        {"name": f"slo-{slo.name}", "interval": "30s", "rules": often},
+        {"name": f"slo-{slo.name}", "interval": "1m", "rules": often},
         {"name": f"slo-{slo.name}-window", "interval": "5m", "rules": _recorded(_over_window(slo, days), labels)},
     ]
 
@@ -133,14 +132,14 @@ def _recorded(records: dict[str, str], labels: dict[str, str]) -> list[Manifest]
 
 
 def pairs(slo: Slo, days: int) -> list[Pair]:
-    """Return the pairs that mean something: a slower burn would not spend the budget, a faster one cannot be."""
-    return [pair for pair in PAIRS if 1 <= pair.rate(days) < 1 / slo.budget]
+    """Return the pairs that tell before the budget is spent, and do not need more than all to be bad."""
+    return [pair for pair in PAIRS if pair.long * pair.rate <= days * 24 and pair.rate < 1 / slo.budget]
 
 
 def burn_alerts(slo: Slo, days: int) -> Iterator[Alert]:
     """Yield an alert for each severity; its name is that of the objective."""
     for severity, hold in HOLD.items():
-        terms = [_burns(slo, pair, days) for pair in pairs(slo, days) if pair.severity == severity]
+        terms = [_burns(slo, pair) for pair in pairs(slo, days) if pair.severity == severity]
         if terms:
             yield Alert(
                 name=f"{_camel(slo.name)}BudgetBurn",
@@ -153,17 +152,16 @@ def burn_alerts(slo: Slo, days: int) -> Iterator[Alert]:
             )
 
 
-def _burns(slo: Slo, pair: Pair, days: int) -> str:
-    limit = f"{pair.rate(days) * slo.budget:.6g}"
+def _burns(slo: Slo, pair: Pair) -> str:
+    limit = f"{pair.rate * slo.budget:.6g}"
     long, short = (
         f'slo:bad:ratio_{duration(hours)}{{slo="{slo.name}"}} > {limit}' for hours in (pair.long, pair.short)
     )
     return f"({long} and {short})"
 
 
-def _windows(slo: Slo, days: int) -> list[str]:
-    hours = {hours for pair in pairs(slo, days) for hours in (pair.long, pair.short)}
-    return [duration(number) for number in sorted(hours)]
+def _windows(slo: Slo, days: int) -> list[float]:
+    return sorted({hours for pair in pairs(slo, days) for hours in (pair.long, pair.short)})
 
 
 def _indicator(slo: Slo) -> dict[str, str]:
@@ -173,14 +171,16 @@ def _indicator(slo: Slo) -> dict[str, str]:
     return {"slo:bad:rate5m": f"clamp_min({total} - {good}, 0)", "slo:total:rate5m": total}
 
 
-def _share(slo: Slo, window: str) -> str:
-    bad, total = (f'sum_over_time(slo:{what}:rate5m{{slo="{slo.name}"}}[{window}])' for what in ("bad", "total"))
-    return f"{bad} / ({total} > 0)"
+def _share(slo: Slo, hours: float) -> str:
+    """Return what is bad of a window. Nothing is known from before the first sample, which counts as good."""
+    window = f'{{slo="{slo.name}"}}[{duration(hours)}]'
+    bad, total = f"sum_over_time(slo:bad:rate5m{window})", f"avg_over_time(slo:total:rate5m{window})"
+    return f"{bad} / ({total} * {hours * SAMPLES:g} > 0)"
 
 
 def _over_window(slo: Slo, days: int) -> dict[str, str]:
     return {
-        "slo:bad:ratio_window": _share(slo, f"{days}d"),
+        "slo:bad:ratio_window": _share(slo, days * 24),
         "slo:objective:ratio": f"vector({round(1 - slo.budget, 9)})",
         "slo:error_budget:remaining": f'1 - slo:bad:ratio_window{{slo="{slo.name}"}} / {slo.budget:g}',
     }

@@ -8,6 +8,8 @@ import typer
 
 from constructs_lib.base.console import done
 from gitops_render.arguments import EnvironmentName, component_names, environment_names
+from gitops_render.commands.options import Output
+from gitops_render.paths import TREE
 from gitops_render.program import program
 
 app = typer.Typer()
@@ -75,3 +77,19 @@ def component_files(
     for path in new_component(name):
         typer.echo(f"{path}: written")
     done("Next: make schema picture graph format test; docs/how-to/add-a-component.md says what is to be looked up")
+
+
+@new.command()
+def application(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, which its namespace has too.")],
+    owner: Annotated[str, typer.Option(metavar="TEAM", help="The team that answers for it.")],
+    image: Annotated[str, typer.Option(help="What the example runs in: made of its Containerfile, or like that.")],
+    tree: Output = TREE,
+) -> None:
+    """Write an entry for a new application, and an example of one for the first environment; say what comes next."""
+    from constructs_lib.environment import load_all
+    from gitops_render.new_application import Wanted, new_application
+
+    for path in new_application(load_all(), Wanted(name, owner, image), tree):
+        typer.echo(f"{path}: written")
+    done("Next: make, and a pull request for each of the two repositories, that of the entry first")

@@ -150,8 +150,8 @@ def _secrets(env: Environment) -> Rule:
     keys = "[e.?remoteRef.key.orValue('x'), e.?extract.key.orValue('x'), e.?find.path.orValue('x')]"
     ours = [f"/{path}/" for path in (env.vault.kv.flux, env.vault.kv.platform, env.vault.kv.provisioning)]
     plain = r"key.matches('^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$') && !('/' + key + '/').matches('/[.]+/')"
-    own = f"key.startsWith('{env.vault.kv.application('')}' + request.namespace + '/')"
-    apart = f"({own} || {ours}.all(path, !('/' + key + '/').contains(path) && !path.startsWith('/' + key + '/')))"
+    below = f"key.startsWith('{env.vault.kv.application('')}' + request.namespace + '/')"
+    apart = f"({below} || {ours}.all(path, !('/' + key + '/').contains(path) && !path.startsWith('/' + key + '/')))"
     return Rule(
         "external-secrets",
         "external-secrets.io",

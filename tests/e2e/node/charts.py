@@ -16,7 +16,11 @@ from tests.chart_facts.helm import objects
 from tests.e2e.cluster import BIN
 
 CHARTS = BIN / "charts"
-COMPONENT = "app.kubernetes.io/component"
+WORKLOADS = {"DaemonSet", "Deployment", "Job", "StatefulSet"}
+CONTAINERS = ("containers", "initContainers")
+NAMESPACED = {*WORKLOADS, "ConfigMap", "Role", "RoleBinding", "Secret", "Service", "ServiceAccount"}
+"""Kinds of which charts may leave the namespace to Helm."""
+
 TOOL = "helm"
 
 
@@ -35,13 +39,28 @@ def render(release: dict[str, Any], charts: Path, folder: Path) -> Iterator[dict
     apis = ("--api-versions", MONITORING)
     made = subprocess.run([*command, *options, *apis], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    yield from objects(made.stdout)
+    for item in objects(made.stdout):
+        if item["kind"] in NAMESPACED:
+            item["metadata"].setdefault("namespace", spec["targetNamespace"])
+        yield item
 
 
 def images(items: list[dict[str, Any]]) -> set[str]:
     """Return the images of all containers."""
-    pods = (item["spec"]["template"]["spec"] for item in items if item["kind"] in {"Deployment", "Job"})
-    return {container["image"] for pod in pods for container in pod["containers"]}
+    pods = [item["spec"]["template"]["spec"] for item in items if item["kind"] in WORKLOADS]
+    return {container["image"] for pod in pods for part in CONTAINERS for container in pod.get(part, ())}
+
+
+def configured(items: list[dict[str, Any]]) -> set[str]:
+    """Return the images of which operators are told by a ConfigMap, by keys that end in `Image`."""
+    data = (entry for item in items if item["kind"] == "ConfigMap" for entry in (item.get("data") or {}).items())
+    return {value for key, value in data if key.endswith("Image")}
+
+
+def asked(items: list[dict[str, Any]]) -> set[str]:
+    """Return the images for which custom resources ask."""
+    specs = (item.get("spec") or {} for item in items if item["kind"] not in WORKLOADS)
+    return {spec["image"] for spec in specs if "image" in spec}
 
 
 def named(items: list[dict[str, Any]], option: str) -> Iterator[str]:

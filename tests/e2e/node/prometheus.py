@@ -23,6 +23,8 @@ def operands(items: list[Manifest]) -> Iterator[Image]:
         if item["kind"] == "Prometheus":
             # Its data is at /prometheus.
             yield Image(item["spec"]["image"], "prometheus", files=("bin/prometheus",))
+        elif item["kind"] == "Alertmanager":
+            yield Image(item["spec"]["image"])
     for name in charts.named(items, "--prometheus-config-reloader"):
         yield Image(name, "prometheus-config-reloader", files=("bin/prometheus-config-reloader",))
 
@@ -56,6 +58,7 @@ class Prometheus:
         """Return what a query finds now."""
         return self.ask(f"query?query={quote(expression, safe='')}")["result"]
 
-    def alerts(self) -> set[str]:
-        """Return the name of each alert that fires, or will when its condition has held for long enough."""
-        return {item["labels"]["alertname"] for item in self.ask("alerts")["alerts"]}
+    def alerts(self, *states: str) -> set[str]:
+        """Return the name of each alert that fires, or will when its condition has held for long enough (`pending`)."""
+        found = self.ask("alerts")["alerts"]
+        return {item["labels"]["alertname"] for item in found if not states or item["state"] in states}

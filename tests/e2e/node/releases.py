@@ -1,13 +1,14 @@
 """The part of helm-controller, which no registry serves, and of the operators that cannot be built here.
 
 For a chart whose program is built, Helm renders it with exactly the release's values, or something stands in for it
-(`released`), and the release is Ready when its pods are, and what its health checks name. Every other release is
-called Ready at once; `stand_ins` names them. So is every object whose operator is missing, unless something does the
-operator's part (`SERVED`).
+(`released`), and the release is Ready when its pods are, and what its health checks name. So it is with a chart in
+`CHARTS` whose images are all in `IMAGES`. Every other release is called Ready at once; `stand_ins` names them. So is
+every object whose operator is missing, unless something does the operator's part (`SERVED`).
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,7 @@ from constructs_lib.environment import Environment
 from gitops_render.charts import chart_name
 from tests.chart_facts import helm
 from tests.e2e.cluster import CRDS
-from tests.e2e.node import charts, collector, postgres, prometheus, released, valkey
+from tests.e2e.node import charts, collector, postgres, prometheus, released, upstream, valkey
 from tests.e2e.node.cluster import NodeCluster
 from tests.e2e.node.images import Image
 from tests.e2e.node.postgres import MANAGER
@@ -53,6 +54,7 @@ PROGRAMS = {
 }
 """The built program of each chart."""
 
+CRD = "CustomResourceDefinition"
 CONDITION = re.compile(r"e\.type == '(\w+)'")
 """The condition for which a health check asks."""
 
@@ -83,6 +85,7 @@ class Releases:
         folder.mkdir()
         self._cluster, self._env, self._folder = cluster, env, folder
         self._installed: dict[str, list[dict[str, Any]]] = {}
+        self._real = set(REAL)
         self.stand_ins: set[str] = set()
 
     def update(self) -> None:
@@ -96,7 +99,7 @@ class Releases:
             if self._runs(self._installed[chart], item["spec"].get("healthCheckExprs", ())):
                 call_ready(self._cluster, item)
         for kind in awaited(self._cluster) | {collector.KIND}:
-            if kind.partition(".")[2] not in REAL:
+            if kind.partition(".")[2] not in self._real:
                 self._stand_in(kind)
 
     def _stand_in(self, kind: str) -> None:
@@ -112,15 +115,31 @@ class Releases:
             self._cluster.kubectl("apply", "--server-side", "-f", str(CRDS / f"{CRDS_OF[chart]}.yaml"))
         program = PROGRAMS.get(chart)
         if program is None:
-            self.stand_ins.add(chart)
-            return []
-        self.stand_ins.update(f"{chart} ({part})" for part in program.missing)
-        items = [item for item in self._made(release, chart) if not _lacks(item, program.missing)]
-        items.sort(key=lambda item: item["kind"] != "CustomResourceDefinition")
+            return self._install_fetched(release, chart)
+        made = list(self._made(release, chart))
+        missing = {part for part in program.missing if not _is_fetched([item for item in made if _is_of(item, part)])}
+        self.stand_ins.update(f"{chart} ({part})" for part in missing)
+        items = [item for item in made if not any(_is_of(item, part) for part in missing)]
         named = {*charts.images(items), *charts.named(items, "--acme-http01-solver-image")}
         own = (program.image(name) for name in named)
         self._cluster.add_images(*own, *postgres.operands(items), *prometheus.operands(items))
-        self._cluster.apply(*items)
+        return self._apply(items)
+
+    def _install_fetched(self, release: dict[str, Any], chart: str) -> list[dict[str, Any]]:
+        """Install a chart without a built program, if all its images were fetched."""
+        folder = helm.charts_path()
+        made = list(charts.render(release, folder, self._folder)) if folder and upstream.FOLDER in os.environ else []
+        if not _is_fetched(made):
+            self.stand_ins.add(chart)
+            return []
+        self._real |= {item["spec"]["group"] for item in made if item["kind"] == CRD}
+        self._cluster.add_images(
+            *(Image(name) for name in charts.images(made) | charts.asked(made) | charts.configured(made))
+        )
+        return self._apply(made)
+
+    def _apply(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self._cluster.apply(*sorted(items, key=lambda item: item["kind"] != CRD))
         return items
 
     def _made(self, release: dict[str, Any], chart: str) -> list[dict[str, Any]]:
@@ -144,7 +163,12 @@ class Releases:
         return True
 
 
-def _lacks(item: dict[str, Any], missing: frozenset[str]) -> bool:
-    """Return whether an object belongs to something that is missing."""
-    named = f"{item['kind'].lower()} {item['metadata']['name']}"
-    return any(part in named for part in missing)
+def _is_of(item: dict[str, Any], part: str) -> bool:
+    """Return whether an object belongs to a part of a chart."""
+    return part in f"{item['kind'].lower()} {item['metadata']['name']}"
+
+
+def _is_fetched(items: list[dict[str, Any]]) -> bool:
+    """Return whether upstream's images are at hand for what objects run, of which there is something."""
+    names = charts.images(items) | charts.asked(items)
+    return bool(names) and all(upstream.fetched(name) for name in names)

@@ -22,6 +22,9 @@ SCRAPED = {
 }
 """Monitors of which Prometheus finds targets, beside those of releases that come as they are."""
 
+QUIET = {"Watchdog", "FluxDown"}
+"""What fires where all is well: the watchdog, and since Flux' operator does not run here, what says so."""
+
 
 def test_no_target_is_down(platform: Sandbox, prometheus: Prometheus) -> None:
     found: list[dict[str, Any]] = []
@@ -37,6 +40,12 @@ def test_no_target_is_down(platform: Sandbox, prometheus: Prometheus) -> None:
         platform.cluster.eventually(lambda: not down() and pools() >= SCRAPED, "every target is up")
     finally:
         REPORT.append(f"sandbox: {len(found)} targets of {len(pools())} monitors; down: {down() or 'none'}")
+
+
+def test_nothing_is_on_fire_when_all_has_just_come_up(prometheus: Prometheus) -> None:
+    firing = prometheus.alerts("firing")
+    REPORT.append(f"sandbox: alerts that fire: {', '.join(sorted(firing)) or 'none'}")
+    assert firing <= QUIET
 
 
 def test_every_rule_is_taken_and_evaluated_without_an_error(platform: Sandbox, prometheus: Prometheus) -> None:

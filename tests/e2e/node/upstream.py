@@ -26,6 +26,9 @@ from tests.chart_facts.helm import objects, template
 from tests.e2e.cluster import BIN
 from tests.e2e.node import images
 
+FOLDER = "IMAGES"
+"""The variable that names the folder of images."""
+
 OURS = "node.test/"
 """How the names of images begin that are the tests' own."""
 
@@ -63,7 +66,7 @@ class Fetched(NamedTuple):
 
 def fetched(name: str) -> Fetched | None:
     """Return upstream's image of a name, if `IMAGES` names a folder that has it or to which it can be fetched."""
-    folder = os.environ.get("IMAGES")
+    folder = os.environ.get(FOLDER)
     if not folder or name.startswith(OURS):
         return None
     path = Path(folder) / f"{re.sub('[^A-Za-z0-9.-]', '_', name)}.tar"

@@ -16,7 +16,7 @@ from tests.e2e.node.images import Image
 from tests.e2e.node.pods import RESTRICTED
 
 VALKEY_FILES = "valkey.tar"
-VALKEY = Image(IMAGE, base=VALKEY_FILES, path="/usr/bin", user=1001)
+VALKEY = Image(IMAGE, base=VALKEY_FILES, path="/usr/bin", user=1001, links=(("usr/bin/awk", "mawk"),))
 PORTS = {"tcp-valkey": 6379, "tcp-valkey-bus": 16379}
 CERTIFICATE = "/etc/valkey/certs"
 CLI = ("valkey-cli", "-h", "localhost", "--tls", "--cacert", f"{CERTIFICATE}/ca.crt")

@@ -1,0 +1,150 @@
+"""An entry for a new application in the environments' files, and an example of one in the GitOps repository.
+
+The example is written from `application_files/`, where `sample-app` is its name. Teams make it theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import yaml
+
+from constructs_lib.base.errors import ConfigError, quoted
+from constructs_lib.environment import ENVIRONMENTS, Environment
+from constructs_lib.environment.applications import SERVICES
+from gitops_render import journal
+from gitops_render.new import refuse
+from gitops_render.paths import APPS, KUSTOMIZATION, Place
+from gitops_render.tree import listing
+from gitops_render.yaml_output import to_yaml
+
+FILES = Path(__file__).with_name("application_files")
+SHARED = ENVIRONMENTS / "_shared.yaml"
+PORT = 8080
+
+
+class Wanted(NamedTuple):
+    """What is asked for: the name, the team that answers for it, and the image that the example runs."""
+
+    name: str
+    owner: str
+    image: str
+
+
+def new_application(environments: Sequence[Environment], wanted: Wanted, tree: Path) -> list[Path]:
+    """Write the example for the first environment into `tree`, then the entry for all, and return what was written.
+
+    Raises `ConfigError`, with nothing written, for a name that is taken or that would not load, a file that is there
+    and holds something else, and a folder that holds no tree of the environment.
+    """
+    if any(wanted.name in env.applications for env in environments):
+        raise ConfigError(
+            f"NAME: {quoted(wanted.name)} is an application already; take another name, or edit its entry"
+        )
+    uses = _used(environments)
+    place = Place(environments[0].name, APPS)
+    with journal.alone(Path()):
+        entry = _with_entry(SHARED.read_text(encoding="utf-8"), _entry(wanted, uses))
+        refuse(SHARED, entry)
+        with journal.alone(tree):
+            files = {**_example(wanted, uses, place), **_listed(tree, place, wanted.name)}
+            journal.replace(tree, _missing(tree, files, place))
+        journal.replace(Path(), {PurePosixPath(SHARED): entry.encode()})
+    return [*(tree / path for path in files), SHARED]
+
+
+def _used(environments: Sequence[Environment]) -> dict[str, str]:
+    """Return of each service a cluster that all environments have, where there is one."""
+    found: dict[str, str] = {}
+    for service, component in SERVICES.items():
+        have = [_open(env, component) for env in environments]
+        both = [name for name in have[0] if all(name in names for names in have)]
+        if both:
+            found[service] = both[0]
+    return found
+
+
+def _open(env: Environment, component: str) -> list[str]:
+    clusters = getattr(env.platform, component).clusters if component in env.platform.enabled else ()
+    return [cluster.name for cluster in clusters if cluster.is_open]
+
+
+def _entry(wanted: Wanted, uses: Mapping[str, str]) -> list[str]:
+    """Return the lines of the entry, with what each means."""
+    named = [f"    {service}: {{{cluster}: {{}}}}" for service, cluster in uses.items()]
+    return [
+        f"{wanted.name}: # its namespace too",
+        f"  owner: {wanted.owner} # the team that reviews it and hears of its alerts",
+        f"  hosts: {{{wanted.name}: {{port: {PORT}}}}} # it answers at {wanted.name}.<domain>",
+        *(["  uses: # nothing else is reached", *named] if named else []),
+        "  slo: {availability: 99.5} # of what its host is asked",
+    ]
+
+
+def _with_entry(text: str, entry: Sequence[str]) -> str:
+    """Return the file with the entry after the others. Raises `ConfigError` where they are not a block of lines."""
+    lines = text.splitlines()
+    heads = [number for number, line in enumerate(lines) if re.match(r"applications\s*:", line)]
+    if not heads:
+        return "\n".join([*lines, "", "applications:", *(f"  {line}" for line in entry)]) + "\n"
+    if not re.fullmatch(r"applications\s*:\s*(#.*|\{\}\s*(#.*)?)?", lines[heads[0]]):
+        raise ConfigError(f"{SHARED}:{heads[0] + 1}: applications are written in one line; write one line for each key")
+    lines[heads[0]] = lines[heads[0]].replace("{}", "").rstrip()
+    inner = next((n for n in range(heads[0] + 1, len(lines)) if re.match(r"\S", lines[n])), len(lines))
+    while not lines[inner - 1].strip():
+        inner -= 1
+    first = next((line for line in lines[heads[0] + 1 : inner] if re.match(r"\s+[^\s#]", line)), "  ")
+    indented = " " * (len(first) - len(first.lstrip()) or 2)
+    return "\n".join([*lines[:inner], *(indented + line for line in entry), *lines[inner:]]) + "\n"
+
+
+def _example(wanted: Wanted, uses: Mapping[str, str], place: Place) -> dict[PurePosixPath, bytes]:
+    """Return the files of the example, by their path in the repository."""
+    secrets = [f"- secretRef: {{name: {service}-{cluster}}}" for service, cluster in uses.items()]
+    written = {
+        "sample-app": wanted.name,
+        "IMAGE": wanted.image,
+        "SECRETS": "\n            ".join(secrets) or "[]",
+    }
+    pattern = re.compile("|".join(written))
+    texts = ((path.stem, path.read_text(encoding="utf-8")) for path in sorted(FILES.iterdir()))
+    return {
+        place.path / wanted.name / name: pattern.sub(lambda found: written[found[0]], text).encode()
+        for name, text in texts
+    }
+
+
+def _listed(tree: Path, place: Place, name: str) -> dict[PurePosixPath, bytes]:
+    """Return the list of what the environment's applications bring, with this one."""
+    path = place.path / KUSTOMIZATION
+    data = journal.bytes_in(tree / path)
+    if data is None:
+        raise ConfigError(f"{tree / path}: is not there; name the folder of the GitOps repository with --tree")
+    found = _parsed(data)
+    resources = found.get("resources")
+    if isinstance(resources, list) and name in resources:
+        return {path: data}
+    if not isinstance(resources, list) or found != listing(resources) or b"#" in data:
+        raise ConfigError(f"{tree / path}: has more than a list; add {name} to its resources, and run this again")
+    return {path: to_yaml(listing(sorted([*resources, name])))}
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(data)
+    except yaml.YAMLError:
+        found = None
+    return found if isinstance(found, dict) else {}
+
+
+def _missing(tree: Path, files: Mapping[PurePosixPath, bytes], place: Place) -> dict[PurePosixPath, bytes]:
+    """Return the files that are not there as they are to be. Raises `ConfigError` for those that hold other things."""
+    found = {path: journal.bytes_in(tree / path) for path in files}
+    changed = {path: data for path, data in files.items() if found[path] != data}
+    there = [path for path in changed if found[path] is not None and path != place.path / KUSTOMIZATION]
+    if there:
+        raise ConfigError(*(f"{tree / path}: is there already; remove it, or take another name" for path in there))
+    return changed

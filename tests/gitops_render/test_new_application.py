@@ -1,0 +1,316 @@
+"""A new application: its entry loads in all environments, and its example is one of it, and answers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from constructs_lib.base.errors import ConfigError
+from constructs_lib.environment import Environment, load_all
+from constructs_lib.platform.applications import entries
+from constructs_lib.platform.cert_manager import CA_FILE
+from constructs_lib.platform.observability.names import GATEWAY_HOST, OTLP_HTTP
+from gitops_render import journal
+from gitops_render.new_application import Wanted, new_application
+from operations.rehearsal.api_server import free_ports
+from tests.fakes.server import FakeServer
+from tests.support import ROOT, run_python
+
+WANTED = Wanted("shop", "team-shop", "registry.example.org/shop@sha256:0")
+SHARED, TREE = Path("environments/_shared.yaml"), Path("gitops.out")
+LISTED, EXAMPLE = TREE / "apps/sandbox/kustomization.yaml", TREE / "apps/sandbox/shop"
+EMPTY = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"
+USED = {"postgres": "main", "rabbitmq": "main", "valkey": "main"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project with the shipped files and an empty list of applications, in which commands run."""
+    shutil.copytree(ROOT / "environments", tmp_path / "environments")
+    monkeypatch.chdir(tmp_path)
+    LISTED.parent.mkdir(parents=True)
+    LISTED.write_text(EMPTY)
+
+
+def made() -> tuple[Environment, ...]:
+    environments = load_all()
+    new_application(environments, WANTED, TREE)
+    return load_all()
+
+
+def deployment() -> dict[str, Any]:
+    return yaml.safe_load((EXAMPLE / "deployment.yaml").read_text())["spec"]["template"]["spec"]
+
+
+def test_its_entry_is_one_more_in_every_environment_and_nothing_else_changes() -> None:
+    before, text = load_all(), SHARED.read_text()
+    for old, new in zip(before, made(), strict=True):
+        assert {**old.applications, "shop": new.applications["shop"]} == new.applications
+        assert new.applications["shop"].owner == "team-shop"
+        assert {service: [*getattr(new.applications["shop"].uses, service)] for service in USED} == {
+            service: [cluster] for service, cluster in USED.items()
+        }
+    written = SHARED.read_text()
+    start = written.index("  shop:")
+    assert written[:start] + written[written.index("\nstate:", start) :] == text
+
+
+def test_a_service_that_an_environment_lacks_is_left_out() -> None:
+    staging = Path("environments/staging.yaml")
+    staging.write_text(staging.read_text().replace("{name: main, shards: 3}", "{name: cache, shards: 3}"))
+    SHARED.write_text(SHARED.read_text().replace("      valkey: {main: {}}\n", ""))
+    assert made()[0].applications["shop"].uses.model_fields_set == {"postgres", "rabbitmq"}
+    assert [one["secretRef"]["name"] for one in deployment()["containers"][0]["envFrom"]] == [
+        "postgres-main",
+        "rabbitmq-main",
+    ]
+
+
+def with_block(block: str) -> None:
+    """Leave the sandbox alone, whose clusters need no application, with this about applications."""
+    for name in ("staging", "production"):
+        Path(f"environments/{name}.yaml").unlink()
+    text = SHARED.read_text()
+    SHARED.write_text(text[: text.index("applications:")] + block + "\n" + text[text.index("state: {region") :])
+
+
+@pytest.mark.parametrize("block", ["", "applications: {}\n", "applications: {} # none yet\n"])
+def test_the_first_application_makes_the_block(block: str) -> None:
+    with_block(block)
+    assert [*made()[0].applications] == ["shop"]
+
+
+def test_entries_in_one_line_are_for_a_person() -> None:
+    with_block("applications: {episodic: {owner: episodic}}\n")
+    with pytest.raises(ConfigError, match=r"_shared.yaml:\d+: applications are written in one line"):
+        made()
+    assert not EXAMPLE.exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (WANTED._replace(name="episodic"), "'episodic' is an application already"),
+        (WANTED._replace(name="kube-shop"), "'kube-shop' belongs to Kubernetes"),
+        (WANTED._replace(name="databases"), "'databases' is the namespace of"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_and_nothing_is_written(wanted: Wanted, sentence: str) -> None:
+    text = SHARED.read_text()
+    with pytest.raises(ConfigError, match=sentence):
+        new_application(load_all(), wanted, TREE)
+    assert (SHARED.read_text(), LISTED.read_text()) == (text, EMPTY)
+    assert [path.name for path in LISTED.parent.iterdir()] == ["kustomization.yaml"]
+
+
+def test_what_somebody_wrote_is_kept_and_nothing_is_written() -> None:
+    EXAMPLE.mkdir()
+    (EXAMPLE / "service.yaml").write_text("mine\n")
+    text = SHARED.read_text()
+    with pytest.raises(ConfigError, match=r"shop/service.yaml: is there already; remove it, or take another name"):
+        made()
+    assert SHARED.read_text() == text
+    assert [path.name for path in EXAMPLE.iterdir()] == ["service.yaml"]
+
+
+def test_a_list_with_more_in_it_is_for_a_person_unless_it_names_the_application() -> None:
+    LISTED.write_text(EMPTY + "# ours\n")
+    with pytest.raises(ConfigError, match="has more than a list; add shop to its resources, and run this again"):
+        made()
+    LISTED.write_text(text := EMPTY.replace("[]", "[shop] # ours"))
+    made()
+    assert LISTED.read_text() == text
+    assert EXAMPLE.exists()
+
+
+def test_without_a_tree_it_says_which_folder_it_wants() -> None:
+    LISTED.unlink()
+    with pytest.raises(ConfigError, match="is not there; name the folder of the GitOps repository with --tree"):
+        made()
+
+
+def test_a_run_that_was_cut_before_the_entry_is_finished_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = SHARED.read_text()
+    with monkeypatch.context() as cut:
+        cut.setattr(journal, "_clear", _cut)
+        with pytest.raises(OSError, match="cut"):
+            made()
+    assert SHARED.read_text() == text
+    assert "shop" in made()[0].applications
+    assert not (TREE / journal.STAGED).exists()
+
+
+def _cut(folder: Path) -> None:
+    raise OSError(f"{folder}: cut")
+
+
+def test_others_stay_in_the_list() -> None:
+    LISTED.write_text(EMPTY.replace("[]", "[zebra, ant]"))
+    made()
+    assert yaml.safe_load(LISTED.read_text())["resources"] == ["ant", "shop", "zebra"]
+
+
+def test_the_example_is_of_its_entry() -> None:
+    shop = made()[0].applications["shop"]
+    pod, service = deployment(), yaml.safe_load((EXAMPLE / "service.yaml").read_text())
+    listing = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
+    assert listing["namespace"] == service["metadata"]["name"] == shop.name
+    assert [port["port"] for port in service["spec"]["ports"]] == [*shop.public_ports]
+    (container,) = pod["containers"]
+    assert [port["containerPort"] for port in container["ports"]] == [*shop.public_ports]
+    assert container["image"] == WANTED.image
+    assert {item["secretRef"]["name"] for item in container["envFrom"]} == {
+        f"{one}-{name}" for one, name in USED.items()
+    }
+    named = [*listing["resources"], *listing["configMapGenerator"][0]["files"]]
+    assert {path.name for path in EXAMPLE.iterdir()} == {"Containerfile", "kustomization.yaml", *named}
+    assert "sample" not in "".join(path.read_text() for path in EXAMPLE.iterdir())
+
+
+def test_what_its_program_reads_is_in_the_secrets_that_its_namespace_gets() -> None:
+    env = made()[0]
+    found = dict(entries(env, env.applications["shop"]))
+    (container,) = deployment()["containers"]
+    assert {item["secretRef"]["name"] for item in container["envFrom"]} == found.keys()
+    keys = {key for entry in found.values() for key in (entry.template or {})["data"]}
+    program = (EXAMPLE / "program.py").read_text()
+    assert set(re.findall(r"PGHOST|AMQP_[A-Z]+|REDIS_[A-Z]+", program)) <= keys
+    assert {"name": "SSL_CERT_FILE", "value": CA_FILE} in container["env"]
+    assert {"name": "trusted-ca", "mountPath": str(Path(CA_FILE).parent)} in container["volumeMounts"]
+
+
+def test_it_tells_the_gateway_by_tls() -> None:
+    made()
+    (container,) = deployment()["containers"]
+    told = {item["name"]: item["value"] for item in container["env"]}["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    assert told == f"https://{GATEWAY_HOST}:{OTLP_HTTP}"
+
+
+def test_its_pods_meet_the_standard_of_its_namespace() -> None:
+    made()
+    pod = deployment()
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+CLIENTS = {
+    "psycopg": """
+class Connection:
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
+    def execute(self, sql):
+        if "nothing" in __import__("os").environ["PGHOST"]: raise OSError("away")
+        return self
+    def fetchone(self): return (3,)
+def connect(): return Connection()
+""",
+    "redis": """
+class RedisCluster:
+    @classmethod
+    def from_url(cls, where, password):
+        assert (where, password) == ("rediss://cache:6379", "x/y"), where
+        return cls()
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
+    def incr(self, key): return {"shop:visits": 5}[key]
+""",
+}
+"""What stands for the clients: the servers' part is for those that are real."""
+
+
+class Collector(FakeServer):
+    """Keeps what is told by OTLP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: dict[str, Any] = {}
+        self.app.add_url_rule("/v1/<kind>", view_func=self._take, methods=["POST"])
+
+    def _take(self, kind: str) -> str:
+        from flask import request
+
+        self.told[kind] = request.get_json()
+        return "{}"
+
+    def awaited(self, kind: str) -> Any:
+        """Return what was told of a kind, once it is."""
+        deadline = time.monotonic() + 60
+        while kind not in self.told:
+            assert time.monotonic() < deadline, f"nothing is told of {kind}"
+            time.sleep(0.05)
+        return self.told[kind]
+
+
+@contextmanager
+def running(collector: Collector, **variables: str) -> Generator[str]:
+    """Run the example's program, and yield its address."""
+    made()
+    for name, text in CLIENTS.items():
+        Path(f"{name}.py").write_text(text)
+    (port,) = free_ports(1)
+    own = {"PORT": str(port), "OTEL_SERVICE_NAME": "shop", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, **variables}
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": ".", **own}
+    with subprocess.Popen([sys.executable, EXAMPLE / "program.py"], env=environ) as process:
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.kill()
+
+
+def asked(url: str) -> tuple[int, Any]:
+    """Return what the program answers, once it does."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            answer = requests.get(url, timeout=60)
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline, "the program does not answer"
+            time.sleep(0.05)
+        else:
+            return answer.status_code, answer.json()
+
+
+def test_the_program_uses_what_its_entry_names_and_tells_of_each_visit() -> None:
+    valkey = {"REDIS_HOST": "cache", "REDIS_PORT": "6379", "REDIS_PASSWORD": "x/y"}
+    with Collector() as collector, running(collector, PGHOST="main", **valkey) as url:
+        assert asked(f"{url}/health") == (200, {})
+        assert collector.told == {}
+        assert asked(url) == (200, {"stored": 3, "cached": 5})
+        (span,) = collector.awaited("traces")["resourceSpans"][0]["scopeSpans"][0]["spans"]
+        (metric,) = collector.awaited("metrics")["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+    assert (span["name"], "status" in span, len(span["traceId"])) == ("GET /", False, 32)
+    assert (metric["name"], metric["sum"]["dataPoints"][0]["asInt"]) == ("visits", "1")
+    resource = collector.told["traces"]["resourceSpans"][0]["resource"]["attributes"]
+    assert resource == [{"key": "service.name", "value": {"stringValue": "shop"}}]
+
+
+def test_the_program_says_that_a_service_is_away_and_so_does_its_trace() -> None:
+    with Collector() as collector, running(collector, PGHOST="nothing") as url:
+        assert asked(url) == (503, {"problem": "OSError"})
+        (span,) = collector.awaited("traces")["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert span["status"] == {"code": 2}
+
+
+def test_the_command_says_what_it_wrote_and_what_comes_next() -> None:
+    options = ("--owner", "team-shop", "--image", "x/shop@sha256:0")
+    done = run_python("-m", "gitops_render", "new", "application", "shop", *options, folder=Path.cwd())
+    assert done.returncode == 0, done.stderr
+    *written, after = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in written if Path(line.partition(":")[0]).exists()]
+    assert len(written) == len([*EXAMPLE.iterdir()]) + 2
+    assert after.startswith("Next: ")
