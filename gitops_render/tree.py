@@ -180,7 +180,7 @@ def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:
         },
     )
     sealed = (Place(env.name, *layer.id) for layer in layers if layer.sealed)
-    empty = (*(Place(env.name, APPS, name) for name in env.applications), *sealed)
+    empty = (Place(env.name, APPS), *(Place(env.name, APPS, name) for name in env.applications), *sealed)
     return {
         source_file(env.name): to_yaml(source),
         **{place.path / KUSTOMIZATION: to_yaml(listing([])) for place in empty},
