@@ -78,10 +78,16 @@ def _of_applications(env: Environment) -> Iterator[FluxLayer]:
         yield FluxLayer(f"{APPS}-{name}", APPS, place, after=after, timeout=Minutes("10m"), account=account)
 
 
-def flux_kustomization(layer: FluxLayer) -> Manifest:
+def flux_kustomization(env: Environment, layer: FluxLayer) -> Manifest:
     """Return the Flux Kustomization that applies `layer`, and that is ready once all in it is."""
-    spec = {**_spec(layer.place.path, layer.timeout, layer.account), **dict(_details(layer))}
+    source = source_kind(env)
+    spec = {**_spec(layer.place.path, layer.timeout, layer.account, source), **dict(_details(layer))}
     return _kustomization(layer.name, spec)
+
+
+def source_kind(env: Environment) -> str:
+    """Return the kind of the source in `source.yaml`, which every layer reads."""
+    return "GitRepository" if env.source is None else "Bucket"
 
 
 def layers_kustomization(env: Environment) -> Manifest:
@@ -90,13 +96,13 @@ def layers_kustomization(env: Environment) -> Manifest:
     They come from the promoted commit too, so that a component cannot arrive before its files do. It does not wait, or
     it would be unready while any of them is. It says by which version of this project it was rendered.
     """
-    spec = _spec(layers_folder(env.name), Minutes("5m"), FLUX_ACCOUNT)
+    spec = _spec(layers_folder(env.name), Minutes("5m"), FLUX_ACCOUNT, source_kind(env))
     item = _kustomization(LAYERS, {**spec, "wait": False})
     item["metadata"]["labels"] = {LABEL: VERSION}
     return item
 
 
-def _spec(folder: PurePosixPath, timeout: Minutes, account: str) -> Manifest:
+def _spec(folder: PurePosixPath, timeout: Minutes, account: str, source: str) -> Manifest:
     return {
         "interval": FLUX_INTERVAL,
         "retryInterval": RETRIES.layer,
@@ -106,7 +112,7 @@ def _spec(folder: PurePosixPath, timeout: Minutes, account: str) -> Manifest:
         "wait": True,
         "force": False,
         "serviceAccountName": account,
-        "sourceRef": {"kind": "GitRepository", "name": PLATFORM_SOURCE},
+        "sourceRef": {"kind": source, "name": PLATFORM_SOURCE},
     }
 
 

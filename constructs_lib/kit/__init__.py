@@ -40,6 +40,7 @@ from constructs_lib.kit.network import (
     default_policies,
     link_policies,
     to_api_server,
+    ways_to,
     webhook,
 )
 from constructs_lib.kit.objects import (
@@ -172,6 +173,7 @@ __all__ = [
     "resources",
     "spread",
     "to_api_server",
+    "ways_to",
     "webhook",
     "workload",
 ]

@@ -20,7 +20,7 @@ FLUX_ROOT = "flux-system"
 """The GitRepository that Flux follows, and the Kustomization that applies what is in it."""
 
 DEPLOY_KEY_SECRET = "flux-system"  # noqa: S105 - a name
-"""The Secret with the key by which Flux clones; the flux stack writes it."""
+"""The Secret with the key by which Flux clones, or reads its bucket; the flux stack writes it."""
 APPROLE_SECRET = "vault-approle"  # noqa: S105 - a name
 """The Secret by which a cluster logs in to Vault with an AppRole; the flux stack writes it."""
 

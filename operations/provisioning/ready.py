@@ -28,6 +28,7 @@ KINDS = (
     (FLUX_KUSTOMIZATION, "kustomizations", "Kustomization"),
     (FLUX_RELEASE, "helmreleases", "HelmRelease"),
     (FLUX_SOURCE, "gitrepositories", "GitRepository"),
+    (FLUX_SOURCE, "buckets", "Bucket"),
 )
 """What tells of the platform's state (fluxcd/flux2 v2.9.4)."""
 
@@ -78,7 +79,7 @@ def _looks(account: DigitalOcean, env: Environment) -> Iterator[list[str]]:
     while True:
         api, until = cluster_client(account, env), time.monotonic() + env.cluster.kubeconfig_expire_seconds / 2
         while time.monotonic() < until:
-            yield _not_ready(api)
+            yield not_ready(api)
 
 
 def _counts(env: Environment, line: str) -> bool:
@@ -86,7 +87,7 @@ def _counts(env: Environment, line: str) -> bool:
     return not line.startswith(tuple(f"Kustomization {FLUX_NAMESPACE}/{APPS}-{name}:" for name in env.applications))
 
 
-def _not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:
+def not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:
     """Return a line for each object that is not Ready; an API server that does not answer is one too."""
     try:
         return sorted(_lines(api))

@@ -151,7 +151,8 @@ def flux_notifications(env: Environment) -> Iterator[Manifest]:
     """Yield what sends the errors of Flux to Alertmanager, whose routes then decide."""
     spec = {"type": "alertmanager", "address": f"{SERVICE}/api/v2/alerts/"}
     yield manifest(FLUX_API, "Provider", "alertmanager", FLUX_NAMESPACE, spec=spec)
-    sources = [{"kind": kind, "name": "*"} for kind in FLUX_KINDS]
+    kinds = FLUX_KINDS if env.source is None else ("Bucket", *FLUX_KINDS)
+    sources = [{"kind": kind, "name": "*"} for kind in kinds]
     spec = {
         "providerRef": {"name": "alertmanager"},
         "eventSeverity": "error",

@@ -242,6 +242,7 @@ def test_fluxs_kinds_are_asked_for_in_their_versions(monkeypatch: pytest.MonkeyP
         ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations"),
         ("helm.toolkit.fluxcd.io", "v2", "helmreleases"),
         ("source.toolkit.fluxcd.io", "v1", "gitrepositories"),
+        ("source.toolkit.fluxcd.io", "v1", "buckets"),
     ]
 
 

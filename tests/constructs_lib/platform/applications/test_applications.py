@@ -134,9 +134,9 @@ def test_each_role_gets_into_its_own_database_alone() -> None:
     apps = {name: {"uses": {"postgres": {"main": {}}}} for name in ("shop", "blog")}
     spec = objects(with_apps(apps, **cluster("cloudnative_pg", **own)), "databases")["Cluster", "main"]["spec"]
     assert spec["postgresql"]["pg_hba"] == [
-        "hostssl shop shop all scram-sha-256",
-        "hostssl blog blog all scram-sha-256",
-        "hostssl all reader all scram-sha-256",
+        'hostssl "shop" "shop" all scram-sha-256',
+        'hostssl "blog" "blog" all scram-sha-256',
+        'hostssl all "reader" all scram-sha-256',
         "host all all all reject",
     ]
 
