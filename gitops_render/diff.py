@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,7 +11,7 @@ from constructs_lib.base.errors import ConfigError
 from constructs_lib.kit import KEEP_IN_FLUX, Manifest
 from gitops_render.fields import Field, fields
 from gitops_render.immutable import unchangeable
-from gitops_render.objects import Identity, read_tree
+from gitops_render.objects import Identity, files_alike, read_tree
 
 HIDDEN = "(not shown)"
 """What stands for the values of a Secret and of what SOPS encrypted."""
@@ -43,9 +43,14 @@ class Difference:
 def diff(old: Path, new: Path) -> list[Difference]:
     """Return how the tree in `new` differs from that in `old`, by environment, area and object.
 
-    A file that only moved is no difference. Raises `ConfigError` for a folder or file that cannot be read.
+    A file that only moved is no difference, and those that both trees have alike are not parsed. Raises `ConfigError`
+    for a folder, or one of the other files, that cannot be read.
     """
-    before, after = _subjects(old), _subjects(new)
+    for root in (old, new):
+        if not root.is_dir():
+            raise ConfigError(f"{root}: is not a folder; give two folders that `render` wrote")
+    alike = files_alike(old, new)
+    before, after = _subjects(old, alike), _subjects(new, alike)
     return [found for key in sorted({*before, *after}) if (found := compared(key, before.get(key), after.get(key)))]
 
 
@@ -74,11 +79,9 @@ def _gone(old: Manifest, keep: Mapping[str, str]) -> Literal["removed", "kept"]:
     return "kept" if keep.items() <= marks.items() else "removed"
 
 
-def _subjects(root: Path) -> dict[Subject, Manifest]:
-    if not root.is_dir():
-        raise ConfigError(f"{root}: is not a folder; give two folders that `render` wrote")
+def _subjects(root: Path, alike: Container[str]) -> dict[Subject, Manifest]:
     return {
         Subject(place.environment, place.area, item.identity): item.data
-        for place, items in read_tree(root)
+        for place, items in read_tree(root, but=alike)
         for item in items
     }

@@ -13,7 +13,6 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.base.version import LABEL, VERSION
 from constructs_lib.environment import Environment
 from constructs_lib.kit import (
-    APPS_ACCOUNT,
     FLUX_INTERVAL,
     FLUX_KUSTOMIZATION,
     FLUX_NAMESPACE,
@@ -23,6 +22,7 @@ from constructs_lib.kit import (
     LayerId,
     Manifest,
     Ready,
+    app_account,
     manifest,
 )
 from constructs_lib.platform import baseline, vault_eso
@@ -53,7 +53,7 @@ def flux_layers(env: Environment) -> tuple[FluxLayer, ...]:
     if env.mode == "apply":
         return ()
     sources = FluxLayer(str(SOURCES_LAYER), SOURCES_LAYER.area, Place(env.name, SOURCES))
-    return (sources, *(_of_platform(env, layer) for layer in env.layers), _of_applications(env))
+    return (sources, *(_of_platform(env, layer) for layer in env.layers), *_of_applications(env))
 
 
 def _of_platform(env: Environment, layer: Layer) -> FluxLayer:
@@ -70,17 +70,24 @@ def _of_platform(env: Environment, layer: Layer) -> FluxLayer:
     )
 
 
-def _of_applications(env: Environment) -> FluxLayer:
-    """Applications come last, with rights in their own namespaces alone; a broken backend of telemetry is no reason."""
+def _of_applications(env: Environment) -> Iterator[FluxLayer]:
+    """Applications come last, each with rights in its own namespace; a broken backend of telemetry is no reason."""
     after = tuple(sorted(str(layer.id) for layer in env.layers if layer.blocks_apps))
-    place = Place(env.name, APPS)
-    return FluxLayer(APPS, APPS, place, after=after, timeout=Minutes("10m"), account=APPS_ACCOUNT)
+    for name in env.applications:
+        place, account = Place(env.name, APPS, name), app_account(name)
+        yield FluxLayer(f"{APPS}-{name}", APPS, place, after=after, timeout=Minutes("10m"), account=account)
 
 
-def flux_kustomization(layer: FluxLayer) -> Manifest:
+def flux_kustomization(env: Environment, layer: FluxLayer) -> Manifest:
     """Return the Flux Kustomization that applies `layer`, and that is ready once all in it is."""
-    spec = {**_spec(layer.place.path, layer.timeout, layer.account), **dict(_details(layer))}
+    source = source_kind(env)
+    spec = {**_spec(layer.place.path, layer.timeout, layer.account, source), **dict(_details(layer))}
     return _kustomization(layer.name, spec)
+
+
+def source_kind(env: Environment) -> str:
+    """Return the kind of the source in `source.yaml`, which every layer reads."""
+    return "GitRepository" if env.source is None else "Bucket"
 
 
 def layers_kustomization(env: Environment) -> Manifest:
@@ -89,13 +96,13 @@ def layers_kustomization(env: Environment) -> Manifest:
     They come from the promoted commit too, so that a component cannot arrive before its files do. It does not wait, or
     it would be unready while any of them is. It says by which version of this project it was rendered.
     """
-    spec = _spec(layers_folder(env.name), Minutes("5m"), FLUX_ACCOUNT)
+    spec = _spec(layers_folder(env.name), Minutes("5m"), FLUX_ACCOUNT, source_kind(env))
     item = _kustomization(LAYERS, {**spec, "wait": False})
     item["metadata"]["labels"] = {LABEL: VERSION}
     return item
 
 
-def _spec(folder: PurePosixPath, timeout: Minutes, account: str) -> Manifest:
+def _spec(folder: PurePosixPath, timeout: Minutes, account: str, source: str) -> Manifest:
     return {
         "interval": FLUX_INTERVAL,
         "retryInterval": RETRIES.layer,
@@ -105,7 +112,7 @@ def _spec(folder: PurePosixPath, timeout: Minutes, account: str) -> Manifest:
         "wait": True,
         "force": False,
         "serviceAccountName": account,
-        "sourceRef": {"kind": "GitRepository", "name": PLATFORM_SOURCE},
+        "sourceRef": {"kind": source, "name": PLATFORM_SOURCE},
     }
 
 

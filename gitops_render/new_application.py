@@ -17,7 +17,7 @@ from constructs_lib.environment import ENVIRONMENTS, Environment
 from constructs_lib.environment.applications import SERVICES
 from gitops_render import journal
 from gitops_render.new import refuse
-from gitops_render.paths import APPS, KUSTOMIZATION, Place
+from gitops_render.paths import APPS, KUSTOMIZATION, Place, root_file
 from gitops_render.tree import listing
 from gitops_render.yaml_output import to_yaml
 
@@ -46,12 +46,13 @@ def new_application(environments: Sequence[Environment], wanted: Wanted, tree: P
         )
     uses = _used(environments)
     place = Place(environments[0].name, APPS)
+    entry = _with_entry(SHARED.read_text(encoding="utf-8"), _entry(wanted, uses))
+    refuse(SHARED, entry)
+    # One after the other: a folder that is not there is locked by the one above it, which is this one.
+    with journal.alone(tree):
+        files = {**_example(wanted, uses, place), **_listed(tree, place, wanted.name)}
+        journal.replace(tree, _missing(tree, files, place))
     with journal.alone(Path()):
-        entry = _with_entry(SHARED.read_text(encoding="utf-8"), _entry(wanted, uses))
-        refuse(SHARED, entry)
-        with journal.alone(tree):
-            files = {**_example(wanted, uses, place), **_listed(tree, place, wanted.name)}
-            journal.replace(tree, _missing(tree, files, place))
         journal.replace(Path(), {PurePosixPath(SHARED): entry.encode()})
     return [*(tree / path for path in files), SHARED]
 
@@ -118,9 +119,11 @@ def _example(wanted: Wanted, uses: Mapping[str, str], place: Place) -> dict[Pure
 
 
 def _listed(tree: Path, place: Place, name: str) -> dict[PurePosixPath, bytes]:
-    """Return the list of what the environment's applications bring, with this one."""
+    """Return the list of what the environment's applications bring, with this one, where there is such a list."""
     path = place.path / KUSTOMIZATION
     data = journal.bytes_in(tree / path)
+    if data is None and (tree / root_file(place.environment)).exists():
+        return {}
     if data is None:
         raise ConfigError(f"{tree / path}: is not there; name the folder of the GitOps repository with --tree")
     found = _parsed(data)
@@ -144,7 +147,8 @@ def _missing(tree: Path, files: Mapping[PurePosixPath, bytes], place: Place) -> 
     """Return the files that are not there as they are to be. Raises `ConfigError` for those that hold other things."""
     found = {path: journal.bytes_in(tree / path) for path in files}
     changed = {path: data for path, data in files.items() if found[path] != data}
-    there = [path for path in changed if found[path] is not None and path != place.path / KUSTOMIZATION]
+    ours = {None, to_yaml(listing([]))}  # what an application's folder begins with is ours
+    there = [path for path in changed if found[path] not in ours and path != place.path / KUSTOMIZATION]
     if there:
         raise ConfigError(*(f"{tree / path}: is there already; remove it, or take another name" for path in there))
     return changed

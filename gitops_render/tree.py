@@ -29,7 +29,13 @@ from constructs_lib.kit import (
     manifest,
 )
 from gitops_render.charts import fetched, repository, repository_name, verified
-from gitops_render.layers import flux_kustomization, flux_layers, health_check_exprs, layers_kustomization
+from gitops_render.layers import (
+    flux_kustomization,
+    flux_layers,
+    health_check_exprs,
+    layers_kustomization,
+    source_kind,
+)
 from gitops_render.objects import Identity, Item
 from gitops_render.paths import (
     APPS,
@@ -95,7 +101,7 @@ def _root(env: Environment) -> Iterator[tuple[PurePosixPath, Manifest]]:
     if applied:
         yield layers, layers_kustomization(env)
     for layer in applied:
-        yield layers_folder(env.name) / f"{layer.name}.yaml", flux_kustomization(layer)
+        yield layers_folder(env.name) / f"{layer.name}.yaml", flux_kustomization(env, layer)
 
 
 def _flux_objects(layer: Layer) -> Iterator[Manifest]:
@@ -167,24 +173,23 @@ def _listings(env: Environment, owned: Files) -> Files:
 
 def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:
     """What a repository starts with: `source.yaml` belongs to promotion, `apps` to its teams, `sealed` to `seal`."""
-    source = manifest(
-        FLUX_SOURCE,
-        "GitRepository",
-        PLATFORM_SOURCE,
-        FLUX_NAMESPACE,
-        spec={
-            "interval": "1m",
-            "url": env.gitops.ssh_url,
-            "ref": {"branch": env.gitops.default_branch},
-            "secretRef": {"name": DEPLOY_KEY_SECRET},
-        },
-    )
     sealed = (Place(env.name, *layer.id) for layer in layers if layer.sealed)
-    empty = (Place(env.name, APPS), *sealed)
+    empty = (Place(env.name, APPS), *(Place(env.name, APPS, name) for name in env.applications), *sealed)
     return {
-        source_file(env.name): to_yaml(source),
+        source_file(env.name): to_yaml(_source(env)),
         **{place.path / KUSTOMIZATION: to_yaml(listing([])) for place in empty},
     }
+
+
+def _source(env: Environment) -> Manifest:
+    spec: Manifest = {"interval": "1m", "secretRef": {"name": DEPLOY_KEY_SECRET}}
+    if env.source is None:
+        spec |= {"url": env.gitops.ssh_url, "ref": {"branch": env.gitops.default_branch}}
+    else:
+        spec |= {"endpoint": env.source.place, "bucketName": env.source.bucket, "region": env.source.region}
+        if env.source.ca_bundle is not None:
+            spec["certSecretRef"] = {"name": DEPLOY_KEY_SECRET}
+    return manifest(FLUX_SOURCE, source_kind(env), PLATFORM_SOURCE, FLUX_NAMESPACE, spec=spec)
 
 
 def _file_name(item: Manifest) -> str:

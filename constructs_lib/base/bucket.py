@@ -8,9 +8,10 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
-from constructs_lib.base.change import Change, refused
+from constructs_lib.base.change import FREELY, Change, refused
 from constructs_lib.base.digitalocean import REGIONS
-from constructs_lib.base.fields import BucketName, Region, S3Address, S3Region
+from constructs_lib.base.fields import BucketName, Certificate, Region, S3Address, S3Region
+from constructs_lib.base.neighbour import MOVES, Neighbour
 from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
 
@@ -81,3 +82,31 @@ class AnyBucket(Bucket):
     def elsewhere(self) -> bool:
         """Whether it is on another S3 than Spaces."""
         return self.address is not None
+
+
+class TrustedBucket(AnyBucket):
+    """A bucket whose server shows a certificate that not everybody trusts."""
+
+    ca_bundle: Annotated[Certificate | None, FREELY] = Field(
+        default=None, description="PEM, for another S3 than Spaces; leave out for a publicly trusted certificate."
+    )
+
+    @model_validator(mode="after")
+    def _spaces_is_public_and_outside(self) -> Self:
+        for key in ("ca_bundle", "inside"):
+            if getattr(self, key, None) is not None and not self.elsewhere:
+                raise ValueError(f"{key} is for another S3 than Spaces; add its address, or leave {key} out")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The host, and the port if one is named, of the S3 server."""
+        return self.endpoint.removeprefix("https://")
+
+
+class ReachedBucket(TrustedBucket):
+    """A bucket to which network policies open a way."""
+
+    inside: Annotated[Neighbour | None, MOVES] = Field(
+        default=None, description="Where the S3 server stands if it is in the same cluster."
+    )

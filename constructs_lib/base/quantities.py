@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil
 from typing import Any, ClassVar, Self
 
@@ -172,7 +173,9 @@ def comparable(value: Any) -> float | None:
     return float(found[1]) * _COMPARED[found[2]]
 
 
+@lru_cache(maxsize=1024, typed=True)
 def _in(amount: str | float, unit: Fraction) -> int:
+    """Every pod of every environment asks for one of a few amounts, and fractions are slow; `true` is not 1."""
     found = _AMOUNT.fullmatch(str(amount))
     if found is None:
         raise ValueError(f"must be an amount as Kubernetes writes it, such as '500m' or '2Gi', found '{amount}'")

@@ -22,6 +22,8 @@ LOCAL_STATES = "states"
 
 STATE_PASSPHRASE = "state_passphrase"  # noqa: S105 - the name of a variable, and of its entry in Vault
 FLUX_DEPLOY_KEY = "flux_deploy_key"
+SOURCE_KEY = ("source_access_key_id", "source_secret_access_key")
+"""The key of the bucket that Flux follows: its ID, and its secret."""
 KUBERNETES_VERSION = "kubernetes_version"
 POOL_NODES = "pool_nodes"
 CLUSTER_HOST = "cluster_host"

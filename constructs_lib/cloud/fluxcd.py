@@ -15,7 +15,7 @@ from cdktf import TerraformStack, TerraformVariable
 from constructs import Construct
 
 from constructs_lib.base.quantities import Minutes
-from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, SECRETS_REVISION, VAULT_SECRET_ID
+from constructs_lib.base.stacks import FLUX_DEPLOY_KEY, SECRETS_REVISION, SOURCE_KEY, VAULT_SECRET_ID
 from constructs_lib.cloud.helm_release import helm_release
 from constructs_lib.cloud.plain_objects import objects_chart, waiting_job
 from constructs_lib.cloud.providers import kubernetes
@@ -42,6 +42,8 @@ from constructs_lib.kit import (
 OPERATOR_CHART = Chart("oci://ghcr.io/controlplaneio-fluxcd/charts", "flux-operator", "0.58.1")
 # renovate: datasource=github-releases depName=fluxcd/flux2
 FLUX_VERSION = "2.9.4"
+CA_KEY = "ca.crt"
+"""Where source-controller looks for whom to trust (fluxcd/source-controller v1.9 `docs/spec/v1/buckets.md`)."""
 FLUX_INSTANCE = "fluxcd.controlplane.io/v1"
 OPERATOR_ACCOUNT = "flux-operator"
 """The operator's own service account, as which its release's job looks at the instance."""
@@ -89,7 +91,7 @@ class Flux(Construct):
                 "labels": pod_security_labels("restricted"),
             },
         )
-        needed = [namespace, self._deploy_key(namespace), self._runtime_info(env, namespace)]
+        needed = [namespace, self._source_key(env, namespace), self._runtime_info(env, namespace)]
         if isinstance(env.vault.auth, AppRoleAuth):
             needed.append(self._vault_secret(namespace))
         operator = Release("flux-operator", FLUX_NAMESPACE, env.mirrored(OPERATOR_CHART), _operator_values())
@@ -99,18 +101,22 @@ class Flux(Construct):
         installed = helm_release(self, "operator", operator, depends_on=[namespace])
         helm_release(self, "instance", instance, depends_on=[*needed, installed])
 
-    def _deploy_key(self, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:
-        key = secret_variable(
-            self._stack, FLUX_DEPLOY_KEY, "Private half of the environment's deploy key, in PEM.", ephemeral=True
-        )
-        return self._secret(
-            "deploy-key", DEPLOY_KEY_SECRET, namespace, {"identity": key, "known_hosts": GITHUB_HOST_KEYS}
-        )
+    def _source_key(self, env: Environment, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:
+        if env.source is None:
+            key = self._variable(FLUX_DEPLOY_KEY, "Private half of the environment's deploy key, in PEM.")
+            data = {"identity": key, "known_hosts": GITHUB_HOST_KEYS}
+        else:
+            texts = ("ID of the key of the bucket that Flux follows.", "Secret of that key.")
+            key_id, secret = map(self._variable, SOURCE_KEY, texts)
+            trusted = {} if env.source.ca_bundle is None else {CA_KEY: env.source.ca_bundle}
+            data = {"accesskey": key_id, "secretkey": secret, **trusted}
+        return self._secret("deploy-key", DEPLOY_KEY_SECRET, namespace, data)
+
+    def _variable(self, name: str, text: str) -> str:
+        return secret_variable(self._stack, name, text, ephemeral=True)
 
     def _vault_secret(self, namespace: kubernetes.namespace_v1.NamespaceV1) -> Any:
-        secret_id = secret_variable(
-            self._stack, VAULT_SECRET_ID, "Secret ID of the environment's AppRole in Vault.", ephemeral=True
-        )
+        secret_id = self._variable(VAULT_SECRET_ID, "Secret ID of the environment's AppRole in Vault.")
         return self._secret("vault-approle", APPROLE_SECRET, namespace, {"secret-id": secret_id})
 
     def _secret(self, id_: str, name: str, namespace: kubernetes.namespace_v1.NamespaceV1, data: dict[str, str]) -> Any:
@@ -170,18 +176,32 @@ def _instance(env: Environment) -> Manifest:
             "tenantDefaultServiceAccount": "default",
             "networkPolicy": True,
         },
-        "kustomize": {"patches": [DEPLOYMENTS_ON_SYSTEM_POOL, *_a_worker_for_each_that_waits(env)]},
+        "kustomize": {
+            "patches": [DEPLOYMENTS_ON_SYSTEM_POOL, *_a_worker_for_each_that_waits(env), *_trusted_source(env)]
+        },
         "sync": {
             "name": FLUX_ROOT,
-            "kind": "GitRepository",
+            **_followed(env),
             "interval": "1m",
-            "url": env.gitops.ssh_url,
-            "ref": f"refs/heads/{env.gitops.default_branch}",
             "path": f"clusters/{env.name}",
             "pullSecret": DEPLOY_KEY_SECRET,
         },
     }
     return manifest(FLUX_INSTANCE, "FluxInstance", "flux", FLUX_NAMESPACE, spec=spec)
+
+
+def _followed(env: Environment) -> Manifest:
+    if env.source is None:
+        ref = f"refs/heads/{env.gitops.default_branch}"
+        return {"kind": "GitRepository", "url": env.gitops.ssh_url, "ref": ref}
+    return {"kind": "Bucket", "url": env.source.place, "ref": env.source.bucket}
+
+
+def _trusted_source(env: Environment) -> Iterator[Manifest]:
+    """Yield the patch by which the bucket's server is trusted, of which `sync` says nothing (`syncTmpl`)."""
+    if env.source is not None and env.source.ca_bundle is not None:
+        patch = [{"op": "add", "path": "/spec/certSecretRef", "value": {"name": DEPLOY_KEY_SECRET}}]
+        yield {"target": {"kind": "Bucket"}, "patch": json.dumps(patch)}
 
 
 def _waiting_job() -> Manifest:

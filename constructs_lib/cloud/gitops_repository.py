@@ -54,7 +54,8 @@ class GitOpsRepository(Construct):
         self._protect_workflows()
         self._share_the_check()
         for env in environments:
-            self._deploy_key(env)
+            if env.source is None:
+                self._deploy_key(env)
             self._environment(env)
         self._workflow_environments(environments)
         self._actions_secrets()

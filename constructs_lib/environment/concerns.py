@@ -35,9 +35,9 @@ def _of_the_cluster(env: Environment) -> Iterator[str]:
 def _of_the_platform(env: Environment) -> Iterator[str]:
     platform = env.platform.enabled
     cert_manager = env.platform.cert_manager
-    if "cert_manager" in platform and cert_manager.issuer == "letsencrypt-staging":
+    if "cert_manager" in platform and cert_manager.issuer != "letsencrypt-production":
         yield (
-            "platform.cert_manager.issuer: is letsencrypt-staging in production, whose certificates nobody trusts; "
+            f"platform.cert_manager.issuer: is {cert_manager.issuer} in production, whose certificates nobody trusts; "
             "set it to letsencrypt-production"
         )
     for component, key, least in (

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from constructs_lib.applications import Applications
 from constructs_lib.base.belonging import COMMON, Own
-from constructs_lib.base.bucket import AnyBucket, Bucket, BucketPurpose
+from constructs_lib.base.bucket import Bucket, BucketPurpose, ReachedBucket, TrustedBucket
 from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, RunnerLabel, S3Region
@@ -81,6 +81,11 @@ class Environment(Settings):
         COMMON,
         Change(refused("the clusters follow the old repository, and its state stays where it is; keep it")),
     ]
+    source: Annotated[
+        TrustedBucket | None, Change(refused("Flux would follow the old source until it is installed anew; keep it"))
+    ] = Field(
+        default=None, description="A bucket that holds the rendered tree, which Flux follows instead of the repository."
+    )
     reviewers: Annotated[Reviewers, FREELY] = Reviewers()
     runner: Annotated[RunnerLabel, COMMON, FREELY] = Field(
         default="ubuntu-24.04", description="Label of the runners of the jobs that reach the environment."
@@ -91,7 +96,8 @@ class Environment(Settings):
         Change(FREE, added=refused(f"{STATES_STAY}; keep null"), removed=refused(f"{STATES_STAY}; keep the bucket")),
     ] = Field(description="The bucket for the state of this environment's stacks; null keeps it in the folder states.")
     backups: Annotated[
-        AnyBucket, Change(replaces("the archive: Postgres archives elsewhere, and recovers no older time from there"))
+        ReachedBucket,
+        Change(replaces("the archive: Postgres archives elsewhere, and recovers no older time from there")),
     ] = Field(description="The bucket for Postgres backups.")
     chart_mirror: Annotated[ChartMirror | None, FREELY] = Field(
         default=None,
@@ -110,6 +116,7 @@ class Environment(Settings):
         problems = [*range_problems(self.ranges), *neighbour_problems(self.vpc_range, self.cluster.network)]
         problems += [*rules.production(self.tier, self.cluster), *rules.alerting(self.tier, self.platform)]
         problems += rules.digitalocean(self.cluster, self.region, self.state)
+        problems += rules.source(self.cluster, self.tier, self.source)
         problems += [*rules.version(self.cluster, self.platform), *rules.runners(self.runner, self.cluster)]
         problems += rules.records(self.domain, self.zone, self.dns, self.platform)
         problems += applications.problems(self.applications, self.platform)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from constructs_lib.base import formats
+from constructs_lib.base.bucket import TrustedBucket
 from constructs_lib.environment.dns import Dns
 from constructs_lib.environment.existing import SomeCluster
 from constructs_lib.environment.repository import AnyStateBucket
@@ -30,6 +31,19 @@ def digitalocean(cluster: SomeCluster, region: str, state: AnyStateBucket | None
         problems.append("state is null, as only an existing cluster's may be: workflows share it; name a bucket")
     elif state.elsewhere:
         problems.append("state.address is only for an existing cluster: the bucket is made on Spaces; leave it out")
+    return problems
+
+
+def source(cluster: SomeCluster, tier: str, source: TrustedBucket | None) -> list[str]:
+    """Say where a tree may not come from a bucket, in which nobody reviews it and of which nothing is promoted."""
+    if source is None:
+        return []
+    problems = ["source is for an existing cluster, found one of DigitalOcean; leave it out"]
+    problems = problems if cluster.provider == "digitalocean" else []
+    if tier != "sandbox":
+        problems.append(f"source is for the tier sandbox: a bucket has no review, found tier {tier}; leave it out")
+    if not source.elsewhere:
+        problems.append("source.address is missing: Flux needs the address of the S3 server; add it")
     return problems
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.change import FREELY
 from constructs_lib.base.fields import Certificate, HttpsUrl, KeyPath, VaultName
+from constructs_lib.base.neighbour import MOVES, Neighbour
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.settings import Settings
 
@@ -117,6 +118,9 @@ class KvPaths(Settings):
 class Vault(VaultServer):
     """The contract with the shared Vault: where it is, how a cluster logs in and what it may read."""
 
+    inside: Annotated[Neighbour | None, MOVES] = Field(
+        default=None, description="Where Vault stands if it is in the same cluster."
+    )
     auth: Annotated[ServiceAccountAuth | AppRoleAuth, Field(discriminator="method")]
     kv: KvPaths
 

@@ -20,7 +20,7 @@ FLUX_ROOT = "flux-system"
 """The GitRepository that Flux follows, and the Kustomization that applies what is in it."""
 
 DEPLOY_KEY_SECRET = "flux-system"  # noqa: S105 - a name
-"""The Secret with the key by which Flux clones; the flux stack writes it."""
+"""The Secret with the key by which Flux clones, or reads its bucket; the flux stack writes it."""
 APPROLE_SECRET = "vault-approle"  # noqa: S105 - a name
 """The Secret by which a cluster logs in to Vault with an AppRole; the flux stack writes it."""
 
@@ -44,8 +44,14 @@ RETRIES = Retries()
 
 PLATFORM_ACCOUNT = "flux-platform"
 """The service account as which Flux applies the platform."""
-APPS_ACCOUNT = "flux-apps"
-"""The lesser one as which it applies applications."""
+APP_ACCOUNTS = "flux-app-"
+"""How the lesser ones begin as which it applies applications, each as its own."""
+
+
+def app_account(application: str) -> str:
+    """Return the service account as which Flux applies an application."""
+    return f"{APP_ACCOUNTS}{application}"
+
 
 FLUX_OPERATOR = Pods(FLUX_NAMESPACE, "flux-operator", {"app.kubernetes.io/name": "flux-operator"})
 FLUX_CONTROLLERS = Pods(FLUX_NAMESPACE, "flux-controllers", {"app.kubernetes.io/part-of": "flux"})

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal, NamedTuple
 
+from constructs_lib.base.neighbour import Neighbour
 from constructs_lib.kit.objects import Manifest, manifest
 
 
@@ -91,6 +92,12 @@ class Link(NamedTuple):
     source: Pods | Outside
     target: Pods | Outside
     ports: tuple[Port, ...]
+
+
+def ways_to(place: Neighbour | None, ports: tuple[Port, ...], *sources: Pods) -> Iterator[Link]:
+    """Yield the links of pods to something that is outside, at these ports, or else where it stands inside."""
+    target = INTERNET if place is None else Pods(place.namespace, "neighbour")
+    return (Link(source, target, ports if place is None else (place.port,)) for source in sources)
 
 
 def to_api_server(*sources: Pods) -> Iterator[Link]:

@@ -11,10 +11,10 @@ from gitops_render.check.model import KUSTOMIZE, Found, Tree, at, tree_policy
 from gitops_render.objects import Identity, Item
 from gitops_render.paths import APPS, Place, layers_folder, of_flux, to_flux
 
-ROOT_SOURCES = {("GitRepository", FLUX_ROOT)}
+ROOT_SOURCES = {("GitRepository", FLUX_ROOT), ("Bucket", FLUX_ROOT)}
 """What the flux stack makes, and no file here."""
 
-SOURCE_KINDS = ("GitRepository", "HelmRepository", "OCIRepository")
+SOURCE_KINDS = ("Bucket", "GitRepository", "HelmRepository", "OCIRepository")
 
 PROVIDERS = {group: operator.name for operator in OPERATORS for group in operator.groups}
 """Which chart, or which repository of an operator, brings the kinds of an API group: the components say it."""
@@ -121,7 +121,10 @@ def _account(tree: Tree) -> Iterator[Found]:
 )
 def _encrypted_sources(tree: Tree) -> Iterator[Found]:
     for item in tree.of(*SOURCE_KINDS):
-        if not str(item.spec.get("url", "")).startswith(("https://", "ssh://", "oci://")):
+        if item.kind == "Bucket":
+            if item.spec.get("insecure"):
+                yield at(item, f"is fetched from {item.spec.get('endpoint')}, insecure")
+        elif not str(item.spec.get("url", "")).startswith(("https://", "ssh://", "oci://")):
             yield at(item, f"is fetched from {item.spec.get('url')}")
 
 

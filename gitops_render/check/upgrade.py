@@ -92,11 +92,10 @@ def _nested(value: Any, path: str) -> Iterator[str]:
         for key in BUDGETS:
             if isinstance(budget := value.get(key), dict) and blocks(budget, _replicas(value)):
                 yield f"{path}.{key}"
-        for key, inner in value.items():
-            yield from _nested(inner, f"{path}.{key}")
-    elif isinstance(value, list):
-        for position, inner in enumerate(value):
-            yield from _nested(inner, f"{path}[{position}]")
+    inside = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in inside:
+        if isinstance(inner, dict | list):
+            yield from _nested(inner, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key}]")
 
 
 def _replicas(beside: Manifest) -> int | None:

@@ -132,7 +132,7 @@ class Bootstrap:
     def _deploy_keys(self, dry_run: bool) -> dict[str, str]:
         """Return the public deploy keys as variables; before the first run, a dry run shows what is still to come."""
         keys: dict[str, str] = {}
-        for env in self.environments:
+        for env in (env for env in self.environments if env.source is None):
             refuse_rotation(env)
             waits = dry_run and env.vault.kv.flux in missing_entries(env)
             keys[given(deploy_key_variable(env.name))] = "to be made" if waits else public_deploy_key(env)

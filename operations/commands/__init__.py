@@ -6,10 +6,10 @@ import signal
 from types import FrameType
 
 from gitops_render.program import EXIT_CODES, OPTIONS, program
-from operations.commands import bootstrap, environments, provision, review, rotate, vault
+from operations.commands import bootstrap, environments, provision, review, rotate, trying, vault
 
 app = program(f"Bootstrap, provision and watch. {OPTIONS}", epilog=EXIT_CODES)
-for flat in (environments, review):
+for flat in (trying, environments, review):
     app.add_typer(flat.app)
 for name, group in {"bootstrap": bootstrap, "provision": provision, "vault": vault, "rotate": rotate}.items():
     app.add_typer(group.app, name=name)

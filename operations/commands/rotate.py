@@ -74,7 +74,7 @@ def password(
     environment: EnvironmentName,
     whose: Annotated[str, typer.Argument(metavar="WHOSE", help="As in Vault, such as postgres/main/episodic.")],
 ) -> None:
-    """Give a role of Postgres, a user of RabbitMQ or a Valkey cluster a new password; run again, see it taken."""
+    """Give Postgres' role, RabbitMQ's user, a Valkey cluster or Grafana a new password; run again, see it taken."""
     from operations.rotation.password import rotate_password
 
     rotate_password(named(environment), whose)

@@ -8,8 +8,8 @@ from constructs_lib.environment import Environment, StackKind
 from operations.clients.digitalocean import DigitalOcean, Resource
 from operations.clients.http import cause, status_of
 
-UNTRUSTED = "letsencrypt-staging"
-"""The issuer whose roots no system trusts (letsencrypt.org, "Staging Environment")."""
+UNTRUSTED = ("letsencrypt-staging", "internal-ca")
+"""The issuers whose roots no system trusts (letsencrypt.org, "Staging Environment")."""
 
 
 def address(env: Environment) -> str:
@@ -20,7 +20,7 @@ def address(env: Environment) -> str:
 def is_checked(env: Environment) -> bool:
     """Return whether systems trust what signs the environment's certificates."""
     certificates = env.platform.cert_manager
-    return certificates.enabled and certificates.issuer != UNTRUSTED
+    return certificates.enabled and certificates.issuer not in UNTRUSTED
 
 
 def unanswered(env: Environment, api: DigitalOcean) -> list[str]:

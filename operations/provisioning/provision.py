@@ -15,6 +15,7 @@ from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.stacks import (
     FLUX_DEPLOY_KEY,
     SECRETS_REVISION,
+    SOURCE_KEY,
     VAULT_SECRET_ID,
     given,
     local_state,
@@ -40,7 +41,7 @@ from operations.provisioning.refusals import refuse_replacement
 from operations.provisioning.running import cluster_variables
 from operations.provisioning.stage import Stage
 from operations.secrets.credentials import Credentials, credentials_of, secrets_of
-from operations.secrets.entries import private_deploy_key
+from operations.secrets.entries import private_deploy_key, source_key
 
 STAGES = {
     Stage.FOUNDATION: (StackKind.STATE, StackKind.CLUSTER),
@@ -185,12 +186,17 @@ class Provisioner:
         They are ephemeral and write-only, so no plan holds them, and what applies one gives its own.
         """
         revision = self._revision()
-        names = [FLUX_DEPLOY_KEY, *([VAULT_SECRET_ID] if isinstance(self.env.vault.auth, AppRoleAuth) else [])]
+        source = (FLUX_DEPLOY_KEY,) if self.env.source is None else SOURCE_KEY
+        names = [*source, *([VAULT_SECRET_ID] if isinstance(self.env.vault.auth, AppRoleAuth) else [])]
         if self._purpose is not Purpose.APPLY:
             return revision | dict.fromkeys(map(given, names), "given when it is applied")
-        entry = secrets_of(self.env, self._purpose).read(self.env.vault.kv.provisioning)
-        values = {**entry, FLUX_DEPLOY_KEY: private_deploy_key(self.env, self._purpose)}
+        values = secrets_of(self.env, self._purpose).read(self.env.vault.kv.provisioning) | self._source_key()
         return revision | {given(name): values[name] for name in names}
+
+    def _source_key(self) -> dict[str, str]:
+        if self.env.source is None:
+            return {FLUX_DEPLOY_KEY: private_deploy_key(self.env, self._purpose)}
+        return dict(zip(SOURCE_KEY, source_key(self.env, self._purpose), strict=True))
 
     def _revision(self) -> dict[str, str]:
         """Return the number by which a rotation has the secrets written anew, the same for each plan after it."""

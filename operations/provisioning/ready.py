@@ -24,13 +24,11 @@ from operations.provisioning import host
 from operations.secrets.credentials import credentials_of
 
 ROOT = f"{FLUX_NAMESPACE}/{FLUX_ROOT}"
-UNAWAITED = f"Kustomization {FLUX_NAMESPACE}/{APPS}:"
-"""The layer of the application teams is reported, and nobody waits for it."""
-
 KINDS = (
     (FLUX_KUSTOMIZATION, "kustomizations", "Kustomization"),
     (FLUX_RELEASE, "helmreleases", "HelmRelease"),
     (FLUX_SOURCE, "gitrepositories", "GitRepository"),
+    (FLUX_SOURCE, "buckets", "Bucket"),
 )
 """What tells of the platform's state (fluxcd/flux2 v2.9.4)."""
 
@@ -53,7 +51,7 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
                 _wait(env, waiting, time.monotonic() + timeout_seconds, poll_seconds)
         except OutOfTime:
             waiting = waiting or [UNANSWERED]
-    late = [line for line in waiting if _counts(line)]
+    late = [line for line in waiting if _counts(env, line)]
     if late:
         raise ConfigError(*(f"{env.name}: not Ready after {timeout_seconds:.0f} s: {line}" for line in late))
     say(f"{env.name}: Flux is Ready")
@@ -71,7 +69,7 @@ def _wait(env: Environment, waiting: list[str], until: float, poll_seconds: floa
             if line not in waiting:
                 say(f"{env.name}: {line}")
         waiting[:] = lines
-        if time.monotonic() > until or not any(_counts(line) for line in lines):
+        if time.monotonic() > until or not any(_counts(env, line) for line in lines):
             return
         time.sleep(poll_seconds)
 
@@ -81,14 +79,15 @@ def _looks(account: DigitalOcean, env: Environment) -> Iterator[list[str]]:
     while True:
         api, until = cluster_client(account, env), time.monotonic() + env.cluster.kubeconfig_expire_seconds / 2
         while time.monotonic() < until:
-            yield _not_ready(api)
+            yield not_ready(api)
 
 
-def _counts(line: str) -> bool:
-    return not line.startswith(UNAWAITED)
+def _counts(env: Environment, line: str) -> bool:
+    """Say whether what a line tells of is waited for; the layers of applications are their teams' own."""
+    return not line.startswith(tuple(f"Kustomization {FLUX_NAMESPACE}/{APPS}-{name}:" for name in env.applications))
 
 
-def _not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:
+def not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:
     """Return a line for each object that is not Ready; an API server that does not answer is one too."""
     try:
         return sorted(_lines(api))

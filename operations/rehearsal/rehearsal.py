@@ -33,6 +33,8 @@ from operations.rehearsal.looks import OURS, ROOT, Looks, Played
 from operations.rehearsal.trees import Kind, Tree, kinds_of, own_crds, read, read_crds, stand_ins
 from operations.rehearsal.webhooks import KINDS, ask, brought
 
+SOURCES = ("GitRepository", "Bucket")
+"""The kinds of source that an environment may follow."""
 CRDS = "CRDS"
 """The variable that names a folder with the operators' CRDs."""
 SECONDS = 1800.0
@@ -155,10 +157,11 @@ class _Stage:
         others = self._served(empty_release(), "release")
         looks = Looks(tree, ours["revision"])
         end = time.monotonic() + SECONDS
-        kinds = (f"kustomization.{group(FLUX_KUSTOMIZATION)}", f"gitrepository.{group(FLUX_SOURCE)}", *self._secrets)
+        sources = (f"{kind}.{group(FLUX_SOURCE)}".lower() for kind in SOURCES)
+        kinds = (f"kustomization.{group(FLUX_KUSTOMIZATION)}", *sources, *self._secrets)
         while time.monotonic() < end:
             found = self._server.list(*kinds)
-            self._publish([item for item in found if item["kind"] == "GitRepository"], ours, others)
+            self._publish([item for item in found if item["kind"] in SOURCES], ours, others)
             self._make_secrets(item for item in found if item["kind"] == SECRETS[1])
             played = looks.look({item["metadata"]["name"]: item for item in found if item["kind"] == "Kustomization"})
             if played is not None:

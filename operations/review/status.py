@@ -91,11 +91,14 @@ def _layers(listed: Listed) -> str:
 
 
 def _pin(listed: Listed) -> str:
-    sources = [item for item in listed(FLUX_SOURCE, "gitrepositories") if _name(item) == PLATFORM_SOURCE]
+    kinds = ("gitrepositories", "buckets")
+    sources = [item for kind in kinds for item in listed(FLUX_SOURCE, kind) if _name(item) == PLATFORM_SOURCE]
     if not sources:
         return "Flux has no source of the platform yet"
-    ref = sources[0]["spec"].get("ref", {})
-    pinned = f"pinned to {ref['commit'][:12]}" if "commit" in ref else f"follows {ref.get('branch', 'no branch')}"
+    spec = sources[0]["spec"]
+    ref = spec.get("ref", {})
+    followed = f"bucket {spec['bucketName']}" if "bucketName" in spec else ref.get("branch", "no branch")
+    pinned = f"pinned to {ref['commit'][:12]}" if "commit" in ref else f"follows {followed}"
     runs = sources[0].get("status", {}).get("artifact", {}).get("revision", "nothing yet")
     return f"{pinned}, runs {runs}"
 

@@ -12,12 +12,13 @@ from operations.clients.vault import Secrets
 from operations.rotation.in_cluster import flux_secret
 from operations.rotation.revision import tell_provisioning
 from operations.secrets.credentials import secrets_of
-from operations.secrets.entries import DEPLOY_KEY, FORMER_DEPLOY_KEY, new_deploy_key, public_half
+from operations.secrets.entries import DEPLOY_KEY, FORMER_DEPLOY_KEY, new_deploy_key, public_half, refuse_bucket
 from operations.secrets.gitops_client import gitops_client
 
 
 def rotate_deploy_key(env: Environment) -> None:
     """Do the next step: a new key for GitHub and Vault, the number by which it is provisioned, the old one's end."""
+    refuse_bucket(env)
     secrets, github = secrets_of(env, Purpose.BOOTSTRAP), gitops_client(env.gitops, Purpose.BOOTSTRAP)
     if FORMER_DEPLOY_KEY not in secrets.read(env.vault.kv.flux):
         _begin(env, secrets, github)

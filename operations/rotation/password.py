@@ -6,7 +6,8 @@ Connections that are open stay; whoever logs in with the old one meanwhile is re
 Upstream: cloudnative-pg v1.30.0 `docs/src/declarative_role_management.md` (the operator follows the Secret, and says
 which version it applied), rabbitmq/messaging-topology-operator v1.20.1 `api/v1beta1/user_types.go` (it watches the
 Secret), hyperspike/valkey-operator v0.0.61 `internal/controller/valkey_controller.go` (nodes read it when they start,
-the operator each time).
+the operator each time), grafana-community/helm-charts grafana-12.11.1 `templates/_pod.tpl` (a variable of the pod; it
+keeps nothing on a volume, so that each makes its administrator anew).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.kit import Pods
 from constructs_lib.platform import cloudnative_pg, rabbitmq_operator
+from constructs_lib.platform.observability import grafana
+from constructs_lib.platform.observability.names import GRAFANA
 from operations.rotation.in_cluster import Held, InCluster, in_cluster
 from operations.rotation.revision import put
 from operations.secrets.credentials import secrets_of
@@ -30,11 +33,12 @@ PASSWORD, FORMER = "password", "former_password"
 
 
 class Server(NamedTuple):
-    """Whose password it is: its Secret in the cluster, and what the server lacks that Secret's version has."""
+    """Whose password it is: its Secret and the `key` there, and what the server lacks that Secret's version has."""
 
     namespace: str
     secret: str
     lacks: Callable[[InCluster, Held], str | None]
+    key: str = PASSWORD
 
 
 def rotate_password(env: Environment, whose: str) -> None:
@@ -66,7 +70,7 @@ def _lacking(cluster: InCluster, server: Server, new: str) -> str | None:
     there = cluster.secret(server.namespace, server.secret)
     if there is None:
         return None
-    if there.values.get(PASSWORD) != new:
+    if there.values.get(server.key) != new:
         cluster.read_again(server.namespace, server.secret)
         return f"External Secrets was told to bring it to {server.namespace}/{server.secret}"
     return server.lacks(cluster, there)
@@ -84,7 +88,11 @@ def _servers(env: Environment) -> Iterator[tuple[str, Server]]:
             where = (rabbitmq_operator.NAMESPACE, broker.secret_of(user.name))
             yield broker.entry_of(user.name), Server(*where, _nothing)
     for cache in platform.valkey_operator.clusters:
-        yield cache.entry, Server(cache.pods.namespace, cache.secret, _valkey(cache.name, cache.pods))
+        lacks = _started_anew(cache.pods, f"statefulset/{cache.name}")
+        yield cache.entry, Server(cache.pods.namespace, cache.secret, lacks)
+    if platform.observability.has_metrics:
+        lacks = _started_anew(GRAFANA, f"deployment/{GRAFANA.deployment}")
+        yield "grafana", Server(GRAFANA.namespace, grafana.SECRET, lacks, grafana.PASSWORD_KEY)
 
 
 def _nothing(_there: InCluster, _held: Held) -> None:
@@ -102,12 +110,12 @@ def _postgres(cluster: str, role: str) -> Callable[[InCluster, Held], str | None
     return lacks
 
 
-def _valkey(name: str, pods: Pods) -> Callable[[InCluster, Held], str | None]:
-    restart = f"kubectl -n {pods.namespace} rollout restart statefulset/{name}"
+def _started_anew(pods: Pods, controller: str) -> Callable[[InCluster, Held], str | None]:
+    restart = f"kubectl -n {pods.namespace} rollout restart {controller}"
 
     def lacks(there: InCluster, held: Held) -> str | None:
         if all(start is not None and start > held.written for start in there.started(pods.namespace, pods.labels)):
             return None
-        return f"its nodes take the old one until they start anew ({restart})"
+        return f"its pods take the old one until they start anew ({restart})"
 
     return lacks

@@ -67,11 +67,31 @@ def public_deploy_key(env: Environment) -> str:
 
 def private_deploy_key(env: Environment, purpose: Purpose) -> str:
     """Return the private half, in OpenSSH's PEM form. Raises `ConfigError` if Vault holds none."""
+    refuse_bucket(env)
     key = secrets_of(env, purpose).read(env.vault.kv.flux).get(DEPLOY_KEY)
     if key is None:
         where = f"Vault {env.vault.kv.mount}/{env.vault.kv.flux}"
         raise ConfigError(f"{where}: {DEPLOY_KEY}: is missing; run `bin/operations bootstrap secrets`")
     return key
+
+
+def refuse_bucket(env: Environment) -> None:
+    """Raise `ConfigError` where Flux follows a bucket, for which no deploy key is."""
+    if env.source is not None:
+        where = f"environments/{env.name}.yaml: source"
+        raise ConfigError(f"{where}: Flux follows a bucket, so {env.name} has no deploy key; its key is in Vault")
+
+
+def source_key(env: Environment, purpose: Purpose) -> tuple[str, str]:
+    """Return the ID and the secret of the key of the bucket that Flux follows.
+
+    Raises `ConfigError` if one is missing.
+    """
+    secrets = secrets_of(env, purpose)
+    if problems := missing(secrets, env.vault.kv.flux, KEY, made=False):
+        raise ConfigError(*problems)
+    key_id, secret = (secrets.read(env.vault.kv.flux)[name] for name in KEY)
+    return key_id, secret
 
 
 def public_half(private: str, where: str) -> str:
@@ -101,10 +121,9 @@ def _asked_for(env: Environment) -> Iterator[tuple[str, str]]:
 
 def makers(env: Environment) -> dict[str, Makers]:
     """Return what can be made, by path."""
-    made: dict[str, Makers] = {
-        env.vault.kv.state: {STATE_PASSPHRASE: new_password},
-        env.vault.kv.flux: {DEPLOY_KEY: new_deploy_key},
-    }
+    made: dict[str, Makers] = {env.vault.kv.state: {STATE_PASSPHRASE: new_password}}
+    if env.source is None:
+        made[env.vault.kv.flux] = {DEPLOY_KEY: new_deploy_key}
     for path, name in _asked_for(env):
         maker = _maker(env, path, name)
         if maker is not None:
@@ -138,6 +157,8 @@ def brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield env.vault.kv.plan, ("digitalocean_token",)
     elif env.state is not None:
         yield env.vault.kv.state, KEY
+    if env.source is not None:
+        yield env.vault.kv.flux, KEY
     given = {f"{env.vault.kv.platform}/{purpose}" for purpose in env.buckets}
     for path, name in sorted(set(_asked_for(env))):
         if path not in given and _maker(env, path, name) is None:

@@ -93,6 +93,13 @@ def trusts(environments: Sequence[Environment]) -> list[Trust]:
     return list(found.values())
 
 
+def cluster_trust(env: Environment) -> Trust:
+    """Return the part of it by which an environment's cluster logs in, where no workflow does."""
+    stores = {store_policy(env, store) for store in STORES}
+    policies = {name: rules for name, rules in environment_policies(env).items() if name in stores}
+    return Trust(env.vault, {env.vault.auth.mount: env.vault.auth.method}, policies, _cluster_roles(env))
+
+
 def _refuse_unknown_repository(gitops: GitOps) -> None:
     names = ("organisation_id", "infrastructure_repository", "infrastructure_repository_id")
     lacking = [name for name in names if getattr(gitops, name) is None]

@@ -99,7 +99,7 @@ def test_what_charts_make_is_installed_and_their_webhooks_are_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HELM", helm_path() or "")
-    marked = {"replicas": 1, "extra_values": {"deployment": {"podAnnotations": {"a": "b"}}}}
+    marked = {"replicas": 1, "extra_values": {"traefik": {"deployment": {"podAnnotations": {"a": "b"}}}}}
     new = {**OLD, "platform__cert_manager": {"replicas": 2}, "platform__traefik": marked}
     for name, settings in (("old", OLD), ("new", new)):
         write(tmp_path / name, "sandbox", render(environment(**SMALL, **settings)))

@@ -172,7 +172,7 @@ def test_a_cluster_shows_the_version(project: Project) -> None:
 @pytest.mark.parametrize(
     ("arguments", "summary"),
     [
-        (("schema",), "JSON Schema of environments/*.yaml, 17 keys at its top"),
+        (("schema",), "JSON Schema of environments/*.yaml, 19 keys at its top"),
         (("codeowners",), "owners of the files of 1 environments"),
         (("graph",), "layers of 1 environments"),
         (("capacity",), "capacity of 1 environments"),

@@ -205,3 +205,17 @@ def test_the_command(trees: tuple[Path, Path]) -> None:
     assert (code, json.loads(printed)[0]["fields"][0]["new"]) == (1, 7)
     code, _, said = cli(folder, "diff", "old", "nowhere")
     assert (code, said) == (2, "nowhere: is not a folder; give two folders that `render` wrote\n")
+
+
+def test_what_both_trees_have_alike_is_not_parsed_and_what_one_lacks_is(trees: tuple[Path, Path]) -> None:
+    old, new = trees
+    file = "apps/sandbox/broken.yaml"
+    for root in trees:
+        (root / file).write_text("{")
+    assert diff(old, new) == []
+    (new / file).unlink()
+    with pytest.raises(ConfigError, match=r"old/apps/sandbox/broken\.yaml: cannot be read as YAML"):
+        diff(old, new)
+    put(new / file, kind="ConfigMap", metadata={"name": "x"})
+    with pytest.raises(ConfigError, match=r"old/apps/sandbox/broken\.yaml: cannot be read as YAML"):
+        diff(old, new)

@@ -24,6 +24,9 @@ from constructs_lib.platform.cert_manager import CA_FILE
 from constructs_lib.platform.observability.names import GATEWAY_HOST, OTLP_HTTP
 from gitops_render import journal
 from gitops_render.new_application import Wanted, new_application
+from gitops_render.paths import root_file
+from gitops_render.tree import listing
+from gitops_render.yaml_output import to_yaml
 from operations.rehearsal.api_server import free_ports
 from tests.fakes.server import FakeServer
 from tests.support import ROOT, run_python
@@ -136,9 +139,19 @@ def test_a_list_with_more_in_it_is_for_a_person_unless_it_names_the_application(
 
 
 def test_without_a_tree_it_says_which_folder_it_wants() -> None:
-    LISTED.unlink()
+    shutil.rmtree(TREE)
     with pytest.raises(ConfigError, match="is not there; name the folder of the GitOps repository with --tree"):
         made()
+
+
+def test_a_tree_without_such_a_list_needs_none_and_an_empty_folder_is_filled() -> None:
+    LISTED.unlink()
+    for path, text in ((TREE / root_file("sandbox"), ""), (EXAMPLE / "kustomization.yaml", to_yaml(listing([])))):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    made()
+    assert not LISTED.exists()
+    assert "configMapGenerator" in yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
 
 
 def test_a_run_that_was_cut_before_the_entry_is_finished_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

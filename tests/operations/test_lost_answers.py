@@ -202,6 +202,8 @@ SCENES = {
     "drift": Scene(drifted, [DRIFT], 1),
     "no drift": Scene(settled, [DRIFT], 2),
     "promote": Scene(promotable, [("promote", "sandbox", "staging")], 2, ("sandbox", "staging")),
+    "rotate a password": Scene(secrets, [("rotate", "password", "sandbox", "postgres/main/episodic")], 2),
+    "rotate a deploy key": Scene(seeded, [("rotate", "deploy-key", "sandbox")], 4),
     "comment": Scene(reported, [("comment", "df12-test/infrastructure", "1")], 1),
 }
 

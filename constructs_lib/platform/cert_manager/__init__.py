@@ -6,9 +6,9 @@ Upstream: cert-manager v1.21.1, `deploy/charts/cert-manager/values.yaml` and its
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.change import FREELY
@@ -83,7 +83,10 @@ CERTIFICATES = LayerId("cert-manager", "certificates")
 DEFAULT_SECRET = "default-tls"  # noqa: S105 - a name
 INGRESS = "traefik"
 """The namespace and the class of the ingress, beside which its default certificate lies."""
+ISSUER_ANNOTATION = "cert-manager.io/cluster-issuer"
+"""On an Ingress: whose certificates its hosts get, in the Secrets that it names."""
 SOLVER_LABELS = {"acme.cert-manager.io/http01-solver": "true"}
+LEAVE_OUT = {"servers": "leave it out", "external_account": "leave it out", "dns_challenge": "set it to null"}
 CERTIFICATES_READY = (Ready(API, "Certificate", IS_READY),)
 """What a layer with Certificates waits for."""
 OPERATOR = Operator(CHART.name, groups=("cert-manager.io", "acme.cert-manager.io"), webhook=WEBHOOK_LINK)
@@ -107,8 +110,9 @@ class CertManager(Component):
     acme_email: Annotated[Email | None, FREELY] = Field(
         default=None, description="Where Let's Encrypt sends warnings about expiry."
     )
-    issuer: AcmeStage = Field(
-        default="letsencrypt-staging", description="The ClusterIssuer that ingresses use unless they name another."
+    issuer: AcmeStage | Literal["internal-ca"] = Field(
+        default="letsencrypt-staging",
+        description="The ClusterIssuer of the environment's own certificate; internal-ca asks nobody outside.",
     )
     servers: Annotated[dict[AcmeStage, HttpsUrl], COMMON] = Field(
         default_factory=dict, description="ACME servers in the place of Let's Encrypt's, by the name of the issuer."
@@ -121,6 +125,20 @@ class CertManager(Component):
         description="Prove the domain by DNS (credentials from Vault), as a wildcard certificate needs; null for HTTP.",
     )
 
+    @model_validator(mode="after")
+    def _asks_nobody_by_halves(self) -> Self:
+        if self.asks_acme:
+            return self
+        for key in ("servers", "external_account", "dns_challenge"):
+            if getattr(self, key):
+                raise ValueError(f"{key} is for an ACME server, and issuer internal-ca asks none; {LEAVE_OUT[key]}")
+        return self
+
+    @property
+    def asks_acme(self) -> bool:
+        """Whether an ACME server signs the environment's certificates."""
+        return self.issuer != INTERNAL_CA
+
     def namespaces(self, env: Environment) -> Iterator[Manifest]:
         """Yield the namespace of cert-manager."""
         yield namespace(NAMESPACE)
@@ -129,14 +147,15 @@ class CertManager(Component):
         """Yield the ways to the API server, to Let's Encrypt, and of a challenge's own check by HTTP and DNS."""
         yield from to_api_server(CONTROLLER, WEBHOOK, CA_INJECTOR, STARTUP_CHECK)
         yield WEBHOOK_LINK
-        yield Link(CONTROLLER, INTERNET, (80, 443))
-        yield Link(CONTROLLER, INTERNET, DNS_PORTS)
+        if self.asks_acme:
+            yield Link(CONTROLLER, INTERNET, (80, 443))
+            yield Link(CONTROLLER, INTERNET, DNS_PORTS)
         for pods in (CONTROLLER, WEBHOOK, CA_INJECTOR):
             yield from scraped(env, pods, 9402)
 
     def solved(self, env: Environment) -> Iterator[str]:
         """Yield the namespaces whose certificates are proven by HTTP-01, where a pod answers for a while."""
-        if self.enabled and env.platform.traefik.enabled:
+        if self.enabled and self.asks_acme and env.platform.traefik.enabled:
             yield from (app.name for app in env.applications.values() if app.public)
             if self.dns_challenge is None:
                 yield INGRESS
@@ -179,7 +198,7 @@ class CertManager(Component):
             )
 
     def _issuers(self, env: Environment) -> Iterator[Manifest]:
-        for name, server in (ACME | self.servers).items():
+        for name, server in (ACME | self.servers).items() if self.asks_acme else ():
             yield self._acme(env, name, server)
         yield from internal_ca(env)
         for name in env.applications:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from constructs_lib.applications import Application
-from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.change import FREE, Change, rolls
 from constructs_lib.base.fields import unique
 from constructs_lib.base.quantities import Minutes
@@ -20,7 +19,6 @@ from constructs_lib.health import Health
 from constructs_lib.kit import (
     EMPTY_FIRST,
     HTTPS,
-    INTERNET,
     ON_SYSTEM_POOL,
     RETIRE,
     Chart,
@@ -41,6 +39,7 @@ from constructs_lib.kit import (
     resources,
     spread,
     to_api_server,
+    ways_to,
     webhook,
 )
 from constructs_lib.platform import cert_manager
@@ -52,7 +51,7 @@ from constructs_lib.platform.cloudnative_pg.cluster import (
     cluster_objects,
 )
 from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, OWNER_LABEL, PostgresCluster
-from constructs_lib.platform.cloudnative_pg.store import BACKUP_KEYS, BACKUP_SECRET, OBJECT_STORES
+from constructs_lib.platform.cloudnative_pg.store import BACKUP_SECRET, OBJECT_STORES, backup_entry
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.scrape import pod_monitor, scraped
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
@@ -140,14 +139,14 @@ class CloudnativePg(Component):
         yield WEBHOOK_LINK
         yield Link(OPERATOR_PODS, BARMAN, (9090,))
         yield from scraped(env, OPERATOR_PODS, 8080)
-        yield from drill.links(self.clusters)
+        yield from drill.links(env, self.clusters)
         for cluster in self.clusters:
             # Instances, poolers and the jobs that create or recover an instance.
             pods = cluster.pods
             yield from to_api_server(pods)
             yield Link(OPERATOR_PODS, pods, (5432, 8000, 9127))
             yield Link(pods, pods, (5432, 8000))
-            yield Link(pods, INTERNET, HTTPS)
+            yield from ways_to(env.backups.inside, HTTPS, pods)
             yield from scraped(env, pods, 9187)
             yield from scraped(env, pods, 9127)
             for app in env.applications.values():
@@ -204,7 +203,7 @@ class CloudnativePg(Component):
 
     def _credentials(self, env: Environment, clusters: Iterable[PostgresCluster]) -> Iterator[Manifest]:
         """Yield the bucket's key, certificates and passwords; an operator reads them before its objects come."""
-        yield external_secret(env, BACKUP_SECRET, NAMESPACE, InVault(BucketPurpose.BACKUPS, BACKUP_KEYS))
+        yield external_secret(env, BACKUP_SECRET, NAMESPACE, backup_entry(env))
         yield drill.credentials(env)
         for cluster in clusters:
             yield cert_manager.certificate(cluster.certificate, NAMESPACE, cluster.services, **RELOADED)

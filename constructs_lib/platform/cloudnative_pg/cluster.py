@@ -107,11 +107,11 @@ def _doors(cluster: PostgresCluster) -> Iterator[str]:
     """Yield who gets into which database: the owner into its own, and roles that own none into each.
 
     Every role may connect to every database unless told otherwise; the operator's own rules come before, its rule for
-    all others after (v1.30.0 `docs/src/postgresql_conf.md`, "The pg_hba section").
+    all others after (v1.30.0 `docs/src/postgresql_conf.md`, "The pg_hba section"). Without quotes `all` is everybody.
     """
     owners = {database.owner for database in cluster.databases}
-    yield from (f"hostssl {one.name} {one.owner} all scram-sha-256" for one in cluster.databases)
-    yield from (f"hostssl all {role.name} all scram-sha-256" for role in cluster.roles if role.name not in owners)
+    yield from (f'hostssl "{one.name}" "{one.owner}" all scram-sha-256' for one in cluster.databases)
+    yield from (f'hostssl all "{role.name}" all scram-sha-256' for role in cluster.roles if role.name not in owners)
     yield "host all all all reject"
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.quantities import Memory
 from constructs_lib.kit import Manifest, manifest, resources
 from constructs_lib.platform.cloudnative_pg.settings import NAMESPACE, PostgresCluster
+from constructs_lib.platform.vault_eso import InVault
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -18,6 +20,8 @@ OBJECT_STORES = "barmancloud.cnpg.io/v1"
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
 BACKUP_KEYS = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_access_key"}
 """The keys of that Secret, and where each is in Vault's entry."""
+CA_KEY = "ca.crt"
+"""The key of that Secret which says whom clients trust, where that is not public."""
 ARCHIVES = "postgres"
 """The folder of the bucket below which each cluster has one."""
 SEGMENTS_AT_ONCE = 2
@@ -36,6 +40,14 @@ def client_settings(env: Environment) -> dict[str, str]:
     return {**dict.fromkeys(checksums, "when_required"), **region}
 
 
+def backup_entry(env: Environment) -> InVault:
+    """Return what is read of Vault for the bucket; the certificate that is trusted there comes from the file."""
+    if env.backups.ca_bundle is None:
+        return InVault(BucketPurpose.BACKUPS, BACKUP_KEYS)
+    data = {key: f"{{{{ .{key} }}}}" for key in BACKUP_KEYS} | {CA_KEY: env.backups.ca_bundle}
+    return InVault(BucketPurpose.BACKUPS, BACKUP_KEYS, {"data": data})
+
+
 def object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
     """Return the store of a cluster: each has its own, for retention is a setting of the store."""
     spec = {
@@ -43,6 +55,7 @@ def object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
         "configuration": {
             "destinationPath": f"s3://{env.backups.bucket}/{ARCHIVES}",
             "endpointURL": env.backups.endpoint,
+            **_trusted(env),
             "s3Credentials": {
                 "accessKeyId": {"name": BACKUP_SECRET, "key": "ACCESS_KEY_ID"},
                 "secretAccessKey": {"name": BACKUP_SECRET, "key": "ACCESS_SECRET_KEY"},
@@ -56,3 +69,7 @@ def object_store(env: Environment, cluster: PostgresCluster) -> Manifest:
         },
     }
     return manifest(OBJECT_STORES, "ObjectStore", cluster.name, NAMESPACE, spec=spec)
+
+
+def _trusted(env: Environment) -> Manifest:
+    return {} if env.backups.ca_bundle is None else {"endpointCA": {"name": BACKUP_SECRET, "key": CA_KEY}}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DATA_SOURCE = "prometheus"
 """The uid that the stack's chart gives to Prometheus as a data source."""
 SECRET = "grafana-admin"  # noqa: S105 - a name
+PASSWORD_KEY = "admin-password"  # noqa: S105 - a name
 ROLE = "grafana-sidecars"
 
 
@@ -33,7 +34,7 @@ def values(env: Environment) -> Values:
     config_maps = {"resource": "configmap"}
     return {
         **ON_SYSTEM_POOL,
-        "admin": {"existingSecret": SECRET, "userKey": "admin-user", "passwordKey": "admin-password"},
+        "admin": {"existingSecret": SECRET, "userKey": "admin-user", "passwordKey": PASSWORD_KEY},
         "rbac": {"namespaced": True, "useExistingRole": ROLE},
         "resources": resources("100m", "256Mi"),
         "sidecar": {

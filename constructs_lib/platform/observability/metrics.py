@@ -132,7 +132,7 @@ class Metrics(Part):
 
     def credentials(self, env: Environment) -> Iterator[Manifest]:
         """Yield Grafana's administrator, and the credentials of who hears of alerts."""
-        keys = {"admin-user": "username", "admin-password": "password"}
+        keys = {"admin-user": "username", grafana.PASSWORD_KEY: "password"}
         yield external_secret(env, grafana.SECRET, NAMESPACE, InVault("grafana", keys))
         yield from env.platform.observability.alerting.credentials(env)
 

@@ -15,7 +15,6 @@ from pydantic import Field
 from constructs_lib.base.quantities import Minutes
 from constructs_lib.health import Health
 from constructs_lib.kit import (
-    INTERNET,
     IS_READY,
     KEEP_IN_HELM,
     SYSTEM_NODE_SELECTOR,
@@ -37,6 +36,7 @@ from constructs_lib.kit import (
     resources,
     spread,
     to_api_server,
+    ways_to,
     webhook,
     workload,
 )
@@ -109,8 +109,8 @@ class VaultEso(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield the ways to Vault, of applications too that use it, to the API server and to the webhook."""
         vault = (urlsplit(env.vault.address).port or 443,)
-        for pods in (CONTROLLER, *(app.pods for app in env.applications.values() if app.reached.vault)):
-            yield Link(pods, INTERNET, vault)
+        users = (app.pods for app in env.applications.values() if app.reached.vault)
+        yield from ways_to(env.vault.inside, vault, CONTROLLER, *users)
         yield from to_api_server(CONTROLLER, WEBHOOK, CERT_CONTROLLER)
         yield WEBHOOK_LINK
         yield Link(CERT_CONTROLLER, WEBHOOK, (8081, 10250))

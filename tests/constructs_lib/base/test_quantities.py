@@ -143,3 +143,9 @@ def test_a_size_is_within_bounds(kind: type[Size], good: tuple[str, ...], bad: t
     for text in bad:
         with pytest.raises(ValueError, match=f"must be from {kind.least} to {kind.most}, found '{text}'"):
             kind(text)
+
+
+def test_true_is_no_amount_though_it_equals_one_that_was_counted() -> None:
+    assert thousandths(1) == 1000
+    with pytest.raises(ValueError, match="must be an amount as Kubernetes writes it, such as '500m' or '2Gi'"):
+        thousandths(True)

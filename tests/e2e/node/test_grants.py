@@ -28,6 +28,8 @@ DATA = "/data"
 FIXED = ("local all all peer map=local", "hostssl all cnpg_pooler_pgbouncer all cert map=cnpg_pooler_pgbouncer")
 FOR_ALL_OTHERS = "host all all all scram-sha-256"
 """The operator's rules before and after ours."""
+APPLICATIONS = ("shop", "blog", "all")
+"""One has a name that is a word of the rules."""
 READER = "reader"
 """A role that owns no database."""
 PASSWORD = "of-the-test"
@@ -37,7 +39,7 @@ def two_applications() -> list[Manifest]:
     """Return what is rendered for Postgres where two applications use one cluster, and a role reads in all."""
     uses = {"owner": "a", "uses": {"postgres": {"main": {}}}}
     clusters = [{"name": "main", "roles": [{"name": READER}]}]
-    env = environment(applications={"shop": uses, "blog": uses}, platform__cloudnative_pg={"clusters": clusters})
+    env = environment(applications=dict.fromkeys(APPLICATIONS, uses), platform__cloudnative_pg={"clusters": clusters})
     return [item for layer in env.layers for item in layer.manifests]
 
 
@@ -115,12 +117,12 @@ def postgres(rendered: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
     server.start()
     try:
         for role in rendered["managed"]["roles"]:
-            server.superuser(f"create role {role['name']} login password '{PASSWORD}'")
+            server.superuser(f"create role \"{role['name']}\" login password '{PASSWORD}'")
         for item in two_applications():
             if item["kind"] == "Database":
                 name, owner = item["spec"]["name"], item["spec"]["owner"]
-                server.superuser(f"create database {name} owner {owner}")
-                server.superuser(f"set role {owner}; create table {name}_secrets (secret text)", name)
+                server.superuser(f'create database "{name}" owner "{owner}"')
+                server.superuser(f'set role "{owner}"; create table {name}_secrets (secret text)', name)
         yield server
     finally:
         server.stop()
@@ -136,10 +138,10 @@ def test_without_our_rules_everybody_gets_into_every_database(postgres: Postgres
 
 def test_an_application_gets_into_its_own_database_alone(postgres: Postgres, rendered: dict[str, Any]) -> None:
     postgres.rules(*rendered["postgresql"]["pg_hba"])
-    roles, databases = ("shop", "blog", READER), ("shop", "blog", "postgres", "template1")
+    roles, databases = (*APPLICATIONS, READER), (*APPLICATIONS, "postgres", "template1")
     said = {(role, database): postgres.asked(role, database) for role in roles for database in databases}
     entered = {way for way, answer in said.items() if answer == "1"}
-    assert entered == {("shop", "shop"), ("blog", "blog"), *((READER, database) for database in databases)}
+    assert entered == {*((name, name) for name in APPLICATIONS), *((READER, database) for database in databases)}
     assert all("pg_hba.conf rejects" in said[way] for way in said.keys() - entered)
 
 

@@ -57,6 +57,14 @@ def test_a_list_that_makes_more_than_it_lists_is_refused(gitops: GitOps, what: s
     only(gitops.problems({LIST: listed("db", **more)}), LIST, "has to list the folder's files and nothing else")
 
 
+@pytest.mark.parametrize(
+    "folder", ["platform/baseline/sandbox/namespaces", "clusters/sandbox", "clusters/sandbox/layers"]
+)
+def test_an_object_beside_those_that_are_rendered_is_refused(gitops: GitOps, folder: str) -> None:
+    new = PurePosixPath(folder, "binding.yaml")
+    only(gitops.problems({new: to_yaml(BINDING)}), new, "is neither rendered, sealed, promoted nor")
+
+
 def test_an_edited_file_together_with_its_digest_is_refused(gitops: GitOps) -> None:
     edited = gitops.read(NAMESPACE).replace(b"restricted", b"privileged")
     assert edited != gitops.read(NAMESPACE)

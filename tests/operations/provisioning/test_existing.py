@@ -20,10 +20,11 @@ from operations.provisioning.provision import Provisioner
 from operations.provisioning.stage import Stage
 from operations.review.doctor import looks
 from operations.review.status import status
+from operations.rotation.deploy_key import rotate_deploy_key
 from operations.rotation.in_cluster import in_cluster
 from operations.rotation.passphrase import place_of
 from operations.secrets.credentials import credentials_of, secrets_of
-from operations.secrets.entries import brought, ensure_entries
+from operations.secrets.entries import brought, ensure_entries, public_deploy_key, source_key
 from operations.secrets.spaces_keys import bucket_keys
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.tofu import change
@@ -82,6 +83,34 @@ def test_flux_is_brought_to_its_context_with_the_users_own_credentials(
     assert applied.environ["TF_VAR_state_passphrase"] == PASSPHRASE
     assert outside.spaces.buckets() == []
     assert outside.vault.auth["jwt-sandbox/config"]["jwt_validation_pubkeys"] == [server.pem]
+
+
+def test_flux_is_given_the_key_of_its_bucket_and_no_deploy_key(outside: Outside, server: FakeKubernetes) -> None:
+    bucket = {"source": {"bucket": "lab-tree", "region": "lab", "address": "https://s3.example.org"}}
+    outside.vault.put("episodic/sandbox/flux", access_key_id="T", secret_access_key="of the tree")
+    env = lab(outside, **bucket)
+    assert ("sandbox/flux", ("access_key_id", "secret_access_key")) in list(brought(env))
+    assert "deploy_key" not in outside.vault.held("episodic/sandbox/flux")
+    provisioned(env)
+    (planned, applied) = (outside.tofu.calls(command)[0].environ for command in ("plan", "apply"))
+    assert (applied["TF_VAR_source_access_key_id"], applied["TF_VAR_source_secret_access_key"]) == ("T", "of the tree")
+    assert planned["TF_VAR_source_secret_access_key"] == "given when it is applied"
+    assert "TF_VAR_flux_deploy_key" not in applied
+    for ask in (public_deploy_key, rotate_deploy_key):
+        with pytest.raises(
+            ConfigError, match=r"sandbox.yaml: source: Flux follows a bucket, so sandbox has no deploy key"
+        ):
+            ask(env)
+    assert server.key_type == "RSA"
+
+
+def test_the_key_of_the_bucket_that_flux_follows_has_to_be_there(outside: Outside, server: FakeKubernetes) -> None:
+    bucket = {"source": {"bucket": "lab-tree", "region": "lab", "address": "https://s3.example.org"}}
+    with pytest.raises(ConfigError, match="episodic/sandbox/flux: access_key_id: is missing; add it"):
+        lab(outside, **bucket)
+    with pytest.raises(ConfigError, match="episodic/sandbox/flux: access_key_id: is missing; add it"):
+        source_key(outside.environment(**{**ON_EXISTING, **bucket}), Purpose.APPLY)
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("stage", [Stage.FOUNDATION, Stage.DNS])

@@ -9,18 +9,26 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
+from constructs_lib.platform.observability import grafana
 from operations.rotation.password import rotate_password
 from operations.secrets.entries import ensure_entries
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.operations.conftest import Outside
 from tests.operations.rotation.conftest import Runs
 
-POSTGRES, RABBITMQ, VALKEY = WHOSE = "postgres/main/episodic", "rabbitmq/main/episodic", "valkey/main"
+POSTGRES, RABBITMQ, VALKEY, GRAFANA = WHOSE = (
+    "postgres/main/episodic",
+    "rabbitmq/main/episodic",
+    "valkey/main",
+    "grafana",
+)
 SECRETS = {
     POSTGRES: ("databases", "main-episodic"),
     RABBITMQ: ("messaging", "main-episodic"),
     VALKEY: ("cache", "main-password"),
+    GRAFANA: ("observability", "grafana-admin"),
 }
+KEYS = {GRAFANA: "admin-password"}
 BEFORE, NOW, LATER = (f"2026-11-30T{hour}:00:00Z" for hour in (11, 12, 13))
 DONE = "has the new password; whoever logs in has to have it now"
 
@@ -35,13 +43,13 @@ class Place:
         kubernetes.read_again = self._bring
         self.hears = True
         for whose, (namespace, name) in SECRETS.items():
-            kubernetes.put_secret(namespace, name, BEFORE, password=self.in_vault(whose)["password"])
+            kubernetes.put_secret(namespace, name, BEFORE, **{key(whose): self.in_vault(whose)["password"]})
         self.follow()
 
     def _bring(self, namespace: str, name: str) -> None:
         (whose,) = (whose for whose, where in SECRETS.items() if where == (namespace, name))
         if self.hears:
-            self.kubernetes.put_secret(namespace, name, NOW, password=self.in_vault(whose)["password"])
+            self.kubernetes.put_secret(namespace, name, NOW, **{key(whose): self.in_vault(whose)["password"]})
 
     def follow(self, started: str | None = LATER) -> None:
         """Let the operators do their part: a role altered, nodes started anew."""
@@ -50,16 +58,21 @@ class Place:
         objects = self.kubernetes.objects
         objects["/apis/postgresql.cnpg.io/v1/namespaces/databases/clusters/main"] = {"status": status}
         nodes = [{"status": {"startTime": start}} for start in (LATER, started)]
-        objects["/api/v1/namespaces/cache/pods"] = {"items": nodes}
+        for namespace in ("cache", "observability"):
+            objects[f"/api/v1/namespaces/{namespace}/pods"] = {"items": nodes}
 
     def in_vault(self, whose: str) -> dict[str, str]:
         return self.outside.vault.held(f"episodic/sandbox/platform/{whose}")
 
     def in_cluster(self, whose: str) -> str:
-        return b64decode(self.kubernetes.objects[path(whose)]["data"]["password"]).decode()
+        return b64decode(self.kubernetes.objects[path(whose)]["data"][key(whose)]).decode()
 
     def rotate(self, whose: str) -> None:
         rotate_password(self.env, whose)
+
+
+def key(whose: str) -> str:
+    return KEYS.get(whose, "password")
 
 
 def path(whose: str) -> str:
@@ -78,7 +91,7 @@ def test_vault_then_the_cluster_then_the_server(place: Place, capsys: pytest.Cap
     place.hears = False
     place.rotate(whose)
     new = place.in_vault(whose)["password"]
-    assert (place.in_vault(whose), place.in_cluster(whose)) == ({"password": new, "former_password": old}, old)
+    assert (place.in_vault(whose)["former_password"], place.in_cluster(whose)) == (old, old)
     assert old != new
     place.hears = True
     place.rotate(whose)
@@ -87,7 +100,7 @@ def test_vault_then_the_cluster_then_the_server(place: Place, capsys: pytest.Cap
     assert printed.count("External Secrets was told to bring it to") == 2
     place.follow()
     place.rotate(whose)
-    assert place.in_vault(whose) == {"password": new}
+    assert (place.in_vault(whose)["password"], "former_password" in place.in_vault(whose)) == (new, False)
     assert f"{whose}: {DONE}" in capsys.readouterr().out
     assert (old in printed, new in printed) == (False, False)
 
@@ -100,15 +113,30 @@ def test_it_waits_for_the_role_of_postgres(place: Place, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("started", [BEFORE, NOW, None])
-def test_it_waits_for_every_node_of_valkey(
-    place: Place, capsys: pytest.CaptureFixture[str], started: str | None
+@pytest.mark.parametrize(
+    ("whose", "restart"),
+    [
+        (VALKEY, "kubectl -n cache rollout restart statefulset/main"),
+        (GRAFANA, "kubectl -n observability rollout restart deployment/kube-prometheus-stack-grafana"),
+    ],
+)
+def test_it_waits_for_every_pod_that_reads_it_when_it_starts(
+    place: Place, capsys: pytest.CaptureFixture[str], started: str | None, whose: str, restart: str
 ) -> None:
-    place.rotate(VALKEY)
+    place.rotate(whose)
     place.follow(started)
-    place.rotate(VALKEY)
-    restart = "kubectl -n cache rollout restart statefulset/main"
-    assert f"its nodes take the old one until they start anew ({restart}); run this again" in capsys.readouterr().out
-    assert "former_password" in place.in_vault(VALKEY)
+    place.rotate(whose)
+    assert f"its pods take the old one until they start anew ({restart}); run this again" in capsys.readouterr().out
+    assert "former_password" in place.in_vault(whose)
+
+
+def test_grafana_has_no_volume_that_would_keep_the_old_one(outside: Outside) -> None:
+    assert "persistence" not in grafana.values(outside.environment())
+
+
+def test_grafana_without_metrics_has_none(outside: Outside) -> None:
+    with pytest.raises(ConfigError, match=r"unknown password 'grafana'"):
+        rotate_password(outside.environment(platform__observability={"enabled": False}), GRAFANA)
 
 
 CLEAN = 3
@@ -129,12 +157,13 @@ def test_a_run_that_is_killed_after_any_change_is_finished_by_the_next(
         assert place.in_cluster(whose) in {*place.in_vault(whose).values()}, "Vault has what the cluster has"
         if "former_password" not in place.in_vault(whose):
             break
-    assert place.in_vault(whose) == {"password": place.in_cluster(whose)}
+    assert place.in_vault(whose)["password"] == place.in_cluster(whose)
+    assert "former_password" not in place.in_vault(whose)
     assert (len(seen), old in seen) == (1, False), "one rotation, not two"
     assert runs.changes == CLEAN
 
 
-@pytest.mark.parametrize("whose", ["postgres/main", "grafana", "../flux", ""])
+@pytest.mark.parametrize("whose", ["postgres/main", "influxdb", "../flux", ""])
 def test_another_is_told_with_those_that_are_known(place: Place, whose: str) -> None:
     with pytest.raises(ConfigError, match=r"unknown password '.*', known are postgres/main/episodic, rabbitmq/main/ep"):
         place.rotate(whose)

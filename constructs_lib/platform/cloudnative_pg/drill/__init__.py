@@ -9,31 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from constructs_lib.base.bucket import BucketPurpose
 from constructs_lib.base.quantities import Storage
 from constructs_lib.kit import (
     CONFINED,
     HTTPS,
-    INTERNET,
     ON_SYSTEM_POOL,
     Link,
     Manifest,
     Pods,
+    ca_volume,
     claim,
     manifest,
     resources,
+    ways_to,
 )
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
 from constructs_lib.platform.cloudnative_pg.store import (
     ARCHIVES,
-    BACKUP_KEYS,
     BACKUP_SECRET,
+    CA_KEY,
     SIDECAR_RESOURCES,
+    backup_entry,
     client_settings,
 )
-from constructs_lib.platform.vault_eso import InVault, external_secret
+from constructs_lib.platform.vault_eso import external_secret
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -49,6 +50,8 @@ USER = 26
 CRON = {"daily": "30 4 * * *", "weekly": "30 4 * * 0", "monthly": "30 4 1 * *"}
 """When drills begin, in UTC: after the base backup of the night."""
 ROOM: Manifest = {"name": "drill", "mountPath": "/drill"}
+TRUSTED = "/trusted"
+"""The folder with the certificate that is trusted of the bucket's server, where that is not public."""
 KEPT_SECONDS = 3600
 """How long a drill that is over can be looked at; its volume goes with it."""
 
@@ -58,14 +61,14 @@ def pods(cluster: PostgresCluster) -> Pods:
     return Pods(NAMESPACE, cluster.name, {NAME: cluster.name})
 
 
-def links(clusters: tuple[PostgresCluster, ...]) -> Iterator[Link]:
+def links(env: Environment, clusters: tuple[PostgresCluster, ...]) -> Iterator[Link]:
     """Yield the only way out of a drill: to the bucket. No way leads in."""
-    return (Link(pods(cluster), INTERNET, HTTPS) for cluster in clusters)
+    return ways_to(env.backups.inside, HTTPS, *map(pods, clusters))
 
 
 def credentials(env: Environment) -> Manifest:
     """Return what brings the key of the bucket."""
-    return external_secret(env, BACKUP_SECRET, NAMESPACE, InVault(BucketPurpose.BACKUPS, BACKUP_KEYS))
+    return external_secret(env, BACKUP_SECRET, NAMESPACE, backup_entry(env))
 
 
 def objects(env: Environment, clusters: tuple[PostgresCluster, ...]) -> Iterator[Manifest]:
@@ -120,11 +123,12 @@ def _pod(env: Environment, cluster: PostgresCluster) -> Manifest:
         "volumes": [
             {"name": "drill", "ephemeral": {"volumeClaimTemplate": {"spec": _volume(env, cluster)}}},
             {"name": "scripts", "configMap": {"name": NAME}},
+            *([{"name": "trusted", "secret": ca_volume(BACKUP_SECRET)}] if env.backups.ca_bundle else []),
         ],
     }
 
 
-def _container(image: str, **more: object) -> Manifest:
+def _container(image: str, **more: Any) -> Manifest:
     mounts = [ROOM, {"name": "scripts", "mountPath": "/scripts"}]
     return {"image": image, "securityContext": CONFINED, "volumeMounts": mounts, **more}
 
@@ -143,7 +147,11 @@ def _fetch(env: Environment, cluster: PostgresCluster) -> Manifest:
         *({"name": name, "value": value} for name, value in (said | client_settings(env)).items()),
         *({"name": name, "valueFrom": {"secretKeyRef": {"name": BACKUP_SECRET, "key": keys[name]}}} for name in keys),
     ]
-    return _container(IMAGE, command=["python3"], env=environ, resources=SIDECAR_RESOURCES)
+    container = _container(IMAGE, command=["python3"], env=environ, resources=SIDECAR_RESOURCES)
+    if env.backups.ca_bundle is not None:
+        container["env"].append({"name": "AWS_CA_BUNDLE", "value": f"{TRUSTED}/{CA_KEY}"})
+        container["volumeMounts"].append({"name": "trusted", "mountPath": TRUSTED, "readOnly": True})
+    return container
 
 
 def _recover(cluster: PostgresCluster) -> Manifest:

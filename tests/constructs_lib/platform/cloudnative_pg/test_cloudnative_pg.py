@@ -153,7 +153,7 @@ def test_an_image_of_ones_own_and_libraries_that_load_at_start() -> None:
     assert spec["imageName"] == image
     assert spec["postgresql"] == {
         "parameters": {"archive_timeout": "300s", "auto_explain.log_analyze": "on"},
-        "pg_hba": ["hostssl shop shop all scram-sha-256", "host all all all reject"],
+        "pg_hba": ['hostssl "shop" "shop" all scram-sha-256', "host all all all reject"],
         "shared_preload_libraries": ["timescaledb"],
     }
     assert (

@@ -1,0 +1,78 @@
+"""The rendered tree in the bucket that Flux follows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from constructs_lib.base.errors import ConfigError
+from operations.clients.http import TIMEOUT_SECONDS, ca_file
+from operations.trying.keys import Keys
+
+READ_FIRST = "clusters/"
+"""What Flux reads first comes last, so that it finds the rest."""
+
+
+def uploaded(port: int, keys: Keys, bucket: str, files: Mapping[str, bytes]) -> int:
+    """Bring a bucket to what `files` are, by the objects that differ, and return how many did."""
+    try:
+        return _uploaded(_client(port, keys), bucket, files)
+    except (ClientError, BotoCoreError) as error:
+        raise ConfigError(f"bucket {bucket}: the object store fails ({type(error).__name__}); run this again") from None
+
+
+def make_bucket(port: int, keys: Keys, bucket: str) -> None:
+    """Make a bucket, unless it is there."""
+    client = _client(port, keys)
+    try:
+        if bucket not in {item["Name"] for item in client.list_buckets()["Buckets"]}:
+            client.create_bucket(Bucket=bucket)
+    except (ClientError, BotoCoreError) as error:
+        raise ConfigError(f"bucket {bucket}: the object store fails ({type(error).__name__}); run this again") from None
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the files that Flux reads of a rendered tree, by their keys: those in folders whose names are plain."""
+    found = ((path.relative_to(folder).as_posix(), path) for path in sorted(folder.rglob("*")) if path.is_file())
+    return {key: path.read_bytes() for key, path in found if not key.startswith(".")}
+
+
+def _uploaded(client: Any, bucket: str, files: Mapping[str, bytes]) -> int:
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    there = {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", ())}
+    differs = [key for key, data in files.items() if there.get(key) != _etag(data)]
+    for key in sorted(differs, key=lambda key: (key.startswith(READ_FIRST), key)):
+        client.put_object(Bucket=bucket, Key=key, Body=files[key])
+    gone = [key for key in there if key not in files]
+    for key in gone:
+        client.delete_object(Bucket=bucket, Key=key)
+    return len(differs) + len(gone)
+
+
+def _etag(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _client(port: int, keys: Keys) -> Any:
+    return boto3.client(
+        "s3",
+        endpoint_url=f"https://localhost:{port}",
+        region_name="us-east-1",
+        aws_access_key_id=keys.access_key_id,
+        aws_secret_access_key=keys.secret_access_key,
+        verify=ca_file(keys.ca),
+        config=Config(
+            retries={"max_attempts": 5, "mode": "standard"},
+            connect_timeout=TIMEOUT_SECONDS,
+            read_timeout=TIMEOUT_SECONDS,
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
