@@ -13,7 +13,6 @@ from constructs_lib.base.quantities import Minutes
 from constructs_lib.base.version import LABEL, VERSION
 from constructs_lib.environment import Environment
 from constructs_lib.kit import (
-    APPS_ACCOUNT,
     FLUX_INTERVAL,
     FLUX_KUSTOMIZATION,
     FLUX_NAMESPACE,
@@ -23,6 +22,7 @@ from constructs_lib.kit import (
     LayerId,
     Manifest,
     Ready,
+    app_account,
     manifest,
 )
 from constructs_lib.platform import baseline, vault_eso
@@ -53,7 +53,7 @@ def flux_layers(env: Environment) -> tuple[FluxLayer, ...]:
     if env.mode == "apply":
         return ()
     sources = FluxLayer(str(SOURCES_LAYER), SOURCES_LAYER.area, Place(env.name, SOURCES))
-    return (sources, *(_of_platform(env, layer) for layer in env.layers), _of_applications(env))
+    return (sources, *(_of_platform(env, layer) for layer in env.layers), *_of_applications(env))
 
 
 def _of_platform(env: Environment, layer: Layer) -> FluxLayer:
@@ -70,11 +70,12 @@ def _of_platform(env: Environment, layer: Layer) -> FluxLayer:
     )
 
 
-def _of_applications(env: Environment) -> FluxLayer:
-    """Applications come last, with rights in their own namespaces alone; a broken backend of telemetry is no reason."""
+def _of_applications(env: Environment) -> Iterator[FluxLayer]:
+    """Applications come last, each with rights in its own namespace; a broken backend of telemetry is no reason."""
     after = tuple(sorted(str(layer.id) for layer in env.layers if layer.blocks_apps))
-    place = Place(env.name, APPS)
-    return FluxLayer(APPS, APPS, place, after=after, timeout=Minutes("10m"), account=APPS_ACCOUNT)
+    for name in env.applications:
+        place, account = Place(env.name, APPS, name), app_account(name)
+        yield FluxLayer(f"{APPS}-{name}", APPS, place, after=after, timeout=Minutes("10m"), account=account)
 
 
 def flux_kustomization(env: Environment, layer: FluxLayer) -> Manifest:

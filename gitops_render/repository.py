@@ -8,6 +8,7 @@ from pathlib import Path
 from constructs_lib.environment import Environment
 from constructs_lib.environment.repository import GitOps
 from gitops_render.paths import (
+    APPS,
     CLUSTER,
     CODE_OWNERS,
     SOPS_FILE,
@@ -43,7 +44,7 @@ def render_repository(environments: Sequence[Environment]) -> Rendered:
     """
     owned = {
         SOURCE_IGNORE: IGNORED,
-        CODE_OWNERS: code_owners(environments, owned_patterns),
+        CODE_OWNERS: code_owners(environments, owned_patterns) + _owners_of_applications(environments),
         VALIDATION_WORKFLOW: _validation(environments[0].gitops),
     }
     sealed_for = {env.name: recipients(env) for env in environments if env.sops_recipient is not None}
@@ -77,6 +78,13 @@ def code_owners(environments: Sequence[Environment], patterns: Callable[[str], S
     for name, names in owners.items():
         lines += [" ".join((pattern, *names)) for pattern in patterns(name)]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _owners_of_applications(environments: Iterable[Environment]) -> bytes:
+    """Return who reviews what applications bring: their owners, each in the folder of its own."""
+    apps = ((env, app) for env in environments for app in env.applications.values())
+    lines = (f"/{Place(env.name, APPS, app.name).path}/ @{env.gitops.organisation}/{app.owner}\n" for env, app in apps)
+    return "".join(lines).encode()
 
 
 def _owners(env: Environment) -> list[str]:

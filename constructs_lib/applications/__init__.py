@@ -73,10 +73,23 @@ class Quota(Settings):
     storage: Annotated[Storage, SHRINKS] = Field(default=Storage("10Gi"), description="Volumes.")
 
 
+BOUNDS = (0.1, 0.3, 1.2, 5.0)
+"""The bounds of Traefik's histograms, in seconds (traefik v3.7, `metrics.prometheus.buckets`)."""
+
+
+def _bound(seconds: float) -> float:
+    if seconds in BOUNDS:
+        return seconds
+    known = ", ".join(f"{bound:g}" for bound in BOUNDS)
+    raise ValueError(f"must be one of {known}, which Traefik counts, found {seconds:g}")
+
+
 class Quick(Settings):
     """How many requests are answered in time."""
 
-    seconds: float = Field(gt=0, examples=[0.3], description="One of the bounds of Traefik's histogram.")
+    seconds: Annotated[float, AfterValidator(_bound)] = Field(
+        examples=[0.3], description="One of the bounds of Traefik's histogram: 0.1, 0.3, 1.2 or 5."
+    )
     percent: Percent = Field(examples=[95])
 
 
@@ -146,7 +159,7 @@ class Application(Settings):
             raise ValueError(
                 f"why_privileged belongs to pod_security privileged, found {self.pod_security}; set both or neither"
             )
-        if self.slo is not None and not self.public:
+        if self.slo is not None and not any(host.public for host in self.hosts.values()):
             raise ValueError("slo is measured where Traefik lets requests in, and no host is public; add one")
         return self
 

@@ -2,8 +2,8 @@
 
 from constructs_lib.kit.chart import HISTORY, Chart, Release, Values, merged
 from constructs_lib.kit.flux import (
+    APP_ACCOUNTS,
     APPROLE_SECRET,
-    APPS_ACCOUNT,
     DEPLOY_KEY_SECRET,
     FLUX_CONTROLLERS,
     FLUX_INTERVAL,
@@ -16,6 +16,7 @@ from constructs_lib.kit.flux import (
     FLUX_SOURCE,
     PLATFORM_ACCOUNT,
     RETRIES,
+    app_account,
 )
 from constructs_lib.kit.layer import IS_READY, Layer, LayerId, Ready, is_true
 from constructs_lib.kit.network import (
@@ -89,7 +90,7 @@ __all__ = [
     "API_SERVER",
     "API_SERVER_PORTS",
     "APPROLE_SECRET",
-    "APPS_ACCOUNT",
+    "APP_ACCOUNTS",
     "CONFINED",
     "DEPLOYMENTS_ON_SYSTEM_POOL",
     "DEPLOY_KEY_SECRET",
@@ -151,6 +152,7 @@ __all__ = [
     "Udp",
     "Values",
     "Workload",
+    "app_account",
     "at",
     "ca_volume",
     "check_apart",

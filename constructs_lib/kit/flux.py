@@ -44,8 +44,14 @@ RETRIES = Retries()
 
 PLATFORM_ACCOUNT = "flux-platform"
 """The service account as which Flux applies the platform."""
-APPS_ACCOUNT = "flux-apps"
-"""The lesser one as which it applies applications."""
+APP_ACCOUNTS = "flux-app-"
+"""How the lesser ones begin as which it applies applications, each as its own."""
+
+
+def app_account(application: str) -> str:
+    """Return the service account as which Flux applies an application."""
+    return f"{APP_ACCOUNTS}{application}"
+
 
 FLUX_OPERATOR = Pods(FLUX_NAMESPACE, "flux-operator", {"app.kubernetes.io/name": "flux-operator"})
 FLUX_CONTROLLERS = Pods(FLUX_NAMESPACE, "flux-controllers", {"app.kubernetes.io/part-of": "flux"})

@@ -9,7 +9,7 @@ from constructs_lib.kit import (
     ENFORCED,
     PRIVILEGED_REASON,
 )
-from constructs_lib.platform import cert_manager
+from constructs_lib.platform import cert_manager, vault_eso
 from constructs_lib.platform.observability import opensearch
 from constructs_lib.platform.rabbitmq_operator import cluster as rabbitmq
 from constructs_lib.platform.valkey_operator import cluster as valkey
@@ -45,7 +45,8 @@ def _is_sealed(value: object) -> bool:
     "let the sealed layer come after the store, and decrypt nowhere else",
 )
 def _store_needs_no_key(tree: Tree) -> Iterator[Found]:
-    stores = {layer.name for item in tree.of("ClusterSecretStore") if (layer := tree.layer_of(item))}
+    ours = (item for item in tree.of("ClusterSecretStore") if item.name in vault_eso.STORES)
+    stores = {layer.name for item in ours if (layer := tree.layer_of(item))}
     for layer in tree.layers.values():
         if "decryption" in layer.spec and not stores <= tree.waits_for(layer.name):
             yield at(layer, "decrypts, but does not come after the secrets store")
@@ -67,10 +68,12 @@ def _privileged(tree: Tree) -> Iterator[Found]:
 
 @tree_policy("SEC004", "a secret from a store that is not there never comes", "correct secretStoreRef")
 def _store_exists(tree: Tree) -> Iterator[Found]:
-    stores = {item.name for item in tree.of("ClusterSecretStore")}
+    kinds = ("ClusterSecretStore", "SecretStore")
+    stores = {(kind, item.namespace, item.name) for kind in kinds for item in tree.of(kind)}
     for item in tree.of("ExternalSecret"):
-        name = item.spec.get("secretStoreRef", {}).get("name")
-        if name not in stores:
+        named = item.spec.get("secretStoreRef", {})
+        kind, name = named.get("kind", "SecretStore"), named.get("name")
+        if (kind, "" if kind == "ClusterSecretStore" else item.namespace, name) not in stores:
             yield at(item, f"reads the store {name}, which does not exist")
 
 
@@ -83,6 +86,7 @@ def _store_is_closed(tree: Tree) -> Iterator[Found]:
             yield at(item, "reaches Vault without TLS")
 
 
+ISSUER = cert_manager.ISSUER_ANNOTATION
 IMAGE_KEYS = {"image", "imageName"}
 """Fields that are an image, if they are text."""
 TAG_KEYS = {"newTag", "tag"}
@@ -113,9 +117,9 @@ def _served(tree: Tree) -> Iterator[Found]:
 def _issuer_exists(tree: Tree) -> Iterator[Found]:
     issuers = {item.name for item in tree.of("ClusterIssuer")}
     for item in tree.items:
-        wanted = (
-            item.spec.get("issuerRef", {}).get("name") if item.kind == "Certificate" else item.spec.get("certIssuer")
-        )
+        wanted = item.annotations.get(ISSUER) or item.spec.get("certIssuer")
+        if item.kind == "Certificate":
+            wanted = item.spec.get("issuerRef", {}).get("name")
         if wanted is not None and wanted not in issuers:
             yield at(item, f"is issued by {wanted}, which does not exist")
 
@@ -160,6 +164,9 @@ def _secrets_made(tree: Tree) -> Iterator[tuple[str, str]]:
         yield item.namespace, item.spec.get("target", {}).get("name", item.name)
     for item in tree.of("Certificate"):
         yield item.namespace, item.spec.get("secretName", "")
+    for item in tree.of("Ingress"):
+        if ISSUER in item.annotations:
+            yield from ((item.namespace, one["secretName"]) for one in item.spec.get("tls", ()) if "secretName" in one)
     for item in tree.of("Secret"):
         yield item.namespace, item.name
     for item in tree.of("OpenSearchCluster"):

@@ -24,9 +24,6 @@ from operations.provisioning import host
 from operations.secrets.credentials import credentials_of
 
 ROOT = f"{FLUX_NAMESPACE}/{FLUX_ROOT}"
-UNAWAITED = f"Kustomization {FLUX_NAMESPACE}/{APPS}:"
-"""The layer of the application teams is reported, and nobody waits for it."""
-
 KINDS = (
     (FLUX_KUSTOMIZATION, "kustomizations", "Kustomization"),
     (FLUX_RELEASE, "helmreleases", "HelmRelease"),
@@ -54,7 +51,7 @@ def wait_ready(env: Environment, *, timeout_seconds: float, poll_seconds: float)
                 _wait(env, waiting, time.monotonic() + timeout_seconds, poll_seconds)
         except OutOfTime:
             waiting = waiting or [UNANSWERED]
-    late = [line for line in waiting if _counts(line)]
+    late = [line for line in waiting if _counts(env, line)]
     if late:
         raise ConfigError(*(f"{env.name}: not Ready after {timeout_seconds:.0f} s: {line}" for line in late))
     say(f"{env.name}: Flux is Ready")
@@ -72,7 +69,7 @@ def _wait(env: Environment, waiting: list[str], until: float, poll_seconds: floa
             if line not in waiting:
                 say(f"{env.name}: {line}")
         waiting[:] = lines
-        if time.monotonic() > until or not any(_counts(line) for line in lines):
+        if time.monotonic() > until or not any(_counts(env, line) for line in lines):
             return
         time.sleep(poll_seconds)
 
@@ -85,8 +82,9 @@ def _looks(account: DigitalOcean, env: Environment) -> Iterator[list[str]]:
             yield not_ready(api)
 
 
-def _counts(line: str) -> bool:
-    return not line.startswith(UNAWAITED)
+def _counts(env: Environment, line: str) -> bool:
+    """Say whether what a line tells of is waited for; the layers of applications are their teams' own."""
+    return not line.startswith(tuple(f"Kustomization {FLUX_NAMESPACE}/{APPS}-{name}:" for name in env.applications))
 
 
 def not_ready(api: kubernetes.CustomObjectsApi) -> list[str]:

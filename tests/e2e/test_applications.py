@@ -22,7 +22,7 @@ from tests.e2e.conftest import require
 from tests.support import environment, parsed
 
 APP = "episodic"
-FLUX_APPS = "system:serviceaccount:flux-system:flux-apps"
+FLUX_APPS = "system:serviceaccount:flux-system:flux-app-episodic"
 PLATFORM = "system:serviceaccount:flux-system:flux-platform"
 POD = f"system:serviceaccount:{APP}:default"
 CERT_MANAGER = "system:serviceaccount:cert-manager:cert-manager"

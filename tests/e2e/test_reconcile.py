@@ -172,7 +172,7 @@ def test_layers_come_up_in_order_and_objects_come_and_go(
     gitops.until(lambda: is_ready(gitops.layers().get("baseline-crds", {"metadata": {}})), "the baseline is not ready")
     gitops.until(lambda: is_ready(gitops.layers()["traefik-controllers"]), "Traefik waits for no store")
     waiting = gitops.layers()
-    for name in ("secrets-store", "secrets-sealed", "cert-manager-issuers", "databases-configs", "apps"):
+    for name in ("secrets-store", "secrets-sealed", "cert-manager-issuers", "databases-configs", "apps-episodic"):
         assert not is_ready(waiting[name]), f"{name} comes after the secrets' controllers"
     assert cluster.get("clusters.postgresql.cnpg.io", "main", "databases") is None
     gitops.health.broken.clear()

@@ -162,5 +162,5 @@ def _write(path: Path, data: Any) -> None:
 
 
 def _run(*arguments: str) -> None:
-    result = subprocess.run([str(PROMTOOL), *arguments], capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run([str(PROMTOOL), *arguments], capture_output=True, text=True, timeout=600, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

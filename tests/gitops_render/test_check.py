@@ -124,7 +124,10 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "FLUX009": [
         lambda t: t.items.append(Item(PurePosixPath("platform/cache/sandbox/configs/x.yaml"), t.one("TLSOption")))
     ],
-    "FLUX010": [lambda t: pop(t.layer("apps"), "serviceAccountName"), lambda t: pop(t.release(), "serviceAccountName")],
+    "FLUX010": [
+        lambda t: pop(t.layer("apps-episodic"), "serviceAccountName"),
+        lambda t: pop(t.release(), "serviceAccountName"),
+    ],
     "FLUX011": [lambda t: t.one("GitRepository", "platform")["spec"].update(url="http://github.com/x/y")],
     "FLUX012": [lambda t: t.one("GitRepository", "platform")["spec"].update(ref={"commit": "0" * 40})],
     "FLUX013": [
@@ -164,7 +167,11 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: t.one("Namespace", "observability-agents")["metadata"].update(annotations={}),
         lambda t: t.one("Namespace", "traefik")["metadata"].update(labels={}),
     ],
-    "SEC004": [lambda t: t.one("ExternalSecret")["spec"]["secretStoreRef"].update(name="nothing")],
+    "SEC004": [
+        lambda t: t.one("ExternalSecret")["spec"]["secretStoreRef"].update(name="nothing"),
+        lambda t: t.remove("SecretStore", "vault"),
+        lambda t: t.one("SecretStore")["metadata"].update(namespace="elsewhere"),
+    ],
     "SEC005": [
         lambda t: t.one("ClusterSecretStore")["spec"].update(conditions=[]),
         lambda t: t.one("ClusterSecretStore")["spec"]["provider"]["vault"].update(server="http://vault"),
@@ -179,6 +186,9 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
     "SEC008": [
         lambda t: t.one("Certificate")["spec"]["issuerRef"].update(name="nothing"),
         lambda t: t.one("Valkey")["spec"].update(certIssuer="nothing"),
+        lambda t: t.one("Ingress", "www")["metadata"]["annotations"].update(
+            {"cert-manager.io/cluster-issuer": "nothing"}
+        ),
     ],
     "SEC009": [
         lambda t: t.one("ClusterIssuer", "letsencrypt-staging")["spec"]["acme"].update(server="http://acme"),
@@ -189,6 +199,7 @@ BREAKS: dict[str, list[Callable[[Broken], None]]] = {
         lambda t: t.remove("ExternalSecret", "main-password"),
         lambda t: t.remove("Certificate", "main-rabbitmq-tls"),
         lambda t: t.remove("ExternalSecret", "grafana-admin"),
+        lambda t: t.one("Ingress", "www")["metadata"].pop("annotations"),
     ],
     "SEC011": [lambda t: t.layer("traefik-configs").update(decryption={"provider": "sops"})],
     "NET001": [

@@ -26,6 +26,8 @@ def test_an_environments_reviewers_own_its_folders_and_together_all_else() -> No
         "/clusters/staging/ @ada @df12-test/platform",
         "/platform/*/staging/ @ada @df12-test/platform",
         "/apps/staging/ @ada @df12-test/platform",
+        "/apps/sandbox/episodic/ @df12-test/episodic",
+        "/apps/staging/episodic/ @df12-test/episodic",
     ]
 
 

@@ -42,7 +42,7 @@ def layers(env: Environment) -> dict[str, dict[str, Any]]:
 def test_where_things_are() -> None:
     found = {str(path) for path in objects(environment())}
     assert found >= {
-        "apps/sandbox/kustomization.yaml",
+        "apps/sandbox/episodic/kustomization.yaml",
         "clusters/sandbox/kustomization.yaml",
         "clusters/sandbox/source.yaml",
         "clusters/sandbox/layers.yaml",
@@ -109,11 +109,12 @@ def test_each_layer_acts_as_an_account_that_is_there_before_it(env: Environment)
     first = {"layers", "platform-sources", "baseline-namespaces", "baseline-rbac"}
     found = layers(env)
     for name, spec in found.items():
-        if name in ("apps", *OPERATORS_OF_UPSTREAM):
+        if name in ("apps-episodic", *OPERATORS_OF_UPSTREAM):
             continue
         assert spec["serviceAccountName"] == ("kustomize-controller" if name in first else "flux-platform"), name
         assert name in first or "baseline-rbac" in upstream_of(found, name), name
-    assert found["apps"]["serviceAccountName"] == "flux-apps"
+    assert found["apps-episodic"]["serviceAccountName"] == "flux-app-episodic"
+    assert found["apps-episodic"]["path"] == f"./apps/{env.name}/episodic"
 
 
 def upstream_of(found: dict[str, dict[str, Any]], name: str) -> set[str]:
@@ -133,7 +134,7 @@ def test_only_the_sealed_layer_decrypts_and_nothing_encrypted_is_upstream_of_its
 
 @every_environment
 def test_applications_wait_for_their_services_and_not_for_telemetry(env: Environment) -> None:
-    needed = {item["name"] for item in layers(env)["apps"]["dependsOn"]}
+    needed = {item["name"] for item in layers(env)["apps-episodic"]["dependsOn"]}
     services = ("databases", "messaging", "cache", "traefik")
     assert {f"{area}-configs" for area in services} | {"secrets-sealed", "messaging-topology"} <= needed
     assert not [name for name in needed if name.startswith("observability") or name == "cert-manager-certificates"]
@@ -210,7 +211,7 @@ def test_what_is_fetched_is_looked_at_in_time() -> None:
 
 def test_how_long_flux_waits_where_no_layer_of_the_platform_says_so() -> None:
     found = layers(environment())
-    assert [found[name]["timeout"] for name in ("layers", "platform-sources", "apps")] == ["5m", "5m", "10m"]
+    assert [found[name]["timeout"] for name in ("layers", "platform-sources", "apps-episodic")] == ["5m", "5m", "10m"]
 
 
 @every_environment
@@ -306,6 +307,7 @@ def test_a_switched_off_component_leaves_nothing() -> None:
 
 def test_in_apply_mode_flux_has_no_platform() -> None:
     assert sorted(map(str, objects(environment(mode="apply")))) == [
+        "apps/sandbox/episodic/kustomization.yaml",
         "apps/sandbox/kustomization.yaml",
         "clusters/sandbox/kustomization.yaml",
         "clusters/sandbox/source.yaml",

@@ -45,10 +45,10 @@ def test_it_ends_once_root_and_tiers_are_ready_and_says_what_was_not(wait: Wait,
     assert "not Ready after 2 s: HelmRelease flux-system/traefik: install failed\n" in wait(2)
 
     put(flux_cluster, "HelmRelease", "traefik", ready=True)
-    put(flux_cluster, "Kustomization", "apps", ready=False, message="the team's own")
+    put(flux_cluster, "Kustomization", "apps-episodic", ready=False, message="the team's own")
     put(flux_cluster, "Kustomization", "paused", ready=False, suspend=True)
     printed = wait(0)
-    assert "sandbox: Kustomization flux-system/apps: the team's own" in printed
+    assert "sandbox: Kustomization flux-system/apps-episodic: the team's own" in printed
     assert "paused" not in printed
     assert "sandbox: Flux is Ready\nsandbox: https://ingress.sandbox.episodic.example/ answers; its cert" in printed
 

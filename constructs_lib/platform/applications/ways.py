@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.applications import Application, Host
 from constructs_lib.kit import Manifest, manifest
-from constructs_lib.platform.cert_manager import INGRESS
+from constructs_lib.platform.cert_manager import INGRESS, ISSUER_ANNOTATION
 from constructs_lib.platform.scrape import pod_monitor
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _ingress(env: Environment, app: Application, name: str, host: Host) -> Manif
     item = manifest("networking.k8s.io/v1", "Ingress", name, app.name, spec=spec)
     if env.platform.cert_manager.enabled:
         spec["tls"] = [{"hosts": [address], "secretName": f"{name}-tls"}]
-        item["metadata"]["annotations"] = {"cert-manager.io/cluster-issuer": env.platform.cert_manager.issuer}
+        item["metadata"]["annotations"] = {ISSUER_ANNOTATION: env.platform.cert_manager.issuer}
     return item
 
 

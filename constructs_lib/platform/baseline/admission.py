@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from constructs_lib.kit import APPS_ACCOUNT, FLUX_NAMESPACE, Manifest, group, manifest
+from constructs_lib.kit import APP_ACCOUNTS, FLUX_NAMESPACE, Manifest, group, manifest
 from constructs_lib.platform.scrape import MONITORING
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ API = "admissionregistration.k8s.io/v1"
 INTERNAL_CA = "internal-ca"
 """The ClusterIssuer of the certificates by which servers inside the cluster are known."""
 BY_APPLICATIONS = (
-    f"request.userInfo.username == 'system:serviceaccount:{FLUX_NAMESPACE}:{APPS_ACCOUNT}' || "
+    f"request.userInfo.username.startsWith('system:serviceaccount:{FLUX_NAMESPACE}:{APP_ACCOUNTS}') || "
     "request.userInfo.username.startsWith('system:serviceaccount:' + request.namespace + ':')"
 )
 """Flux on behalf of applications, and their own pods; the platform and people with its rights are not meant."""

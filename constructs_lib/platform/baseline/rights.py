@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from constructs_lib.kit import APPS_ACCOUNT, FLUX_NAMESPACE, PLATFORM_ACCOUNT, Manifest, group, manifest
+from constructs_lib.kit import FLUX_NAMESPACE, PLATFORM_ACCOUNT, Manifest, app_account, group, manifest
 from constructs_lib.platform.scrape import MONITORING
 
 API = "rbac.authorization.k8s.io/v1"
@@ -37,14 +37,15 @@ READ_ALONE: dict[str, list[str]] = {"": ["events", "pods"], "apps": ["replicaset
 
 
 def rights(apps: Iterable[str]) -> Iterator[Manifest]:
-    """Yield the two accounts of Flux with their rights; `apps` are the namespaces of applications."""
-    for name in (PLATFORM_ACCOUNT, APPS_ACCOUNT):
+    """Yield the accounts of Flux with their rights, one for each of `apps`, which has them in its namespace alone."""
+    apps = list(apps)
+    for name in (PLATFORM_ACCOUNT, *map(app_account, apps)):
         yield manifest("v1", "ServiceAccount", name, FLUX_NAMESPACE)
     yield _bind("ClusterRoleBinding", PLATFORM_ACCOUNT, PLATFORM_ACCOUNT, "cluster-admin")
     yield manifest(API, "ClusterRole", APPS_ROLE, rules=[*_rules(WRITTEN, WRITE), *_rules(READ_ALONE, READ)])
     for app in apps:
         # A binding's role cannot change, so that each role has bindings of its name.
-        yield _bind("RoleBinding", APPS_ROLE, APPS_ACCOUNT, APPS_ROLE, app)
+        yield _bind("RoleBinding", APPS_ROLE, app_account(app), APPS_ROLE, app)
 
 
 def _rules(kinds: dict[str, list[str]], verbs: list[str]) -> Iterator[Manifest]:

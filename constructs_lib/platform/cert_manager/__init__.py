@@ -83,6 +83,8 @@ CERTIFICATES = LayerId("cert-manager", "certificates")
 DEFAULT_SECRET = "default-tls"  # noqa: S105 - a name
 INGRESS = "traefik"
 """The namespace and the class of the ingress, beside which its default certificate lies."""
+ISSUER_ANNOTATION = "cert-manager.io/cluster-issuer"
+"""On an Ingress: whose certificates its hosts get, in the Secrets that it names."""
 SOLVER_LABELS = {"acme.cert-manager.io/http01-solver": "true"}
 LEAVE_OUT = {"servers": "leave it out", "external_account": "leave it out", "dns_challenge": "set it to null"}
 CERTIFICATES_READY = (Ready(API, "Certificate", IS_READY),)

@@ -6,14 +6,14 @@ Upstream: prometheus/alertmanager v0.34.0 `docs/configuration.md`; kube-promethe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import HttpsUrl, Name, unique
+from constructs_lib.base.fields import GitHubName, HttpsUrl, Name, unique
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     FLUX_NAMESPACE,
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SERVICE = f"http://{RELEASE}-alertmanager.{NAMESPACE}.svc:{ALERTMANAGER_PORT}"
 NOBODY = "nobody"
+OWNER = "owner"
+"""The label of an alert with the team that answers for the application that it is about."""
 FLUX_API = "notification.toolkit.fluxcd.io/v1beta3"
 FLUX_KINDS = ("GitRepository", "HelmChart", "HelmRelease", "HelmRepository", "Kustomization", "OCIRepository")
 
@@ -49,6 +51,11 @@ class Alerting(Settings):
     heartbeat: Annotated[tuple[Name, ...], COMMON] = Field(
         default=(), description="Receivers of the dead man's switch, each minute."
     )
+    owners: Annotated[dict[GitHubName, tuple[Name, ...]], COMMON] = Field(
+        default_factory=dict,
+        examples=[{"episodic": ["chat"]}],
+        description="Receivers of what is wrong with an owner's applications, in place of those of all alerts.",
+    )
     runbooks: Annotated[HttpsUrl | None, COMMON] = Field(
         default=None, description="The folder of the runbooks; that of the infrastructure repository unless given."
     )
@@ -56,8 +63,9 @@ class Alerting(Settings):
     @model_validator(mode="after")
     def _receivers_are_declared(self) -> Self:
         known = [receiver.name for receiver in self.receivers]
-        for key in ("critical", "warning", "heartbeat"):
-            for name in getattr(self, key):
+        named = {key: getattr(self, key) for key in ("critical", "warning", "heartbeat")}
+        for key, names in (named | {f"owners.{owner}": names for owner, names in self.owners.items()}).items():
+            for name in names:
                 if name not in known:
                     raise ValueError(f"{key}: {unknown('receiver', name, known)}")
         return self
@@ -91,11 +99,12 @@ def alertmanager_config(settings: Alerting) -> Values:
         ("critical", settings.critical),
         ("warning", settings.warning),
         ("heartbeat", settings.heartbeat),
+        *((f"owner-{owner}", names) for owner, names in settings.owners.items()),
     ):
         receivers.append({"name": name, **_configs(settings, wanted)})
     return {
         "global": {"resolve_timeout": "5m"},
-        "route": _route(),
+        "route": _route(settings.owners),
         "inhibit_rules": _inhibit_rules(),
         "receivers": receivers,
         "templates": [],
@@ -111,7 +120,7 @@ def _configs(settings: Alerting, wanted: tuple[str, ...]) -> Values:
     return configs
 
 
-def _route() -> Values:
+def _route(owners: Iterable[str]) -> Values:
     heartbeat = {"group_wait": "0s", "group_interval": "1m", "repeat_interval": "1m", "group_by": ["alertname"]}
     return {
         "receiver": NOBODY,
@@ -121,6 +130,7 @@ def _route() -> Values:
         "repeat_interval": "12h",
         "routes": [
             {"matchers": [f'alertname="{WATCHDOG.name}"'], "receiver": "heartbeat", **heartbeat},
+            *({"matchers": [f'{OWNER}="{owner}"'], "receiver": f"owner-{owner}"} for owner in owners),
             {"matchers": ['severity="critical"'], "receiver": "critical", "repeat_interval": "4h"},
             # Flux calls it an error.
             {"matchers": ['severity=~"warning|error"'], "receiver": "warning"},

@@ -146,6 +146,6 @@ def test_settings() -> None:
         "Quota.storage": "'10Gi'",
         "Objectives.availability": "None",
         "Objectives.latency": "None",
-        "Quick.seconds": "required Gt(gt=0)",
+        "Quick.seconds": "required",
         "Quick.percent": "required",
     }

@@ -12,7 +12,7 @@ def test_the_names_of_flux() -> None:
         "DEPLOY_KEY_SECRET": "flux-system",
         "APPROLE_SECRET": "vault-approle",
         "PLATFORM_ACCOUNT": "flux-platform",
-        "APPS_ACCOUNT": "flux-apps",
+        "APP_ACCOUNTS": "flux-app-",
         "FLUX_INTERVAL": "1h",
         "FLUX_KUSTOMIZATION": "kustomize.toolkit.fluxcd.io/v1",
         "FLUX_RELEASE": "helm.toolkit.fluxcd.io/v2",

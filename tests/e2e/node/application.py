@@ -57,7 +57,7 @@ class Application(NamedTuple):
 def bring(sandbox: Sandbox, item: Manifest) -> str:
     """Add an object to what applications bring, as their people do, and return the commit."""
     repository = sandbox.follower.repository
-    folder = repository.folder / "apps" / sandbox.env.name
+    folder = repository.folder / "apps" / sandbox.env.name / APP
     (folder / "brought.yaml").write_text(yaml.safe_dump(item))
     listed = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": ["brought.yaml"]}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(listed))

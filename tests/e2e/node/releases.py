@@ -133,9 +133,8 @@ class Releases:
             self.stand_ins.add(chart)
             return []
         self._real |= {item["spec"]["group"] for item in made if item["kind"] == CRD}
-        self._cluster.add_images(
-            *(Image(name) for name in charts.images(made) | charts.asked(made) | charts.configured(made))
-        )
+        named = charts.images(made) | charts.asked(made) | charts.configured(made)
+        self._cluster.add_images(*(Image(name) for name in named if upstream.fetched(name)))
         return self._apply(made)
 
     def _apply(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:

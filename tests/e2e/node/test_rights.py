@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 import requests
 
-from constructs_lib.kit import APPS_ACCOUNT, FLUX_NAMESPACE, Manifest
+from constructs_lib.kit import FLUX_NAMESPACE, Manifest, app_account
 from tests.e2e import rights
 from tests.e2e.node.application import APP, bring
 from tests.e2e.node.conftest import REPORT
@@ -17,9 +17,9 @@ from tests.e2e.node.sandbox import Sandbox
 from tests.e2e.test_applications import ATTACKS, FORBIDDEN, GOOD
 
 T = TypeVar("T")
-ACCOUNT = f"system:serviceaccount:{FLUX_NAMESPACE}:{APPS_ACCOUNT}"
+ACCOUNT = f"system:serviceaccount:{FLUX_NAMESPACE}:{app_account(APP)}"
 POD = f"system:serviceaccount:{APP}:default"
-LAYER = "apps"
+LAYER = f"apps-{APP}"
 ELSEWHERE = ("databases", FLUX_NAMESPACE, "")
 SAMPLE = ("create", "delete", "get", "impersonate")
 """The verbs that are asked for elsewhere, where each is refused."""

@@ -169,10 +169,10 @@ def test_the_root_has_to_be_there(monkeypatch: pytest.MonkeyPatch, clock: Clock)
 def test_the_teams_applications_are_told_and_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    apps = item("apps", "False", message="the team's own")
+    apps = item("apps-episodic", "False", message="the team's own")
     wait(monkeypatch, Cluster({"kustomizations": [item(), apps]}))
     printed = capsys.readouterr().out
-    assert "sandbox: Kustomization flux-system/apps: the team's own\n" in printed
+    assert "sandbox: Kustomization flux-system/apps-episodic: the team's own\n" in printed
     assert "sandbox: Flux is Ready\n" in printed
     more = item("apps-of-ours", "False", message="ours")
     with pytest.raises(ConfigError, match="apps-of-ours: ours") as told:
@@ -181,8 +181,8 @@ def test_the_teams_applications_are_told_and_not_waited_for(
 
 
 def test_a_release_named_apps_is_waited_for(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    with pytest.raises(ConfigError, match="HelmRelease flux-system/apps: no"):
-        wait(monkeypatch, Cluster({**READY, "helmreleases": [item("apps", "False", message="no")]}))
+    with pytest.raises(ConfigError, match="HelmRelease flux-system/apps-episodic: no"):
+        wait(monkeypatch, Cluster({**READY, "helmreleases": [item("apps-episodic", "False", message="no")]}))
 
 
 def test_each_change_is_told_once_and_it_ends_as_soon_as_all_is_ready(

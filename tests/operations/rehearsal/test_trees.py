@@ -35,7 +35,7 @@ def test_it_is_one_environments_files_and_what_flux_applies_of_them(folder: Path
     tree = read(folder, "sandbox")
     assert tree.files
     assert all("/sandbox/" in name for name in tree.files)
-    assert {"layers", "traefik-configs", "apps"} <= tree.layers
+    assert {"layers", "traefik-configs", "apps-episodic"} <= tree.layers
     assert not any(item.group == "kustomize.config.k8s.io" for item in tree.objects)
     name = "platform/traefik/sandbox/configs/middleware-traefik-rate-limit.yaml"
     assert parsed(tree.files[name]) == parsed((folder / name).read_text())

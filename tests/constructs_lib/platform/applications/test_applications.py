@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from constructs_lib.environment import Environment
+from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
 from tests.support import environment, environment_data
 
 ALL = {"postgres": {"main": {}}, "rabbitmq": {"main": {}}, "valkey": {"main": {}}}
@@ -244,3 +246,57 @@ def test_nothing_of_it_is_there_without_applications() -> None:
 def test_both_modes_have_the_same() -> None:
     found = [using(ALL, mode=mode).layers for mode in ("render", "apply")]
     assert found[0] == found[1]
+
+
+SLO = {"availability": 99.5, "latency": {"seconds": 0.3, "percent": 95}}
+SHOP = {"owner": "team", "hosts": {"www": {"port": 80}, "api": {"port": 90, "service": "back"}}, "slo": SLO}
+CHAT = {"name": "chat", "type": "slack", "channel": "#x"}
+
+
+def rules(env: Environment) -> list[dict[str, Any]]:
+    found = objects(env, "observability").get(("PrometheusRule", "slo-app-my-shop"))
+    return [] if found is None else [rule for group in found["spec"]["groups"] for rule in group["rules"]]
+
+
+def test_its_objectives_are_measured_at_its_own_hosts_and_its_owner_hears_of_them() -> None:
+    found = rules(with_apps({"my-shop": SHOP}))
+    alerts = [rule for rule in found if "alert" in rule]
+    assert {rule["labels"]["slo"] for rule in alerts} == {"app-my-shop-availability", "app-my-shop-latency"}
+    assert {(rule["labels"]["owner"], rule["labels"]["service"]) for rule in alerts} == {("team", "my-shop")}
+    assert not [rule for rule in found if "record" in rule and "owner" in rule["labels"]]
+    total = next(rule["expr"] for rule in found if rule.get("record") == "slo:total:rate5m")
+    services = 'exported_service=~"(my-shop-back-90|my-shop-my-shop-80)@kubernetes"'
+    assert total == f"sum(rate(traefik_service_requests_total{{{services}}}[5m]))"
+    objectives = {rule["labels"]["slo"]: rule["expr"] for rule in found if rule.get("record") == "slo:objective:ratio"}
+    assert objectives == {"app-my-shop-availability": "vector(0.995)", "app-my-shop-latency": "vector(0.95)"}
+
+
+def test_without_objectives_or_once_it_is_retired_nobody_is_told() -> None:
+    assert rules(with_apps({"my-shop": {**SHOP, "slo": None}})) == []
+    assert rules(with_apps({"my-shop": {**SHOP, "retired": True}})) == []
+
+
+def test_an_objective_of_latency_is_one_of_the_ingress_bounds() -> None:
+    slo = {"latency": {"seconds": 0.5, "percent": 95}}
+    with pytest.raises(ValidationError, match=r"must be one of 0\.1, 0\.3, 1\.2, 5, which Traefik counts, found 0\.5"):
+        with_apps({"my-shop": {**SHOP, "slo": slo}})
+
+
+def test_each_application_has_a_dashboard() -> None:
+    found = objects(with_apps({"my-shop": SHOP, "blog": {}}), "observability")
+    assert ("ConfigMap", "dashboard-app-my-shop") in found
+    text = found["ConfigMap", "dashboard-app-blog"]["data"]["app-blog.json"]
+    assert 'namespace=\\"blog\\"' in text
+    assert "traefik_service" not in text
+
+
+def test_an_owner_s_receivers_hear_of_its_applications_in_place_of_the_others() -> None:
+    settings = {"receivers": [CHAT], "owners": {"team": ["chat"]}}
+    config = alertmanager_config(Alerting.model_validate_json(json.dumps(settings)))
+    heartbeat, owner, *rest = config["route"]["routes"]
+    assert owner == {"matchers": ['owner="team"'], "receiver": "owner-team"}
+    (receiver,) = [one for one in config["receivers"] if one["name"] == "owner-team"]
+    assert receiver["slack_configs"][0]["channel"] == "#x"
+    assert (heartbeat["receiver"], len(rest)) == ("heartbeat", 2)
+    with pytest.raises(ValidationError, match=r"owners\.team: unknown receiver 'caht', known are chat; did you mean"):
+        Alerting.model_validate_json(json.dumps({"receivers": [CHAT], "owners": {"team": ["caht"]}}))

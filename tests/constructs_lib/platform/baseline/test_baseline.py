@@ -105,9 +105,9 @@ def test_applications_get_their_namespace_and_rights_in_it_alone() -> None:
     bound, token = [item for item in of_kind(env, "RoleBinding") if item["metadata"]["namespace"] == "shop"]
     assert (bound["roleRef"]["kind"], bound["roleRef"]["name"]) == ("ClusterRole", "platform-apps")
     assert (token["roleRef"]["kind"], token["roleRef"]["name"]) == ("Role", "vault-token")
-    assert bound["subjects"] == [{"kind": "ServiceAccount", "name": "flux-apps", "namespace": "flux-system"}]
+    assert bound["subjects"] == [{"kind": "ServiceAccount", "name": "flux-app-shop", "namespace": "flux-system"}]
     everywhere = [one["name"] for item in of_kind(env, "ClusterRoleBinding") for one in item["subjects"]]
-    assert "flux-apps" not in everywhere
+    assert "flux-app-shop" not in everywhere
     (space,) = [item for item in of_kind(env, "Namespace") if item["metadata"]["name"] == "shop"]
     assert space["metadata"]["labels"]["app.kubernetes.io/part-of"] == "apps", "no store of the platform serves it"
     to_shop = [rule for rule in policies(env)["traefik", "traefik"]["egress"] if rule["ports"][0]["port"] == 9000]

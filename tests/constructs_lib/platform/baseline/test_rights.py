@@ -80,7 +80,7 @@ def test_who_is_meant_is_an_application_and_cert_manager_for_certificates_alone(
         for name, item in granted(environment(), "ValidatingAdmissionPolicy").items()
     }
     application = (
-        "request.userInfo.username == 'system:serviceaccount:flux-system:flux-apps' || "
+        "request.userInfo.username.startsWith('system:serviceaccount:flux-system:flux-app-') || "
         "request.userInfo.username.startsWith('system:serviceaccount:' + request.namespace + ':')"
     )
     shim = f"{application} || request.userInfo.username == 'system:serviceaccount:cert-manager:cert-manager'"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.environment import Environment
+from constructs_lib.platform.observability.alerting import Alerting
 from constructs_lib.platform.observability.collector_config import gateway_config
 from tests.constructs_lib.platform import said
 from tests.support import environment, everything
@@ -222,7 +223,7 @@ def test_settings() -> None:
         "Observability.logs": "Logs(backend='none', otlp=None, nodes=1, retention='7d', storage='20Gi', memory='2Gi')",
         "Observability.influxdb": "Influxdb(enabled=False, retention='365d', storage='50Gi', memory='1Gi')",
         "Observability.collectors": "Collectors(queue='5Gi')",
-        "Observability.alerting": "Alerting(receivers=(), critical=(), warning=(), heartbeat=(), runbooks=None)",
+        "Observability.alerting": repr(Alerting()),
         "Observability.slos": "Slos(window=None, objectives={}, additional=())",
         "Metrics.enabled": "True",
         "Metrics.replicas": "1 Ge(ge=1) Le(le=3)",
@@ -257,6 +258,7 @@ def test_settings() -> None:
         "Alerting.critical": "()",
         "Alerting.warning": "()",
         "Alerting.heartbeat": "()",
+        "Alerting.owners": "{}",
         "Alerting.runbooks": "None",
         "Slack.name": "required",
         "Slack.type": "required",
