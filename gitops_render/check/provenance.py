@@ -147,6 +147,14 @@ SECRET_NAMES = {"secretName", "caSecretName", "existingSecret"}
 """Fields that are the name of a Secret."""
 
 
+SECRET_OF = {
+    "OpenSearchCluster": opensearch.ca_secret,
+    "Valkey": valkey.certificate_secret,
+    "RabbitmqCluster": rabbitmq.administrator_secret,
+}
+"""The name of the Secret that an operator makes for a resource of a kind."""
+
+
 @tree_policy("SEC010", "what waits for a secret that nothing makes never starts", "correct the name, or add the secret")
 def _secret_exists(tree: Tree) -> Iterator[Found]:
     made = set(_secrets_made(tree))
@@ -169,12 +177,9 @@ def _secrets_made(tree: Tree) -> Iterator[tuple[str, str]]:
             yield from ((item.namespace, one["secretName"]) for one in item.spec.get("tls", ()) if "secretName" in one)
     for item in tree.of("Secret"):
         yield item.namespace, item.name
-    for item in tree.of("OpenSearchCluster"):
-        yield item.namespace, opensearch.ca_secret(item.name)
-    for item in tree.of("Valkey"):
-        yield item.namespace, valkey.certificate_secret(item.name)
-    for item in tree.of("RabbitmqCluster"):
-        yield item.namespace, rabbitmq.administrator_secret(item.name)
+    for kind, secret in SECRET_OF.items():
+        for item in tree.of(kind):
+            yield item.namespace, secret(item.name)
 
 
 def _secrets_named(item: Item) -> Iterator[str]:

@@ -21,6 +21,7 @@ from constructs_lib.platform.rabbitmq_operator.copies import definitions
 from constructs_lib.platform.recovery import bucket
 from constructs_lib.platform.valkey_operator import copies as valkey
 from tests.e2e.certificate import make_certificate
+from tests.e2e.cluster import BIN
 from tests.e2e.node.rabbitmq import RABBITMQ, RABBITMQ_FILES
 from tests.e2e.node.valkey import VALKEY_FILES
 from tests.e2e.servers import Root, eventually
@@ -29,6 +30,10 @@ from tests.fakes.spaces import FakeSpaces
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(os.geteuid() != 0, reason="a root folder of one's own needs root on Linux"),
+    pytest.mark.skipif(
+        not all((BIN / files).exists() for files in (RABBITMQ_FILES, VALKEY_FILES)),
+        reason="the servers' archives are not built (make -C tools node)",
+    ),
 ]
 PASSWORD = "of-the-tests"
 ALL_SLOTS = ("cluster", "addslotsrange", "0", "16383")
