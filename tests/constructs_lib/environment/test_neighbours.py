@@ -60,7 +60,8 @@ def objects(env: Environment, kind: str) -> list[dict[str, Any]]:
 def test_whoever_reads_the_bucket_trusts_its_server() -> None:
     env = existing(backups=STORE)
     secrets = [item for item in objects(env, "ExternalSecret") if item["metadata"]["name"] == "backups"]
-    assert {item["metadata"]["namespace"] for item in secrets} == {"databases", "drills"}
+    drilled = {"databases": "drills", "messaging": "messaging-drills", "cache": "cache-drills"}
+    assert {item["metadata"]["namespace"] for item in secrets} == {*drilled, *drilled.values()}
     for item in secrets:
         data = item["spec"]["target"]["template"]["data"]
         assert data["ca.crt"] == CA

@@ -166,7 +166,7 @@ def test_two_applications_may_share_a_vhost_each_as_its_own_user() -> None:
     apps = {name: {"uses": {"rabbitmq": {"main": {"vhost": "shared"}}}} for name in ("shop", "blog")}
     found = objects(with_apps(apps), "messaging")
     assert [name for kind, name in found if kind == "Vhost"] == ["main-shared"]
-    assert {name for kind, name in found if kind == "User"} == {"main-shop", "main-blog"}
+    assert {name for kind, name in found if kind == "User"} == {"main-shop", "main-blog", "main-backups"}
 
 
 def test_valkey_is_reached_with_the_one_password_of_its_cluster() -> None:
