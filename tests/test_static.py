@@ -17,11 +17,13 @@ REHEARSAL = Path("operations/rehearsal/api_server.py")
 """What it starts and asks is its own, on loopback, and ends with it."""
 DRILL = Path("constructs_lib/platform/cloudnative_pg/drill/fetch.py")
 """It runs in a pod of its own, which a deadline ends."""
+FORWARDED = Path("operations/trying/kubectl.py")
+"""A way to a Service, which ends with the block that uses it."""
 
 PLACES = {
     "subprocess.run": {Path("constructs_lib/base/programs.py"), DRILL},
     "boto3.resource": {DRILL},
-    "subprocess.Popen": {CLIENTS / "tofu_process.py", REHEARSAL},
+    "subprocess.Popen": {CLIENTS / "tofu_process.py", REHEARSAL, FORWARDED},
     "requests.Session": {CLIENTS / "http.py", REHEARSAL},
     "socket.socket": {REHEARSAL},
     "Retry": {CLIENTS / "http.py"},
