@@ -102,9 +102,9 @@ class NodeCluster(Cluster):
         assert code is None or returned == code, printed
         return printed
 
-    def start(self, name: str, *arguments: str, **variables: str) -> None:
+    def start(self, name: str, *arguments: str, tool: str | None = None, **variables: str) -> None:
         """Start one of the built tools beside the control plane; it is stopped with the cluster."""
-        self.daemons.start(name, *arguments, **variables)
+        self.daemons.start(name, *arguments, program=BIN / (tool or name), **variables)
 
     def add_images(self, *images: Image) -> None:
         """Put images into the store of every machine: upstream's own where they are at hand."""

@@ -18,6 +18,7 @@ certificate = ("-cert", listener["tls_cert_file"], "-key", listener["tls_key_fil
 command = ["/vault-server", "-listen", listener["address"], *certificate]
 # It ends with whoever holds its standard input.
 server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+assert server.stdout is not None
 token = json.loads(server.stdout.readline())["token"]
 made = {"id": os.environ["VAULT_DEV_ROOT_TOKEN_ID"], "policies": ["root"], "no_parent": True}
 port = listener["address"].rpartition(":")[2]
