@@ -8,16 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
-
-import yaml
+from typing import NamedTuple
 
 from constructs_lib.base.errors import ConfigError, quoted
 from constructs_lib.environment import ENVIRONMENTS, Environment
 from constructs_lib.environment.applications import SERVICES
 from gitops_render import journal
 from gitops_render.new import refuse
-from gitops_render.paths import APPS, KUSTOMIZATION, Place, root_file
+from gitops_render.paths import APPS, Place, root_file
 from gitops_render.tree import listing
 from gitops_render.yaml_output import to_yaml
 
@@ -48,10 +46,11 @@ def new_application(environments: Sequence[Environment], wanted: Wanted, tree: P
     place = Place(environments[0].name, APPS)
     entry = _with_entry(SHARED.read_text(encoding="utf-8"), _entry(wanted, uses))
     refuse(SHARED, entry)
-    # One after the other: a folder that is not there is locked by the one above it, which is this one.
+    if not (root := tree / root_file(place.environment)).exists():
+        raise ConfigError(f"{root}: is not there; name the folder of the GitOps repository with --tree")
+    files = _example(wanted, uses, place)
     with journal.alone(tree):
-        files = {**_example(wanted, uses, place), **_listed(tree, place, wanted.name)}
-        journal.replace(tree, _missing(tree, files, place))
+        journal.replace(tree, _missing(tree, files))
     with journal.alone(Path()):
         journal.replace(Path(), {PurePosixPath(SHARED): entry.encode()})
     return [*(tree / path for path in files), SHARED]
@@ -118,37 +117,12 @@ def _example(wanted: Wanted, uses: Mapping[str, str], place: Place) -> dict[Pure
     }
 
 
-def _listed(tree: Path, place: Place, name: str) -> dict[PurePosixPath, bytes]:
-    """Return the list of what the environment's applications bring, with this one, where there is such a list."""
-    path = place.path / KUSTOMIZATION
-    data = journal.bytes_in(tree / path)
-    if data is None and (tree / root_file(place.environment)).exists():
-        return {}
-    if data is None:
-        raise ConfigError(f"{tree / path}: is not there; name the folder of the GitOps repository with --tree")
-    found = _parsed(data)
-    resources = found.get("resources")
-    if isinstance(resources, list) and name in resources:
-        return {path: data}
-    if not isinstance(resources, list) or found != listing(resources) or b"#" in data:
-        raise ConfigError(f"{tree / path}: has more than a list; add {name} to its resources, and run this again")
-    return {path: to_yaml(listing(sorted([*resources, name])))}
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(data)
-    except yaml.YAMLError:
-        found = None
-    return found if isinstance(found, dict) else {}
-
-
-def _missing(tree: Path, files: Mapping[PurePosixPath, bytes], place: Place) -> dict[PurePosixPath, bytes]:
+def _missing(tree: Path, files: Mapping[PurePosixPath, bytes]) -> dict[PurePosixPath, bytes]:
     """Return the files that are not there as they are to be. Raises `ConfigError` for those that hold other things."""
     found = {path: journal.bytes_in(tree / path) for path in files}
     changed = {path: data for path, data in files.items() if found[path] != data}
     ours = {None, to_yaml(listing([]))}  # what an application's folder begins with is ours
-    there = [path for path in changed if found[path] not in ours and path != place.path / KUSTOMIZATION]
+    there = [path for path in changed if found[path] not in ours]
     if there:
         raise ConfigError(*(f"{tree / path}: is there already; remove it, or take another name" for path in there))
     return changed

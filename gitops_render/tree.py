@@ -174,7 +174,7 @@ def _listings(env: Environment, owned: Files) -> Files:
 def _seeds(env: Environment, layers: Sequence[Layer]) -> Files:
     """What a repository starts with: `source.yaml` belongs to promotion, `apps` to its teams, `sealed` to `seal`."""
     sealed = (Place(env.name, *layer.id) for layer in layers if layer.sealed)
-    empty = (Place(env.name, APPS), *(Place(env.name, APPS, name) for name in env.applications), *sealed)
+    empty = (*(Place(env.name, APPS, name) for name in env.applications), *sealed)
     return {
         source_file(env.name): to_yaml(_source(env)),
         **{place.path / KUSTOMIZATION: to_yaml(listing([])) for place in empty},

@@ -19,13 +19,15 @@ DRILL = Path("constructs_lib/platform/cloudnative_pg/drill/fetch.py")
 DEFINITIONS = Path("constructs_lib/platform/rabbitmq_operator/copies/definitions.py")
 COPY = Path("constructs_lib/platform/recovery/bucket.py")
 """They run in pods of their own, which a deadline ends."""
+FORWARDED = Path("operations/trying/kubectl.py")
+"""A way to a Service, which ends with the block that uses it."""
 
 PLACES = {
     "subprocess.run": {Path("constructs_lib/base/programs.py"), DRILL},
     "boto3.resource": {DRILL, COPY},
     "urllib.request.Request": {DEFINITIONS},
     "urllib.request.urlopen": {DEFINITIONS},
-    "subprocess.Popen": {CLIENTS / "tofu_process.py", REHEARSAL},
+    "subprocess.Popen": {CLIENTS / "tofu_process.py", REHEARSAL, FORWARDED},
     "requests.Session": {CLIENTS / "http.py", REHEARSAL},
     "socket.socket": {REHEARSAL},
     "Retry": {CLIENTS / "http.py"},

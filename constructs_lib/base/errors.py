@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 
 DIFFERENT = 1
 """The exit code of a command that found a difference, or broke a policy."""
@@ -14,8 +15,8 @@ DIFFERENT = 1
 BAD_INPUT = 2
 """The exit code of every command of this project when its input has to be fixed."""
 
-LISTED = 20
-"""How many known names a sentence lists."""
+LISTED = 400
+"""How many letters of known names a sentence lists at most."""
 SHOWN = 80
 """How much of what was found is said."""
 
@@ -52,7 +53,8 @@ def unknown(kind: str, name: str, known: Sequence[str]) -> str:
     """Return the sentence about a name that is not among the known ones, with the nearest as a suggestion."""
     near = nearest(name, known)
     hint = f"; did you mean '{near}'?" if near else ""
-    return f"unknown {kind} '{shown(name)}', known are {cut_short(known, LISTED)}{hint}"
+    fitting = sum(letters <= LISTED for letters in accumulate(len(each) + 2 for each in known))
+    return f"unknown {kind} '{shown(name)}', known are {cut_short(known, max(fitting, 1))}{hint}"
 
 
 def cut_short(names: Sequence[str], most: int) -> str:

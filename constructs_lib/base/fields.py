@@ -76,7 +76,13 @@ Uuid = Annotated[
 ]
 
 BucketName = Annotated[
-    str, *_matching(r"[a-z0-9][-a-z0-9]{1,61}[a-z0-9]", "3 to 63 lower-case letters, digits and inner hyphens"), NAMED
+    str,
+    *_matching(
+        r"[a-z0-9][-a-z0-9]{1,61}[a-z0-9]",
+        "3 to 63 lower-case letters, digits and inner hyphens",
+        example="episodic-sandbox",
+    ),
+    NAMED,
 ]
 """An S3 bucket name without dots, which would break TLS on virtual-host addresses."""
 

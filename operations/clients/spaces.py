@@ -77,22 +77,31 @@ class Spaces:
             raise _silent(bucket) from None
 
     def _client(self, bucket: Bucket) -> Any:
-        return boto3.client(
-            "s3",
-            endpoint_url=endpoint(bucket),
-            # On Spaces any value does, since the endpoint decides. Elsewhere both are as Barman has them.
-            region_name=bucket.region if bucket.elsewhere else "us-east-1",
-            aws_access_key_id=self._key_id,
-            aws_secret_access_key=self._secret,
-            config=Config(
-                retries={"max_attempts": 5, "mode": "standard"},
-                connect_timeout=TIMEOUT_SECONDS,
-                read_timeout=TIMEOUT_SECONDS,
-                s3={"addressing_style": "path" if bucket.elsewhere else "virtual"},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            ),
-        )
+        # On Spaces any region does, since the endpoint decides. Elsewhere both are as Barman has them.
+        region, style = (bucket.region, "path") if bucket.elsewhere else ("us-east-1", "virtual")
+        return s3_client(endpoint(bucket), region, style, self._key_id, self._secret)
+
+
+def s3_client(  # noqa: PLR0913, PLR0917
+    address: str, region: str, style: str, key_id: str, secret: str, trusted: str | None = None
+) -> Any:
+    """Return boto3's client of an S3 server, in the addressing `style`; `trusted` is a file of certificates."""
+    return boto3.client(
+        "s3",
+        endpoint_url=address,
+        region_name=region,
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+        verify=trusted,
+        config=Config(
+            retries={"max_attempts": 5, "mode": "standard"},
+            connect_timeout=TIMEOUT_SECONDS,
+            read_timeout=TIMEOUT_SECONDS,
+            s3={"addressing_style": style},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
 
 
 def endpoint(bucket: Bucket) -> str:

@@ -95,8 +95,8 @@ def trusts(environments: Sequence[Environment]) -> list[Trust]:
 
 def cluster_trust(env: Environment) -> Trust:
     """Return the part of it by which an environment's cluster logs in, where no workflow does."""
-    stores = {store_policy(env, store) for store in STORES}
-    policies = {name: rules for name, rules in environment_policies(env).items() if name in stores}
+    workflows = {env.vault.ci.role_for(purpose) for purpose in ENVIRONMENT_PURPOSES}
+    policies = {name: rules for name, rules in environment_policies(env).items() if name not in workflows}
     return Trust(env.vault, {env.vault.auth.mount: env.vault.auth.method}, policies, _cluster_roles(env))
 
 

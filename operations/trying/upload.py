@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib.base.errors import ConfigError
-from operations.clients.http import TIMEOUT_SECONDS, ca_file
+from operations.clients.http import ca_file
+from operations.clients.spaces import s3_client
 from operations.trying.keys import Keys
 
 READ_FIRST = "clusters/"
@@ -60,19 +59,5 @@ def _etag(data: bytes) -> str:
 
 
 def _client(port: int, keys: Keys) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=f"https://localhost:{port}",
-        region_name="us-east-1",
-        aws_access_key_id=keys.access_key_id,
-        aws_secret_access_key=keys.secret_access_key,
-        verify=ca_file(keys.ca),
-        config=Config(
-            retries={"max_attempts": 5, "mode": "standard"},
-            connect_timeout=TIMEOUT_SECONDS,
-            read_timeout=TIMEOUT_SECONDS,
-            s3={"addressing_style": "path"},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
-    )
+    address, trusted = f"https://localhost:{port}", ca_file(keys.ca)
+    return s3_client(address, "us-east-1", "path", keys.access_key_id, keys.secret_access_key, trusted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -47,6 +48,8 @@ def _object(schema: Schema, depth: int) -> Values:
     if properties is None:
         names = {"type": "string", **resolved(schema.get("propertyNames", {"pattern": "^[a-z]{1,8}$"}))}
         inner = schema.get("additionalProperties", {})
+        if "patternProperties" in schema:
+            ((names["pattern"], inner),) = schema["patternProperties"].items()
         inside = values(inner, depth + 1) if isinstance(inner, dict) else _PLAIN
         return st.dictionaries(values(names), inside, max_size=2)
     required = set(schema.get("required", ()))
@@ -62,7 +65,8 @@ def _array(schema: Schema, depth: int) -> Values:
 def _string(schema: Schema, _depth: int) -> Values:
     if "pattern" not in schema:
         return st.text(max_size=20)
-    return st.from_regex(schema["pattern"], fullmatch=True).map(_short)
+    # As JSON Schema reads it (ECMA-262): a digit is one of ASCII.
+    return st.from_regex(re.compile(schema["pattern"], re.ASCII), fullmatch=True).map(_short)
 
 
 def _number(schema: Schema, _depth: int) -> Values:

@@ -33,18 +33,18 @@ from tests.support import ROOT, run_python
 
 WANTED = Wanted("shop", "team-shop", "registry.example.org/shop@sha256:0")
 SHARED, TREE = Path("environments/_shared.yaml"), Path("gitops.out")
-LISTED, EXAMPLE = TREE / "apps/sandbox/kustomization.yaml", TREE / "apps/sandbox/shop"
-EMPTY = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n"
+EXAMPLE = TREE / "apps/sandbox/shop"
 USED = {"postgres": "main", "rabbitmq": "main", "valkey": "main"}
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project with the shipped files and an empty list of applications, in which commands run."""
+    """A project with the shipped files and a tree of the sandbox, in which commands run."""
     shutil.copytree(ROOT / "environments", tmp_path / "environments")
     monkeypatch.chdir(tmp_path)
-    LISTED.parent.mkdir(parents=True)
-    LISTED.write_text(EMPTY)
+    root = TREE / root_file("sandbox")
+    root.parent.mkdir(parents=True)
+    root.touch()
 
 
 def made() -> tuple[Environment, ...]:
@@ -114,12 +114,12 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_written(wanted: Wanted,
     text = SHARED.read_text()
     with pytest.raises(ConfigError, match=sentence):
         new_application(load_all(), wanted, TREE)
-    assert (SHARED.read_text(), LISTED.read_text()) == (text, EMPTY)
-    assert [path.name for path in LISTED.parent.iterdir()] == ["kustomization.yaml"]
+    assert SHARED.read_text() == text
+    assert [path.name for path in TREE.iterdir()] == ["clusters"]
 
 
 def test_what_somebody_wrote_is_kept_and_nothing_is_written() -> None:
-    EXAMPLE.mkdir()
+    EXAMPLE.mkdir(parents=True)
     (EXAMPLE / "service.yaml").write_text("mine\n")
     text = SHARED.read_text()
     with pytest.raises(ConfigError, match=r"shop/service.yaml: is there already; remove it, or take another name"):
@@ -128,29 +128,22 @@ def test_what_somebody_wrote_is_kept_and_nothing_is_written() -> None:
     assert [path.name for path in EXAMPLE.iterdir()] == ["service.yaml"]
 
 
-def test_a_list_with_more_in_it_is_for_a_person_unless_it_names_the_application() -> None:
-    LISTED.write_text(EMPTY + "# ours\n")
-    with pytest.raises(ConfigError, match="has more than a list; add shop to its resources, and run this again"):
-        made()
-    LISTED.write_text(text := EMPTY.replace("[]", "[shop] # ours"))
-    made()
-    assert LISTED.read_text() == text
-    assert EXAMPLE.exists()
-
-
 def test_without_a_tree_it_says_which_folder_it_wants() -> None:
-    shutil.rmtree(TREE)
-    with pytest.raises(ConfigError, match="is not there; name the folder of the GitOps repository with --tree"):
+    (TREE / root_file("sandbox")).unlink()
+    text = SHARED.read_text()
+    with pytest.raises(
+        ConfigError,
+        match=r"kustomization\.yaml: is not there; name the folder of the GitOps repository with",
+    ):
         made()
+    assert (SHARED.read_text(), EXAMPLE.exists()) == (text, False)
 
 
-def test_a_tree_without_such_a_list_needs_none_and_an_empty_folder_is_filled() -> None:
-    LISTED.unlink()
-    for path, text in ((TREE / root_file("sandbox"), ""), (EXAMPLE / "kustomization.yaml", to_yaml(listing([])))):
-        path.parent.mkdir(parents=True)
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
+def test_what_its_folder_begins_with_is_filled_and_nothing_is_written_beside_it() -> None:
+    EXAMPLE.mkdir(parents=True)
+    (EXAMPLE / "kustomization.yaml").write_bytes(to_yaml(listing([])))
     made()
-    assert not LISTED.exists()
+    assert [path.name for path in EXAMPLE.parent.iterdir()] == ["shop"]
     assert "configMapGenerator" in yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
 
 
@@ -167,12 +160,6 @@ def test_a_run_that_was_cut_before_the_entry_is_finished_by_the_next(monkeypatch
 
 def _cut(folder: Path) -> None:
     raise OSError(f"{folder}: cut")
-
-
-def test_others_stay_in_the_list() -> None:
-    LISTED.write_text(EMPTY.replace("[]", "[zebra, ant]"))
-    made()
-    assert yaml.safe_load(LISTED.read_text())["resources"] == ["ant", "shop", "zebra"]
 
 
 def test_the_example_is_of_its_entry() -> None:
@@ -325,5 +312,5 @@ def test_the_command_says_what_it_wrote_and_what_comes_next() -> None:
     assert done.returncode == 0, done.stderr
     *written, after = done.stdout.splitlines()
     assert [line.partition(":")[0] for line in written if Path(line.partition(":")[0]).exists()]
-    assert len(written) == len([*EXAMPLE.iterdir()]) + 2
+    assert len(written) == len([*EXAMPLE.iterdir()]) + 1
     assert after.startswith("Next: ")

@@ -81,7 +81,10 @@ def test_one_option_names_the_folder_of_the_repository() -> None:
     }
     folders = {command for command, name in options if name == "--tree"}
     assert folders == {
-        *(f"gitops_render {name}" for name in ("render", "check", "pin", "validate", "seal", "unseal")),
+        *(
+            f"gitops_render {name}"
+            for name in ("new application", "render", "check", "pin", "validate", "seal", "unseal")
+        ),
         "operations rehearse",
     }
     others = {(command, name) for command, name in options if name in ("--output", "--repository", "--folder", "--dir")}

@@ -308,7 +308,6 @@ def test_a_switched_off_component_leaves_nothing() -> None:
 def test_in_apply_mode_flux_has_no_platform() -> None:
     assert sorted(map(str, objects(environment(mode="apply")))) == [
         "apps/sandbox/episodic/kustomization.yaml",
-        "apps/sandbox/kustomization.yaml",
         "clusters/sandbox/kustomization.yaml",
         "clusters/sandbox/source.yaml",
     ]

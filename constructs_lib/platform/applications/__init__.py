@@ -15,7 +15,7 @@ from constructs_lib.platform.applications.credentials import credentials, entrie
 from constructs_lib.platform.applications.limits import limits
 from constructs_lib.platform.applications.ways import ways
 from constructs_lib.platform.baseline import BASELINE
-from constructs_lib.platform.vault_eso import SECRETS_READY, STORE
+from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, STORES_READY
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -34,8 +34,10 @@ def layers(env: Environment) -> Iterator[Layer]:
     yield Layer(LIMITS, tuple(limits(env)), after=BASELINE, timeout=Minutes("5m"))
     if env.platform.vault_eso.enabled:
         made = tuple(credentials(env))
-        ready = SECRETS_READY if any(item["kind"] == "ExternalSecret" for item in made) else ()
+        kinds = {item["kind"] for item in made}
+        ready = tuple(item for item in (*STORES_READY, *SECRETS_READY) if item.kind in kinds)
         yield Layer(CREDENTIALS, made, after=(STORE,), timeout=Minutes("5m"), ready=ready)
     ins = [traefik.CONFIGS] if env.platform.traefik.enabled else []
     ins += [cert_manager.ISSUERS] if env.platform.cert_manager.enabled else []
-    yield Layer(WAYS, tuple(ways(env)), after=(*BASELINE, *ins), timeout=Minutes("5m"))
+    if made := tuple(ways(env)):
+        yield Layer(WAYS, made, after=(*BASELINE, *ins), timeout=Minutes("5m"))

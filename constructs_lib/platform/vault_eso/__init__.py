@@ -88,6 +88,8 @@ OPERATOR = Operator(CHART.name, groups=("external-secrets.io",), webhook=WEBHOOK
 
 SECRETS_READY = (Ready(API, "ExternalSecret", IS_READY),)
 """What a layer with ExternalSecrets waits for."""
+STORES_READY = (Ready(API, "ClusterSecretStore", IS_READY), Ready(API, "SecretStore", IS_READY))
+"""What a layer with stores of applications waits for."""
 
 
 class VaultEso(Component):

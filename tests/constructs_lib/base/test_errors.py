@@ -30,8 +30,9 @@ def test_a_name_that_is_nearly_known_is_suggested() -> None:
         "unknown component 'treafik', known are traefik, baseline; did you mean 'traefik'?"
     )
     assert unknown("component", "xyz", known) == "unknown component 'xyz', known are traefik, baseline"
-    many = [f"c{number}" for number in range(25)]
-    assert unknown("component", "xyz", many).endswith(", c18, c19 and 5 more")
+    many = [f"c{number:06}" for number in range(50)]
+    assert unknown("component", "xyz", many).endswith(", c000043 and 6 more"), "444 letters would be too many"
+    assert unknown("component", "xyz", ["c" * 500, "d"]).endswith(f"known are {'c' * 500} and 1 more")
 
 
 @pytest.mark.parametrize(

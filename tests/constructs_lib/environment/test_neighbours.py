@@ -71,14 +71,17 @@ def test_whoever_reads_the_bucket_trusts_its_server() -> None:
         }
     (store,) = objects(env, "ObjectStore")
     assert store["spec"]["configuration"]["endpointCA"] == {"name": "backups", "key": "ca.crt"}
-    (drill,) = objects(env, "CronJob")
-    pod = drill["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    for container in pod["initContainers"]:
-        assert {"name": "AWS_CA_BUNDLE", "value": "/trusted/ca.crt"} in container["env"]
-        assert {"name": "trusted", "mountPath": "/trusted", "readOnly": True} in container["volumeMounts"]
-    (volume,) = (item for item in pod["volumes"] if item["name"] == "trusted")
-    assert volume["secret"] == {"secretName": "backups", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
-    assert "trusted" not in json.dumps(pod["containers"])
+    jobs = objects(env, "CronJob")
+    assert len(jobs) == 5, "drills of all three, copies of two"
+    for job in jobs:
+        pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        for container in (*pod["initContainers"], *pod["containers"]):
+            reads = "AWS_ACCESS_KEY_ID" in {item["name"] for item in container.get("env", ())}
+            assert ({"name": "AWS_CA_BUNDLE", "value": "/trusted/ca.crt"} in container.get("env", ())) == reads
+            mounted = {"name": "trusted", "mountPath": "/trusted", "readOnly": True} in container["volumeMounts"]
+            assert mounted == reads
+        (volume,) = (item for item in pod["volumes"] if item["name"] == "trusted")
+        assert volume["secret"] == {"secretName": "backups", "items": [{"key": "ca.crt", "path": "ca.crt"}]}
 
 
 def test_a_public_certificate_needs_none_of_it() -> None:

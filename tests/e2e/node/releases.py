@@ -105,8 +105,7 @@ class Releases:
     def _stand_in(self, kind: str) -> None:
         for item in unready(self._cluster, kind):
             is_served = SERVED.get(item["kind"])
-            if is_served is None:
-                self.stand_ins.add(item["kind"])
+            self.stand_ins.add(item["kind"])
             if is_served is None or is_served(self._cluster, self._env, item):
                 call_ready(self._cluster, item)
 

@@ -50,9 +50,7 @@ REAL = (
     ),
     *(*rabbitmq.TOOLS, *releases.PROGRAMS),
 )
-STAND_INS = frozenset(
-    {"source-controller", "helm-controller", "Spaces (moto)", "DigitalOcean's balancer", "collectors' agents"}
-)
+STAND_INS = frozenset({"source-controller", "helm-controller", "Spaces (moto)", "DigitalOcean's balancer"})
 """What stands beside the releases and is not real either."""
 
 NOT_AWAITED = {"cert-manager-certificates"}

@@ -240,5 +240,5 @@ def test_a_step_that_was_promoted_before_lets_the_next_one_follow(fake: FakeGitH
         fake.talk.merge(fake.repositories[NAME], max(fake.repositories[NAME]["pulls"]))
     change_staging(fake, platform__cloudnative_pg__clusters=[])
     body = promote(fake)
-    assert "- <b>staging</b>: <b>replaces</b>\n" in body
+    assert "- <b>staging</b>: <b>needs steps</b>\n" in body, "what an application had there, and no refusal"
     assert "deletes <code>Cluster databases main</code> with its data" in body
