@@ -66,7 +66,8 @@ def _string(schema: Schema, _depth: int) -> Values:
     if "pattern" not in schema:
         return st.text(max_size=20)
     # As JSON Schema reads it (ECMA-262): a digit is one of ASCII.
-    return st.from_regex(re.compile(schema["pattern"], re.ASCII), fullmatch=True).map(_short)
+    pattern: re.Pattern[str] = re.compile(schema["pattern"], re.ASCII)
+    return st.from_regex(pattern, fullmatch=True).map(_short)
 
 
 def _number(schema: Schema, _depth: int) -> Values:

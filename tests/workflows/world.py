@@ -61,7 +61,7 @@ class World:
             self.digitalocean.server, self.digitalocean.ca = cluster.url, cluster.ca
             self.digitalocean.cluster_token = cluster.token
         self.github = FakeGitHub(
-            token=f"gh-{secrets.token_hex(12)}", teams={"platform": 11, "operations": 12}, users={}
+            token=f"gh-{secrets.token_hex(12)}", teams={"platform": 11, "operations": 12, "episodic": 13}, users={}
         )
         self.spaces = FakeSpaces()
         self.actions = FakeActions()
