@@ -194,7 +194,7 @@ def staged(stage: str) -> list[Arguments]:
 
 DRIFT = ("drift", "sandbox", "--report", "df12-test/infrastructure")
 SCENES = {
-    "secrets": Scene(nothing, [("bootstrap", "secrets")], 15),
+    "secrets": Scene(nothing, [("bootstrap", "secrets")], 16),
     "layout": Scene(secrets, [("bootstrap", "layout")], 2),
     "settings": Scene(keyed, [("bootstrap", "settings")], 3),
     "foundation": Scene(founded, staged("foundation"), 1),
