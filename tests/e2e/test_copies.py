@@ -191,6 +191,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
         (root.folder / "tmp" / name).write_text(text)
     with root.running("rabbitmq-server", log=tmp_path_factory.mktemp("logs") / "live.log", **BROKER):
         yield root
+    # It is started beside the broker, and stays.
+    root.run("epmd", "-kill")
 
 
 @pytest.fixture
