@@ -43,7 +43,9 @@ def beside(  # noqa: PLR0913, PLR0917 - one for each option
     env, which = named(environment), kind_of(kind)
     there = in_cluster(env, secrets_of(env, Purpose.PLAN))
     wanted = recover.Wanted(which, name, new, until or None)
-    _take(environment, recover.beside(env, wanted, there, finish=finish), repository)
+    step = recover.beside(env, wanted, there, finish=finish)
+    _take(environment, step, repository)
+    done(f"{environment}: {_how_far(step)}")
 
 
 @app.command()
@@ -54,7 +56,9 @@ def lost(environment: EnvironmentName, repository: Repository = "", finish: Fini
     from operations.secrets.credentials import secrets_of
 
     env = named(environment)
-    _take(environment, recover.lost(env, in_cluster(env, secrets_of(env, Purpose.PLAN)), finish=finish), repository)
+    step = recover.lost(env, in_cluster(env, secrets_of(env, Purpose.PLAN)), finish=finish)
+    _take(environment, step, repository)
+    done(f"{environment}: {_how_far(step)}")
 
 
 def _take(environment: str, step: Step, repository: str) -> None:
@@ -71,4 +75,7 @@ def _take(environment: str, step: Step, repository: str) -> None:
         say(f"{ENVIRONMENTS}/{environment}.yaml: changed: {step.title}")
     for line in step.then:
         say(line)
-    done(f"{environment}: {'one step further' if step.edit else 'nothing changed'}")
+
+
+def _how_far(step: Step) -> str:
+    return "one step further" if step.edit else "nothing changed"

@@ -91,6 +91,8 @@ def test_one_option_names_the_folder_of_the_repository() -> None:
     assert others == {
         ("operations report", "--output"),
         ("operations bootstrap check", "--repository"),
+        ("operations recover beside", "--repository"),
+        ("operations recover lost", "--repository"),
         ("gitops_render site", "--output"),
     }
     assert not [name for _, name in options if name.startswith("--no-")]

@@ -60,7 +60,7 @@ def test_the_commands_are_those_that_workflows_and_people_know() -> None:
         *(f"bootstrap {step}" for step in ("check", "secrets", "layout", "settings")),
         *("provision plan", "provision apply", "deploy-key", "state-migrate", "wait-ready", "sweep"),
         *("environments", "doctor", "status", "drift", "promote", "report", "rehearse", "comment", "lock-providers"),
-        "try",
+        *("try", "recover beside", "recover lost"),
         *("rotate spaces-key", "rotate state-passphrase", "rotate deploy-key"),
         *("rotate age-key", "rotate approle", "rotate password"),
         *("vault print", "vault apply", "vault compare"),
@@ -125,6 +125,12 @@ def test_options_and_their_variables_are_a_contract_with_the_workflows() -> None
         "try --yes": None,
         "try --remove": None,
         "vault print --format": None,
+        "recover beside --as": None,
+        "recover beside --until": None,
+        "recover beside --repository": None,
+        "recover beside --finish": None,
+        "recover lost --repository": None,
+        "recover lost --finish": None,
     }
 
 
