@@ -148,7 +148,7 @@ def run_python(*arguments: str, folder: Path, **variables: str) -> subprocess.Co
     """
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True, timeout=600, check=False
     )
     done.stderr = without_times(done.stderr)
     return done
