@@ -15,7 +15,7 @@ from constructs_lib.platform.recovery.copies import (
     workloads,
 )
 from constructs_lib.platform.recovery.health import copy_slo, drill_alerts, drill_panel, drill_stat
-from constructs_lib.platform.recovery.jobs import CRON, IMAGE, USER, once, scheduled, step
+from constructs_lib.platform.recovery.jobs import CRON, IMAGE, once, pod, scheduled, step
 from constructs_lib.platform.recovery.settings import CopyRecovery, Origin, Pace, Rehearsed
 from constructs_lib.platform.recovery.store import BACKUP_SECRET, CA_KEY, bucket_environ, bucket_key, client_settings
 
@@ -25,7 +25,6 @@ __all__ = [
     "CRON",
     "IMAGE",
     "SIZE",
-    "USER",
     "Copied",
     "CopyRecovery",
     "Origin",
@@ -43,6 +42,7 @@ __all__ = [
     "drills",
     "links",
     "once",
+    "pod",
     "recovery_layer",
     "recovery_name",
     "scheduled",

@@ -15,7 +15,6 @@ from constructs_lib.base.quantities import Storage
 from constructs_lib.kit import (
     CONFINED,
     HTTPS,
-    ON_SYSTEM_POOL,
     Link,
     Manifest,
     Pods,
@@ -27,7 +26,7 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
 from constructs_lib.platform.cloudnative_pg.store import ARCHIVES, SIDECAR_RESOURCES
-from constructs_lib.platform.recovery import BACKUP_SECRET, CA_KEY, CRON, IMAGE, USER, bucket_environ, once, scheduled
+from constructs_lib.platform.recovery import BACKUP_SECRET, CA_KEY, CRON, IMAGE, bucket_environ, once, pod, scheduled
 
 if TYPE_CHECKING:
     from constructs_lib.environment import Environment
@@ -71,28 +70,17 @@ def _drill(env: Environment, cluster: PostgresCluster) -> Manifest:
 
 def _pod(env: Environment, cluster: PostgresCluster) -> Manifest:
     fetch = _fetch(env, cluster)
-    return {
-        "serviceAccountName": NAME,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "securityContext": {
-            "runAsNonRoot": True,
-            **dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), USER),
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        **ON_SYSTEM_POOL,
-        "initContainers": [
-            {"name": "base", **fetch, "args": ["/scripts/fetch.py", "base"]},
-            {"name": "log", **fetch, "args": ["/scripts/fetch.py", "log"], "restartPolicy": "Always"},
-        ],
-        "containers": [_recover(cluster)],
-        "volumes": [
-            {"name": "drill", "ephemeral": {"volumeClaimTemplate": {"spec": _volume(env, cluster)}}},
-            {"name": "scripts", "configMap": {"name": NAME}},
-            *([{"name": "trusted", "secret": ca_volume(BACKUP_SECRET)}] if env.backups.ca_bundle else []),
-        ],
-    }
+    steps = (
+        {"name": "base", **fetch, "args": ["/scripts/fetch.py", "base"]},
+        {"name": "log", **fetch, "args": ["/scripts/fetch.py", "log"], "restartPolicy": "Always"},
+        _recover(cluster),
+    )
+    volumes: list[Manifest] = [
+        {"name": "drill", "ephemeral": {"volumeClaimTemplate": {"spec": _volume(env, cluster)}}},
+        {"name": "scripts", "configMap": {"name": NAME}},
+        *([{"name": "trusted", "secret": ca_volume(BACKUP_SECRET)}] if env.backups.ca_bundle else []),
+    ]
+    return pod(NAME, steps, volumes)
 
 
 def _container(image: str, **more: Any) -> Manifest:
