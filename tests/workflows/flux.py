@@ -13,6 +13,7 @@ KINDS = (
     ("kustomize.toolkit.fluxcd.io", "v1", "Kustomization"),
     ("helm.toolkit.fluxcd.io", "v2", "HelmRelease"),
     ("source.toolkit.fluxcd.io", "v1", "GitRepository"),
+    ("source.toolkit.fluxcd.io", "v1", "Bucket"),
     ("fluxcd.controlplane.io", "v1", "FluxInstance"),
 )
 NAMESPACE = "flux-system"
