@@ -116,7 +116,7 @@ class Environment(Settings):
         problems = [*range_problems(self.ranges), *neighbour_problems(self.vpc_range, self.cluster.network)]
         problems += [*rules.production(self.tier, self.cluster), *rules.alerting(self.tier, self.platform)]
         problems += rules.digitalocean(self.cluster, self.region, self.state)
-        problems += rules.source(self.cluster, self.tier, self.source)
+        problems += rules.source(self.cluster, self.tier, self.source, backups=self.backups, state=self.state)
         problems += [*rules.version(self.cluster, self.platform), *rules.runners(self.runner, self.cluster)]
         problems += rules.records(self.domain, self.zone, self.dns, self.platform)
         problems += applications.problems(self.applications, self.platform)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from constructs_lib.base import formats
-from constructs_lib.base.bucket import TrustedBucket
+from constructs_lib.base.bucket import AnyBucket, TrustedBucket
 from constructs_lib.environment.dns import Dns
 from constructs_lib.environment.existing import SomeCluster
 from constructs_lib.environment.repository import AnyStateBucket
@@ -34,8 +34,11 @@ def digitalocean(cluster: SomeCluster, region: str, state: AnyStateBucket | None
     return problems
 
 
-def source(cluster: SomeCluster, tier: str, source: TrustedBucket | None) -> list[str]:
-    """Say where a tree may not come from a bucket, in which nobody reviews it and of which nothing is promoted."""
+def source(cluster: SomeCluster, tier: str, source: TrustedBucket | None, **others: AnyBucket | None) -> list[str]:
+    """Say where a tree may not come from a bucket, in which nobody reviews it and of which nothing is promoted.
+
+    `others` are the environment's buckets that pods and workflows write to, by their keys in the file.
+    """
     if source is None:
         return []
     problems = ["source is for an existing cluster, found one of DigitalOcean; leave it out"]
@@ -44,6 +47,12 @@ def source(cluster: SomeCluster, tier: str, source: TrustedBucket | None) -> lis
         problems.append(f"source is for the tier sandbox: a bucket has no review, found tier {tier}; leave it out")
     if not source.elsewhere:
         problems.append("source.address is missing: Flux needs the address of the S3 server; add it")
+    for key, other in others.items():
+        if other is not None and (other.endpoint, other.bucket) == (source.endpoint, source.bucket):
+            taken = (
+                f"source is the bucket of {key}, '{source.bucket}': who writes there would be Flux, which may do all"
+            )
+            problems.append(f"{taken}; give the tree a bucket and a key of its own")
     return problems
 
 

@@ -13,6 +13,8 @@ from gitops_render.versions.constructs import constructs
 from gitops_render.versions.pinned import Pinned, Source
 
 PIPENV = ".github/requirements-pipenv.txt"
+ROOMS = ("constructs_lib", "operations")
+"""The folders whose code names charts and images; renovate.json reads the same."""
 
 
 def versions(root: Path) -> list[Pinned]:
@@ -35,13 +37,16 @@ def _read(root: Path) -> Iterator[Pinned]:
     def below(pattern: str) -> Iterator[Source]:
         return (Source.read(root, path) for path in sorted(root.glob(pattern)))
 
-    for source in below("constructs_lib/**/*.py"):
-        yield from constructs(source)
-        yield from files.marked(source)
+    for room in ROOMS:
+        for source in below(f"{room}/**/*.py"):
+            yield from constructs(source)
+            yield from files.marked(source)
     for pattern in (".github/**/*.yml", "gitops_render/repository_files/*.yml"):
         for source in below(pattern):
             yield from files.actions(source)
             yield from files.set_up(source)
+    for source in below("gitops_render/application_files/Containerfile*"):
+        yield from files.containers(source)
     yield from files.packages(Source.read(root, root / "Pipfile"))
     yield from files.requirements(Source.read(root, root / PIPENV))
     yield from files.npm_packages(Source.read(root, root / "package.json"))

@@ -24,6 +24,7 @@ from operations.secrets.entries import ensure_entries
 from operations.secrets.owner import apply
 from operations.secrets.trust import cluster_trust
 from operations.trying.keys import Keys
+from operations.trying.place import BACKUPS, SOURCE
 
 TRIES = 60
 """How often an engine is asked, each second, whether it is ready to keep entries."""
@@ -54,10 +55,9 @@ def fill(env: Environment, keys: Keys) -> None:
     apply(cluster_trust(env))
     vault_login.tell(env, DigitalOcean(""))
     secrets = secrets_of(env, Purpose.APPLY)
-    bucket: dict[str, str] = dict(zip(KEY, (keys.access_key_id, keys.secret_access_key), strict=True))
     secrets.put(kv.state, {STATE_PASSPHRASE: keys.state_passphrase})
-    for path in (kv.flux, f"{kv.platform}/{BucketPurpose.BACKUPS}"):
-        secrets.put(path, bucket)
+    for path, bucket in {kv.flux: SOURCE, f"{kv.platform}/{BucketPurpose.BACKUPS}": BACKUPS}.items():
+        secrets.put(path, dict(zip(KEY, keys.of_buckets[bucket], strict=True)))
     ensure_entries(env)
 
 

@@ -20,21 +20,34 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from constructs_lib.base.errors import ConfigError
 from operations.secrets.entries import new_password
+from operations.trying.place import BACKUPS, SOURCE
 
 LASTS = timedelta(days=365)
 """For how long the certificate is good; the sandbox is not meant to get as old."""
 
 
 class Keys(NamedTuple):
-    """The token of Vault's root, the key of the object store, the passphrase of the state, and a certificate in PEM."""
+    """The token of Vault's root, the keys of the object store, the passphrase of the state, and a certificate in PEM.
+
+    The store's own key may do all, and is used from here alone. In the cluster each bucket has a key of its own.
+    """
 
     vault_token: str
     access_key_id: str
     secret_access_key: str
+    source_key_id: str
+    source_secret: str
+    backups_key_id: str
+    backups_secret: str
     state_passphrase: str
     ca: str
     certificate: str
     private_key: str
+
+    @property
+    def of_buckets(self) -> dict[str, tuple[str, str]]:
+        """The key of each bucket that something in the cluster has: its ID and its secret."""
+        return {SOURCE: (self.source_key_id, self.source_secret), BACKUPS: (self.backups_key_id, self.backups_secret)}
 
 
 def kept_keys(path: Path, hosts: tuple[str, ...]) -> Keys:
@@ -44,8 +57,7 @@ def kept_keys(path: Path, hosts: tuple[str, ...]) -> Keys:
             return Keys(**json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
             raise ConfigError(f"{path}: is not as `try` wrote it; run `bin/operations try --remove`") from None
-    token, key_id, secret, passphrase = (new_password() for _ in range(4))
-    keys = Keys(token, key_id, secret, passphrase, *signed(hosts))
+    keys = Keys(*(new_password() for _ in range(8)), *signed(hosts))
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

@@ -1,8 +1,12 @@
-"""The rendered tree in the bucket that Flux follows."""
+"""The buckets, with who may what in each, and the rendered tree in the one that Flux follows.
+
+Whoever writes into that one is Flux, which may do all; so Flux' own key reads it, and that of backups does not know it.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,12 @@ from constructs_lib.base.errors import ConfigError
 from operations.clients.http import ca_file
 from operations.clients.spaces import s3_client
 from operations.trying.keys import Keys
+from operations.trying.place import BACKUPS, SOURCE
 
+READS = ("s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation")
+WRITES = ("s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListBucketVersions", "s3:GetObjectVersion")
+MAY = {SOURCE: READS, BACKUPS: (*READS, *WRITES)}
+"""What the key of each bucket may do there."""
 READ_FIRST = "clusters/"
 """What Flux reads first comes last, so that it finds the rest."""
 
@@ -27,13 +36,21 @@ def uploaded(port: int, keys: Keys, bucket: str, files: Mapping[str, bytes]) -> 
 
 
 def make_bucket(port: int, keys: Keys, bucket: str) -> None:
-    """Make a bucket, unless it is there."""
+    """Make a bucket, unless it is there, and let its own key do what it may."""
     client = _client(port, keys)
     try:
         if bucket not in {item["Name"] for item in client.list_buckets()["Buckets"]}:
             client.create_bucket(Bucket=bucket)
+        client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy(bucket, keys.of_buckets[bucket][0])))
     except (ClientError, BotoCoreError) as error:
         raise ConfigError(f"bucket {bucket}: the object store fails ({type(error).__name__}); run this again") from None
+
+
+def policy(bucket: str, key_id: str) -> dict[str, Any]:
+    """Return the policy of a bucket; its store's root may do all without one."""
+    where = f"arn:aws:s3:::{bucket}"
+    statement = {"Effect": "Allow", "Principal": {"AWS": [key_id]}, "Action": [*MAY[bucket]]}
+    return {"Version": "2012-10-17", "Statement": [{**statement, "Resource": [where, f"{where}/*"]}]}
 
 
 def tree(folder: Path) -> dict[str, bytes]:

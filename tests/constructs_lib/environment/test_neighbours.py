@@ -175,6 +175,15 @@ def test_a_bucket_is_a_source_of_sandboxes_alone(changes: dict[str, Any], senten
         existing(**{"source": TREE, **changes})
 
 
+@pytest.mark.parametrize("key", ["backups", "state"])
+def test_nobody_writes_where_flux_reads_by_the_key_of_something_else(key: str) -> None:
+    bucket = {name: value for name, value in TREE.items() if name != "ca_bundle" or key == "backups"}
+    with pytest.raises(ValidationError, match=f"source is the bucket of {key}, 'lab-tree': who writes there would be"):
+        existing(**{"source": TREE, key: bucket})
+    existing(**{"source": TREE, key: {**bucket, "address": "https://another.example.org"}})
+    existing(**{"source": TREE, key: {**bucket, "bucket": "another"}})
+
+
 def test_a_cluster_of_digitalocean_follows_the_repository() -> None:
     with pytest.raises(ValidationError, match="source is for an existing cluster, found one of DigitalOcean"):
         environment(source=TREE)

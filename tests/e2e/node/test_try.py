@@ -187,7 +187,7 @@ def _bring_up(here: Place, keys: Keys) -> None:
     late = {item["metadata"]["name"]: why for item in layers if (why := why_not_ready(item)) is not None}
     assert len(layers) > 15
     assert not late
-    for value in (keys.vault_token, keys.secret_access_key, keys.access_key_id, keys.private_key.splitlines()[1]):
+    for value in (*keys[: keys.index(keys.ca)], keys.private_key.splitlines()[1]):
         assert value not in (here.folder / "printed").read_text()
         assert not [path for path in here.sandbox.rglob("*") if path.name != "keys.json" and _holds(path, value)]
     assert (here.sandbox / "keys.json").stat().st_mode & 0o777 == 0o600
@@ -205,7 +205,9 @@ def _look(here: Place, keys: Keys) -> None:
     secrets = json.loads(cluster.kubectl("get", "externalsecrets", "-A", "-o", "json"))["items"]
     assert len(secrets) >= 4
     assert all(item["status"]["conditions"][0]["status"] == "True" for item in secrets)
-    backups = trying.bucket_of(cluster, place.BACKUPS, keys.access_key_id, keys.secret_access_key)
+    backups = trying.bucket_of(cluster, place.BACKUPS, *keys.of_buckets[place.BACKUPS])
+    said = cluster.kubectl("logs", "-n", place.NAME, "deployment/vault")
+    assert keys.vault_token not in said
 
     def archived() -> bool:
         found = cluster.middle.call(lambda: [item.key for item in backups.objects.all()])

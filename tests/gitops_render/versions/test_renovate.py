@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from gitops_render.versions import versions
+from gitops_render.versions import ROOMS, versions
 from gitops_render.versions.pinned import Pinned
 from tests.support import ROOT
 
@@ -48,7 +48,8 @@ def matches() -> list[Match]:
 
 
 def _matches() -> Iterator[Match]:
-    files = {path.relative_to(ROOT).as_posix(): path.read_text() for path in ROOT.glob("constructs_lib/**/*.py")}
+    paths = (path for room in ROOMS for path in ROOT.glob(f"{room}/**/*.py"))
+    files = {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
     for manager in CONFIG["customManagers"]:
         (place,), (pattern,) = manager["managerFilePatterns"], manager["matchStrings"]
         for file, text in files.items():
@@ -71,7 +72,8 @@ def raised_by_ours(pin: Pinned) -> list[Match]:
 
 def raised_by_itself(pin: Pinned) -> bool:
     """Return whether a manager reads the file without being told, or because the configuration names it."""
-    named = CONFIG["github-actions"]["managerFilePatterns"] if pin.kind == "action" else []
+    manager = {"action": "github-actions", "image": "dockerfile"}.get(pin.kind)
+    named = CONFIG[manager]["managerFilePatterns"] if manager else []
     return any(re.search(place.strip("/"), pin.file) for place in (*named, BUILT_IN.get(pin.kind, r"^$")))
 
 

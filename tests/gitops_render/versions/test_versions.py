@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -14,7 +16,16 @@ from constructs_lib.base.errors import ConfigError
 from gitops_render.tree import render
 from gitops_render.versions import locked, versions
 from gitops_render.versions.constructs import constructs
-from gitops_render.versions.files import actions, marked, modules, npm_packages, packages, requirements, set_up
+from gitops_render.versions.files import (
+    actions,
+    containers,
+    marked,
+    modules,
+    npm_packages,
+    packages,
+    requirements,
+    set_up,
+)
 from gitops_render.versions.output import cells, to_cyclonedx, to_markdown
 from gitops_render.versions.output import packages as components
 from gitops_render.versions.pinned import Pinned, Source
@@ -76,6 +87,26 @@ def test_every_image_of_our_objects_is_listed() -> None:
     listed = {f"{pin.name}:{pin.version}{digests[pin]}" for pin in own() if pin.kind == "image"}
     assert len(used) >= 4
     assert used <= listed
+
+
+WRITTEN = re.compile(r"[\"'\s=](?P<image>[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}(/[a-z0-9._-]+)+:v?\d[\w.-]*)")
+"""An image in any file of the project, whoever reads it."""
+
+
+def test_no_file_of_the_project_names_an_image_that_is_not_listed() -> None:
+    listed = {f"{pin.name}:{pin.version}" for pin in own() if pin.kind == "image"}
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    skipped = ("tests/", "docs/", "tools/", "benchmarks/", "environments/environment.schema.json")
+    files = [ROOT / name for name in tracked if not name.startswith(skipped) and not name.endswith((".lock", ".svg"))]
+    found = {
+        match["image"]: path.relative_to(ROOT).as_posix()
+        for path in files
+        if path.is_file()
+        for match in WRITTEN.finditer(path.read_text(encoding="utf-8", errors="replace"))
+    }
+    assert {"docker.io/hashicorp/vault:2.0.4", "ghcr.io/versity/versitygw:v1.8.0"} <= found.keys()
+    others = {image: where for image, where in found.items() if not image.startswith("registry.example/")}
+    assert {image: where for image, where in others.items() if image not in listed} == {}
 
 
 def test_every_git_source_is_listed_with_its_commit() -> None:
@@ -158,6 +189,13 @@ def test_other_files_are_read_for_what_they_pin() -> None:
     assert list(marked(source(comment))) == [Pinned("image", "registry.example/x", "1.2", "file", 3)]
     other = "# renovate: datasource=github-releases depName=a/b\n  version: 1.2.3\n"
     assert list(marked(source(other))) == [Pinned("tool", "a/b", "1.2.3", "file", 2)]
+    begun = (
+        f"# FROM a/b:1\nFROM registry.example/a/b:1.0-slim@sha256:{'0' * 64}\nFROM docker.io/library/c:2\nRUN true\n"
+    )
+    assert [(pin.name, pin.version, pin.digest, pin.line) for pin in containers(source(begun))] == [
+        ("registry.example/a/b", "1.0-slim", f"sha256:{'0' * 64}", 2),
+        ("docker.io/library/c", "2", None, 3),
+    ]
     inputs = '  with:\n    python-version: "3.13"\n    tofu_version: 1.12.6\n    tofu_wrapper: "false"\n'
     assert [(pin.name, pin.version, pin.line) for pin in set_up(source(inputs))] == [
         ("python", "3.13", 2),
