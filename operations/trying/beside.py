@@ -40,6 +40,7 @@ done
 """
 """The development server prints its root token and its unseal key, by which another one is made: no log gets them. The
 image's own entry point would have the token among the arguments too, which all processes of a node may read."""
+POSIX = ("posix", "--sidecar", "/own/notes", "/own/buckets")
 ACCOUNTS = "/accounts"
 """Where the object store finds who may log in beside its root."""
 
