@@ -7,7 +7,7 @@ import os
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 Json = dict[str, Any]
 VARIABLES = ("TF_", "AWS_", "DIGITALOCEAN_", "SPACES_", "GITHUB_", "CHECKPOINT_", "KUBE_")
@@ -90,9 +90,12 @@ def main() -> None:
             print(json.dumps({"@message": "no", "diagnostic": {"severity": "error", "summary": error, "detail": ""}}))  # noqa: T201
         if errors:
             sys.exit(1)
-    state = State(folder / f"{stack}.state.json")
-    missing = [item for item in answers["makes"].get(stack, []) if item["address"] not in state.held]
-    changes = [*answers["changes"].get(stack, []), *missing]
+    state, ends = State(folder / f"{stack}.state.json"), "-destroy" in arguments
+    makes = answers["makes"].get(stack, [])
+    if ends:
+        state.refresh(makes)
+    planned_ = [item for item in makes if (item["address"] in state.held) is ends]
+    changes = [*answers["changes"].get(stack, []), *planned_]
     resources = [*answers["resources"].get(stack, []), *state.resources()]
     if arguments[0] == "apply":
         plan = Path(arguments[-1])
@@ -119,33 +122,59 @@ class State:
         del self.held[address]
         self._path.write_text(json.dumps(self.held))
 
+    def refresh(self, makes: list[Json]) -> None:
+        """Forget what is there no more, as OpenTofu does before it plans."""
+        for item in makes:
+            if item["address"] in self.held and ask("GET", item, self._url(item)) is None:
+                self.forget(item["address"])
+
     def apply(self, changes: list[Json]) -> None:
-        """Make what a plan makes, one after the other, as a provider that is told nothing if an answer is lost."""
+        """Make and end what a plan says, one after the other, as a provider that is not told if an answer is lost."""
         for item in changes:
             if "url" not in item:
+                continue
+            if item["change"]["actions"] == ["delete"]:
+                if ask("DELETE", item, self._url(item)) is None:
+                    fail(item["address"])
+                self.forget(item["address"])
                 continue
             self.held[item["address"]] = item["body"] if "importing" in item["change"] else post(item)
             self._path.write_text(json.dumps(self.held))
 
+    def _url(self, item: Json) -> str:
+        return f"{item['url']}/{self.held[item['address']]['id']}"
+
 
 def post(item: Json) -> Json:
-    """Make something, or end as OpenTofu does where a provider fails.
+    """Make something, or end as OpenTofu does where a provider fails."""
+    made = ask("POST", item, item["url"])
+    if made is None:
+        fail(item["address"])
+    return next(iter(made.values())) if len(made) == 1 else made
 
-    That of DigitalOcean repeats a POST whose answer was lost, as go-retryablehttp does unless it is told otherwise.
+
+def ask(method: str, item: Json, url: str) -> Json | None:
+    """Return the answer to a request; nothing if none comes, or a refusal.
+
+    DigitalOcean's provider repeats one whose answer was lost, as go-retryablehttp does unless it is told otherwise.
     """
     headers = {"Authorization": f"Bearer {item['token']}", "Content-Type": "application/json"}
-    request = urllib.request.Request(item["url"], json.dumps(item["body"]).encode(), headers, method="POST")  # noqa: S310
+    body = json.dumps(item["body"]).encode() if method == "POST" else None
+    request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    error: OSError | None = None
-    for _ in range(2 if "/v2/" in item["url"] else 1):
+    for _ in range(2 if "/v2/" in url else 1):
         try:
             with opener.open(request, timeout=60) as answer:
-                made = json.load(answer)
-        except OSError as failed:
-            error = failed
-        else:
-            return next(iter(made.values())) if len(made) == 1 else made
-    print(json.dumps({"@message": "no", "diagnostic": {"severity": "error", "summary": str(error), "detail": ""}}))  # noqa: T201
+                return json.loads(answer.read() or "{}")
+        except OSError:
+            continue
+    return None
+
+
+def fail(address: str) -> NoReturn:
+    """End as OpenTofu does where a provider fails."""
+    error = f"{address}: no answer, or a refusal"
+    print(json.dumps({"@message": "no", "diagnostic": {"severity": "error", "summary": error, "detail": ""}}))  # noqa: T201
     sys.exit(1)
 
 

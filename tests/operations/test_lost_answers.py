@@ -23,6 +23,7 @@ from constructs_lib.base.errors import exit_on_bad_input
 from operations.clients.clone import Clone
 from operations.commands import app
 from operations.review.report import MARKER
+from operations.secrets.entries import age_recipient
 from tests.fakes.kubernetes import FakeKubernetes
 from tests.fakes.server import Fault
 from tests.fakes.tofu import change, making
@@ -60,14 +61,14 @@ class Place:
         return code
 
     def changes(self) -> list[tuple[str, str, str]]:
-        """Return the server, method and path of each change so far; reading by Git is none."""
+        """Return the server, method and path of each change so far; reading by Git and a lookup of Vault are none."""
         asked = [
             *(("vault", item.method, item.path) for item in self.outside.vault.writes),
             *(("github", item.method, item.path) for item in self.outside.github.writes),
             *(("digitalocean", item.method, item.path) for item in self.outside.digitalocean.writes),
             *(("spaces", method, path) for method, path in self.outside.spaces.writes),
         ]
-        return [item for item in asked if not item[2].endswith("/git-upload-pack")]
+        return [item for item in asked if not item[2].endswith(("/git-upload-pack", "/lookup"))]
 
     def steps(self, commands: Sequence[Arguments]) -> list[Step]:
         """Run commands, and return the changes for which they ask."""
@@ -82,9 +83,12 @@ class Place:
         outside = self.outside
         return {
             "vault": {path: (sorted(items[-1]), len(items)) for path, items in outside.vault.entries.items()},
-            "logins": (outside.vault.mounts, sorted(outside.vault.auth)),
+            "logins": (outside.vault.mounts, sorted(outside.vault.auth), len(outside.vault.secret_ids)),
             "repositories": {name: self._repository(name) for name in outside.github.repositories},
             "networks": sorted(item["name"] for item in outside.digitalocean.vpcs.values()),
+            "records": {
+                zone: sorted(map(_named, held.values())) for zone, held in outside.digitalocean.zones.records.items()
+            },
             "keys": sorted(item["name"] for item in outside.digitalocean.spaces_keys.values()),
             "buckets": {name: sorted(outside.spaces.objects(name)) for name in outside.spaces.buckets()},
         }
@@ -98,6 +102,10 @@ class Place:
         keys = sorted(item["title"] for item in scope["keys"].values())
         log = [commit.message for commit in git.log(name)] if git.head(name) else []
         return {**talks, "keys": keys, "messages": log, "trees": len(set(git.branches(name).values()))}
+
+
+def _named(record: dict[str, Any]) -> tuple[str, str]:
+    return record["type"], record["name"]
 
 
 def nothing(place: Place) -> None:
@@ -139,6 +147,69 @@ def founded(place: Place) -> None:
     network = {"name": "episodic-sandbox", "region": "lon1", "ip_range": "10.20.0.0/20", "description": ""}
     tofu.makes["sandbox-cluster"] = [making("digitalocean_vpc.v", f"{api.url}/v2/vpcs", api.token, network)]
     tofu.save()
+
+
+def made(place: Place) -> None:
+    """Let the foundation have made it."""
+    founded(place)
+    for command in staged("foundation"):
+        place.run(command)
+
+
+def answering(place: Place) -> None:
+    """Let there be a balancer and a zone, into which a record comes."""
+    secrets(place)
+    tofu, api = place.outside.tofu, place.outside.digitalocean
+    api.zones.records[ZONE] = {}
+    api.add_balancer(place.environments[0].balancer)
+    record = {"type": "A", "name": "ingress.sandbox", "data": "203.0.113.1", "ttl": 300}
+    url = f"{api.url}/v2/domains/{ZONE}/records"
+    tofu.makes["sandbox-dns"] = [making("digitalocean_record.r", url, api.token, record, domain=ZONE)]
+    tofu.save()
+
+
+def with_secret_id(place: Place) -> None:
+    """Let the cluster log in to Vault by an AppRole."""
+    auth = {"method": "approle", "mount": "approle", "role_id": "role"}
+    place.environments[0] = place.outside.environment("sandbox", vault__auth=auth)
+    vault = place.outside.vault
+    vault.secret_ids["first"] = "the first secret ID"
+    account = vault.held("episodic/sandbox/provisioning")
+    vault.put("episodic/sandbox/provisioning", **{**account, "vault_secret_id": "the first secret ID"})
+    secrets(place)
+
+
+def age_keys(place: Place) -> list[str]:
+    """Return the sandbox's age keys."""
+    return place.outside.vault.held("episodic/sandbox/flux")["age_key"].split()
+
+
+def read_by(place: Place, key: str) -> None:
+    """Let the sandbox's file name an age key as its reader."""
+    update = {"sops_recipient": age_recipient(key)}
+    place.environments[0] = place.environments[0].model_copy(update=update)
+
+
+def sealing(place: Place) -> None:
+    """Seal for the sandbox."""
+    secrets(place)
+    read_by(place, age_keys(place)[0])
+    seeded(place)
+
+
+def with_two_keys(place: Place) -> None:
+    """Let the sandbox's file name a second age key."""
+    sealing(place)
+    place.run(ROTATE_AGE_KEY)
+    read_by(place, age_keys(place)[1])
+
+
+def sealed_anew(place: Place) -> None:
+    """Merge what is sealed for it."""
+    with_two_keys(place)
+    place.run(ROTATE_AGE_KEY)
+    talk, scope = place.outside.github.talk, place.outside.github.repositories[REPOSITORY]
+    talk.merge(scope, next(iter(scope["pulls"])))
 
 
 def serving(place: Place) -> None:
@@ -192,6 +263,18 @@ def staged(stage: str) -> list[Arguments]:
     return [("provision", "plan", "sandbox", "--stage", stage, "--prepare"), ("provision", "apply", "sandbox")]
 
 
+def ended(stage: str) -> list[Arguments]:
+    """Return the commands that destroy what a stage made."""
+    return [
+        ("provision", "plan", "sandbox", "--stage", stage, "--destroy", "--prepare"),
+        ("provision", "apply", "sandbox"),
+    ]
+
+
+ZONE = "episodic.example"
+ROTATE_SPACES_KEY = ("rotate", "spaces-key", "sandbox", "backups")
+ROTATE_SECRET_ID = ("rotate", "approle", "sandbox")
+ROTATE_AGE_KEY = ("rotate", "age-key", "sandbox")
 DRIFT = ("drift", "sandbox", "--report", "df12-test/infrastructure")
 SCENES = {
     "secrets": Scene(nothing, [("bootstrap", "secrets")], 16),
@@ -199,11 +282,19 @@ SCENES = {
     "settings": Scene(keyed, [("bootstrap", "settings")], 3),
     "foundation": Scene(founded, staged("foundation"), 1),
     "services": Scene(serving, staged("services"), 1),
+    "dns": Scene(answering, staged("dns"), 1),
+    "destroy": Scene(made, ended("foundation"), 1),
     "drift": Scene(drifted, [DRIFT], 1),
     "no drift": Scene(settled, [DRIFT], 2),
     "promote": Scene(promotable, [("promote", "sandbox", "staging")], 2, ("sandbox", "staging")),
     "rotate a password": Scene(secrets, [("rotate", "password", "sandbox", "postgres/main/episodic")], 2),
     "rotate a deploy key": Scene(seeded, [("rotate", "deploy-key", "sandbox")], 4),
+    "rotate a Spaces key": Scene(secrets, [ROTATE_SPACES_KEY] * 2, 3),
+    "rotate a secret ID": Scene(with_secret_id, [ROTATE_SECRET_ID] * 2, 4),
+    "rotate a passphrase": Scene(secrets, [("rotate", "state-passphrase", "sandbox")], 3),
+    "a second age key": Scene(sealing, [ROTATE_AGE_KEY], 1),
+    "seal for another age key": Scene(with_two_keys, [ROTATE_AGE_KEY], 2),
+    "the end of an age key": Scene(sealed_anew, [ROTATE_AGE_KEY], 1),
     "comment": Scene(reported, [("comment", "df12-test/infrastructure", "1")], 1),
 }
 
@@ -214,6 +305,8 @@ World = Callable[[Sequence[str]], AbstractContextManager[Place]]
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slept: list[float]) -> Iterator[World]:
     """Return a function that opens a new outside world with a cluster, in which nobody waits between two tries."""
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=list[float]().append))
+    # Old enough that nobody has the Spaces keys before it any more.
+    monkeypatch.setattr("tests.fakes.digitalocean.NOW", "2020-01-01T00:00:00Z")
     monkeypatch.setattr(Clone.ask.retry, "sleep", list[float]().append)  # pyright: ignore[reportFunctionMemberAccess]
     handler = signal.getsignal(signal.SIGTERM)
 

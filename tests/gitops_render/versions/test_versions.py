@@ -193,7 +193,7 @@ def test_other_files_are_read_for_what_they_pin() -> None:
         f"# FROM a/b:1\nFROM registry.example/a/b:1.0-slim@sha256:{'0' * 64}\nFROM docker.io/library/c:2\nRUN true\n"
     )
     assert [(pin.name, pin.version, pin.digest, pin.line) for pin in containers(source(begun))] == [
-        ("registry.example/a/b", "1.0-slim", digest, 2),
+        ("registry.example/a/b", "1.0-slim", f"sha256:{'0' * 64}", 2),
         ("docker.io/library/c", "2", None, 3),
     ]
     inputs = '  with:\n    python-version: "3.13"\n    tofu_version: 1.12.6\n    tofu_wrapper: "false"\n'
