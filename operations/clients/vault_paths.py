@@ -65,6 +65,12 @@ class VaultPaths:
         """Return whether Vault holds anything at a path."""
         return bool(self._read(path))
 
+    def names(self, path: str, begin: str) -> list[str]:
+        """Return what Vault lists at a path and begins so; nothing where there is no such path."""
+        with self._explained(path):
+            answer: Any = self._client.list(path)
+        return [name for name in (answer["data"]["keys"] if answer else ()) if name.startswith(begin)]
+
     def delete(self, path: str) -> None:
         """Delete what is at a path."""
         with self._explained(path):

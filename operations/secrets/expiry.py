@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from cryptography.x509 import load_pem_x509_certificates
 
+from constructs_lib.base.bucket import TrustedBucket
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.environment import Environment
 from constructs_lib.environment.vault import AppRoleAuth, VaultServer
@@ -48,13 +49,15 @@ def expiring(env: Environment, github: GitHub) -> list[str]:
     own, shared = secrets_of(env, Purpose.DRIFT), open_vault(vault, vault.mount, Purpose.DRIFT)
     places = [*((own, path) for path in watched(env)), *((shared, vault.github(purpose)) for purpose in WATCHED)]
     found = [sentence for secrets, path in places for sentence in _soon(secrets, path)]
-    for key, server in {"vault": env.vault, "gitops.vault": vault}.items():
-        found += ending_certificates(f"environments/{env.name}.yaml: {key}.ca_bundle", server)
+    trusted = {"vault": env.vault, "gitops.vault": vault, "backups": env.backups, "source": env.source}
+    for key, server in trusted.items():
+        if server is not None:
+            found += ending_certificates(f"environments/{env.name}.yaml: {key}.ca_bundle", server)
     return [*found, *_secret_ids(env), *_deploy_keys(env, github)]
 
 
-def ending_certificates(where: str, server: VaultServer) -> Iterator[str]:
-    """Yield a sentence for each certificate by which a Vault is trusted that ends soon, from when on it is refused."""
+def ending_certificates(where: str, server: VaultServer | TrustedBucket) -> Iterator[str]:
+    """Yield a sentence for each certificate by which a server is trusted that ends soon, from when on it is refused."""
     for certificate in load_pem_x509_certificates((server.ca_bundle or "").encode()) if server.ca_bundle else ():
         yield from _told(f"{where}: {certificate.subject.rfc4514_string()}", certificate.not_valid_after_utc.date())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from constructs_lib.base.console import say
 from operations.clients.vault_paths import VaultPaths
 from operations.secrets.policies import hcl
-from operations.secrets.trust import Trust
+from operations.secrets.trust import POLICIES, Trust
 
 
 def apply(trust: Trust) -> int:
@@ -22,7 +22,7 @@ def apply(trust: Trust) -> int:
         done += _told(trust, f"auth/{mount}", "enabled")
     for writes in (_policies(trust), trust.writes):
         done += sum(_told(trust, path, "written") for path in vault.write(writes))
-    for path in filter(vault.there, sorted(trust.former)):
+    for path in _former(trust, vault):
         vault.delete(path)
         done += _told(trust, path, "removed")
     return done
@@ -37,12 +37,19 @@ def differences(trust: Trust) -> Iterator[str]:
     for path in vault.lacking(_policies(trust) | trust.writes):
         how = "differs" if vault.there(path) else "is missing"
         yield f"{where}: {path}: {how}"
-    for path in filter(vault.there, sorted(trust.former)):
+    for path in _former(trust, vault):
         yield f"{where}: {path}: is of former times, and opens what no purpose may"
 
 
+def _former(trust: Trust, vault: VaultPaths) -> list[str]:
+    """Return what is to go, roles before their policies: of old, and of applications that left the file."""
+    known = {*trust.writes, *_policies(trust), *trust.former}
+    listed = (f"{where}/{name}" for where, begin in trust.begins for name in vault.names(where, begin))
+    return sorted([*filter(vault.there, trust.former), *(path for path in listed if path not in known)])
+
+
 def _policies(trust: Trust) -> dict[str, dict[str, str]]:
-    return {f"sys/policies/acl/{name}": {"policy": hcl(rules)} for name, rules in trust.policies.items()}
+    return {f"{POLICIES}/{name}": {"policy": hcl(rules)} for name, rules in trust.policies.items()}
 
 
 def _told(trust: Trust, path: str, what: str) -> int:

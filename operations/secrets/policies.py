@@ -44,8 +44,8 @@ class Rule(NamedTuple):
 Policies = dict[str, tuple[Rule, ...]]
 """The rules of each policy, by its name."""
 
-WATCHED = (Purpose.BOOTSTRAP, Purpose.PROMOTE, Purpose.DRIFT)
-"""The purposes whose access to GitHub may expire, and is told of before."""
+WATCHED = (Purpose.BOOTSTRAP, Purpose.PROMOTE, Purpose.DRIFT, Purpose.INTEGRATION)
+"""The purposes of which something may expire, and is told of before."""
 
 
 def watched(env: Environment) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from operations.secrets.policies import (
 )
 
 ISSUER = "https://token.actions.githubusercontent.com"
+POLICIES = "sys/policies/acl"
 LASTS = Minutes("20m")
 """How long a login lasts; External Secrets logs in anew for each reading."""
 
@@ -59,6 +60,8 @@ class Trust:
     policies: Policies = field(default_factory=Policies)
     writes: dict[str, Data] = field(default_factory=dict[str, Data])
     former: set[str] = field(default_factory=set[str])
+    begins: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """What Vault lists somewhere and begins so is of an application: of former times, unless it is described here."""
 
     def as_json(self) -> Data:
         """Return all of it; each policy is one that Vault takes as it is."""
@@ -86,6 +89,7 @@ def trusts(environments: Sequence[Environment]) -> list[Trust]:
         _add_workflows(trust, env.vault, environment_policies(env), _environment_roles(env))
         trust.methods[env.vault.auth.mount] = env.vault.auth.method
         trust.writes |= _cluster_roles(env)
+        trust.begins |= _of_applications(env)
     shared = found.setdefault(server_key(gitops.vault), Trust(gitops.vault))
     _add_workflows(shared, gitops.vault, gitops_policies(gitops), _gitops_roles(gitops, environments[0]))
     for trust in found.values():
@@ -97,7 +101,8 @@ def cluster_trust(env: Environment) -> Trust:
     """Return the part of it by which an environment's cluster logs in, where no workflow does."""
     workflows = {env.vault.ci.role_for(purpose) for purpose in ENVIRONMENT_PURPOSES}
     policies = {name: rules for name, rules in environment_policies(env).items() if name not in workflows}
-    return Trust(env.vault, {env.vault.auth.mount: env.vault.auth.method}, policies, _cluster_roles(env))
+    methods = {env.vault.auth.mount: env.vault.auth.method}
+    return Trust(env.vault, methods, policies, _cluster_roles(env), begins=_of_applications(env))
 
 
 def _refuse_unknown_repository(gitops: GitOps) -> None:
@@ -115,7 +120,7 @@ def _add_workflows(trust: Trust, server: VaultServer, policies: Policies, roles:
     trust.writes[f"auth/{mount}/config"] = {"oidc_discovery_url": ISSUER, "bound_issuer": ISSUER}
     trust.writes |= {f"auth/{mount}/role/{name}": data for name, data in roles.items()}
     trust.former |= {f"auth/{mount}/role/{name}" for name in _names(server.ci)}
-    trust.former |= {f"sys/policies/acl/{server.ci.role}"}
+    trust.former |= {f"{POLICIES}/{server.ci.role}"}
 
 
 def _names(ci: VaultLogin) -> Iterator[str]:
@@ -176,6 +181,15 @@ def _cluster_roles(env: Environment) -> dict[str, Data]:
         f"auth/{auth.mount}/role/{vault_role(env, store)}": _bound(auth, *account) | _tokens(store_policy(env, store))
         for store, account in accounts.items()
     }
+
+
+def _of_applications(env: Environment) -> set[tuple[str, str]]:
+    """Return how the roles and policies of applications begin, and where; with an AppRole they have none."""
+    if isinstance(env.vault.auth, AppRoleAuth):
+        return set()
+    any_store = store_of("")
+    role = (f"auth/{env.vault.auth.mount}/role", vault_role(env, any_store))
+    return {role, (POLICIES, store_policy(env, any_store))}
 
 
 def _bound(auth: ServiceAccountAuth, account: str, namespace: str) -> Data:

@@ -106,7 +106,7 @@ def allowed(role: str) -> dict[str, frozenset[str]]:
     """Return what a role may, by path, read from the tables above."""
     _, whose, purpose = role.split("-")
     if whose == "gitops":
-        notes = [f"gitops/provisioning{path}" for path in ("", "/promote", "/drift")]
+        notes = [f"gitops/provisioning{path}" for path in ("", "/promote", "/drift", "/integration")]
         may = {f"{MOUNT}/data/gitops/provisioning{path}": may for path, may in OF_THE_REPOSITORY[purpose].items()}
         return may | (noted(notes) if purpose == "drift" else {})
     table = OF_AN_ENVIRONMENT[purpose].items()

@@ -71,6 +71,7 @@ class FakeVault(FakeServer):
         self.app.add_url_rule("/v1/auth/<path:mount>/login", view_func=self._login, methods=["POST"])
         self.app.add_url_rule("/v1/sys/auth/<mount>", view_func=self._mount, methods=["POST"])
         self.app.add_url_rule("/v1/sys/auth", view_func=self._list_methods, methods=["GET"])
+        self.app.add_url_rule("/v1/sys/policies/acl", view_func=self._list_policies, methods=["GET"])
         policy = "/v1/sys/policies/acl/<name>"
         self.app.add_url_rule(policy, "read_policy", self._read_policy, methods=["GET"])
         self.app.add_url_rule(policy, "write_policy", self._write_policy, methods=["POST", "PUT"])
@@ -152,6 +153,9 @@ class FakeVault(FakeServer):
     def _list_methods(self) -> Any:
         return {"data": {f"{mount}/": {"type": kind} for mount, kind in {**self.mounts, "token": "token"}.items()}}
 
+    def _list_policies(self) -> Any:
+        return {"data": {"keys": [*self.policies]}}
+
     def _read_policy(self, name: str) -> Any:
         found = self.policies.get(name)
         return self.error(404, "") if found is None else {"data": {"name": name, "policy": found}}
@@ -169,6 +173,10 @@ class FakeVault(FakeServer):
         return Response(status=204)
 
     def _read_method(self, mount: str, path: str) -> Any:
+        if "list" in request.args:
+            begin = f"{mount}/{path}/"
+            names = [name.removeprefix(begin) for name in self.auth if name.startswith(begin)]
+            return {"data": {"keys": names}} if names else self.error(404, "")
         found = self.auth.get(f"{mount}/{path}")
         return self.error(404, "") if found is None else {"data": {"token_type": "default", **found}}
 

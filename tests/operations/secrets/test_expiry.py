@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from constructs_lib.base.bucket import TrustedBucket
 from operations.clients.github import GitHub
 from operations.review.drift import to_markdown
 from operations.secrets.expiry import ROTATE, ending_certificates, expiring
@@ -45,7 +46,7 @@ def test_a_date_is_told_a_month_before(outside: Outside, days: int, words: str |
 
 def test_the_dates_of_all_entries_that_have_one_are_looked_at(outside: Outside) -> None:
     places = [PATH, f"{PATH}/plan", f"{PATH}/state", "episodic/gitops/provisioning"]
-    places += ["episodic/gitops/provisioning/promote", "episodic/gitops/provisioning/drift"]
+    places += [f"episodic/gitops/provisioning/{purpose}" for purpose in ("promote", "drift", "integration")]
     places.insert(3, "episodic/sandbox/platform/digitalocean-dns")
     for path in (*places, "episodic/staging/provisioning"):
         outside.vault.notes[path] |= {"x_expires": day(1)}
@@ -69,6 +70,7 @@ def test_a_date_that_is_none_is_told(outside: Outside) -> None:
         ("episodic/gitops/provisioning", "github_token"),
         ("episodic/gitops/provisioning/promote", "github_token"),
         ("episodic/gitops/provisioning/drift", "github_token"),
+        ("episodic/gitops/provisioning/integration", "github_token"),
     ],
 )
 def test_a_token_of_which_nobody_noted_when_it_expires_is_told(outside: Outside, path: str, name: str) -> None:
@@ -104,6 +106,16 @@ def test_each_certificate_by_which_a_vault_is_trusted_is_told(outside: Outside) 
     assert list(ending_certificates("here", own)) == [f"here: CN=CA of 29: expires on {day(29)}, in 29 days; {ROTATE}"]
     assert list(ending_certificates("here", shared)) == [f"here: CN=CA of -1: expired on {day(-1)}; {ROTATE}"]
     assert list(ending_certificates("here", env.vault)) == []
+
+
+def test_so_is_each_by_which_a_bucket_is_trusted(outside: Outside) -> None:
+    outside.github.add_repository(NAME)
+    env, ends = outside.environment(), certificate(3)
+    trusted = env.backups.model_copy(update={"ca_bundle": ends})
+    source = TrustedBucket(bucket="a-tree", region="lab", address="https://s3.example.org", ca_bundle=ends)
+    for update, key in (({"backups": trusted}, "backups"), ({"source": source}, "source")):
+        found = expiring(env.model_copy(update=update), GitHub(outside.github.token))
+        assert [text.partition(": CN=")[0] for text in found] == [f"environments/sandbox.yaml: {key}.ca_bundle"]
 
 
 def test_the_last_secret_id_is_told_before_it_ends(outside: Outside) -> None:

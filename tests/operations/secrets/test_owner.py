@@ -78,6 +78,23 @@ def test_what_somebody_changed_by_hand_is_named_and_put_right(outside: Outside, 
     assert short(described) == []
 
 
+def test_an_application_that_left_the_file_logs_in_no_more(outside: Outside, described: Trust) -> None:
+    apply(described)
+    (alone,) = trusts([outside.environment(applications={})])
+    outside.vault.policies["episodic-staging-vault-app-episodic"] = "of another cluster"
+    outside.vault.auth["jwt-sandbox/role/of-somebody"] = {}
+    gone = [
+        "auth/jwt-sandbox/role/external-secrets-app-episodic",
+        "sys/policies/acl/episodic-sandbox-vault-app-episodic",
+    ]
+    assert short(alone) == [f"{path}: is of former times, and opens what no purpose may" for path in gone]
+    assert apply(alone) == 2
+    assert [request.path for request in outside.vault.writes[-2:]] == [f"/v1/{path}" for path in gone], "roles first"
+    assert short(alone) == []
+    assert "episodic-staging-vault-app-episodic" in outside.vault.policies
+    assert "jwt-sandbox/role/of-somebody" in outside.vault.auth
+
+
 def test_what_vault_says_in_another_form_is_no_difference(outside: Outside, described: Trust) -> None:
     apply(described)
     role = outside.vault.auth["jwt-sandbox/role/external-secrets"]
