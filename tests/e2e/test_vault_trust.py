@@ -280,3 +280,10 @@ def test_a_vault_is_compared_put_right_and_left_alone(tmp_path: Path) -> None:
             ]
             assert apply(trust) == 2
             assert [*differences(trust)] == []
+            role = "auth/jwt-sandbox/role/external-secrets-app-episodic"
+            assert root.read(role) is not None
+            (without,) = trusts([env.model_copy(update={"applications": {}}) for env in environments])
+            without.writes.pop("auth/github/config")
+            assert apply(without) == 2 * len(environments), "its role and its policy in each"
+            assert root.read(role) is None
+            assert [*differences(without)] == []
