@@ -38,6 +38,7 @@ VERSIONS = {
     "external-secrets.io/v1": ("ClusterSecretStore", "ExternalSecret", "SecretStore"),
     "kustomize.toolkit.fluxcd.io/v1": ("Kustomization",),
     "monitoring.coreos.com/v1": ("PodMonitor", "ServiceMonitor"),
+    "traefik.io/v1alpha1": ("IngressRoute", "IngressRouteTCP"),
     "source.toolkit.fluxcd.io/v1": ("GitRepository", "HelmRepository"),
 }
 ENV = environment()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from constructs_lib.applications import Application, Host
 from constructs_lib.kit import Manifest, manifest
 from constructs_lib.platform.cert_manager import INGRESS, ISSUER_ANNOTATION
+from constructs_lib.platform.hosts import address_of
 from constructs_lib.platform.scrape import pod_monitor
 
 if TYPE_CHECKING:
@@ -41,8 +42,3 @@ def _ingress(env: Environment, app: Application, name: str, host: Host) -> Manif
         spec["tls"] = [{"hosts": [address], "secretName": f"{name}-tls"}]
         item["metadata"]["annotations"] = {ISSUER_ANNOTATION: env.platform.cert_manager.issuer}
     return item
-
-
-def address_of(env: Environment, name: str) -> str:
-    """Return the address of a host."""
-    return f"{name}.{env.domain}"

@@ -2,7 +2,8 @@
 
 Upstream: kubernetes/enhancements KEP-3488 (ValidatingAdmissionPolicy, stable in 1.30); cert-manager v1.21.1
 `pkg/apis/certmanager/v1`, `internal/controller/certificate-shim`; external-secrets `apis/externalsecrets/v1`;
-prometheus-operator `pkg/apis/monitoring/v1`.
+prometheus-operator `pkg/apis/monitoring/v1`; traefik v3.7 `pkg/rules` (`&&` binds before `||`), external-dns 0.20
+`source/annotations` (hosts that an Ingress does not name).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from constructs_lib.kit import APP_ACCOUNTS, FLUX_NAMESPACE, Manifest, group, manifest
+from constructs_lib.platform.hosts import address_of
 from constructs_lib.platform.scrape import MONITORING
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ class Rule:
 
 def policies(env: Environment, kept: Iterable[str]) -> Iterator[Manifest]:
     """Yield what applications may not do; `kept` are the names of the network policies that stay as they are."""
-    for rule in (_networks(kept), _certificates(), _monitors(), _stores(env), _secrets(env), *_rest()):
+    hosts = (_certificates(env), _ingresses(env), _routes(env))
+    for rule in (_networks(kept), *hosts, _monitors(), _stores(env), _secrets(env), *_rest()):
         yield from _policy(rule)
 
 
@@ -85,7 +88,56 @@ def _networks(kept: Iterable[str]) -> Rule:
     )
 
 
-def _certificates() -> Rule:
+def _own(env: Environment, name: str) -> str:
+    """Return the expression that a host below the environment's zone is one of the application's entry."""
+    declared = {app.name: [address_of(env, host) for host in app.public] for app in env.applications.values()}
+    outside = f"{name} != '{env.zone}' && !{name}.endsWith('.{env.zone}')"
+    return f"({outside} || (request.namespace in {declared} && {name} in {declared}[request.namespace]))"
+
+
+def _not_its_own(env: Environment) -> str:
+    return f"a host of {env.zone} that is not in hosts of the application's entry may be another's; add it there"
+
+
+def _ingresses(env: Environment) -> Rule:
+    rules, tls = "object.spec.?rules.orValue([])", "object.spec.?tls.orValue([])"
+    own = f"{rules}.all(r, {_own(env, 'r.host')}) && {tls}.all(t, t.?hosts.orValue([]).all(h, {_own(env, 'h')}))"
+    one = f"{rules}.all(r, r.?host.orValue('') != '' && !r.host.startsWith('*')) && !has(object.spec.defaultBackend)"
+    plain = "object.metadata.?annotations.orValue({}).all(key, !key.startsWith('external-dns.'))"
+    return Rule(
+        "ingresses",
+        "networking.k8s.io",
+        ("ingresses",),
+        (
+            (one, "an Ingress takes the hosts that it names; leave out wildcards and defaultBackend"),
+            (f"!({one}) || ({own})", _not_its_own(env)),
+            (plain, "records are made of hosts alone; leave out annotations of external-dns"),
+        ),
+    )
+
+
+def _routes(env: Environment) -> Rule:
+    routes, host = "object.spec.routes", "r.match.split('`')[1]"
+    one = r"r.match.matches('^Host(SNI)?\\(`[a-z0-9.-]+`\\)( && .+)?$') && !r.match.contains('||')"
+    return Rule(
+        "routes",
+        "traefik.io",
+        ("ingressroutes", "ingressroutetcps"),
+        (
+            (
+                f"{routes}.all(r, has(r.match) && {one})",
+                "a match begins with Host(`...`), or HostSNI, of one host, and goes on with && or ends",
+            ),
+            (f"{routes}.all(r, !(has(r.match) && {one}) || {_own(env, host)})", _not_its_own(env)),
+            (
+                f"{routes}.all(r, r.?services.orValue([]).all(s, !s.name.contains('@')))",
+                "a route leads to Services of its namespace; leave out names with @",
+            ),
+        ),
+    )
+
+
+def _certificates(env: Environment) -> Rule:
     others = ("commonName", "ipAddresses", "uris", "emailAddresses", "otherNames")
     none = " && ".join(f"!has(object.spec.{name})" for name in others)
     inside = "['.svc', '.svc.cluster.local'].exists(end, name.endsWith('.' + request.namespace + end))"
@@ -105,6 +157,10 @@ def _certificates() -> Rule:
             (
                 f"({names} + [object.spec.?commonName.orValue('')]).all(name, !name.startsWith('*'))",
                 "a wildcard certificate answers for every host; name the application's own hosts",
+            ),
+            (
+                f"({by_ca}) || ({names} + [object.spec.?commonName.orValue('')]).all(name, {_own(env, 'name')})",
+                _not_its_own(env),
             ),
         ),
         by=f"{BY_APPLICATIONS} || {BY_CERT_MANAGER}",
