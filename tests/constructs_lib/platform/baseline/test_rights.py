@@ -16,6 +16,8 @@ ATTACKS = parsed((ROOT / "tests/e2e/applications.yaml").read_text())["attacks"]
 REFUSED = {
     "apps-networks": (["networkpolicies"], ["CREATE", "UPDATE", "DELETE"]),
     "apps-certificates": (["certificates"], ["CREATE", "UPDATE"]),
+    "apps-ingresses": (["ingresses"], ["CREATE", "UPDATE"]),
+    "apps-routes": (["ingressroutes", "ingressroutetcps"], ["CREATE", "UPDATE"]),
     "apps-monitors": (["servicemonitors", "podmonitors"], ["CREATE", "UPDATE"]),
     "apps-secret-stores": (["secretstores"], ["CREATE", "UPDATE"]),
     "apps-external-secrets": (["externalsecrets"], ["CREATE", "UPDATE"]),
@@ -121,6 +123,17 @@ def test_vault_and_the_paths_of_the_platform_are_those_of_the_environment() -> N
     store, entry = (item["expression"] for item in found["apps-external-secrets"]["spec"]["validations"])
     assert store.startswith("(!has(object.spec.secretStoreRef) || ")
     assert "['/sandbox/flux/', '/sandbox/platform/', '/sandbox/provisioning/']" in entry
+
+
+def test_each_application_has_the_hosts_of_its_entry_and_no_other() -> None:
+    shop = {"owner": "shop", "hosts": {"shop": {"port": 80}, "inside": {"port": 80, "public": False}}}
+    found = granted(environment(applications__shop=shop), "ValidatingAdmissionPolicy")
+    domain = "sandbox.episodic.example"
+    declared = f"{{'episodic': ['www.{domain}'], 'shop': ['shop.{domain}']}}[request.namespace]"
+    for name in ("apps-certificates", "apps-ingresses", "apps-routes"):
+        text = " ".join(item["expression"] for item in found[name]["spec"]["validations"])
+        assert declared in text
+        assert "endsWith('.episodic.example')" in text, "other environments have hosts in the zone too"
 
 
 def test_without_applications_nothing_is_refused() -> None:
