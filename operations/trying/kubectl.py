@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from threading import Timer
 from typing import Any
 
 from constructs_lib.base.errors import ConfigError, shown
@@ -17,6 +18,8 @@ from operations.clients.kubernetes import kubeconfig
 MANAGER = "operations-try"
 SECONDS = 600.0
 """How long a call may take; those that wait are told how long by a shorter one."""
+LEADS_SECONDS = 120.0
+"""How long a way to a Service may take to be there."""
 LISTENS = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+) ")
 
 
@@ -67,13 +70,17 @@ class Kubectl:
         command: Sequence[str] = [*self._command, "port-forward", "-n", namespace, f"service/{service}", f":{port}"]
         how: dict[str, Any] = {"env": self._environ, "text": True, "stdin": subprocess.DEVNULL}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)  # noqa: S603
+        timer = Timer(LEADS_SECONDS, process.kill)
+        timer.start()
         try:
             match = LISTENS.match(process.stdout.readline() if process.stdout else "")
+            timer.cancel()
             if match is None:
                 process.kill()
                 last = (process.communicate()[1].strip().splitlines() or ["no word"])[-1]
                 raise ConfigError(f"context {self.context}: no way to service {service}: {shown(last)}; run this again")
             yield int(match[1])
         finally:
+            timer.cancel()
             process.kill()
             process.wait()

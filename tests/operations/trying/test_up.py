@@ -99,6 +99,19 @@ def test_a_way_ends_with_what_used_it(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not process.exists()
 
 
+def test_a_way_that_does_not_come_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "kubectl"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr("operations.trying.kubectl.LEADS_SECONDS", 0.1)
+    with (
+        pytest.raises(ConfigError, match="context lab: no way to service vault: no word; run this again"),
+        Kubectl("lab").forwarded("try", "vault", 8200),
+    ):
+        pytest.fail("there is no way")
+
+
 def test_flux_reads_every_file_of_the_tree_but_those_about_it(tmp_path: Path) -> None:
     for name in ("clusters/try/source.yaml", "apps/try/mine.yaml", ".render/try.json", ".sops.yaml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
