@@ -21,6 +21,7 @@ Lookup = Callable[[Json], str | None]
 """Returns the import id of what a resource would make, if that is there."""
 
 NODE_POOL = "digitalocean_kubernetes_node_pool"
+RECORD = "digitalocean_record"
 
 ROUNDS = 3
 """Some names are only known once another resource was found: a node pool needs its cluster."""
@@ -94,7 +95,7 @@ def in_digitalocean(api: DigitalOcean, spaces: Spaces) -> dict[str, Lookup]:
         "digitalocean_project": named("/v2/projects", "projects"),
         "digitalocean_kubernetes_cluster": named("/v2/kubernetes/clusters", "kubernetes_clusters"),
         NODE_POOL: node_pool,
-        "digitalocean_record": record,
+        RECORD: record,
     }
 
 

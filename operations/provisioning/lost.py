@@ -14,7 +14,7 @@ from operations.clients.digitalocean import DigitalOcean, pool_key
 from operations.clients.spaces import Spaces
 from operations.clients.state_lock import StateLock
 from operations.clients.tofu import Change, Json, Stack
-from operations.provisioning.adoption import NODE_POOL
+from operations.provisioning.adoption import NODE_POOL, RECORD
 
 
 class LostPool(NamedTuple):
@@ -37,9 +37,30 @@ def apply_and_tidy(stack: Stack, file: Path, api: DigitalOcean, spaces: Spaces, 
 
 
 def _tidy(stack: Stack, api: DigitalOcean, spaces: Spaces, cluster: str) -> None:
-    if stack.state is not None and NODE_POOL in stack.definition["resource"]:
+    kinds = stack.definition["resource"].keys() & {NODE_POOL, RECORD}
+    if stack.state is not None and kinds:
         with StateLock(spaces, stack.state, stack.name).held("removing what a killed run left"):
             remove_lost_pools(stack, api, cluster)
+            remove_doubled_records(stack, api)
+
+
+def remove_doubled_records(stack: Stack, api: DigitalOcean) -> None:
+    """Remove records that are one of the state's once more.
+
+    The provider repeats a POST whose answer was lost, and DigitalOcean takes a record of the same name and address: it
+    would outlive the environment, and lead to whoever gets the address then.
+    """
+    if RECORD not in stack.definition["resource"]:
+        return
+    held = [item["values"] for item in stack.resources() if item["type"] == RECORD]
+    known = {str(item["id"]) for item in held}
+    ours = {(item["domain"], item["type"], item["name"], item["value"]) for item in held}
+    for zone in sorted({item["domain"] for item in held}):
+        records = f"/v2/domains/{zone}/records"
+        for item in [*api.list(records, "domain_records")]:
+            if (zone, item["type"], item["name"], item["data"]) in ours and str(item["id"]) not in known:
+                say(f"record {item['name']} of {zone}: removing one that is there twice")
+                api.delete(f"{records}/{item['id']}")
 
 
 def remove_lost_pools(stack: Stack, api: DigitalOcean, cluster: str) -> None:

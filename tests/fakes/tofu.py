@@ -138,7 +138,9 @@ class State:
                     fail(item["address"])
                 self.forget(item["address"])
                 continue
-            self.held[item["address"]] = item["body"] if "importing" in item["change"] else post(item)
+            found = item["change"].get("importing")
+            made = {"id": found["id"].rpartition(",")[2]} if found else post(item)
+            self.held[item["address"]] = {**item["change"]["after"], **made}
             self._path.write_text(json.dumps(self.held))
 
     def _url(self, item: Json) -> str:

@@ -164,8 +164,9 @@ def answering(place: Place) -> None:
     api.add_balancer(place.environments[0].balancer)
     record = {"type": "A", "name": "ingress.sandbox", "data": "203.0.113.1", "ttl": 300}
     url = f"{api.url}/v2/domains/{ZONE}/records"
-    tofu.makes["sandbox-dns"] = [making("digitalocean_record.r", url, api.token, record, domain=ZONE)]
-    tofu.save()
+    told = {"domain": ZONE, "value": record["data"]}
+    tofu.makes["sandbox-dns"] = [making("digitalocean_record.r", url, api.token, record, **told)]
+    place.outside.synthesise(place.environments[0], digitalocean_record={"r": {}})
 
 
 def with_secret_id(place: Place) -> None:

@@ -13,7 +13,7 @@ from operations.clients.digitalocean import DigitalOcean
 from operations.clients.spaces import Spaces
 from operations.clients.state_lock import BusyError, StateLock
 from operations.clients.tofu import Change
-from operations.provisioning.lost import apply_and_tidy, lost_pools, remove_lost_pools
+from operations.provisioning.lost import apply_and_tidy, lost_pools, remove_doubled_records, remove_lost_pools
 from tests.fakes.spaces import ACCESS_KEY, SECRET_KEY
 from tests.operations.conftest import Outside
 
@@ -65,6 +65,29 @@ def test_only_pools_that_a_killed_run_made_to_replace_others_are_removed(
 
 
 @pytest.mark.parametrize("labels", [None, {}])
+def test_a_record_that_was_made_twice_is_there_once(outside: Outside, capsys: pytest.CaptureFixture[str]) -> None:
+    zones, zone = outside.digitalocean.zones, "episodic.example"
+    zones.records[zone] = {}
+    ours = zones.add(zone, "A", "ingress.sandbox", "203.0.113.1")
+    zones.add(zone, "A", "ingress.sandbox", "203.0.113.1")
+    others = (("A", "ingress.sandbox", "203.0.113.2"), ("A", "mine", "203.0.113.1"), ("TXT", "ingress.sandbox", "x"))
+    kept = [ours, *(zones.add(zone, *other) for other in others)]
+    stack: Any = FakeStack()
+    stack.definition = {"resource": {"digitalocean_record": {"r": {}}}}
+    api = DigitalOcean(outside.digitalocean.token)
+    remove_doubled_records(stack, api)
+    assert outside.digitalocean.writes == [], "no state knows any"
+    values = {"id": str(ours), "domain": zone, "type": "A", "name": "ingress.sandbox", "value": "203.0.113.1"}
+    stack.known = [{"type": "digitalocean_record", "values": values}]
+    remove_doubled_records(stack, api)
+    assert [*zones.records[zone]] == kept
+    assert "record ingress.sandbox of episodic.example: removing one that is there twice" in capsys.readouterr().out
+    stack.definition = {"resource": {}}
+    zones.add(zone, "A", "ingress.sandbox", "203.0.113.1")
+    remove_doubled_records(stack, api)
+    assert len(zones.records[zone]) == len(kept) + 1, "it is no stack of records"
+
+
 def test_a_pool_whose_labels_somebody_removed_is_in_nobodys_way(outside: Outside, labels: Any) -> None:
     cluster = outside.digitalocean.add_cluster("c")
     bare = {**pool("old", "system", "s-4vcpu-8gb"), "labels": labels}
