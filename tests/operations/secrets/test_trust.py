@@ -64,7 +64,7 @@ def test_what_watches_may_read_when_anything_expires_but_not_what() -> None:
     parts = [f"{part}/production/{path}" for path in paths for part in ("metadata", "subkeys")]
     assert notes == {("episodic-production-drift", part, ("read",)) for part in parts}
     of_github = [rule.path for rule in found.policies["episodic-gitops-drift"] if "/data/" not in rule.path]
-    places = [f"gitops/provisioning{path}" for path in ("", "/promote", "/drift")]
+    places = [f"gitops/provisioning{path}" for path in ("", "/promote", "/drift", "/integration")]
     assert of_github == [f"episodic/{part}/{path}" for path in places for part in ("metadata", "subkeys")]
 
 
