@@ -64,7 +64,6 @@ def test_only_pools_that_a_killed_run_made_to_replace_others_are_removed(
     assert capsys.readouterr().out == printed
 
 
-@pytest.mark.parametrize("labels", [None, {}])
 def test_a_record_that_was_made_twice_is_there_once(outside: Outside, capsys: pytest.CaptureFixture[str]) -> None:
     zones, zone = outside.digitalocean.zones, "episodic.example"
     zones.records[zone] = {}
@@ -88,6 +87,7 @@ def test_a_record_that_was_made_twice_is_there_once(outside: Outside, capsys: py
     assert len(zones.records[zone]) == len(kept) + 1, "it is no stack of records"
 
 
+@pytest.mark.parametrize("labels", [None, {}])
 def test_a_pool_whose_labels_somebody_removed_is_in_nobodys_way(outside: Outside, labels: Any) -> None:
     cluster = outside.digitalocean.add_cluster("c")
     bare = {**pool("old", "system", "s-4vcpu-8gb"), "labels": labels}
