@@ -162,7 +162,7 @@ def made(place: Place) -> None:
 
 
 def answering(place: Place) -> None:
-    """Let there be a balancer and a zone, into which a record comes."""
+    """Let there be a balancer and a zone, into which a record comes; the lock is taken twice to look for another."""
     secrets(place)
     tofu, api = place.outside.tofu, place.outside.digitalocean
     api.zones.records[ZONE] = {}
@@ -288,7 +288,7 @@ SCENES = {
     "settings": Scene(keyed, [("bootstrap", "settings")], 3),
     "foundation": Scene(founded, staged("foundation"), 1),
     "services": Scene(serving, staged("services"), 1),
-    "dns": Scene(answering, staged("dns"), 1),
+    "dns": Scene(answering, staged("dns"), 5),
     "destroy": Scene(made, ended("foundation"), 1),
     "drift": Scene(drifted, [DRIFT], 1),
     "no drift": Scene(settled, [DRIFT], 2),
