@@ -72,22 +72,32 @@ class Sandbox(NamedTuple):
         return sorted(STAND_INS | self.follower.releases.stand_ins)
 
 
-def environment(*beside: dict[str, Any], **settings: object) -> Environment:
-    """Return the sandbox with a pooler before Postgres, which it leaves out, a small queue, and an image made here.
+def data(*beside: dict[str, Any], **settings: object) -> dict[str, Any]:
+    """Return what the file of the sandbox says, with a pooler before Postgres, and an image made here.
 
     `settings` are of the cluster of Postgres. Each of those `beside` it is like it but for what is said of it, and
     applications use it too.
     """
-    data = environment_data("sandbox")
-    (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
+    found = environment_data("sandbox")
+    (cluster,) = found["platform"]["cloudnative_pg"]["clusters"]
     cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name, **settings}
-    data["platform"]["cloudnative_pg"]["clusters"] += [{**cluster, **other} for other in beside]
-    for app in data["applications"].values():
+    found["platform"]["cloudnative_pg"]["clusters"] += [{**cluster, **other} for other in beside]
+    for app in found["applications"].values():
         app["uses"]["postgres"] |= {other["name"]: {} for other in beside if "retired" not in other}
-    made = Environment.model_validate_json(json.dumps(data))
+    return found
+
+
+def environment(*beside: dict[str, Any], **settings: object) -> Environment:
+    """Return the sandbox that such a file makes, with a small queue."""
+    return made(data(*beside, **settings))
+
+
+def made(found: dict[str, Any]) -> Environment:
+    """Return the sandbox of a file's data, with a small queue."""
+    env = Environment.model_validate_json(json.dumps(found))
     # No volume of DigitalOcean is so small, but a test fills it.
-    object.__setattr__(made.platform.observability.collectors, "queue", str.__new__(Storage, "8Mi"))
-    return made
+    object.__setattr__(env.platform.observability.collectors, "queue", str.__new__(Storage, "8Mi"))
+    return env
 
 
 def production() -> Environment:
