@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,14 +57,29 @@ NOT_AWAITED = {"cert-manager-certificates"}
 """The layer for which nothing waits."""
 
 
+class Outside(NamedTuple):
+    """What outlives a cluster: the Git repository, Vault's entries, and the bucket's objects."""
+
+    repository: Path
+    entries: dict[str, dict[str, str]]
+    objects: dict[str, bytes]
+
+
 class Sandbox(NamedTuple):
-    """A cluster with the sandbox on it."""
+    """A cluster with the sandbox on it; `end` ends it before its time."""
 
     env: Environment
     cluster: NodeCluster
     world: world.World
     spaces: Spaces
     follower: Follower
+    end: Callable[[], None]
+
+    @property
+    def outside(self) -> Outside:
+        """What is there of it outside of the cluster."""
+        objects = {key: self.spaces.read(key) for key in self.spaces.stored()}
+        return Outside(self.follower.repository.folder, self.world.entries(), objects)
 
     @property
     def stand_ins(self) -> list[str]:
@@ -120,19 +135,26 @@ def production() -> Environment:
 
 
 @contextmanager
-def sandbox(env: Environment, folder: Path, pools: Sequence[Pool] = (SYSTEM, WORKLOAD)) -> Generator[Sandbox]:
-    """Start a cluster and all that it needs, and let it follow the environment."""
-    with NodeCluster(folder / "cluster", pools, hosts=world.hosts(env), zone=env.domain) as cluster:
+def sandbox(
+    env: Environment, folder: Path, pools: Sequence[Pool] = (SYSTEM, WORKLOAD), *, left: Outside | None = None
+) -> Generator[Sandbox]:
+    """Start a cluster and all that it needs, and let it follow the environment, with what another one left."""
+    with ExitStack() as stack:
+        cluster = stack.enter_context(NodeCluster(folder / "cluster", pools, hosts=world.hosts(env), zone=env.domain))
         around, spaces = world.World(cluster, env), Spaces(cluster, env)
         around.start()
         around.trust()
         for path, values in SECRETS.items():
             around.write(path, **values)
         spaces.start()
+        if left:
+            around.write_all(left.entries)
+            for key, data in left.objects.items():
+                spaces.write(key, data)
         cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, postgres.DRILL, valkey.VALKEY)
         cluster.add_images(rabbitmq.RABBITMQ, *rabbitmq.OPERATORS, collector.COLLECTOR)
-        with follow(cluster, env, folder) as follower:
-            yield Sandbox(env, cluster, around, spaces, follower)
+        follower = stack.enter_context(follow(cluster, env, folder, left and left.repository))
+        yield Sandbox(env, cluster, around, spaces, follower, stack.close)
 
 
 def await_layers(made: Sandbox, folder: Path) -> float:
