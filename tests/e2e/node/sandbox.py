@@ -64,6 +64,10 @@ class Outside(NamedTuple):
     entries: dict[str, dict[str, str]]
     objects: dict[str, bytes]
 
+    def holds(self, prefix: str) -> bool:
+        """Return whether the bucket has keys that begin so."""
+        return any(key.startswith(prefix) for key in self.objects)
+
 
 class Sandbox(NamedTuple):
     """A cluster with the sandbox on it; `end` ends it before its time."""

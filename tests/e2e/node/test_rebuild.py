@@ -30,7 +30,7 @@ from tests.e2e.node.application import CLUSTER, Application
 from tests.e2e.node.conftest import REPORT
 from tests.e2e.node.pages import begun
 from tests.e2e.node.postgres import superuser
-from tests.e2e.node.sandbox import Sandbox
+from tests.e2e.node.sandbox import Outside, Sandbox
 from tests.e2e.node.test_copies import SERVICES
 from tests.e2e.node.test_recovery import OBJECTIVE
 
@@ -121,7 +121,7 @@ def test_the_sandbox_comes_back_on_a_new_cluster(
     platform.end()
 
     data = sandbox.data(recovery=OBJECTIVE)
-    data = changed(data, recover.lost(sandbox.made(data), None, finish=False))
+    data = changed(data, recover.lost(sandbox.made(data), None, left.holds, finish=False))
     env, folder = sandbox.made(data), tmp_path_factory.mktemp("rebuilt")
     started = time.monotonic()
     with sandbox.sandbox(env, folder, left=left) as rebuilt:
@@ -141,7 +141,7 @@ def test_the_sandbox_comes_back_on_a_new_cluster(
         for service in SERVICES:
             assert service.is_whole(again), service.name
 
-        _finish(rebuilt, data)
+        _finish(rebuilt, data, left)
         assert {int(number) for number in again.psql(ROWS).split()} == found
         own = f"postgres/{CLUSTER}-2/base/"
         rebuilt.cluster.eventually(
@@ -152,13 +152,15 @@ def test_the_sandbox_comes_back_on_a_new_cluster(
         assert before == after, "the archive that was read is what it was"
 
 
-def _finish(rebuilt: Sandbox, data: dict[str, object]) -> None:
+def _finish(rebuilt: Sandbox, data: dict[str, object], left: Outside) -> None:
     """Do what `operations recover lost` says of this cluster: it is recovered, and files may forget it."""
     api = kubernetes.CustomObjectsApi(new_client_from_config(str(rebuilt.cluster.kubeconfig)))
     there = InCluster(api, rebuilt.env.cluster.name)
-    looked = rebuilt.cluster.middle.call(lambda: recover.lost(rebuilt.env, there, finish=False))
+    looked, step = (
+        rebuilt.cluster.middle.call(lambda finish=finish: recover.lost(rebuilt.env, there, left.holds, finish=finish))
+        for finish in (False, True)
+    )
     assert looked.then[0] == f"postgres {CLUSTER}, rabbitmq {CLUSTER}, valkey {CLUSTER}: recovered"
-    step = rebuilt.cluster.middle.call(lambda: recover.lost(rebuilt.env, there, finish=True))
     env = sandbox.made(changed(data, step))
     repository = rebuilt.follower.repository
     write(repository.folder, env.name, render(env))
