@@ -58,6 +58,7 @@ class World:
         cluster["vpc_uuid"] = "vpc"
         network = {"id": "vpc", "name": "episodic-sandbox", "ip_range": "10.20.0.0/20"}
         self.outside.digitalocean.vpcs["vpc"] = network
+        self.outside.digitalocean.zones.records["episodic.example"] = {}
 
     def run(self, file: str = "sandbox", *, finish: bool = False, **changes: Any) -> Step:
         """Run it once on an environment with these changes."""
