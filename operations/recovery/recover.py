@@ -85,7 +85,7 @@ def lost(env: Environment, there: InCluster | None, holds: Holds, *, finish: boo
     recovered = [(kind, one) for kind, one in every(env) if one.recover_from]
     if recovered:
         return _seen(env, recovered, there, finish=finish)
-    living = [f"{kind.name} {one.name}" for kind, one in every(env) if there and kind.is_there(there, one)]
+    living = [f"{kind.name} {one.name}" for kind, one in every(env) if there is not None and kind.is_there(there, one)]
     if living:
         raise ConfigError(
             f"{env.name}: {', '.join(living)} is in cluster {env.cluster.name}, so nothing is lost; recover beside it, "

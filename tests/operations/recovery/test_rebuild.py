@@ -133,6 +133,7 @@ def test_then_each_stage_is_planned_and_waits_for_who_reads_it(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.merge(**recovering())
+    keep(world.outside, "valkey/main-2.tar.gz")  # of a run before
     world.outside.tofu.changes = {"sandbox-cluster": [change("digitalocean_tag.x", "create")]}
     world.outside.tofu.save()
     step = world.run(**recovering())

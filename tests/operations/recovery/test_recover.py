@@ -174,6 +174,8 @@ def test_what_lives_is_not_lost(folder: Path) -> None:
 
 
 def test_what_the_bucket_has_nothing_of_begins_empty_and_says_so(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="bucket episodic-sandbox-backups holds nothing of generation 1, so there is"):
+        lost(env(folder), None, lambda _: False, finish=False)
     asked: list[str] = []
 
     def holds(prefix: str) -> bool:
@@ -187,8 +189,6 @@ def test_what_the_bucket_has_nothing_of_begins_empty_and_says_so(folder: Path) -
     now = taken(folder, step)
     assert [one.recover_from is None for kind in KINDS for one in kind.clusters(now)] == [True, False, True]
     assert asked == ["postgres/main-1/", "rabbitmq/main-1.tar.gz", "valkey/main-1.tar.gz"]
-    with pytest.raises(ConfigError, match="bucket episodic-sandbox-backups holds nothing of generation 1, so there is"):
-        lost(env(folder), None, lambda _: False, finish=False)
 
 
 def test_a_file_that_would_not_be_right_is_left_as_it_was(folder: Path) -> None:

@@ -53,6 +53,11 @@ def came_back(room: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in room.iterdir()}
 
 
+@pytest.mark.usefixtures("room")
+def test_the_bucket_is_asked_until_walls_know_the_pod() -> None:
+    assert bucket.bucket().meta.client.meta.config.retries == {"mode": "standard", "total_max_attempts": 9}
+
+
 def test_all_that_was_in_the_room_comes_back(room: Path) -> None:
     put(room, one="1", two="2")
     assert came_back(room) == {"one": "1", "two": "2"}
