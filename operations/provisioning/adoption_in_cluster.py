@@ -21,12 +21,12 @@ from operations.clients.tofu import Json
 from operations.provisioning.adoption import Lookup
 
 
-def in_kubernetes(connect: Callable[[], kubernetes.ApiClient]) -> dict[str, Lookup]:
+def in_kubernetes(connect: Callable[[], kubernetes.CustomObjectsApi]) -> dict[str, Lookup]:
     """Return how the resources of the stacks inside of a cluster are found; nothing is in one that does not answer."""
 
     @cache
     def core() -> kubernetes.CoreV1Api:
-        return kubernetes.CoreV1Api(connect())
+        return kubernetes.CoreV1Api(connect().api_client)
 
     def named(kind: str) -> Lookup:
         def look(after: Json) -> str | None:

@@ -59,7 +59,7 @@ class Provisioner:
         self._credentials: Credentials = credentials_of(env, purpose)
         self._api = DigitalOcean(self._credentials.digitalocean_token)
         self._spaces = Spaces(self._credentials.spaces_access_key_id, self._credentials.spaces_secret_access_key)
-        inside = in_kubernetes(lambda: cluster_client(self._api, env).api_client)
+        inside = in_kubernetes(lambda: cluster_client(self._api, env))
         self._planner = Planner(self._spaces, in_digitalocean(self._api, self._spaces) | inside)
 
     def plan(

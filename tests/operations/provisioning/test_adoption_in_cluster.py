@@ -42,9 +42,9 @@ def api() -> Iterator[Api]:
 
 
 def found(address: str, kind: str, after: dict[str, Any]) -> str | None:
-    settings = kubernetes.Configuration(host=address)
+    settings: Any = kubernetes.Configuration(host=address)
     settings.retries = False
-    return in_kubernetes(lambda: kubernetes.ApiClient(settings))[kind](after)
+    return in_kubernetes(lambda: kubernetes.CustomObjectsApi(kubernetes.ApiClient(settings)))[kind](after)
 
 
 def of(name: str, namespace: str | None = None) -> dict[str, Any]:

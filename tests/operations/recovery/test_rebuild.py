@@ -41,9 +41,15 @@ class World:
         self.outside, self.there = outside, cast("InCluster | None", None)
         self.not_ready: tuple[str, ...] = ()
         outside.synthesise(outside.environment())
-        monkeypatch.setattr(rebuild, "in_cluster", lambda *_: self.there)
+        monkeypatch.setattr(rebuild, "in_cluster", self._cluster)
         monkeypatch.setattr(rebuild, "wait_ready", self._wait)
-        monkeypatch.setattr(vault_login, "has_to_be_told", lambda *_: False)
+        monkeypatch.setattr(vault_login, "has_to_be_told", self._knows)
+
+    def _cluster(self, *_: object) -> InCluster | None:
+        return self.there
+
+    def _knows(self, *_: object) -> bool:
+        return False
 
     def _wait(self, _env: Environment, **seconds: float) -> None:
         assert seconds == {"timeout_seconds": 7, "poll_seconds": 10}
@@ -178,7 +184,7 @@ def test_an_environment_that_is_up_is_left_alone(world: World) -> None:
         ({"vpc_range": "10.21.0.0/20"}, "10.20.0.0/20 instead of 10.21.0.0/20"),
     ],
 )
-def test_a_cluster_in_another_place_is_ended_first(world: World, changes: dict[str, str], place: str) -> None:
+def test_a_cluster_in_another_place_is_ended_first(world: World, changes: dict[str, Any], place: str) -> None:
     world.lives(HEALTHY)
     step = world.run(**changes)
     assert step.then[0].startswith(f"cluster episodic-sandbox is in {place}: end it first, as docs/how-to/rebuild-an-")

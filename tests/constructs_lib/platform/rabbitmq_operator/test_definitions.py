@@ -151,8 +151,11 @@ class Walls:
             monkeypatch.setenv(name, "backups")
         monkeypatch.setenv("BROKER", "https://broker.test")
         monkeypatch.setattr(definitions.urllib.request, "urlopen", self._open)
-        monkeypatch.setattr(definitions.ssl, "create_default_context", lambda **_: None)
+        monkeypatch.setattr(definitions.ssl, "create_default_context", self._trusted)
         monkeypatch.setattr(definitions.time, "sleep", self.waited.append)
+
+    def _trusted(self, **_: object) -> None:
+        return None
 
     def _open(self, *_: object, **_options: object) -> io.BytesIO:
         met = next(self._tries)
