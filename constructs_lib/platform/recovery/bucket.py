@@ -15,17 +15,13 @@ from pathlib import Path
 from typing import Any
 
 ROOM = Path("/room")
-ATTEMPTS = 8
-"""How often the bucket is asked until it answers, for a minute or so: walls know a new pod after a moment."""
 
 
 def bucket() -> Any:
     """Return the bucket."""
     import boto3
-    from botocore.config import Config
 
-    patient = Config(retries={"max_attempts": ATTEMPTS, "mode": "standard"})
-    storage: Any = boto3.resource("s3", endpoint_url=os.environ["ENDPOINT"], config=patient)
+    storage: Any = boto3.resource("s3", endpoint_url=os.environ["ENDPOINT"])
     return storage.Bucket(os.environ["BUCKET"])
 
 
