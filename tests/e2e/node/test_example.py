@@ -14,13 +14,12 @@ import yaml
 from urllib3.exceptions import HTTPError
 
 from constructs_lib.platform.valkey_operator.cluster import CONTAINER
-from gitops_render.example import IMAGE
 from gitops_render.tree import render
 from gitops_render.write import write
 from tests.e2e.node import sandbox, visitor
 from tests.e2e.node.application import CLUSTER
 from tests.e2e.node.conftest import REPORT
-from tests.e2e.node.images import APPLICATION
+from tests.e2e.node.images import PYTHON
 from tests.e2e.node.internet import TRACES
 from tests.e2e.node.prometheus import Prometheus
 from tests.e2e.node.sandbox import Sandbox
@@ -29,8 +28,6 @@ from tests.support import ROOT, run_python
 
 NAME, OWNER = "shop", "team-shop"
 ALERT = "AppShopAvailabilityBudgetBurn"
-PYTHON = APPLICATION._replace(name=IMAGE, links=(("usr/bin/python", "python3"),))
-"""What stands for the image: the same Python, of Debian."""
 PASSWORDS = {f"{service}/{CLUSTER}/{NAME}": f"{service}-0123456789" for service in ("postgres", "rabbitmq")}
 """What the bootstrap makes in Vault; Valkey's operator knows one user, whose password is there."""
 

@@ -89,6 +89,7 @@ def test_an_example_of_an_application_is_in_it_and_is_its_owner_s_from_then_on(t
     write(tree, env.name, render(env))
     folder = tree / "apps" / env.name / app.name
     example.fill(tree, env.name, app)
+    assert not check_trees(read_trees(tree))
     (pods,) = (yaml.safe_load(path.read_text()) for path in folder.glob("deployment.yaml"))
     (container,) = pods["spec"]["template"]["spec"]["containers"]
     assert container["envFrom"] == [{"secretRef": {"name": "postgres-main"}}]
