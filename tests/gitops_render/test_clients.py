@@ -58,7 +58,8 @@ class Line:
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *plays: Play, first: bytes = b"") -> Generator[int]:
     """Play a server whose connections are these, one after the other, and yield its port; `first` comes before TLS."""
     certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
-    make_certificate(certificate, key, "localhost")
+    if not certificate.exists():
+        make_certificate(certificate, key, "localhost")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -120,12 +121,10 @@ def test_a_key_is_counted(clients: Any, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_node_that_has_the_key_is_asked(clients: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def moved(line: Line) -> None:
-        answers("+OK", f"-MOVED 42 127.0.0.1:{ports[0]}")(line)
-
-    ports: list[int] = []
-    with cache(tmp_path, monkeypatch, moved, answers("+OK", ":3")) as port:
-        ports.append(port)
+    with (
+        server(tmp_path, monkeypatch, answers("+OK", ":3")) as other,
+        cache(tmp_path, monkeypatch, answers("+OK", f"-MOVED 42 127.0.0.1:{other}")),
+    ):
         assert clients.valkey("INCR", "é:visits") == "3"
 
 
@@ -236,6 +235,23 @@ def test_a_server_that_is_not_ours_or_does_not_know_us_is_refused(
         clients.Postgres(),
     ):
         pytest.fail("it is in")
+
+
+def test_a_server_without_tls_is_told_nothing(clients: Any) -> None:
+    asked = struct.pack("!ii", 8, 80877103)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            plain, _ = listening.accept()
+            with plain:
+                assert plain.recv(8) == asked
+                plain.sendall(b"N")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(OSError, match=r"127\.0\.0\.1 speaks no TLS"):
+            clients.connected("127.0.0.1", listening.getsockname()[1], asked)
+        thread.join(60)
 
 
 def test_who_does_not_know_the_password_can_not_pass_for_the_server(clients: Any) -> None:
