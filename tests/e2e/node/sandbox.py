@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,11 +91,16 @@ class Sandbox(NamedTuple):
         return sorted(STAND_INS | self.follower.releases.stand_ins)
 
 
-def data(*beside: dict[str, Any], **settings: object) -> dict[str, Any]:
+def data(
+    *beside: dict[str, Any],
+    applications: Mapping[str, Any] | None = None,
+    traces: str | None = None,
+    **settings: object,
+) -> dict[str, Any]:
     """Return what the file of the sandbox says, with a pooler before Postgres, and an image made here.
 
     `settings` are of the cluster of Postgres. Each of those `beside` it is like it but for what is said of it, and
-    applications use it too.
+    applications use it too, but for `applications`, which are added as they are. `traces` is where those go.
     """
     found = environment_data("sandbox")
     (cluster,) = found["platform"]["cloudnative_pg"]["clusters"]
@@ -103,12 +108,15 @@ def data(*beside: dict[str, Any], **settings: object) -> dict[str, Any]:
     found["platform"]["cloudnative_pg"]["clusters"] += [{**cluster, **other} for other in beside]
     for app in found["applications"].values():
         app["uses"]["postgres"] |= {other["name"]: {} for other in beside if "retired" not in other}
+    found["applications"] |= applications or {}
+    if traces is not None:
+        found["platform"]["observability"]["traces"] = {"backend": "otlp", "otlp": {"endpoint": traces}}
     return found
 
 
-def environment(*beside: dict[str, Any], **settings: object) -> Environment:
+def environment(*beside: dict[str, Any], **more: Any) -> Environment:
     """Return the sandbox that such a file makes, with a small queue."""
-    return made(data(*beside, **settings))
+    return made(data(*beside, **more))
 
 
 def made(found: dict[str, Any]) -> Environment:
