@@ -12,9 +12,9 @@ from gitops_render.versions import files
 from gitops_render.versions.constructs import constructs
 from gitops_render.versions.pinned import Pinned, Source
 
+ROOMS = ("constructs_lib", "gitops_render", "operations")
+"""Where code names what runs in a cluster."""
 PIPENV = ".github/requirements-pipenv.txt"
-ROOMS = ("constructs_lib", "operations")
-"""The folders whose code names charts and images; renovate.json reads the same."""
 
 
 def versions(root: Path) -> list[Pinned]:

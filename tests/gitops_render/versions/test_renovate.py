@@ -48,8 +48,8 @@ def matches() -> list[Match]:
 
 
 def _matches() -> Iterator[Match]:
-    paths = (path for room in ROOMS for path in ROOT.glob(f"{room}/**/*.py"))
-    files = {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
+    code = (path for room in ROOMS for path in ROOT.glob(f"{room}/**/*.py"))
+    files = {path.relative_to(ROOT).as_posix(): path.read_text() for path in code}
     for manager in CONFIG["customManagers"]:
         (place,), (pattern,) = manager["managerFilePatterns"], manager["matchStrings"]
         for file, text in files.items():
