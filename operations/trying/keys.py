@@ -57,7 +57,7 @@ def kept_keys(path: Path, hosts: tuple[str, ...]) -> Keys:
             return Keys(**json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
             raise ConfigError(f"{path}: is not as `try` wrote it; run `bin/operations try --remove`") from None
-    keys = Keys(*(new_password() for _ in range(8)), *signed(hosts))
+    keys = Keys._make((*(new_password() for _ in range(8)), *signed(hosts)))
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

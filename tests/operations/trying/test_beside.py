@@ -34,6 +34,10 @@ def keys(tmp_path: Path) -> Keys:
     return kept_keys(tmp_path / "keys.json", place.HOSTS)
 
 
+def nothing(*_: object) -> None:
+    """Do what is done elsewhere, which this does not ask for."""
+
+
 def container(keys: Keys, name: str) -> dict[str, Any]:
     (found,) = (
         item["spec"]["template"]["spec"]["containers"][0]
@@ -65,9 +69,8 @@ def test_each_bucket_is_its_own_keys_and_the_stores_own_is_in_no_place_of_pods(
     env = fill.reached_at(place.loaded(outside.folder), 1)
     here = env.vault.model_copy(update={"address": outside.vault.url, "ca_bundle": None})
     env = env.model_copy(update={"vault": here})
-    monkeypatch.setattr(fill, "_ensure_engine", lambda _env: None)
-    monkeypatch.setattr(fill, "apply", lambda _trust: 0)
-    monkeypatch.setattr(fill.vault_login, "tell", lambda _env, _api: None)
+    for place_, name in ((fill, "_ensure_engine"), (fill, "apply"), (fill.vault_login, "tell")):
+        monkeypatch.setattr(place_, name, nothing)
     fill.fill(env, keys)
     held = {path.partition("/")[2]: versions[-1] for path, versions in outside.vault.entries.items()}
     ids = {path: entry["access_key_id"] for path, entry in held.items() if "access_key_id" in entry}
