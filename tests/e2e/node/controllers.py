@@ -94,7 +94,7 @@ def _ground(stack: Synthesised, key: dict[str, str]) -> list[Manifest]:
     labels = stack.only("kubernetes_namespace_v1")["metadata"]["labels"]
     namespace = manifest("v1", "Namespace", FLUX_NAMESPACE)
     namespace["metadata"]["labels"] = labels
-    info = stack.only("kubernetes_config_map_v1")
+    info = {part: stack.only("kubernetes_config_map_v1")[part] for part in ("metadata", "data")}
     secret = manifest("v1", "Secret", DEPLOY_KEY_SECRET, FLUX_NAMESPACE)
     secret["data"] = {name: b64encode(value.encode()).decode() for name, value in key.items()}
     return [namespace, secret, {"apiVersion": "v1", "kind": "ConfigMap", **info}]

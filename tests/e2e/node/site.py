@@ -24,7 +24,7 @@ CONTENT = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 def publish(sites: Path, chart: Chart, folder: Path) -> None:
     """Package the chart in a folder with helm, and serve it where `chart` says that it is."""
     place = urlsplit(chart.repository)
-    site = sites / str(place.hostname)
+    site = sites / place.netloc
     packages = sites / "packages"
     subprocess.run([BIN / "helm", "package", folder, "--destination", packages], check=True, capture_output=True)
     archive = packages / f"{chart.name}-{chart.version}.tgz"
