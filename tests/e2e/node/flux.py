@@ -69,7 +69,7 @@ class Follower:
 
         def are_done() -> bool:
             found = json.loads(self.cluster.kubectl("get", kind, "-A", "--output=json"))["items"]
-            return all(item["status"].get("lastHandledReconcileAt") == now and is_done(item) for item in found)
+            return all(_handled(item) == now and is_done(item) for item in found)
 
         self.cluster.eventually(are_done, f"every {kind.partition('.')[0]} is as it should be again")
 
@@ -141,6 +141,10 @@ def _root(env: Environment) -> Iterator[dict[str, Any]]:
         "sourceRef": {"kind": "GitRepository", "name": "flux-system"},
     }
     yield {"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "metadata": named, "spec": root}
+
+
+def _handled(item: dict[str, Any]) -> str | None:
+    return item.get("status", {}).get("lastHandledReconcileAt")
 
 
 def _said(layer: dict[str, Any]) -> str:

@@ -28,8 +28,8 @@ def publish(sites: Path, chart: Chart, folder: Path) -> None:
     packages = sites / "packages"
     subprocess.run([BIN / "helm", "package", folder, "--destination", packages], check=True, capture_output=True)
     archive = packages / f"{chart.name}-{chart.version}.tgz"
+    assert archive.exists(), f"the chart in {folder} is not {chart.name} {chart.version}, which is pinned"
     about = _about(archive, chart.name)
-    assert about["version"] == chart.version, f"{folder} is {about['version']}, pinned is {chart.version}"
     if chart.is_oci:
         _push(site / "v2" / place.path.lstrip("/") / chart.name, chart.version, about, archive.read_bytes())
     else:
@@ -46,7 +46,7 @@ def _about(archive: Path, name: str) -> dict[str, Any]:
 def _index(folder: Path, about: dict[str, Any], archive: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / "index.yaml"
-    known = yaml.safe_load(index.read_text()) if index.exists() else {"apiVersion": "v1", "entries": {}}
+    known: dict[str, Any] = yaml.safe_load(index.read_text()) if index.exists() else {"apiVersion": "v1", "entries": {}}
     content = archive.read_bytes()
     (folder / archive.name).write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()

@@ -82,7 +82,7 @@ def test_a_commit_reaches_every_layer(platform: Sandbox) -> None:
 
     def has_it(layer: dict[str, Any]) -> bool:
         ours = layer["spec"]["sourceRef"]["name"] in OURS
-        return not ours or (is_ready(layer) and commit in layer["status"].get("lastAppliedRevision", ""))
+        return not ours or (is_ready(layer) and commit in layer.get("status", {}).get("lastAppliedRevision", ""))
 
     took = platform.cluster.eventually(
         lambda: all(map(has_it, platform.follower.layers().values())), "every layer has the commit"
