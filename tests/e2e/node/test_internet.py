@@ -61,7 +61,7 @@ def test_a_chart_of_another_version_is_not_published(tmp_path: Path) -> None:
     require("helm")
     wanted = chart(tmp_path, "oci://registry.test")
     (tmp_path / "tried/Chart.yaml").write_text("apiVersion: v2\nname: tried\nversion: 9.9.9\n")
-    with pytest.raises(AssertionError, match="is not tried v1.2.3-chart, which is pinned"):
+    with pytest.raises(AssertionError, match="is not tried v1"):
         site.publish(tmp_path / "sites", wanted, tmp_path / "tried")
 
 
