@@ -59,7 +59,11 @@ def are_at_hand() -> bool:
 def install(cluster: NodeCluster, env: Environment, key: dict[str, str]) -> tuple[str, ...]:
     """Let Flux follow the environment's repository with `key`, and return the images of its controllers."""
     stack = synthesised(lambda scope: Flux(scope, "flux", env=env))
-    cluster.apply(*_unsigned(), *_ground(stack, key))
+    cluster.apply(*_unsigned())
+    ground = {"apiVersion": "v1", "kind": "List", "items": _ground(stack, key)}
+    # By the name of OpenTofu's provider: what kubectl made, the operator takes away (`internal/controller/common.go`).
+    by = ("apply", "--server-side", "--field-manager=HashiCorp", "--filename=-")
+    cluster.kubectl(*by, text=json.dumps(ground))
     made = objects(template(Release(OPERATOR.name, FLUX_NAMESPACE, OPERATOR_CHART, _values(stack, OPERATOR.name))))
     cluster.add_images(*map(Image, charts.images(made)))
     for item in made:

@@ -57,7 +57,8 @@ class Shelf(Releases):
             self.stand_ins.add(release.chart.name)
             return self._empty(release.chart)
         self._real |= {item["spec"]["group"] for item in made if item["kind"] == CRD}
-        self._cluster.add_images(*self._images(release.chart.name, made, program or Program("")))
+        if found := list(self._images(release.chart.name, made, program or Program(""))):
+            self._cluster.add_images(*found)
         folder = charts_path()
         assert folder is not None
         return folder / release.chart.name
