@@ -83,7 +83,7 @@ def test_one_option_names_the_folder_of_the_repository() -> None:
     assert folders == {
         *(
             f"gitops_render {name}"
-            for name in ("new application", "render", "check", "pin", "validate", "seal", "unseal")
+            for name in ("new application", "render", "check", "pin", "validate", "remove", "seal", "unseal")
         ),
         "operations rehearse",
     }
