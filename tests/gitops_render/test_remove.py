@@ -30,9 +30,7 @@ def files(root: Path) -> set[str]:
 
 def test_all_of_an_environment_goes_and_nothing_of_another(tree: Path) -> None:
     before = files(tree)
-    of_staging = {
-        name for name in before if "staging" in name.split("/")[:3] or name.startswith(".render/staging.")
-    }
+    of_staging = {name for name in before if "staging" in name.split("/")[:3] or name.startswith(".render/staging.")}
     assert {"apps/staging/episodic/own.yaml", ".render/staging.json", ".render/staging.settings.yaml"} <= of_staging
     removed = remove(tree, "staging", ["sandbox"])
     assert {str(path) for path in removed} == of_staging
@@ -51,7 +49,7 @@ def test_an_environment_with_a_file_stays(tree: Path) -> None:
 @pytest.mark.parametrize("name", ["stagin", "platform", "..", ""])
 def test_what_is_not_there_is_told_with_what_is(tree: Path, name: str) -> None:
     before = files(tree)
-    with pytest.raises(ConfigError, match="unknown tree without an environment file '.*', known are staging"):
+    with pytest.raises(ConfigError, match=r"unknown tree without an environment file '.*', known are staging"):
         remove(tree, name, ["sandbox"])
     assert files(tree) == before
 
