@@ -103,15 +103,15 @@ def validate(
 
 @app.command()
 def remove(
-    environment: Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment that has ended.")],
+    ended: Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment that has ended.")],
     repository: Clone = Path(),
 ) -> None:
     """Remove the tree of an environment that has no file any more, with its applications; commit that to end it."""
     from constructs_lib.environment import environment_paths
     from gitops_render.remove import remove as remove_tree
 
-    removed = remove_tree(repository, environment, [path.stem for path in environment_paths()])
-    done(f"{repository}: {len(removed)} files of {environment} removed; commit it, and let it be reviewed")
+    removed = remove_tree(repository, ended, [path.stem for path in environment_paths()])
+    done(f"{repository}: {len(removed)} files of {ended} removed; commit it, and let it be reviewed")
 
 
 @app.command()

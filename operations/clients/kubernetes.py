@@ -81,9 +81,7 @@ def cluster_access(api: DigitalOcean, env: Environment, known: Resource | None =
     return Access(found["server"], found["token"], base64.b64decode(found["certificate_authority_data"]).decode())
 
 
-def cluster_client(
-    api: DigitalOcean, env: Environment, known: Resource | None = None
-) -> kubernetes.CustomObjectsApi:
+def cluster_client(api: DigitalOcean, env: Environment, known: Resource | None = None) -> kubernetes.CustomObjectsApi:
     """Return a client of the environment's cluster. Raises `ConfigError` as `cluster_access` does."""
     if env.cluster.provider == "existing":
         return kubernetes.CustomObjectsApi(context_client(env.cluster.context))

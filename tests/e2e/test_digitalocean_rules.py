@@ -39,6 +39,7 @@ WORKLOAD = {"role": "workload", "size": "s-2vcpu-4gb", "min_nodes": 1, "max_node
 SPARE = {"size": "s-2vcpu-4gb", "min_nodes": 0, "max_nodes": 2}
 TAINT = {"key": "batch", "value": "yes", "effect": "PreferNoSchedule"}
 BEFORE: dict[str, Any] = {
+    "cluster__kubernetes_minor": "1.37",
     "cluster__high_availability": True,
     "cluster__control_plane_allowed_addresses": [ALLOWED],
     "runner": "own",
@@ -84,7 +85,7 @@ CASES = (
             "cluster__generation": 2,
             "cluster__protected": True,
             "cluster__high_availability": False,
-            "cluster__kubernetes_minor": "1.37",
+            "cluster__kubernetes_minor": "1.38",
             "cluster__maintenance_window": {"day": "any", "start_time": "03:00"},
             "cluster__control_plane_allowed_addresses": [ALLOWED, FURTHER],
             "cluster__kubeconfig_expire_seconds": 7200,
@@ -150,7 +151,7 @@ CASES = (
     Case(
         "a lower minor",
         StackKind.CLUSTER,
-        {"cluster__kubernetes_minor": "1.35"},
+        {"cluster__kubernetes_minor": "1.36"},
         {"cluster.kubernetes_minor": REFUSED},
         frozenset({CLUSTER, POOL}),
     ),
@@ -216,7 +217,7 @@ CASES = (
     ),
 )
 KINDS = (StackKind.CLUSTER, StackKind.STATE, StackKind.DNS)
-VERSIONS = {"1.35": "1.35.6-do.0", "1.36": "1.36.2-do.0", "1.37": "1.37.1-do.0"}
+VERSIONS = {"1.36": "1.36.2-do.0", "1.37": "1.37.1-do.0", "1.38": "1.38.0-do.0"}
 
 
 class Told(NamedTuple):
@@ -244,11 +245,11 @@ class Applied:
         for resource in (item for named in stack["resource"].values() for item in named.values()):
             resource.get("lifecycle", {}).pop("prevent_destroy", None)
         self.tofu.write("cdk.tf.json", stack)
+        self.tofu.environ[given(KUBERNETES_VERSION)] = VERSIONS[env.cluster.kubernetes_minor]
 
     def told(self, case: Case) -> Told:
         after = environment(**{**BEFORE, **case.changes})
         self._write("after", after)
-        self.tofu.environ[given(KUBERNETES_VERSION)] = VERSIONS[after.cluster.kubernetes_minor]
         self.tofu.run("plan", "-refresh=false", "-out=planned")
         planned = dict(_planned(json.loads(self.tofu.run("show", "-json", "planned"))))
         ours = {item.address: item.action for item in stack_changes(self.folder / "before", self.folder / "after")}

@@ -130,7 +130,7 @@ def test_an_environment_is_added_resized_upgraded_and_removed_as_the_pages_say(l
     world, project = living, project_in(living, tmp_path / "project")
     reader = Reader(world, project, "review")
     reader.follow(ADD)
-    world.bring("review", reader.read())
+    world.bring(reader.read())
     project.commit("Add review")
     reader.follow(BOOTSTRAP, 1)
     (cluster,) = world.digitalocean.clusters.values()
