@@ -15,8 +15,6 @@ read_again() {
     cli -h "$1" config set tls-cert-file "$certificate" tls-key-file "$key" tls-ca-cert-file "$ca" >/dev/null
 }
 
-for node; do read_again "$node" || echo "$node did not read its certificate again"; done
-
 asked=
 ask() {
   for node; do
@@ -31,6 +29,7 @@ until ask "$@"; do
   tries=$((tries + 1))
   sleep 2
 done
+for node; do read_again "$node" || echo "$node did not read its certificate again"; done
 case $state in *cluster_state:ok*) ;; *) fail "$asked says that not every slot is served" ;; esac
 cli -h "$asked" cluster nodes >/room/nodes
 number=0
