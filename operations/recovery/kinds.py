@@ -9,7 +9,7 @@ from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.environment import Environment
 from constructs_lib.platform import cloudnative_pg, rabbitmq_operator, valkey_operator
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
-from constructs_lib.platform.rabbitmq_operator.cluster import RabbitmqCluster
+from constructs_lib.platform.rabbitmq_operator.settings import RabbitmqCluster
 from constructs_lib.platform.recovery import recovery_name
 from constructs_lib.platform.valkey_operator.cluster import ValkeyCluster
 from operations.rotation.in_cluster import InCluster
