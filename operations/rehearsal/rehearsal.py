@@ -79,7 +79,7 @@ def rehearse(environment: str, old: Path, new: Path) -> Rehearsal:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-"))
         server = stack.enter_context(ApiServer(Path(folder, "cluster")))
         artifacts = stack.enter_context(Artifacts())
-        stage = _Stage(server, artifacts)
+        stage = Stage(server, artifacts)
         unchecked, asked = stage.begin(environment, (before, after), made)
         before, after = (_with(tree, side) for tree, side in ((before, made.old), (after, made.new)))
         first = stage.play(before, made.old)
@@ -100,7 +100,7 @@ def _identity(item: Manifest) -> Identity:
     return Item(PurePosixPath(), item).identity
 
 
-class _Stage:
+class Stage:
     """An API server with Flux, and one tree after the other."""
 
     def __init__(self, server: ApiServer, artifacts: Artifacts) -> None:
