@@ -80,6 +80,12 @@ def test_capacity_says_what_is_asked_for_of_what_there_is() -> None:
     assert "workload: GiB of memory" in said
 
 
+def test_a_pool_whose_size_is_not_known_has_no_bar() -> None:
+    said = texts(PICTURES["capacity"][0](environment(cluster__pools__system__size="m-32vcpu-256gb")))
+    assert not [line for line in said if line.startswith("system")]
+    assert [line for line in said if line.startswith("workload")]
+
+
 def test_the_mark_of_capacity_is_where_the_least_ends() -> None:
     picture = ET.fromstring(PICTURES["capacity"][0](environment("production")))  # noqa: S314 - our own
     marks = [int(item.get("x1", "")) for item in picture.iter(f"{SVG}line")]
