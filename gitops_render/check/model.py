@@ -159,7 +159,7 @@ def fields_named(value: Any, keys: Container[str]) -> Iterator[tuple[str, str, A
     """Yield path, key and value of every field inside `value` that has one of these keys, parents first."""
     inside = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in inside:
-        if key in keys:
+        if isinstance(key, str) and key in keys:
             yield key, key, inner
         if isinstance(inner, NESTED):
             for path, name, found in fields_named(inner, keys):

@@ -10,6 +10,7 @@ import typer
 
 import constructs_lib.environment
 from constructs_lib.base.errors import DIFFERENT, ConfigError
+from constructs_lib.environment import Environment
 from operations.commands import app
 from operations.recovery import change, recover
 from operations.recovery.recover import Step
@@ -43,12 +44,20 @@ def kept(asked: Asked, answer: object = None) -> Callable[..., Any]:
     return ask
 
 
+def secrets_of(env: Environment, purpose: str) -> tuple[str, str]:
+    return env.name, purpose
+
+
+def second(_first: object, other: object) -> object:
+    return other
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """What a recovery is asked for; it has a step that changes the file where `edits` is there."""
     made: Asked = []
-    monkeypatch.setattr(credentials, "secrets_of", lambda env, purpose: (env.name, str(purpose)))
-    monkeypatch.setattr(in_cluster, "in_cluster", lambda _env, secrets: secrets)
+    monkeypatch.setattr(credentials, "secrets_of", secrets_of)
+    monkeypatch.setattr(in_cluster, "in_cluster", second)
     for name in ("beside", "lost"):
         monkeypatch.setattr(recover, name, kept(made, Step("title", None, ("look at it",))))
     monkeypatch.setattr(gitops_client, "own_client", lambda: "client")
@@ -72,7 +81,7 @@ def test_a_step_changes_the_file_here_or_in_a_pull_request_or_nothing(
     asked: Asked, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], edits: bool, repository: str
 ) -> None:
     written, proposed = Asked(), Asked()
-    step = Step("Make it anew", (lambda _: None) if edits else None, ("look", "merge"))
+    step = Step("Make it anew", kept(asked) if edits else None, ("look", "merge"))
     monkeypatch.setattr(recover, "lost", kept(asked, step))
     monkeypatch.setattr(change, "changed", kept(written))
     monkeypatch.setattr(change, "propose", kept(proposed))
@@ -91,8 +100,15 @@ def test_the_states_of_an_environment_and_of_the_repository_have_passphrases_of_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     rotated: Asked = []
-    monkeypatch.setattr(passphrase, "gitops_place", lambda env: ("repository", env.name))
-    monkeypatch.setattr(passphrase, "place_of", lambda env: ("environment", env.name))
+
+    def place(kind: str) -> Callable[[Environment], tuple[str, str]]:
+        def of(env: Environment) -> tuple[str, str]:
+            return kind, env.name
+
+        return of
+
+    monkeypatch.setattr(passphrase, "gitops_place", place("repository"))
+    monkeypatch.setattr(passphrase, "place_of", place("environment"))
     monkeypatch.setattr(passphrase, "rotate_passphrase", kept(rotated))
     assert run("rotate", "state-passphrase", "staging") == run("rotate", "state-passphrase", "gitops-repository") == 0
     assert rotated == [(("environment", "staging"),), (("repository", "sandbox"),)]
@@ -116,12 +132,24 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         said["brought"].append((context,))
         return ENVIRONMENTS[0]
 
-    monkeypatch.setattr(up, "chosen_context", lambda context: context or "current")
+    def chosen(context: str | None) -> str:
+        return context or "current"
+
+    def same(context: str) -> str:
+        return context
+
+    def lines(_env: object, context: str) -> list[str]:
+        return [f"reach it by {context}"]
+
+    def confirm(_question: str) -> bool:
+        return said["agrees"]
+
+    monkeypatch.setattr(up, "chosen_context", chosen)
     monkeypatch.setattr(up, "bring_up", bring_up)
-    monkeypatch.setattr(kubectl, "Kubectl", lambda context: context)
+    monkeypatch.setattr(kubectl, "Kubectl", same)
     monkeypatch.setattr(down, "take_away", kept(said["removed"]))
-    monkeypatch.setattr(summary, "lines", lambda _env, context: [f"reach it by {context}"])
-    monkeypatch.setattr(typer, "confirm", lambda _question: said["agrees"])
+    monkeypatch.setattr(summary, "lines", lines)
+    monkeypatch.setattr(typer, "confirm", confirm)
     return said
 
 

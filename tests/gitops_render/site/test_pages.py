@@ -101,7 +101,10 @@ def test_a_link_that_leads_nowhere_is_refused_and_told(tmp_path: Path, monkeypat
         asked.append(command)
         return CompletedProcess(command, len(asked) - 1, "", "\na.md:1: no such page\n")
 
-    monkeypatch.setattr("gitops_render.site.sources", lambda _root: {PurePosixPath("docs/a.md"): "# A\n"})
+    def made(_root: Path) -> Pages:
+        return {PurePosixPath("docs/a.md"): "# A\n"}
+
+    monkeypatch.setattr("gitops_render.site.sources", made)
     monkeypatch.setattr("gitops_render.site.run", run)
     (tmp_path / "cache").mkdir()
     assert write_site(tmp_path) == tmp_path / "html/index.html"

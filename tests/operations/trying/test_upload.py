@@ -51,7 +51,11 @@ class Store:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     made = Store()
-    monkeypatch.setattr(upload, "s3_client", lambda *_: made)
+
+    def client(*_: object) -> Store:
+        return made
+
+    monkeypatch.setattr(upload, "s3_client", client)
     return made
 
 
