@@ -59,7 +59,8 @@ def _add(value: Any, events: list[yaml.Event]) -> None:
             _add(item, events)
         events.append(_SEQUENCE_END)
     else:
-        events.append(_other(kind, value))
+        node = _REPRESENTER.represent_data(value)
+        events.append(yaml.ScalarEvent(None, node.tag, (True, False), node.value))
 
 
 def _add_mapping(items: Iterable[tuple[str, Any]], events: list[yaml.Event]) -> None:
@@ -68,13 +69,6 @@ def _add_mapping(items: Iterable[tuple[str, Any]], events: list[yaml.Event]) -> 
         events.append(_text(key))
         _add(value, events)
     events.append(_MAPPING_END)
-
-
-@lru_cache(maxsize=1024)
-def _other(_kind: type, value: Any) -> yaml.ScalarEvent:
-    """Write a number, a boolean or null; the kind tells `True` from 1, which are equal."""
-    node = _REPRESENTER.represent_data(value)
-    return yaml.ScalarEvent(None, node.tag, (True, False), node.value)
 
 
 @lru_cache(maxsize=16384)
