@@ -12,7 +12,7 @@ import constructs_lib.environment
 from constructs_lib.base.errors import DIFFERENT, ConfigError
 from constructs_lib.environment import Environment
 from operations.commands import app
-from operations.recovery import change, recover
+from operations.recovery import change, rebuild, recover
 from operations.recovery.recover import Step
 from operations.rotation import age_key, in_cluster, passphrase
 from operations.secrets import credentials, gitops_client
@@ -52,12 +52,17 @@ def second(_first: object, other: object) -> object:
     return other
 
 
+def holds(env: Environment) -> str:
+    return f"the bucket of {env.name}"
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """What a recovery is asked for; it has a step that changes the file where `edits` is there."""
     made: Asked = []
     monkeypatch.setattr(credentials, "secrets_of", secrets_of)
     monkeypatch.setattr(in_cluster, "in_cluster", second)
+    monkeypatch.setattr(rebuild, "bucket_holds", holds)
     for name in ("beside", "lost"):
         monkeypatch.setattr(recover, name, kept(made, Step("title", None, ("look at it",))))
     monkeypatch.setattr(gitops_client, "own_client", lambda: "client")
@@ -68,11 +73,11 @@ def test_what_is_recovered_has_a_name_and_a_time_only_where_one_is_said(asked: A
     assert run("recover", "beside", "sandbox", "valkey", "main") == 0
     assert run("recover", "beside", "staging", "postgres", "main", "--as", "x", "--until", "now", "--finish") == 0
     assert run("recover", "lost", "staging", "--finish") == 0
-    (env, wanted, there, finish), (_, second, _, second_finish), (lost_env, _, lost_finish) = asked
+    (env, wanted, there, finish), (_, second, _, second_finish), (lost_env, *lost_rest) = asked
     assert (env.name, wanted.kind.name, wanted[1:]) == ("sandbox", "valkey", ("main", "restored", None))
     assert (there, finish) == (("sandbox", "plan"), False)
     assert (second[1:], second_finish) == (("main", "x", "now"), True)
-    assert (lost_env.name, lost_finish) == ("staging", True)
+    assert (lost_env.name, lost_rest) == ("staging", [("staging", "plan"), "the bucket of staging", True])
 
 
 @pytest.mark.parametrize("edits", [True, False])
