@@ -36,7 +36,12 @@ class Item(NamedTuple):
     @property
     def identity(self) -> Identity:
         """The object's identity. What has no name, a kustomize file, is known by its folder."""
-        return Identity(self.kind, self.namespace, self.name or str(self.path.parent), self.group)
+        return Identity(self.kind, self.namespace, self.name or self.folder, self.group)
+
+    @property
+    def folder(self) -> str:
+        """The folder of its file."""
+        return str(self.path).rpartition("/")[0]
 
     @property
     def kind(self) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -20,6 +19,7 @@ from constructs_lib.base.yaml_input import read_mapping
 from constructs_lib.kit import FLUX_NAMESPACE, Manifest
 from constructs_lib.platform.baseline import NAMESPACES
 from gitops_render import journal
+from gitops_render.clear_text import FIELDS, decoded, secrets_in
 from gitops_render.paths import KUSTOMIZATION, SOPS_FILE, Place, sealed_file, sealed_folder, sealed_name
 from gitops_render.sops import KEY_VARIABLES, sops
 from gitops_render.sops_config import read_recipients, readers
@@ -27,8 +27,6 @@ from gitops_render.write import refuse_links, writing
 from gitops_render.yaml_output import to_yaml
 
 _YAML = ("--input-type", "yaml", "--output-type", "yaml")
-FIELDS = ("data", "stringData")
-"""Where a Secret holds its values."""
 _TELLING = 8
 """Shorter values are not looked for in annotations: a port or `true` would be found by chance."""
 
@@ -43,7 +41,7 @@ def seal(
     Raises `ConfigError`, with nothing written and no value shown, if an input holds anything but complete Secrets, a
     Secret is sealed already (unless `overwrite`), or SOPS did not encrypt it to the environment's recipients.
     """
-    secrets = [secret for where, text in inputs.items() for secret in _secrets(where, text)]
+    secrets = [secret for where, text in inputs.items() for secret in secrets_in(where, text)]
     paths = [sealed_file(environment, secret["metadata"]["name"]) for secret in secrets]
     with writing(output):
         recipients = read_recipients(output, environment)
@@ -102,78 +100,6 @@ def refuse_stream_into(output: Path, stream: int) -> None:
     for path in output.rglob("*"):
         if path.is_file() and os.path.samestat(to, path.stat()):
             raise ConfigError(f"{path}: would hold clear text in the GitOps repository; write it elsewhere")
-
-
-def _secrets(where: str, text: str) -> list[Manifest]:
-    """Return the Secrets in `text`. No sentence about them holds a value of theirs."""
-    try:
-        items = [item for item in yaml.load_all(text, yaml.CSafeLoader) if item is not None]
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{where}: cannot be read as YAML{line}; correct it, or put text in quotes") from None
-    except (yaml.YAMLError, ValueError):
-        raise ConfigError(f"{where}: cannot be read as YAML; correct it, or put text in quotes") from None
-    if not items:
-        raise ConfigError(f"{where}: holds no object; give it one or more Secrets")
-    problems = [
-        f"{where}: object {number}: {what}" for number, item in enumerate(items, 1) for what in _secret_problems(item)
-    ]
-    if problems:
-        raise ConfigError(*problems)
-    return items
-
-
-def _secret_problems(item: Any) -> Iterator[str]:
-    """Yield what keeps `item` from being sealed; what is said about a Secret needs it to be one."""
-    if not isinstance(item, dict):
-        yield f"must be a Secret, found {type(item).__name__}"
-    elif (item.get("apiVersion"), item.get("kind")) != ("v1", "Secret"):
-        yield f"must be a Secret of v1, found {item.get('kind')} of {item.get('apiVersion')}; only Secrets are sealed"
-    elif not _keys_are_text(item):
-        yield "has a key that is not text; put it in quotes"
-    elif "sops" in item:
-        yield "is sealed already; give the Secret in clear text"
-    else:
-        yield from metadata_problems(item.get("metadata"))
-        if not any(item.get(field) for field in FIELDS):
-            yield "has neither data nor stringData; add the values"
-        for field in FIELDS:
-            yield from _value_problems(field, item.get(field) or {})
-
-
-def _keys_are_text(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _keys_are_text(item) for key, item in value.items())
-    return all(map(_keys_are_text, value)) if isinstance(value, list) else True
-
-
-def metadata_problems(metadata: Any) -> Iterator[str]:
-    """Yield what a Secret's name and namespace lack."""
-    for key in ("name", "namespace"):
-        value = metadata.get(key) if isinstance(metadata, dict) else None
-        if value is None:
-            yield f"metadata.{key} is missing; add it"
-        elif not isinstance(value, str) or not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", value):
-            yield f"metadata.{key} must be lower-case letters, digits, '-' and '.', found {value!r}"
-
-
-def _value_problems(field: str, values: Any) -> Iterator[str]:
-    if not isinstance(values, dict):
-        yield f"{field} must hold keys and values"
-        return
-    for key, value in values.items():
-        if not isinstance(value, str):
-            yield f"{field}.{key} must be text; put it in quotes"
-        elif field == "data" and _decoded(value) is None:
-            yield f"{field}.{key} is not base64; encode it, or move it to stringData"
-
-
-def _decoded(value: str) -> bytes | None:
-    try:
-        return base64.b64decode("".join(value.split()), validate=True)
-    except ValueError:
-        return None
 
 
 def _refuse_namespaces(output: Path, environment: str, secrets: list[Manifest]) -> None:
@@ -249,7 +175,7 @@ def _clear_values(secret: Manifest) -> Iterator[str]:
     """Yield the values of `secret`, each as it is and in base64, unless too short to tell anything."""
     for field in FIELDS:
         for value in (secret.get(field) or {}).values():
-            clear = _decoded(value) if field == "data" else value.encode()
+            clear = decoded(value) if field == "data" else value.encode()
             texts = (value, (clear or b"").decode(errors="replace"), base64.b64encode(clear or b"").decode())
             yield from (text for text in texts if len(text) >= _TELLING)
 

@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 from constructs_lib.applications.uses import OwnDatabase, OwnVhost, Uses
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.change import FREE, FREELY, Change, Rule, replaces, rolls, steps
-from constructs_lib.base.fields import Cpu, GitHubName, Name, Port, UrlPath
+from constructs_lib.base.fields import Cpu, Name, Port, UrlPath
+from constructs_lib.base.github_fields import GitHubName
 from constructs_lib.base.quantities import Memory, Storage
 from constructs_lib.base.settings import Settings
 from constructs_lib.health import Percent

@@ -8,17 +8,8 @@ from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.change import FREE, Change, replaces, rolls, steps
-from constructs_lib.base.fields import (
-    Domain,
-    ExtensionName,
-    Name,
-    Port,
-    RegularExpression,
-    SecretKey,
-    ServiceName,
-    SqlName,
-    VhostName,
-)
+from constructs_lib.base.fields import Domain, Name, Port, ServiceName
+from constructs_lib.base.service_fields import ExtensionName, RegularExpression, SecretKey, SqlName, VhostName
 from constructs_lib.base.settings import Settings
 
 OWN_DATABASE = "its database and its role stay in the cluster with their data; drop them there"

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from constructs_lib.applications import Application
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import SqlName
+from constructs_lib.base.service_fields import SqlName
 from constructs_lib.kit import check_apart
 from constructs_lib.platform import Platform
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster

@@ -14,7 +14,8 @@ from constructs_lib.base.belonging import COMMON, Own
 from constructs_lib.base.bucket import Bucket, BucketPurpose, ReachedBucket, TrustedBucket
 from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, RunnerLabel, S3Region
+from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, S3Region
+from constructs_lib.base.github_fields import RunnerLabel
 from constructs_lib.base.purpose import Purpose
 from constructs_lib.base.sentences import Problems
 from constructs_lib.base.settings import Settings

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.bucket import AnyBucket, Bucket
 from constructs_lib.base.change import FREELY, Change, steps
-from constructs_lib.base.fields import AgeRecipient, Branch, CheckName, GitHubName, RepositoryName, SecretName
+from constructs_lib.base.fields import AgeRecipient
+from constructs_lib.base.github_fields import Branch, CheckName, GitHubName, RepositoryName, SecretName
 from constructs_lib.base.settings import Settings
 from constructs_lib.environment.vault import GitOpsVault
 

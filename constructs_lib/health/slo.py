@@ -12,8 +12,9 @@ from typing import Annotated, NamedTuple, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
-from constructs_lib.base.fields import MetricName, Name, Runbook, ServiceKey
+from constructs_lib.base.fields import Name
 from constructs_lib.base.quantities import Days
+from constructs_lib.base.service_fields import MetricName, Runbook, ServiceKey
 from constructs_lib.base.settings import Settings
 from constructs_lib.health.alert import Alert, Severity
 from constructs_lib.health.promql import PromQL

@@ -37,9 +37,8 @@ def _complete(tree: Tree) -> Iterator[Found]:
 
 @tree_policy("FLUX002", "Flux fails on a path that is not there", "correct spec.path, or render the folder")
 def _path_exists(tree: Tree) -> Iterator[Found]:
-    folders = {str(item.path.parent) for item in tree.items}
     for layer in tree.folders.values():
-        if of_flux(layer.spec["path"]) not in folders:
+        if of_flux(layer.spec["path"]) not in tree.by_folder:
             yield at(layer, f"reads {layer.spec['path']}, which holds no file")
 
 
@@ -76,7 +75,7 @@ def _kinds_are_known(tree: Tree) -> Iterator[Found]:
     brought = {item.name: tree.layer_of(item) for item in tree.of("HelmRelease", "GitRepository")}
     for item in tree.items:
         name = PROVIDERS.get(item.group)
-        layer = tree.layer_of(item)
+        layer = tree.layer_of(item) if name else None
         if name is None or layer is None:
             continue
         provider = brought.get(name)
@@ -94,7 +93,7 @@ def _waits(tree: Tree) -> Iterator[Found]:
 @tree_policy("FLUX008", "Flux applies what kustomization.yaml lists, and no more", "list exactly the folder's files")
 def _listed(tree: Tree) -> Iterator[Found]:
     for listing in tree.of("Kustomization", group=KUSTOMIZE):
-        beside = {item.path.name for item in tree.by_folder[listing.path.parent]} - {listing.path.name}
+        beside = {item.path.name for item in tree.by_folder[listing.folder]} - {listing.path.name}
         listed = set(listing.data.get("resources", ()))
         for name in sorted(beside ^ listed):
             yield Found(listing.path, name, "is not listed" if name in beside else "is listed, but is no file")

@@ -38,9 +38,9 @@ class Tree:
         return _grouped(self.items, lambda item: item.kind)
 
     @cached_property
-    def by_folder(self) -> dict[PurePosixPath, list[Item]]:
+    def by_folder(self) -> dict[str, list[Item]]:
         """The objects by the folder of their file."""
-        return _grouped(self.items, lambda item: item.path.parent)
+        return _grouped(self.items, lambda item: item.folder)
 
     @cached_property
     def layers(self) -> dict[str, Item]:
@@ -55,7 +55,7 @@ class Tree:
 
     def layer_of(self, item: Item) -> Item | None:
         """Return the Flux Kustomization that applies an object."""
-        return self.folders.get(str(item.path.parent))
+        return self.folders.get(item.folder)
 
     def waits_for(self, layer: str) -> frozenset[str]:
         """Return every layer that is ready before `layer` starts. A loop ends the search."""
@@ -152,11 +152,21 @@ def at(item: Item, message: str) -> Found:
     return Found(item.path, str(item.identity), message)
 
 
-def fields_named(value: Any, keys: Container[str], path: str = "") -> Iterator[tuple[str, str, Any]]:
+NESTED = (dict, list)
+
+
+def fields_named(value: Any, keys: Container[str]) -> Iterator[tuple[str, str, Any]]:
     """Yield path, key and value of every field inside `value` that has one of these keys, parents first."""
     inside = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in inside:
         if isinstance(key, str) and key in keys:
-            yield f"{path}.{key}".removeprefix("."), key, inner
-        if isinstance(inner, dict | list):
-            yield from fields_named(inner, keys, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key}]")
+            yield key, key, inner
+        if isinstance(inner, NESTED):
+            for path, name, found in fields_named(inner, keys):
+                yield joined(key, path), name, found
+
+
+def joined(key: str | int, path: str) -> str:
+    """Return the path to a field inside what stands at `key`. Few are found: none is joined on the way to it."""
+    first = key if isinstance(key, str) else f"[{key}]"
+    return f"{first}{path}" if path.startswith("[") else f"{first}.{path}"

@@ -11,11 +11,11 @@ from constructs_lib.kit import (
 )
 from constructs_lib.platform import cert_manager, vault_eso
 from constructs_lib.platform.observability import opensearch
-from constructs_lib.platform.rabbitmq_operator import cluster as rabbitmq
+from constructs_lib.platform.rabbitmq_operator import settings as rabbitmq
 from constructs_lib.platform.valkey_operator import cluster as valkey
 from gitops_render.check.model import KUSTOMIZE, Found, Tree, at, fields_named, tree_policy
+from gitops_render.clear_text import FIELDS
 from gitops_render.objects import Item
-from gitops_render.seal import FIELDS
 
 GONE = (
     ("external-secrets.io", "v1beta1"),
@@ -108,8 +108,8 @@ def _pinned_images(tree: Tree) -> Iterator[Found]:
 @tree_policy("SEC007", "the API server does not serve it, or will not soon", "use the current version")
 def _served(tree: Tree) -> Iterator[Found]:
     for item in tree.items:
-        version = item.data["apiVersion"].rpartition("/")[2]
-        if any(item.group == group and version.startswith(start) for group, start in GONE):
+        own, _, version = item.data["apiVersion"].rpartition("/")
+        if any(own == group and version.startswith(start) for group, start in GONE):
             yield at(item, f"is of {item.data['apiVersion']}")
 
 

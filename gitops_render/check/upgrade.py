@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from constructs_lib.kit import Manifest
-from gitops_render.check.model import Found, Tree, at, tree_policy
+from gitops_render.check.model import NESTED, Found, Tree, at, joined, tree_policy
 from gitops_render.objects import Item
 
 REMOVED: dict[str, tuple[frozenset[str], str]] = {
@@ -63,7 +63,7 @@ def _drained(tree: Tree) -> Iterator[Found]:
             if item.spec.get("instances") == 1 and item.spec.get("enablePDB") is not False:
                 yield at(item, "has a budget for its only instance")
         else:
-            yield from (at(item, f"lets no pod go ({path})") for path in _nested(item.spec, "spec"))
+            yield from (at(item, f"lets no pod go (spec.{path})") for path in _nested(item.spec))
 
 
 def blocks(budget: Manifest, replicas: int | None) -> bool:
@@ -86,16 +86,16 @@ def _selected(tree: Tree, budget: Item) -> int | None:
     return None
 
 
-def _nested(value: Any, path: str) -> Iterator[str]:
+def _nested(value: Any) -> Iterator[str]:
     """Yield the paths of the budgets inside `value` that block."""
     if isinstance(value, dict):
         for key in BUDGETS:
             if isinstance(budget := value.get(key), dict) and blocks(budget, _replicas(value)):
-                yield f"{path}.{key}"
+                yield key
     inside = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in inside:
-        if isinstance(inner, dict | list):
-            yield from _nested(inner, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key}]")
+        if isinstance(inner, NESTED):
+            yield from (joined(key, path) for path in _nested(inner))
 
 
 def _replicas(beside: Manifest) -> int | None:

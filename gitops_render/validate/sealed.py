@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
+from gitops_render.clear_text import FIELDS, metadata_problems
 from gitops_render.paths import sealed_name
-from gitops_render.seal import FIELDS, metadata_problems
 from gitops_render.sops_config import ENCRYPTED
 
 _CODE = "[A-Za-z0-9+/=]+"

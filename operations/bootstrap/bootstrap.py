@@ -15,7 +15,8 @@ from constructs_lib.environment import GITOPS_REPOSITORY, Environment
 from operations.bootstrap.gate import gate_problems
 from operations.bootstrap.layout import broken_layout, ensure_layout, refuse_other_repository
 from operations.clients.digitalocean import DigitalOcean
-from operations.clients.github import GitHub, provider_variables
+from operations.clients.github import GitHub
+from operations.clients.github_api import provider_variables
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Stack
 from operations.clients.vault import Secrets, open_vault

@@ -1,4 +1,4 @@
-"""GitHub's REST API. `GITHUB_API_URL` names another address, as it does in GitHub Actions.
+"""What is read from GitHub, and what is made there.
 
 Nothing is made twice: PyGithub repeats what may be done again, a POST not. What is to be made is looked for first, and
 looked for again if GitHub did not say whether it made it.
@@ -6,33 +6,20 @@ looked for again if GitHub did not say whether it made it.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-import requests
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from github import (
-    Auth,
-    Github,
-    GithubException,
-    GithubIntegration,
-    GithubRetry,
-    RateLimitExceededException,
-    UnknownObjectException,
-)
+from github import Auth, Github, GithubIntegration, GithubRetry, UnknownObjectException
 from github.Issue import Issue
 from github.Organization import Organization
 from github.PullRequest import PullRequest
 from github.Repository import Repository
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.repository import GitOps
+from operations.clients.github_api import api_url, ensured, explained
 from operations.clients.http import LONGEST_WAIT, TIMEOUT_SECONDS
-
-API = "https://api.github.com"
 
 REPEATED = GithubRetry.DEFAULT_ALLOWED_METHODS | {"PATCH"}
 """The methods of what comes to the same when it is done twice."""
@@ -40,11 +27,7 @@ REPEATED = GithubRetry.DEFAULT_ALLOWED_METHODS | {"PATCH"}
 LONGEST = 60_000
 """GitHub takes texts of 65,536 characters."""
 
-LIMITED = "takes no more requests of this token for now; run this again later"
-
 SETTLED = "Nothing differs any more."
-
-Made = TypeVar("Made")
 
 
 class GitHub:
@@ -63,22 +46,22 @@ class GitHub:
 
     def organisation(self, name: str) -> Organization:
         """Return an organisation."""
-        with _explained(f"organisation {name}", "correct gitops.organisation, or let the token's owner join it"):
+        with explained(f"organisation {name}", "correct gitops.organisation, or let the token's owner join it"):
             return self._api.get_organization(name)
 
     def repository(self, full_name: str) -> Repository:
         """Return a repository."""
-        with _explained(f"repository {full_name}", "bootstrap it, or give the token access to it"):
+        with explained(f"repository {full_name}", "bootstrap it, or give the token access to it"):
             return self._api.get_repo(full_name)
 
     def exists(self, full_name: str) -> bool:
         """Say whether a repository is there and the token may see it."""
-        with _explained(f"repository {full_name}", "give the token access to it"):
+        with explained(f"repository {full_name}", "give the token access to it"):
             return self._found(full_name) is not None
 
     def items(self, path: str) -> list[dict[str, Any]]:
         """Return the list at `path`, whatever name it has there; none if there is no such path."""
-        with _explained(path, "give the token access to it"):
+        with explained(path, "give the token access to it"):
             try:
                 _, answer = self._api.requester.requestJsonAndCheck("GET", path, parameters={"per_page": 100})
             except UnknownObjectException:
@@ -89,7 +72,7 @@ class GitHub:
 
     def item(self, path: str) -> dict[str, Any] | None:
         """Return the object at `path`, if there is one."""
-        with _explained(path, "give the token access to it"):
+        with explained(path, "give the token access to it"):
             try:
                 _, answer = self._api.requester.requestJsonAndCheck("GET", path)
             except UnknownObjectException:
@@ -99,8 +82,8 @@ class GitHub:
     def create_repository(self, gitops: GitOps) -> Repository:
         """Make the GitOps repository, private and empty; its settings are OpenTofu's."""
         organisation = self.organisation(gitops.organisation)
-        with _explained(f"a new repository {gitops.full_name}", "give the token the permission Administration"):
-            return _ensured(
+        with explained(f"a new repository {gitops.full_name}", "give the token the permission Administration"):
+            return ensured(
                 lambda: self._found(gitops.full_name),
                 lambda: organisation.create_repo(gitops.repository, private=True),
             )[0]
@@ -111,20 +94,20 @@ class GitHub:
 
     def add_deploy_key(self, full_name: str, title: str, key: str) -> None:
         """Let a key read a repository."""
-        with _explained(f"a deploy key of {full_name}", "give the token the permission Administration"):
+        with explained(f"a deploy key of {full_name}", "give the token the permission Administration"):
             self._api.get_repo(full_name).create_key(title, key, read_only=True)
 
     def remove_deploy_key(self, full_name: str, number: int) -> None:
         """Let a key read a repository no more."""
-        with _explained(f"deploy key {number} of {full_name}", "give the token the permission Administration"):
+        with explained(f"deploy key {number} of {full_name}", "give the token the permission Administration"):
             self._api.requester.requestJsonAndCheck("DELETE", f"/repos/{full_name}/keys/{number}")
 
     def propose(self, repository: Repository, branch: str, title: str, body: str) -> tuple[PullRequest, bool]:
         """Return the open pull request of `branch`, and whether it was made now."""
         body = _fitting(body)
         base, owner = repository.default_branch, repository.full_name.partition("/")[0]
-        with _explained(f"a pull request in {repository.full_name}", "give the token the permission Pull requests"):
-            pull, made = _ensured(
+        with explained(f"a pull request in {repository.full_name}", "give the token the permission Pull requests"):
+            pull, made = ensured(
                 lambda: next(iter(repository.get_pulls("open", head=f"{owner}:{branch}", base=base)), None),
                 lambda: repository.create_pull(base=base, head=branch, title=title, body=body),
             )
@@ -138,7 +121,7 @@ class GitHub:
         The branches go, those of pull requests too that were closed before: nobody builds on one that was left behind.
         """
         advice = "give the token the permissions Pull requests and Contents"
-        with _explained(f"the pull requests and branches of {repository.full_name}", advice):
+        with explained(f"the pull requests and branches of {repository.full_name}", advice):
             old = [
                 pull
                 for pull in repository.get_pulls("open")
@@ -153,10 +136,10 @@ class GitHub:
 
     def comment(self, repository: Repository, number: int, marker: str, body: str) -> bool:
         """Keep one comment with this marker on a pull request, and say whether anything changed."""
-        with _explained(f"comments of {repository.full_name}", "give the job the permission pull-requests: write"):
+        with explained(f"comments of {repository.full_name}", "give the job the permission pull-requests: write"):
             body = _fitting(body)
             issue = repository.get_issue(number)
-            kept, made = _ensured(
+            kept, made = ensured(
                 lambda: next((comment for comment in issue.get_comments() if marker in comment.body), None),
                 lambda: issue.create_comment(body),
             )
@@ -167,13 +150,13 @@ class GitHub:
 
     def report(self, repository: Repository, marker: str, title: str, body: str | None) -> Issue | None:
         """Keep one open issue with this marker while there is a `body`, and close it when there is none."""
-        with _explained(f"issues of {repository.full_name}", "give the job the permission issues: write"):
+        with explained(f"issues of {repository.full_name}", "give the job the permission issues: write"):
             if body is None:
                 for issue in _open_issues(repository, marker):
                     _settle(issue)
                 return None
             body = _fitting(body)
-            issue, _ = _ensured(
+            issue, _ = ensured(
                 lambda: next(iter(_open_issues(repository, marker)), None),
                 lambda: repository.create_issue(title, body),
             )
@@ -199,20 +182,10 @@ def installation_token(app_id: str, key: str, organisation: str, permissions: Ma
         where = f"GitHub's app {app_id}: github_app_key in Vault"
         raise ConfigError(f"{where}: is no private key in PEM; put the file there that GitHub gave") from None
     advice = f"install the app in {organisation}, with all repositories that it is for and these permissions"
-    with _explained(f"app {app_id} in {organisation}", advice):
+    with explained(f"app {app_id} in {organisation}", advice):
         integration = GithubIntegration(auth=Auth.AppAuth(app_id, key), base_url=api_url())
         installation = integration.get_org_installation(organisation)
         return integration.get_access_token(installation.id, dict(permissions)).token
-
-
-def api_url() -> str:
-    """Return the address of the REST API."""
-    return os.environ.get("GITHUB_API_URL", API).rstrip("/")
-
-
-def provider_variables() -> dict[str, str]:
-    """Return what tells the GitHub provider of OpenTofu of another address; it adds `/api/v3` itself."""
-    return {} if api_url() == API else {"GITHUB_BASE_URL": f"{api_url().removesuffix('/api/v3')}/"}
 
 
 def _fitting(text: str) -> str:
@@ -227,66 +200,8 @@ def _open_issues(repository: Repository, marker: str) -> list[Issue]:
 
 def _settle(issue: Issue) -> None:
     """Close an issue, with a comment that says why."""
-    _ensured(
+    ensured(
         lambda: next((last for last in [*issue.get_comments()][-1:] if last.body == SETTLED), None),
         lambda: issue.create_comment(SETTLED),
     )
     issue.edit(state="closed")
-
-
-def _ensured(look: Callable[[], Made | None], make: Callable[[], Made]) -> tuple[Made, bool]:
-    """Return what `look` finds or else `make` makes, and whether that was needed.
-
-    Where GitHub does not say whether something was made, it is looked for again before it is made again.
-    """
-    asked = False
-    retrying = Retrying(
-        retry=retry_if_exception(_is_unsure), stop=stop_after_attempt(3), wait=wait_exponential(), reraise=True
-    )
-    for attempt in retrying:
-        with attempt:
-            found = look()
-            if found is None:
-                asked = True
-                found = make()
-            return found, asked
-    raise AssertionError("an attempt returns or raises")
-
-
-def _is_unsure(error: BaseException) -> bool:
-    """Say whether an error leaves open what was done, or may pass."""
-    if isinstance(error, GithubException):
-        return error.status == 429 or error.status >= 500
-    return isinstance(error, requests.RequestException)
-
-
-@contextmanager
-def _explained(what: str, advice: str) -> Generator[None]:
-    """Turn what GitHub answers into a sentence."""
-    try:
-        yield
-    except GithubException as error:
-        raise ConfigError(_sentence(error, what, advice)) from None
-    except requests.exceptions.RetryError:
-        raise ConfigError(f"GitHub at {api_url()} goes on failing, or {LIMITED}") from None
-    except requests.RequestException:
-        raise ConfigError(f"GitHub at {api_url()} gives no answer; run this again later") from None
-
-
-def _sentence(error: GithubException, what: str, advice: str) -> str:
-    if isinstance(error, RateLimitExceededException):
-        return f"GitHub at {api_url()} {LIMITED}"
-    match error.status:
-        case 401:
-            return f"GitHub at {api_url()} refuses the token; correct github_token in Vault"
-        case 404:
-            return f"GitHub knows no {what}, or the token may not see it; {advice}"
-        case 403:
-            return f"GitHub refuses {what} ({_message(error)}); {advice}"
-        case _:
-            return f"GitHub answers {error.status} to {what}: {_message(error)}; run this again"
-
-
-def _message(error: GithubException) -> str:
-    data: Any = error.data
-    return str(data.get("message", "")) if isinstance(data, dict) else str(data)

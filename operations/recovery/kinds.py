@@ -11,7 +11,7 @@ from constructs_lib.platform import cloudnative_pg, rabbitmq_operator, valkey_op
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
 from constructs_lib.platform.cloudnative_pg.store import ARCHIVES
 from constructs_lib.platform.rabbitmq_operator import cluster as rabbitmq
-from constructs_lib.platform.rabbitmq_operator.cluster import RabbitmqCluster
+from constructs_lib.platform.rabbitmq_operator.settings import RabbitmqCluster
 from constructs_lib.platform.recovery import recovery_name
 from constructs_lib.platform.valkey_operator import cluster as valkey
 from constructs_lib.platform.valkey_operator.cluster import ValkeyCluster

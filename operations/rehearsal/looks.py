@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from constructs_lib.kit import Manifest
+from constructs_lib.kit import FLUX_ROOT, Manifest
 from gitops_render.paths import PLATFORM_SOURCE
 from operations.rehearsal.trees import Tree
 
-ROOT = "flux-system"
-OURS = frozenset({ROOT, PLATFORM_SOURCE})
+OURS = frozenset({FLUX_ROOT, PLATFORM_SOURCE})
 """The sources that read the tree; all others are releases of operators."""
 FAILED_LOOKS = 8
 """How often a layer has to be seen failing, half a second apart, before that counts: Flux tries again each second."""
@@ -28,7 +27,7 @@ class Looks:
     """What was seen of the layers so far."""
 
     def __init__(self, tree: Tree, revision: str) -> None:
-        self._wanted, self._revision = tree.layers | {ROOT}, revision
+        self._wanted, self._revision = tree.layers | {FLUX_ROOT}, revision
         self._done: set[str] = set()
         self._failing: dict[str, int] = {}
         self._said: dict[str, str] = {}
@@ -42,7 +41,7 @@ class Looks:
         stuck = {name for name in waiting if self._waits(layers[name], {*refused, *waiting})}
         if set(layers) != self._wanted or set(waiting) != stuck or (waiting and not refused):
             return None
-        done = sorted((layers.keys() & self._done) - {ROOT}, key=lambda name: (_depth(name, layers), name))
+        done = sorted((layers.keys() & self._done) - {FLUX_ROOT}, key=lambda name: (_depth(name, layers), name))
         return Played(tuple(done), refused, tuple(sorted(waiting)))
 
     def _take(self, name: str, item: Manifest) -> None:

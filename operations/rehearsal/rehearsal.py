@@ -11,7 +11,16 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from constructs_lib.base.errors import ConfigError
-from constructs_lib.kit import FLUX_KUSTOMIZATION, FLUX_NAMESPACE, FLUX_SOURCE, Manifest, group, manifest, namespace
+from constructs_lib.kit import (
+    FLUX_KUSTOMIZATION,
+    FLUX_NAMESPACE,
+    FLUX_ROOT,
+    FLUX_SOURCE,
+    Manifest,
+    group,
+    manifest,
+    namespace,
+)
 from gitops_render.layers import FLUX_ACCOUNT
 from gitops_render.objects import Identity, Item
 from gitops_render.paths import CLUSTER, Place, to_flux
@@ -29,7 +38,7 @@ from operations.rehearsal.flux import (
     start_controller,
 )
 from operations.rehearsal.installed import Releases, Sides, install, placed, read_releases, there, uninstall
-from operations.rehearsal.looks import OURS, ROOT, Looks, Played
+from operations.rehearsal.looks import OURS, Looks, Played
 from operations.rehearsal.trees import Kind, Tree, kinds_of, own_crds, read, read_crds, stand_ins
 from operations.rehearsal.webhooks import KINDS, ask, brought
 
@@ -79,7 +88,7 @@ def rehearse(environment: str, old: Path, new: Path) -> Rehearsal:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-"))
         server = stack.enter_context(ApiServer(Path(folder, "cluster")))
         artifacts = stack.enter_context(Artifacts())
-        stage = _Stage(server, artifacts)
+        stage = Stage(server, artifacts)
         unchecked, asked = stage.begin(environment, (before, after), made)
         before, after = (_with(tree, side) for tree, side in ((before, made.old), (after, made.new)))
         first = stage.play(before, made.old)
@@ -100,7 +109,7 @@ def _identity(item: Manifest) -> Identity:
     return Item(PurePosixPath(), item).identity
 
 
-class _Stage:
+class Stage:
     """An API server with Flux, and one tree after the other."""
 
     def __init__(self, server: ApiServer, artifacts: Artifacts) -> None:
@@ -211,13 +220,13 @@ def _admin() -> Manifest:
 def _root(environment: str) -> Iterator[Manifest]:
     """Yield the root of an environment, as the flux stack makes it."""
     source = {"interval": "1h", "url": "https://git.example.org/rehearsal", "ref": {"branch": "main"}}
-    yield manifest(FLUX_SOURCE, "GitRepository", ROOT, FLUX_NAMESPACE, spec=source)
+    yield manifest(FLUX_SOURCE, "GitRepository", FLUX_ROOT, FLUX_NAMESPACE, spec=source)
     spec = {
         "interval": "1h",
         "retryInterval": "1s",
         "prune": True,
         "path": to_flux(Place(environment, CLUSTER).path),
         "serviceAccountName": FLUX_ACCOUNT,
-        "sourceRef": {"kind": "GitRepository", "name": ROOT},
+        "sourceRef": {"kind": "GitRepository", "name": FLUX_ROOT},
     }
-    yield manifest(FLUX_KUSTOMIZATION, "Kustomization", ROOT, FLUX_NAMESPACE, spec=spec)
+    yield manifest(FLUX_KUSTOMIZATION, "Kustomization", FLUX_ROOT, FLUX_NAMESPACE, spec=spec)

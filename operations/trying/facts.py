@@ -17,7 +17,7 @@ from kubernetes.utils.quantity import parse_quantity
 from urllib3.exceptions import HTTPError
 
 from constructs_lib.base.errors import ConfigError, shown
-from constructs_lib.kit import ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT, Room
+from constructs_lib.kit import FLUX_NAMESPACE, ROLE_LABEL, SYSTEM_ROLE, SYSTEM_TAINT, Room
 from operations.clients.http import TIMEOUT_SECONDS
 
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -83,7 +83,7 @@ def refuse_other_platform(client: kubernetes.ApiClient, context: str, namespace:
     found: list[Any] = _asked(context, core.list_namespace).items
     labels = {item.metadata.name: item.metadata.labels or {} for item in found}
     tried = any(mark.items() <= held.items() for held in labels.values())
-    for name in ("flux-system", namespace):
+    for name in (FLUX_NAMESPACE, namespace):
         if name in labels and not tried:
             why = f"its cluster has the namespace {name} already, which `try` did not make"
             raise ConfigError(f"context {context}: {why}; take a cluster without it, such as a new one of kind")

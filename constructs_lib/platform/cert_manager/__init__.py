@@ -12,8 +12,9 @@ from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.change import FREELY
-from constructs_lib.base.fields import Email, HttpsUrl
+from constructs_lib.base.fields import HttpsUrl
 from constructs_lib.base.quantities import Minutes
+from constructs_lib.base.service_fields import Email
 from constructs_lib.health import Health
 from constructs_lib.kit import (
     DNS_PORTS,

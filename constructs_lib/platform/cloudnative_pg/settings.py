@@ -14,16 +14,9 @@ from pydantic import Field, model_validator
 from constructs_lib.applications import Application
 from constructs_lib.base.change import FREE, FREELY, VOLUME_GROWS, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import (
-    Cpu,
-    ExtensionName,
-    Image,
-    ServiceName,
-    SixFieldSchedule,
-    SqlName,
-    unique,
-)
+from constructs_lib.base.fields import Cpu, ServiceName, unique
 from constructs_lib.base.quantities import Days, Hours, Memory, Minutes, Storage
+from constructs_lib.base.service_fields import ExtensionName, Image, SixFieldSchedule, SqlName
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     Pods,

@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.errors import unknown
-from constructs_lib.base.fields import GitHubName, HttpsUrl, Name, unique
+from constructs_lib.base.fields import HttpsUrl, Name, unique
+from constructs_lib.base.github_fields import GitHubName
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     FLUX_NAMESPACE,

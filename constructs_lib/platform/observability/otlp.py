@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
-from constructs_lib.base.fields import HeaderName, HttpsUrl
+from constructs_lib.base.fields import HttpsUrl
+from constructs_lib.base.service_fields import HeaderName
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import Manifest
 from constructs_lib.platform.observability.names import NAMESPACE

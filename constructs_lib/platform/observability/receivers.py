@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
-from constructs_lib.base.fields import Email, HttpsUrl, Name, Smarthost
+from constructs_lib.base.fields import HttpsUrl, Name
+from constructs_lib.base.service_fields import Email, Smarthost
 from constructs_lib.base.settings import Settings
 from constructs_lib.kit import (
     Values,

@@ -42,18 +42,10 @@ from constructs_lib.platform import cert_manager, recovery
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.component import Component
 from constructs_lib.platform.rabbitmq_operator import copies, health
-from constructs_lib.platform.rabbitmq_operator.cluster import (
-    API,
-    COMPONENT,
-    MANAGEMENT_PORT,
-    NAMESPACE,
-    RabbitmqCluster,
-    cluster_objects,
-    cluster_workloads,
-    topology_objects,
-)
+from constructs_lib.platform.rabbitmq_operator.cluster import API, cluster_objects, cluster_workloads, topology_objects
 from constructs_lib.platform.rabbitmq_operator.operators import CLUSTER_OPERATOR, TOPOLOGY_OPERATOR, install
 from constructs_lib.platform.rabbitmq_operator.operators import NAMESPACE as OPERATOR_NAMESPACE
+from constructs_lib.platform.rabbitmq_operator.settings import COMPONENT, MANAGEMENT_PORT, NAMESPACE, RabbitmqCluster
 from constructs_lib.platform.scrape import known_by, pod_monitor, scraped
 from constructs_lib.platform.vault_eso import SECRETS_READY, STORE, InVault, external_secret
 

@@ -25,8 +25,8 @@ from constructs_lib.health import (
     while_true,
 )
 from constructs_lib.kit import Deployment
-from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE, RabbitmqCluster
 from constructs_lib.platform.rabbitmq_operator.copies import copied
+from constructs_lib.platform.rabbitmq_operator.settings import NAMESPACE, RabbitmqCluster
 from constructs_lib.platform.recovery import copy_slo, drill_alerts, drill_panel, drill_stat, drills
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.change import FREELY
-from constructs_lib.base.fields import Instant, Name
+from constructs_lib.base.fields import Name
 from constructs_lib.base.quantities import Hours, Minutes
+from constructs_lib.base.service_fields import Instant
 from constructs_lib.base.settings import Settings
 
 if TYPE_CHECKING:

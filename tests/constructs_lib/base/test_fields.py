@@ -8,6 +8,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from constructs_lib.base import fields
+from constructs_lib.base import github_fields as github
+from constructs_lib.base import service_fields as services
 from constructs_lib.base.settings import Settings
 
 
@@ -33,24 +35,24 @@ def problem(field: Any, value: Any) -> str:
         (fields.Domain, "a.example.org", "example"),
         (fields.KubernetesMinor, "1.33", "1.32"),
         (fields.TimeOfDay, "23:59", "24:00"),
-        (fields.SqlName, "app_1", "pg_app"),
-        (fields.SqlName, "postgres_exporter", "postgres"),
-        (fields.SqlName, "a", "app_"),
-        (fields.RabbitmqName, "A.b_1", "_a"),
-        (fields.VhostName, "/", ""),
-        (fields.VhostName, "/a/b.c", "a/"),
-        (fields.ExtensionName, "uuid-ossp", "pg_"),
-        (fields.Image, "registry.example.org:5000/a/postgresql:18.4-trixie", "postgresql:latest"),
-        (fields.SecretName, "GITHUBS", "GITHUB_TOKEN"),
-        (fields.SixFieldSchedule, "0 0 2 * * *", "0 2 * * *"),
+        (services.SqlName, "app_1", "pg_app"),
+        (services.SqlName, "postgres_exporter", "postgres"),
+        (services.SqlName, "a", "app_"),
+        (services.RabbitmqName, "A.b_1", "_a"),
+        (services.VhostName, "/", ""),
+        (services.VhostName, "/a/b.c", "a/"),
+        (services.ExtensionName, "uuid-ossp", "pg_"),
+        (services.Image, "registry.example.org:5000/a/postgresql:18.4-trixie", "postgresql:latest"),
+        (github.SecretName, "GITHUBS", "GITHUB_TOKEN"),
+        (services.SixFieldSchedule, "0 0 2 * * *", "0 2 * * *"),
         (fields.LabelKey, "example.org/pool", "doks.digitalocean.com/pool"),
         (fields.LabelValue, "", "-"),
         (fields.HttpsUrl, "https://vault.example.org:8200", "http://vault.example.org"),
         (fields.KeyPath, "secret/data", "/secret"),
         (fields.Cpu, "500m", "0.5"),
         (fields.AgeRecipient, f"age1{'q' * 58}", f"age1{'q' * 57}"),
-        (fields.Branch, "release/1.0", ".hidden"),
-        (fields.Smarthost, "smtp.example.org:2525", "smtp.example.org"),
+        (github.Branch, "release/1.0", ".hidden"),
+        (services.Smarthost, "smtp.example.org:2525", "smtp.example.org"),
     ],
 )
 def test_a_field_takes_what_is_just_right_and_says_what_it_expects(field: Any, good: str, bad: str) -> None:
@@ -82,32 +84,42 @@ def test_two_entries_of_one_name_are_refused() -> None:
     ("field", "good", "bad", "sentence"),
     [
         (
-            fields.SixFieldSchedule,
+            services.SixFieldSchedule,
             "59 59 23 31 12 6",
             "60 0 2 * * *",
             "has '60' as its second, which goes from 0 to 59",
         ),
-        (fields.SixFieldSchedule, "0 0 2 * jan,DEC MON-fri", "0 0 2 * foo *", "has 'foo' as its month"),
-        (fields.SixFieldSchedule, "*/5 0-9/3 ? * * *", "*/0 0 2 * * *", "has '*/0' as its second"),
-        (fields.SixFieldSchedule, "0 0 2 1 * *", "0 0 2 0 * *", "has '0' as its day of the month, which goes from 1"),
+        (services.SixFieldSchedule, "0 0 2 * jan,DEC MON-fri", "0 0 2 * foo *", "has 'foo' as its month"),
+        (services.SixFieldSchedule, "*/5 0-9/3 ? * * *", "*/0 0 2 * * *", "has '*/0' as its second"),
         (
-            fields.SixFieldSchedule,
+            services.SixFieldSchedule,
+            "0 0 2 1 * *",
+            "0 0 2 0 * *",
+            "has '0' as its day of the month, which goes from 1",
+        ),
+        (
+            services.SixFieldSchedule,
             "0 0 2 * * 0",
             "0 0 2 * * 7",
             "has '7' as its day of the week, which goes from 0 to 6",
         ),
-        (fields.SixFieldSchedule, "0 0 2-4 * * *", "0 0 4-2 * * *", "has '4-2' as its hour"),
-        (fields.SixFieldSchedule, "0 0 2 * * *", "0 0 2 *-3 * *", "has '*-3' as its day of the month"),
-        (fields.Instant, "2028-02-29T23:59:59Z", "2027-02-29T23:59:59Z", "is no time: day is out of range for month"),
-        (fields.Instant, "2027-01-01T00:00:00.5+01:00", "2027-01-01T24:00:01Z", "is no time: "),
-        (fields.RegularExpression, r"^(?<name>a|\p{L})++$", "(", "is no regular expression: missing )"),
-        (fields.RegularExpression, ".*", "a)", "is no regular expression: unbalanced parenthesis"),
-        (fields.RegularExpression, "[a-z]", "[z-a]", "is no regular expression: bad character range"),
-        (fields.RegularExpression, "a*", "*a", "is no regular expression: nothing to repeat"),
-        (fields.Branch, "release/1.0", "a..b", "has '..' where Git allows none"),
-        (fields.Branch, "HEADS", "HEAD", "has 'HEAD' where Git allows none"),
-        (fields.Branch, "a.locked", "a.lock/b", "has '.lock/' where Git allows none"),
-        (fields.Branch, "a/b", "a/", "has '/' where Git allows none"),
+        (services.SixFieldSchedule, "0 0 2-4 * * *", "0 0 4-2 * * *", "has '4-2' as its hour"),
+        (services.SixFieldSchedule, "0 0 2 * * *", "0 0 2 *-3 * *", "has '*-3' as its day of the month"),
+        (
+            services.Instant,
+            "2028-02-29T23:59:59Z",
+            "2027-02-29T23:59:59Z",
+            "is no time: day is out of range for month",
+        ),
+        (services.Instant, "2027-01-01T00:00:00.5+01:00", "2027-01-01T24:00:01Z", "is no time: "),
+        (services.RegularExpression, r"^(?<name>a|\p{L})++$", "(", "is no regular expression: missing )"),
+        (services.RegularExpression, ".*", "a)", "is no regular expression: unbalanced parenthesis"),
+        (services.RegularExpression, "[a-z]", "[z-a]", "is no regular expression: bad character range"),
+        (services.RegularExpression, "a*", "*a", "is no regular expression: nothing to repeat"),
+        (github.Branch, "release/1.0", "a..b", "has '..' where Git allows none"),
+        (github.Branch, "HEADS", "HEAD", "has 'HEAD' where Git allows none"),
+        (github.Branch, "a.locked", "a.lock/b", "has '.lock/' where Git allows none"),
+        (github.Branch, "a/b", "a/", "has '/' where Git allows none"),
         (fields.Domain, f"{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 46}", f"{'a.' * 116}", ""),
         (fields.Domain, "a." * 114 + "bc", "a." * 114 + "bcd", "is 231 letters long, at most 230 are allowed"),
         (fields.Region, "syd1", "xyz9", "is not among ams3, "),
@@ -122,7 +134,7 @@ def test_two_entries_of_one_name_are_refused() -> None:
         (fields.HttpsUrl, "https://a.example:65535/v1/x", "https://a.example:65536", "ports go from 1 to 65535"),
         (fields.HttpsUrl, "https://a", "https://a:0", "has the port 0, ports go from 1 to 65535"),
         (fields.ChartMirror, "oci://a.example:5000/charts", "oci://a.example:70000/charts", "has the port 70000"),
-        (fields.Smarthost, "a.example:587", "a.example:99999", "has the port 99999"),
+        (services.Smarthost, "a.example:587", "a.example:99999", "has the port 99999"),
         (fields.KeyPath, "a/.b/c..d", "a/../b", "may not hold '.' or '..' as a step"),
     ],
 )
@@ -174,5 +186,5 @@ def test_a_range_is_written_with_its_first_address(bad: object, sentence: str) -
 
 @pytest.mark.parametrize("name", ["gitops", "a.b-c_d", "github"])
 def test_a_repository_is_called_as_github_takes_it(name: str) -> None:
-    assert problem(fields.RepositoryName, name) == ""
-    assert problem(fields.RepositoryName, f"{name}.git").startswith("Value error, must be the name of a repository")
+    assert problem(github.RepositoryName, name) == ""
+    assert problem(github.RepositoryName, f"{name}.git").startswith("Value error, must be the name of a repository")

@@ -142,7 +142,22 @@ class Watched:
             "slo": self.slos,
             "entrypoint": {port for item in self.releases if item.name == "traefik" for port in item.values["ports"]},
             "job": set[str](),
+            "cronjob": self.cron_jobs(namespace),
+            "exported_service": set(self.served()),
         }.get(label)
+
+    def cron_jobs(self, namespace: str) -> set[str]:
+        """Return the CronJobs of a namespace."""
+        found = (item["metadata"] for item in self.of("CronJob"))
+        return {metadata["name"] for metadata in found if metadata["namespace"] == namespace}
+
+    def served(self) -> Iterator[str]:
+        """Yield what Traefik calls the services behind Ingresses."""
+        for item in self.of("Ingress"):
+            for path in (path for rule in item["spec"]["rules"] for path in rule["http"]["paths"]):
+                service = path["backend"]["service"]
+                port = service["port"]["number"]
+                yield f"{item['metadata']['namespace']}-{service['name']}-{port}@kubernetes"
 
     def deployments(self, namespace: str) -> set[str]:
         """Return the deployments of a namespace that links start or end at, and that something installs.

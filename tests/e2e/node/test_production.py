@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.platform.cloudnative_pg.cluster import NAMESPACE as DATABASES
-from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE as MESSAGING
+from constructs_lib.platform.rabbitmq_operator.settings import NAMESPACE as MESSAGING
 from tests.e2e.cluster import CRDS
 from tests.e2e.node import sandbox, test_rabbitmq
 from tests.e2e.node.application import CLUSTER, Application

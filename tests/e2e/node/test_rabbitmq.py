@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from constructs_lib.platform.rabbitmq_operator.cluster import NAMESPACE
+from constructs_lib.platform.rabbitmq_operator.settings import NAMESPACE
 from tests.chart_facts.cluster import Running
 from tests.chart_facts.facts import release_facts
 from tests.e2e.node.application import APP, CA, CLUSTER, Application

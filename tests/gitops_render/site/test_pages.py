@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path, PurePosixPath
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -85,6 +86,32 @@ def test_a_page_stands_below_the_first_caption_that_names_it() -> None:
     )
     front = with_menu(made)[FRONT]
     assert in_menu(front) == ["docs/tutorial.md", "docs/how-to/x.md", "docs/y.md"]
+    assert front.count(":hidden:") == len(MENU.findall(front)), "the menu stands beside the page, not in it"
+    assert in_menu(with_menu({FRONT: "", PurePosixPath("other/SECURITY.md"): ""})[FRONT]) == []
+
+
+def test_pictures_of_the_repository_are_there() -> None:
+    assert {PurePosixPath("docs/overview.svg"), PurePosixPath("docs/layers.md")} <= pages().keys()
+
+
+def test_a_link_that_leads_nowhere_is_refused_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def run(command: tuple[str, ...], **_: object) -> CompletedProcess[str]:
+        asked.append(command)
+        return CompletedProcess(command, len(asked) - 1, "", "\na.md:1: no such page\n")
+
+    def made(_root: Path) -> Pages:
+        return {PurePosixPath("docs/a.md"): "# A\n"}
+
+    monkeypatch.setattr("gitops_render.site.sources", made)
+    monkeypatch.setattr("gitops_render.site.run", run)
+    (tmp_path / "cache").mkdir()
+    assert write_site(tmp_path) == tmp_path / "html/index.html"
+    assert (tmp_path / "sources/docs/a.md").read_text() == "# A\n"
+    with pytest.raises(ConfigError, match=r"^sphinx: a\.md:1: no such page$"):
+        write_site(tmp_path)
+    assert {"--fail-on-warning", "--keep-going"} <= set(asked[0])
 
 
 def test_the_glossary_says_what_the_code_says() -> None:

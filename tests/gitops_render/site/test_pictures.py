@@ -9,7 +9,7 @@ import pytest
 
 from constructs_lib.kit import Pods
 from gitops_render.graph import graph
-from gitops_render.site.drawing import Bar, Box, Column, bars, columns, matrix
+from gitops_render.site.drawing import LETTER, Bar, Box, Column, bars, columns, matrix
 from gitops_render.site.pictures import PICTURES
 from tests.support import environment
 
@@ -78,6 +78,28 @@ def test_capacity_says_what_is_asked_for_of_what_there_is() -> None:
     said = texts(PICTURES["capacity"][0](environment("production")))
     assert said[said.index("system: volumes") + 1] == "26 of 49"
     assert "workload: GiB of memory" in said
+
+
+def test_a_pool_whose_size_is_not_known_has_no_bar() -> None:
+    said = texts(PICTURES["capacity"][0](environment(cluster__pools__system__size="m-32vcpu-256gb")))
+    assert not [line for line in said if line.startswith("system")]
+    assert [line for line in said if line.startswith("workload")]
+
+
+def test_the_mark_of_capacity_is_where_the_least_ends() -> None:
+    picture = ET.fromstring(PICTURES["capacity"][0](environment("production")))  # noqa: S314 - our own
+    marks = [int(item.get("x1", "")) for item in picture.iter(f"{SVG}line")]
+    rooms = [item for item in picture.iter(f"{SVG}rect") if item.get("class") == "room"]
+    ends = [int(room.get("x", "")) + int(room.get("width", "")) for room in rooms]
+    assert len(marks) == len(ends)
+    assert any(mark < end for mark, end in zip(marks, ends, strict=True)), "a pool that grows"
+
+
+def test_a_column_is_as_wide_as_its_title() -> None:
+    title = "a title that is longer than all below"
+    picture = columns("t", [Column(title, (Box("a"),)), Column("b", (Box("c"),))], [])
+    first, second = boxes(picture)
+    assert second[0] - first[0] > LETTER * len(title)
 
 
 def test_the_platform_has_what_is_on_and_who_uses_it() -> None:

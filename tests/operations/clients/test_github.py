@@ -11,7 +11,8 @@ import pytest
 
 from constructs_lib.base.errors import ConfigError
 from operations.clients import github as client
-from operations.clients.github import GitHub, provider_variables
+from operations.clients.github import GitHub
+from operations.clients.github_api import provider_variables
 from tests.fakes.github import FakeGitHub
 from tests.fakes.server import Fault
 from tests.support import environment

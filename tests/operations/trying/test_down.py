@@ -11,6 +11,7 @@ import pytest
 from constructs_lib.base.errors import ConfigError
 from operations.trying import down
 from operations.trying.down import take_away
+from tests.support import environment
 
 MARKS = "app.kubernetes.io/managed-by=operations-try"
 
@@ -98,6 +99,24 @@ def test_only_what_carries_our_labels_is_deleted_of_what_others_have_too(program
         assert not {"namespaces", "nodes", "events", "persistentvolumes"} & {*words[1].split(",")}
     kinds = {words[1] for words in shared}
     assert {"clusterroles", "pods,things.example.org"} <= kinds
+
+
+def test_who_would_refuse_the_rest_goes_before_it(program: Program) -> None:
+    take_away(program)  # pyright: ignore[reportArgumentType]
+    (crds,) = [place for place in program.where("delete", "crds") if "--wait=false" in program.told[place]]
+    webhooks = ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
+    for kind in (*webhooks, "validatingadmissionpolicybindings"):
+        places = program.where("delete", kind)
+        assert len(places) == len(down.OURS)
+        assert max(places) < crds
+
+
+def test_every_namespace_of_the_platform_and_of_applications_goes() -> None:
+    layers = environment().layers
+    made = [item["metadata"]["labels"] for layer in layers for item in layer.manifests if item["kind"] == "Namespace"]
+    label, _, parts = down.NAMESPACES.partition(" in ")
+    assert made
+    assert {labels[label] for labels in made} == {*parts.strip("()").split(", ")}
 
 
 def test_volumes_of_others_keep_their_policy(program: Program) -> None:

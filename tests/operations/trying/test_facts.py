@@ -56,7 +56,7 @@ class Seen:
         server.app.add_url_rule(review, view_func=self._review, methods=["POST"])
         server.app.add_url_rule("/version/", "version", lambda: VERSION)
         self.put("nodes", NODE)
-        self.put("pods", POD, {**POD, "status": {"phase": "Succeeded"}})
+        self.put("pods", POD, *({**POD, "status": {"phase": phase}} for phase in ("Succeeded", "Failed")))
         self.put("namespaces")
         self.put("classes", {"metadata": {"name": "quick", "annotations": DEFAULT}}, {"metadata": {"name": "slow"}})
         self.put("ranges", {"spec": {"cidrs": ["10.96.0.0/16", "fd01::/112"]}})

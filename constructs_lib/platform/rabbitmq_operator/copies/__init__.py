@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from constructs_lib.kit import Manifest, ca_volume, resources
 from constructs_lib.platform import recovery
-from constructs_lib.platform.rabbitmq_operator.cluster import (
+from constructs_lib.platform.rabbitmq_operator.cluster import IMAGE
+from constructs_lib.platform.rabbitmq_operator.settings import (
     BACKUPS,
-    IMAGE,
     MANAGEMENT_PORT,
     NAMESPACE,
     RabbitmqCluster,

@@ -9,7 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from constructs_lib.environment import Environment
+from constructs_lib.platform.baseline import BASELINE
+from constructs_lib.platform.cert_manager import ISSUERS
 from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
+from constructs_lib.platform.traefik import CONFIGS
+from constructs_lib.platform.vault_eso import STORE
 from tests.support import environment, environment_data
 
 ALL = {"postgres": {"main": {}}, "rabbitmq": {"main": {}}, "valkey": {"main": {}}}
@@ -224,7 +228,9 @@ def test_a_public_host_has_an_ingress_with_a_certificate() -> None:
     ingress = found["Ingress", "www"]
     (rule,) = ingress["spec"]["rules"]
     assert rule["host"] == "www.sandbox.episodic.example"
-    assert rule["http"]["paths"][0]["backend"] == {"service": {"name": "my-shop", "port": {"number": 8080}}}
+    (path,) = rule["http"]["paths"]
+    assert (path["path"], path["pathType"]) == ("/", "Prefix")
+    assert path["backend"] == {"service": {"name": "my-shop", "port": {"number": 8080}}}
     assert ingress["spec"]["tls"] == [{"hosts": [rule["host"]], "secretName": "www-tls"}]
     assert ingress["metadata"]["annotations"] == {"cert-manager.io/cluster-issuer": "letsencrypt-staging"}
     assert ingress["spec"]["ingressClassName"] == "traefik"
@@ -257,6 +263,16 @@ def test_its_pods_are_watched_where_it_says() -> None:
     assert ("PodMonitor", "my-shop") not in objects(with_apps({"my-shop": {}}), "my-shop")
 
 
+def test_each_layer_comes_after_what_it_needs_and_waits_for_what_it_has() -> None:
+    layers = {str(layer.id): layer for layer in with_apps({"my-shop": {**SHOP, "uses": ALL}}).layers}
+    credentials, ways = layers["applications-credentials"], layers["applications-ways"]
+    assert layers["applications-limits"].after == BASELINE
+    assert credentials.after == (STORE,)
+    assert ways.after == (*BASELINE, CONFIGS, ISSUERS)
+    kinds = {item["kind"] for item in credentials.manifests}
+    assert {one.kind for one in credentials.ready} == kinds & {"SecretStore", "ExternalSecret"}
+
+
 def test_nothing_of_it_is_there_without_applications() -> None:
     assert not [layer for layer in with_apps({}).layers if layer.id.area == "applications"]
 
@@ -285,6 +301,9 @@ def test_its_objectives_are_measured_at_its_own_hosts_and_its_owner_hears_of_the
     total = next(rule["expr"] for rule in found if rule.get("record") == "slo:total:rate5m")
     services = 'exported_service=~"(my-shop-back-90|my-shop-my-shop-80)@kubernetes"'
     assert total == f"sum(rate(traefik_service_requests_total{{{services}}}[5m]))"
+    exprs = " ".join(str(rule["expr"]) for rule in found)
+    assert f'traefik_service_requests_total{{{services},code!~"5.."}}[5m]' in exprs
+    assert f'traefik_service_request_duration_seconds_bucket{{{services},protocol="http",le="0.3"}}' in exprs
     objectives = {rule["labels"]["slo"]: rule["expr"] for rule in found if rule.get("record") == "slo:objective:ratio"}
     assert objectives == {"app-my-shop-availability": "vector(0.995)", "app-my-shop-latency": "vector(0.95)"}
 

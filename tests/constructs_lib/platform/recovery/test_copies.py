@@ -158,3 +158,60 @@ def test_who_copies_a_broker_may_look_and_do_nothing() -> None:
     declare = steps(jobs("rabbitmq_operator", recover_from=ORIGIN)["recover"])["declare"]
     assert told(declare)["PASSWORD"]["secretKeyRef"]["name"] == "orders-default-user"
     assert told(declare)["BROKER"] == "https://orders.messaging.svc:15671"
+
+
+@pytest.mark.parametrize("component", SERVICES)
+def test_only_what_is_brought_back_opens_a_way_for_it(component: str) -> None:
+    namespace, _ = SERVICES[component]
+    assert "recover-orders" not in found(with_main(component), "NetworkPolicy", namespace)
+    policies = found(with_main(component, recover_from=ORIGIN), "NetworkPolicy", namespace)
+    assert policies["recover-orders"]["spec"]["podSelector"] == {"matchLabels": {"recover": "orders"}}
+
+
+@pytest.mark.parametrize("component", SERVICES)
+def test_both_namespaces_have_the_buckets_key_and_an_account_without_token(component: str) -> None:
+    namespace, _ = SERVICES[component]
+    env = with_main(component)
+    for place in (namespace, f"{namespace}-drills"):
+        assert "backups" in found(env, "ExternalSecret", place)
+        assert found(env, "ServiceAccount", place)["copies"]["automountServiceAccountToken"] is False
+    (quota,) = found(env, "ResourceQuota", f"{namespace}-drills").values()
+    assert quota["spec"]["hard"] == {"pods": "1", "persistentvolumeclaims": "0", "services": "0"}
+
+
+@pytest.mark.parametrize("component", SERVICES)
+def test_applications_wait_for_what_is_brought_back_and_never_for_copies(component: str) -> None:
+    namespace, _ = SERVICES[component]
+    two = [{"name": name, "recover_from": ORIGIN, "recovery": {"rto": rto}} for name, rto in (("a", "7m"), ("b", "9m"))]
+    env = environment("sandbox", **{f"platform__{component}": {"clusters": two}})
+    copies, recovery = (
+        next(layer for layer in env.layers if item in layer.manifests)
+        for item in (found(env, "CronJob", namespace)["a-copy"], *list(found(env, "Job", namespace).values())[:1])
+    )
+    assert (copies.blocks_apps, recovery.blocks_apps, recovery.timeout) == (False, True, "9m")
+    assert recovery.ready[0].current == "has(status.succeeded) && status.succeeded >= 1"
+    (served,) = (layer for layer in env.layers if recovery.after == (layer.id,))
+    assert {item["kind"] for item in served.manifests} & {"User", "Valkey"}, "into what is served there"
+
+
+@pytest.mark.parametrize("component", SERVICES)
+def test_jobs_are_one_after_another_in_utc_and_can_be_looked_at_for_an_hour(component: str) -> None:
+    namespace, _ = SERVICES[component]
+    env = with_main(component)
+    for name, place in (("orders-copy", namespace), ("orders", f"{namespace}-drills")):
+        spec = found(env, "CronJob", place)[name]["spec"]
+        assert (spec["timeZone"], spec["concurrencyPolicy"], spec["startingDeadlineSeconds"]) == (
+            "Etc/UTC",
+            "Forbid",
+            3600,
+        )
+        job = spec["jobTemplate"]["spec"]
+        assert (job["ttlSecondsAfterFinished"], pod(job)["securityContext"]["runAsUser"]) == (3600, 26)
+
+
+def test_a_pod_whose_steps_follow_each_other_asks_for_the_most_that_one_does_and_passes() -> None:
+    env = with_main("valkey_operator", memory="1Gi", cpu="500m")
+    asked = {str(item): item for item in env.platform.workloads(env) if "drills" in str(item)}
+    (drill,) = (item for name, item in asked.items() if "cache-drills" in name)
+    assert drill.passing
+    assert (drill.each.cpu, drill.each.memory) == (500, 1024)
