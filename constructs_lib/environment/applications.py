@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pydantic import TypeAdapter, ValidationError
 
 from constructs_lib.applications import Application
+from constructs_lib.base.bucket import BUCKET_LETTERS
 from constructs_lib.base.errors import unknown
 from constructs_lib.base.fields import SqlName
+from constructs_lib.environment.existing import SomeCluster
 from constructs_lib.kit import check_apart
 from constructs_lib.platform import Platform
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
@@ -30,6 +32,19 @@ def problems(applications: Mapping[str, Application], platform: Platform) -> Ite
         yield from _in_postgres(applications, platform)
     yield from kept
     yield from _in_rabbitmq(applications, platform)
+
+
+def bucket_problems(applications: Mapping[str, Application], cluster: SomeCluster) -> Iterator[str]:
+    """Yield a sentence for each bucket that nobody could make."""
+    for purpose in (purpose for app in applications.values() for purpose in app.buckets):
+        where = f"applications.{purpose.application}.uses.bucket.{purpose.name}"
+        name = f"{cluster.name}-{purpose}"
+        if cluster.provider == "existing":
+            made = "buckets are made at DigitalOcean, beside a cluster of it; leave it out"
+            yield f"{where}: {made}, and name the key of one that you have in secrets, its host in reaches"
+        elif len(name) > BUCKET_LETTERS:
+            long = f"the bucket would be called '{name}', which has {len(name)} letters and may have {BUCKET_LETTERS}"
+            yield f"{where}: {long}; shorten its name"
 
 
 def _absent(where: str, app: Application, platform: Platform) -> Iterator[str]:

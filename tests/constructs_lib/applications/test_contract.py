@@ -115,7 +115,8 @@ def test_settings() -> None:
     assert said.settings_of(Application) == {
         "Application.owner": "required MaxLen(max_length=63)",
         "Application.hosts": "{}",
-        "Application.uses": "Uses(postgres={}, rabbitmq={}, valkey={}, secrets={}, vault=False, reaches={}, calls=())",
+        "Application.uses": "Uses(postgres={}, rabbitmq={}, valkey={}, bucket={}, secrets={}, vault=False, reaches={}, "
+        "calls=())",
         "Application.metrics": "None",
         "Application.quota": "Quota(cpu='1', memory='2Gi', storage='10Gi')",
         "Application.slo": "None",
@@ -128,6 +129,7 @@ def test_settings() -> None:
         "Uses.postgres": "{}",
         "Uses.rabbitmq": "{}",
         "Uses.valkey": "{}",
+        "Uses.bucket": "{}",
         "Uses.secrets": "{}",
         "Uses.vault": "False",
         "Uses.reaches": "{}",
@@ -139,6 +141,7 @@ def test_settings() -> None:
         "OwnVhost.configure": "'.*'",
         "OwnVhost.write": "'.*'",
         "OwnVhost.read": "'.*'",
+        "OwnBucket.access": "'readwrite'",
         "PodMetrics.port": "required Ge(ge=1) Le(le=65535)",
         "PodMetrics.path": "'/metrics'",
         "Quota.cpu": "'1'",
