@@ -8,7 +8,7 @@ from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
 from constructs_lib.base.bucket import Access
-from constructs_lib.base.change import FREE, Change, Rule, replaces, rolls, steps
+from constructs_lib.base.change import FREE, FREELY, Change, Rule, replaces, rolls, steps
 from constructs_lib.base.fields import (
     Domain,
     ExtensionName,
@@ -56,6 +56,10 @@ class OwnVhost(Settings):
 
 class SharedCache(Settings):
     """A cluster of Valkey. Its operator knows one user, so that those who use the cluster share password and keys."""
+
+    shared: Annotated[bool, FREELY] = Field(
+        default=False, description="Whether others may use it too, who read and write its keys; each says it."
+    )
 
 
 def another_access(old: Access, new: Access) -> Rule:

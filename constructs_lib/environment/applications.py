@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from constructs_lib.applications import Application
 from constructs_lib.base.bucket import BUCKET_LETTERS
-from constructs_lib.base.errors import unknown
+from constructs_lib.base.errors import quoted, unknown
 from constructs_lib.base.fields import SqlName
 from constructs_lib.environment.existing import SomeCluster
 from constructs_lib.kit import check_apart
@@ -32,6 +32,7 @@ def problems(applications: Mapping[str, Application], platform: Platform) -> Ite
         yield from _in_postgres(applications, platform)
     yield from kept
     yield from _in_rabbitmq(applications, platform)
+    yield from _in_valkey(applications)
 
 
 def bucket_problems(applications: Mapping[str, Application], cluster: SomeCluster) -> Iterator[str]:
@@ -99,6 +100,16 @@ def _in_rabbitmq(applications: Mapping[str, Application], platform: Platform) ->
     for position, broker in enumerate(whole):
         yield from _told(f"platform.rabbitmq_operator.clusters[{position}].", broker.check_vhosts)
     yield from _told("platform.rabbitmq_operator.", lambda: check_apart(item for one in whole for item in one.objects))
+
+
+def _in_valkey(applications: Mapping[str, Application]) -> Iterator[str]:
+    """Yield a sentence for each application whose keys others would read, and that did not say they may."""
+    for name, app in applications.items():
+        for cluster, cache in app.reached.valkey.items():
+            others = [other for other, one in applications.items() if other != name and cluster in one.reached.valkey]
+            if others and not cache.shared:
+                used = f"{quoted(others[0])} uses this cluster too, and all who use one share its password and its keys"
+                yield f"applications.{name}.uses.valkey.{cluster}: {used}; name another, or set shared: true in both"
 
 
 def _told(where: str, check: Callable[[], None]) -> Iterable[str]:

@@ -141,6 +141,7 @@ def test_settings() -> None:
         "OwnVhost.configure": "'.*'",
         "OwnVhost.write": "'.*'",
         "OwnVhost.read": "'.*'",
+        "SharedCache.shared": "False",
         "OwnBucket.access": "'readwrite'",
         "PodMetrics.port": "required Ge(ge=1) Le(le=65535)",
         "PodMetrics.path": "'/metrics'",

@@ -178,6 +178,19 @@ def test_valkey_is_reached_with_the_one_password_of_its_cluster() -> None:
     }
 
 
+def test_a_valkey_is_used_by_several_only_where_each_says_so() -> None:
+    def sharing(*says: dict[str, Any], **more: Any) -> Environment:
+        apps = {f"app-{n}": {"uses": {"valkey": {"main": one}}, **more} for n, one in enumerate(says)}
+        return with_apps(apps)
+
+    assert sharing({}).applications
+    assert sharing({"shared": True}, {"shared": True}).applications
+    assert sharing({}, {}, retired=True).applications, "what is retired reads nothing"
+    with pytest.raises(ValidationError, match=r"app-1\.uses\.valkey\.main: 'app-0' uses this cluster too") as caught:
+        sharing({"shared": True}, {})
+    assert "app-0.uses.valkey" not in str(caught.value)
+
+
 def test_its_own_secrets_come_from_below_its_own_path() -> None:
     spec = secret(using({"secrets": {"stripe": ["api_key", "hook"]}}), "secret-stripe")
     assert [(one["secretKey"], one["remoteRef"]["key"], one["remoteRef"]["property"]) for one in spec["data"]] == [
