@@ -15,6 +15,8 @@ from constructs_lib.kit import check_apart
 from constructs_lib.platform import Platform
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
 
+INGRESS_LABEL = "ingress"
+"""The label before the domain by which the load balancer is known."""
 SERVICES = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
 """The component that has the clusters of each service."""
 
@@ -33,6 +35,7 @@ def problems(applications: Mapping[str, Application], platform: Platform) -> Ite
     yield from kept
     yield from _in_rabbitmq(applications, platform)
     yield from _in_valkey(applications)
+    yield from _hosts(applications)
 
 
 def bucket_problems(applications: Mapping[str, Application], cluster: SomeCluster) -> Iterator[str]:
@@ -110,6 +113,16 @@ def _in_valkey(applications: Mapping[str, Application]) -> Iterator[str]:
             if others and not cache.shared:
                 used = f"{quoted(others[0])} uses this cluster too, and all who use one share its password and its keys"
                 yield f"applications.{name}.uses.valkey.{cluster}: {used}; name another, or set shared: true in both"
+
+
+def _hosts(applications: Mapping[str, Application]) -> Iterator[str]:
+    """Yield a sentence for each host that somebody has already: requests would reach either."""
+    taken = {INGRESS_LABEL: "the load balancer"}
+    for name, app in applications.items():
+        for host in app.public:
+            if host in taken:
+                yield f"applications.{name}.hosts.{host}: belongs to {taken[host]} already; choose another name"
+            taken.setdefault(host, f"applications.{name}")
 
 
 def _told(where: str, check: Callable[[], None]) -> Iterable[str]:

@@ -200,7 +200,7 @@ class Environment(Settings):
     @property
     def ingress_host(self) -> str:
         """The host by which the load balancer is known: its Service's status names it instead of an address."""
-        return f"ingress.{self.domain}"
+        return f"{applications.INGRESS_LABEL}.{self.domain}"
 
     @property
     def balancer(self) -> str:

@@ -1,4 +1,4 @@
-"""A real RabbitMQ with the users, vhosts and permissions that are rendered: no application gets into another's vhost."""
+"""A real RabbitMQ with the users and permissions that are rendered: no application gets into another's vhost."""
 
 from __future__ import annotations
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from constructs_lib.cloud.records import IngressRecords
 from constructs_lib.environment import Environment
 from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
-from tests.support import environment, environment_data
+from tests.support import environment, environment_data, synthesised
 
 ALL = {"postgres": {"main": {}}, "rabbitmq": {"main": {}}, "valkey": {"main": {}}}
 APPROLE = {"method": "approle", "mount": "approle", "role_id": "sandbox-role"}
@@ -313,3 +314,13 @@ def test_an_owner_s_receivers_hear_of_its_applications_in_place_of_the_others() 
     assert (heartbeat["receiver"], len(rest)) == ("heartbeat", 2)
     with pytest.raises(ValidationError, match=r"owners\.team: unknown receiver 'caht', known are chat; did you mean"):
         Alerting.model_validate_json(json.dumps({"receivers": [CHAT], "owners": {"team": ["caht"]}}))
+
+
+def test_the_wildcard_record_leads_to_every_host() -> None:
+    env = with_apps({"my-shop": {"hosts": {"www": {"port": 80}, "api-2": {"port": 90}}}})
+    records = synthesised(lambda stack: IngressRecords(stack, "records", env=env)).all("digitalocean_record")
+    names = {f"{one['name']}.{one['domain']}" for one in records.values()}
+    ways = [item["spec"] for (kind, _), item in objects(env, "my-shop").items() if kind == "Ingress"]
+    hosts = [rule["host"] for spec in ways for rule in spec["rules"]]
+    assert len(hosts) == 2
+    assert all(f"*.{host.partition('.')[2]}" in names for host in hosts)
