@@ -77,9 +77,11 @@ def _doubts(place: Place, *, production: bool) -> Iterator[str]:
 
 def crowded(place: Place, quotas: Room) -> Iterator[str]:
     """Yield a sentence for what applications may ask for together and would not get, even from all nodes."""
+    if not place.rooms:
+        return
     asked, left = quotas._asdict(), place.room(place.most).less(place.asked)._asdict()
     for unit in ("cpu", "memory"):
-        if place.rooms and asked[unit] > left[unit]:
+        if asked[unit] > left[unit]:
             there = f"{_nodes(place, place.most)} have {shown(unit, left[unit])} beside the platform"
             yield (
                 f"applications: their quotas are {shown(unit, asked[unit], ceil)} together, and {there}: pods within a "

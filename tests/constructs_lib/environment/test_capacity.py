@@ -280,9 +280,17 @@ def test_quotas_are_what_open_applications_may_ask_for_together() -> None:
 
 def test_applications_run_where_pods_do_that_select_no_node() -> None:
     assert for_apps(environment()).name == "workload"
-    tainted = [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]
-    none = environment(cluster__pools__workload__taints=tainted)
-    assert for_apps(none).name == "default", "it only repels them softly"
+    pools = {
+        **environment_data()["cluster"]["pools"],
+        "plain": {"size": "s-4vcpu-8gb", "min_nodes": 1, "max_nodes": 1},
+        "apart": {
+            "size": "s-4vcpu-8gb",
+            "min_nodes": 1,
+            "max_nodes": 1,
+            "taints": [{"key": "only", "value": "some", "effect": "NoSchedule"}],
+        },
+    }
+    assert set(for_apps(environment(cluster__pools=pools)).name.split(" and ")) == {"workload", "plain"}
 
 
 def test_quotas_that_no_node_could_serve_are_a_doubt() -> None:
