@@ -75,7 +75,7 @@ tools: ## Build the test tools (needs Go)
 e2e: e2e-tools e2e-node ## The tests with real tools, then those on a real node
 
 e2e-tools: $(TESTS) tools ## The tests with real tools that need no root
-	$(BIN)/pytest -m e2e -n 2 --dist worksteal --ignore tests/e2e/node
+	$(BIN)/pytest -m e2e -n 2 --dist worksteal --ignore tests/e2e/node --durations 15
 
 e2e-node: $(TESTS) ## The tests on a real node: root on Linux, with the packages of tools/packages; elsewhere they skip
 	if $(BIN)/python -m tests.e2e.node.requirements; then $(MAKE) -C tools node; fi

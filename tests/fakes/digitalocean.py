@@ -89,7 +89,6 @@ class FakeDigitalOcean(FakeServer):
             "version": version,
             "vpc_uuid": "vpc",
             "ha": True,
-            "tags": [],
             "auto_upgrade": True,
             "surge_upgrade": True,
             "maintenance_policy": {"day": "any", "start_time": "00:00", "duration": "4h0m0s"},
@@ -223,6 +222,7 @@ class FakeDigitalOcean(FakeServer):
         self.clusters[key] = {
             "cluster_subnet": "10.244.0.0/16",
             "service_subnet": "10.245.0.0/16",
+            "tags": [],
             **cluster,
             "id": key,
             "node_pools": pools,

@@ -40,7 +40,7 @@ def put(cluster: Cluster, kind: str, name: str, *, ready: bool, message: str = "
 
 
 class BecomesReady(threading.Thread):
-    """Makes the root Ready once Flux's namespace is there, and the ingress' balancer; to use as a context manager."""
+    """Makes root and balancer Ready once cluster and Flux's namespace are there; to use as a context manager."""
 
     def __init__(self, cluster: Cluster, account: FakeDigitalOcean, balancer: str) -> None:
         super().__init__(daemon=True)
@@ -55,9 +55,9 @@ class BecomesReady(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """Wait for the namespace."""
+        """Wait for both."""
         while not self._over.wait(0.5):
-            if self._cluster.get("namespace", NAMESPACE):
+            if self._account.clusters and self._cluster.get("namespace", NAMESPACE):
                 self._account.add_balancer(self._balancer)
                 put(self._cluster, "Kustomization", NAMESPACE, ready=True)
                 return

@@ -54,6 +54,8 @@ def test_it_ends_once_root_and_tiers_are_ready_and_says_what_was_not(wait: Wait,
 
 
 def test_it_does_not_end_while_the_host_leads_nowhere(wait: Wait, flux_cluster: Cluster, living: World) -> None:
+    if not living.providers:
+        pytest.skip("tofu init finds no providers")
     put(flux_cluster, "Kustomization", NAMESPACE, ready=True)
     living.digitalocean.zones.records[ZONE].clear()
     printed = wait(2)

@@ -55,8 +55,11 @@ class Change:
         self.project.write(path, yaml.safe_dump(data))
         self.head = self.project.commit("Change")
 
-    def run(self, *, fails: bool = False) -> Run:
-        """Run the workflow for this pull request; of the tests, one file without tools and one with are enough here."""
+    def run(self, *, fails: bool = False, job: str | None = None) -> Run:
+        """Run the workflow for this pull request, or one job of it and what that needs.
+
+        Of the tests, one file without tools and one with are enough here.
+        """
         repository = {"full_name": "df12-test/infrastructure"}
         pull = {
             "number": self.pull["number"],
@@ -66,9 +69,8 @@ class Change:
         payload = {"number": self.pull["number"], "pull_request": pull}
         tests = "tests/constructs_lib/platform/test_component.py tests/workflows/test_static.py"
         env = {"PYTEST_ADDOPTS": tests}
-        return run(
-            self.project, self.world, "pull-request.yml", event="pull_request", payload=payload, env=env, fails=fails
-        )
+        options = {"event": "pull_request", "payload": payload, "env": env, "fails": fails, "job": job}
+        return run(self.project, self.world, "pull-request.yml", **options)
 
     @property
     def comments(self) -> list[str]:
@@ -86,6 +88,7 @@ def test_a_pull_request_has_one_comment_that_says_what_it_changes(world: World, 
     change = Change(as_it_is, world)
     change.edit("sandbox", vpc_range="10.30.0.0/20", platform__traefik={"replicas": 2})
     done = change.run(fails=True)
+    assert [name.rpartition("/")[2] for name, result in done.jobs.items() if result != "success"] == ["Synth and diff"]
     (comment,) = change.comments
     assert comment.startswith(MARKER)
     assert "- <b>sandbox</b>: <b>refused</b>\n" in comment
@@ -99,19 +102,19 @@ def test_a_pull_request_has_one_comment_that_says_what_it_changes(world: World, 
     assert done.log("Test on a real node").endswith("TOOLS_REQUIRED=1 make e2e-node\n")
 
     change.edit("sandbox", vpc_range="10.20.0.0/20")
-    change.run()
+    change.run(job="comment")
     (comment,) = change.comments
     assert "- <b>sandbox</b>: <b>rolls</b>\n" in comment
     assert "No stack changes." in comment
     writes = world.writes()
-    change.run()
+    change.run(job="comment")
     assert world.writes() == writes
 
 
 def test_a_change_that_breaks_a_policy_fails_and_says_which(world: World, as_it_is: Project) -> None:
     change = Change(as_it_is, world)
     change.edit("sandbox", chart_mirror="http://charts.example.org")
-    change.run(fails=True)
+    change.run(fails=True, job="comment")
     (comment,) = change.comments
     assert "| FLUX011 | platform/sources/sandbox/charts-example-org.yaml |" in comment
 
