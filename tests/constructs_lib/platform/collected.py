@@ -38,7 +38,7 @@ def metrics(path: Path) -> list[str]:
 
 
 SLOS: dict[str, Objective] = {
-    name: case for component in (*COMPONENTS, "applications") for name, case in cases(component).SLOS.items()
+    name: case for component in COMPONENTS for name, case in cases(component).SLOS.items()
 } | cases("observability").ADDITIONAL
 ALERTS: dict[str, Raised] = {name: case for component in COMPONENTS for name, case in cases(component).ALERTS.items()}
 KNOWN_METRICS = {
