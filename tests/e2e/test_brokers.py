@@ -39,11 +39,13 @@ def rendered() -> list[Manifest]:
 def definitions() -> dict[str, list[dict[str, Any]]]:
     """Return what the topology operator makes of that, as a broker reads it when it starts."""
     specs = {kind: [item["spec"] for item in rendered() if item["kind"] == kind] for kind in ("Vhost", "Permission")}
-    may = [{"user": one["user"], "vhost": one["vhost"], **one["permissions"]} for one in specs["Permission"]]
+    users = {f"main-{name}": name for name in VHOSTS}
+    found = [(users.get(one["userReference"]["name"]), one) for one in specs["Permission"]]
+    may = [{"user": user, "vhost": one["vhost"], **one["permissions"]} for user, one in found if user]
     return {
         "users": [{"name": name, "password": PASSWORD, "tags": []} for name in VHOSTS],
         "vhosts": [{"name": one["name"]} for one in specs["Vhost"]],
-        "permissions": [one for one in may if one["user"] in VHOSTS],
+        "permissions": may,
     }
 
 
