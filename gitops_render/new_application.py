@@ -1,7 +1,4 @@
-"""An entry for a new application in the environments' files, and an example of one in the GitOps repository.
-
-The example is written from `application_files/`, where `sample-app` is its name. Teams make it theirs.
-"""
+"""An entry for a new application in the environments' files, and an example of one in the GitOps repository."""
 
 from __future__ import annotations
 
@@ -14,22 +11,18 @@ from constructs_lib.base.errors import ConfigError, quoted
 from constructs_lib.environment import ENVIRONMENTS, Environment
 from constructs_lib.environment.applications import SERVICES
 from gitops_render import journal
+from gitops_render.example import PORT, example, missing
 from gitops_render.new import refuse
-from gitops_render.paths import APPS, Place, root_file
-from gitops_render.tree import listing
-from gitops_render.yaml_output import to_yaml
+from gitops_render.paths import root_file
 
-FILES = Path(__file__).with_name("application_files")
 SHARED = ENVIRONMENTS / "_shared.yaml"
-PORT = 8080
 
 
 class Wanted(NamedTuple):
-    """What is asked for: the name, the team that answers for it, and the image that the example runs."""
+    """What is asked for: the name, and the team that answers for it."""
 
     name: str
     owner: str
-    image: str
 
 
 def new_application(environments: Sequence[Environment], wanted: Wanted, tree: Path) -> list[Path]:
@@ -42,15 +35,14 @@ def new_application(environments: Sequence[Environment], wanted: Wanted, tree: P
         raise ConfigError(
             f"NAME: {quoted(wanted.name)} is an application already; take another name, or edit its entry"
         )
-    uses = _used(environments)
-    place = Place(environments[0].name, APPS)
+    uses, first = _used(environments), environments[0].name
     entry = _with_entry(SHARED.read_text(encoding="utf-8"), _entry(wanted, uses))
     refuse(SHARED, entry)
-    if not (root := tree / root_file(place.environment)).exists():
+    if not (root := tree / root_file(first)).exists():
         raise ConfigError(f"{root}: is not there; name the folder of the GitOps repository with --tree")
-    files = _example(wanted, uses, place)
+    files = example(wanted.name, uses, first)
     with journal.alone(tree):
-        journal.replace(tree, _missing(tree, files))
+        journal.replace(tree, missing(tree, files))
     with journal.alone(Path()):
         journal.replace(Path(), {PurePosixPath(SHARED): entry.encode()})
     return [*(tree / path for path in files), SHARED]
@@ -100,30 +92,3 @@ def _with_entry(text: str, entry: Sequence[str]) -> str:
     first = next((line for line in lines[heads[0] + 1 : inner] if re.match(r"\s+[^\s#]", line)), "  ")
     indented = " " * (len(first) - len(first.lstrip()) or 2)
     return "\n".join([*lines[:inner], *(indented + line for line in entry), *lines[inner:]]) + "\n"
-
-
-def _example(wanted: Wanted, uses: Mapping[str, str], place: Place) -> dict[PurePosixPath, bytes]:
-    """Return the files of the example, by their path in the repository."""
-    secrets = [f"- secretRef: {{name: {service}-{cluster}}}" for service, cluster in uses.items()]
-    written = {
-        "sample-app": wanted.name,
-        "IMAGE": wanted.image,
-        "SECRETS": "\n            ".join(secrets) or "[]",
-    }
-    pattern = re.compile("|".join(written))
-    texts = ((path.stem, path.read_text(encoding="utf-8")) for path in sorted(FILES.iterdir()))
-    return {
-        place.path / wanted.name / name: pattern.sub(lambda found: written[found[0]], text).encode()
-        for name, text in texts
-    }
-
-
-def _missing(tree: Path, files: Mapping[PurePosixPath, bytes]) -> dict[PurePosixPath, bytes]:
-    """Return the files that are not there as they are to be. Raises `ConfigError` for those that hold other things."""
-    found = {path: journal.bytes_in(tree / path) for path in files}
-    changed = {path: data for path, data in files.items() if found[path] != data}
-    ours = {None, to_yaml(listing([]))}  # what an application's folder begins with is ours
-    there = [path for path in changed if found[path] not in ours]
-    if there:
-        raise ConfigError(*(f"{tree / path}: is there already; remove it, or take another name" for path in there))
-    return changed

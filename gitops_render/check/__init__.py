@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from constructs_lib.base.errors import ConfigError
@@ -53,7 +53,18 @@ def read_trees(root: Path) -> list[Tree]:
     items: dict[str, list[Item]] = {}
     for place, found in read_tree(root):
         items.setdefault(place.environment, []).extend(found)
-    return [Tree(name, tuple(found)) for name, found in sorted(items.items())]
+    return [Tree(name, tuple(_placed(found))) for name, found in sorted(items.items())]
+
+
+def _placed(items: list[Item]) -> Iterator[Item]:
+    """Yield the objects, each in the namespace that its folder's kustomize file puts it into, if that says one."""
+    said = {item.path.parent: item.data["namespace"] for item in items if "namespace" in item.data}
+    for item in items:
+        namespace, about = said.get(item.path.parent), item.data.get("metadata")
+        if namespace is None or about is None:
+            yield item
+        else:
+            yield item._replace(data={**item.data, "metadata": {**about, "namespace": namespace}})
 
 
 def read_stacks(root: Path) -> list[StackFile]:

@@ -83,13 +83,12 @@ def component_files(
 def application(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name, which its namespace has too.")],
     owner: Annotated[str, typer.Option(metavar="TEAM", help="The team that answers for it.")],
-    image: Annotated[str, typer.Option(help="What the example runs in: made of its Containerfile, or like that.")],
     tree: Output = TREE,
 ) -> None:
     """Write an entry for a new application, and an example of one for the first environment; say what comes next."""
     from constructs_lib.environment import load_all
     from gitops_render.new_application import Wanted, new_application
 
-    for path in new_application(load_all(), Wanted(name, owner, image), tree):
+    for path in new_application(load_all(), Wanted(name, owner), tree):
         typer.echo(f"{path}: written")
     done("Next: make, and a pull request for each of the two repositories, that of the entry first")

@@ -12,6 +12,8 @@ from gitops_render.versions import files
 from gitops_render.versions.constructs import constructs
 from gitops_render.versions.pinned import Pinned, Source
 
+ROOMS = ("constructs_lib", "gitops_render", "operations")
+"""Where code names what runs in a cluster."""
 PIPENV = ".github/requirements-pipenv.txt"
 
 
@@ -35,9 +37,10 @@ def _read(root: Path) -> Iterator[Pinned]:
     def below(pattern: str) -> Iterator[Source]:
         return (Source.read(root, path) for path in sorted(root.glob(pattern)))
 
-    for source in below("constructs_lib/**/*.py"):
-        yield from constructs(source)
-        yield from files.marked(source)
+    for room in ROOMS:
+        for source in below(f"{room}/**/*.py"):
+            yield from constructs(source)
+            yield from files.marked(source)
     for pattern in (".github/**/*.yml", "gitops_render/repository_files/*.yml"):
         for source in below(pattern):
             yield from files.actions(source)

@@ -11,6 +11,7 @@ from textwrap import indent
 
 from constructs_lib.base.stacks import LOCAL_STATES
 from constructs_lib.environment import ENVIRONMENTS, Environment, load
+from gitops_render.example import PORT
 from operations.trying.facts import Facts
 
 NAME = "try"
@@ -32,6 +33,8 @@ MOST = 256
 """How many GiB of a node a file can say at the most."""
 BACKUPS, SOURCE = "try-backups", "try-source"
 """The buckets."""
+EXAMPLE = "example"
+"""The application, and its host."""
 
 TEXT = """\
 # The sandbox that `bin/operations try` brought to the cluster of the context below. Change it and run that again: the
@@ -86,6 +89,13 @@ backups:
   inside: {{namespace: {name}, port: {store_port}}}
   ca_bundle: *ca
 
+applications:
+  {example}: # its files are in gitops.out/apps/{name}/{example}: change them; without that folder they are made anew
+    owner: nobody
+    hosts: {{{example}: {{port: {port}}}}}
+    uses: {{postgres: {{main: {{}}}}}}
+    slo: {{availability: 99.5}}
+
 platform: # small, and without RabbitMQ, logs and traces: `rabbitmq_operator: {{}}` in the place of its line turns it on
   vault_eso: {{replicas: 1}}
   cert_manager: {{replicas: 1, issuer: internal-ca, dns_challenge: null}}
@@ -97,8 +107,6 @@ platform: # small, and without RabbitMQ, logs and traces: `rabbitmq_operator: {{
         wal_storage: 1Gi
         cpu: 100m
         memory: 256Mi
-        roles: [{{name: example}}]
-        databases: [{{name: example, owner: example}}]
         backup_retention: 1d
   rabbitmq_operator: {{enabled: false}}
   valkey_operator: {{enabled: false}}
@@ -135,6 +143,8 @@ def text(facts: Facts, ca: str) -> str:
             "vault_port": VAULT_PORT,
             "store": STORE,
             "store_port": STORE_PORT,
+            "example": EXAMPLE,
+            "port": PORT,
             "source": SOURCE,
             "backups": BACKUPS,
             "ca": indent(ca, "    "),

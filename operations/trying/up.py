@@ -19,6 +19,7 @@ from constructs_lib.environment import Environment, load_all
 from constructs_lib.environment.capacity import places
 from constructs_lib.environment.fitting import shown
 from constructs_lib.kit import ROLE_LABEL, SYSTEM_ROLE, Room
+from gitops_render import example
 from gitops_render.paths import TREE
 from gitops_render.tree import render
 from gitops_render.write import write
@@ -30,7 +31,7 @@ from operations.trying.facts import Facts, facts, refuse_other_platform
 from operations.trying.fill import as_owner, fill, reached_at
 from operations.trying.keys import Keys, kept_keys
 from operations.trying.kubectl import Kubectl
-from operations.trying.place import BACKUPS, FOLDER, HOSTS, KEYS, MARK, NAME, SOURCE
+from operations.trying.place import BACKUPS, EXAMPLE, FOLDER, HOSTS, KEYS, MARK, NAME, SOURCE
 from operations.trying.waiting import await_layers
 
 PROGRAM = Path(__file__).parents[2] / "main.py"
@@ -120,7 +121,7 @@ def needed() -> Room:
         path.parent.mkdir()
         path.write_text(place.roomy(NO_CERTIFICATE), encoding="utf-8")
         (everything,) = places(place.loaded(Path(folder)))
-        return Room.of((everything.asked, beside.OWN))
+        return Room.of((everything.asked, beside.OWN, example.ASKS))
 
 
 NO_CERTIFICATE = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
@@ -173,6 +174,8 @@ def _install(kubectl: Kubectl, env: Environment, keys: Keys) -> None:
             fill(here, keys)
         with step("render the tree into the bucket"):
             write(TREE, env.name, render(env))
+            if EXAMPLE in env.applications:
+                example.fill(TREE, env.name, env.applications[EXAMPLE])
             for bucket in (BACKUPS, SOURCE):
                 upload.make_bucket(store, keys, bucket)
             changed = upload.uploaded(store, keys, SOURCE, upload.tree(TREE))

@@ -87,9 +87,14 @@ class Collector:
         self._process.kill()
         self._process.wait()
 
+    @property
+    def address(self) -> str:
+        """Where it takes OTLP over HTTPS, as the CA in `ca.crt` of its folder says."""
+        return f"https://127.0.0.1:{self._ports[4318]}"
+
     def send(self, signal: str, body: dict[str, Any]) -> None:
         """Send OTLP over HTTPS in JSON."""
-        url = f"https://127.0.0.1:{self._ports[4318]}/v1/{signal}"
+        url = f"{self.address}/v1/{signal}"
         requests.post(url, json=body, verify=str(self._folder / "ca.crt"), timeout=10).raise_for_status()
 
     def metrics(self) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +16,7 @@ import yaml
 
 from constructs_lib.environment import Environment, load_all
 from constructs_lib.platform.observability.collector_config import agent_config, gateway_config
+from gitops_render.example import FILES
 from tests.e2e.collector import Collector, validate
 from tests.e2e.conftest import require
 from tests.fakes.otlp import FakeBackend
@@ -149,6 +153,25 @@ def test_a_trace_that_is_neither_slow_nor_failed_is_dropped_by_sampling(tmp_path
         collector.send("traces", spans("shop", span("GET /", 1, 2)))
         eventually(lambda: "traces.span.metrics.calls" in names(backend, "metrics"))
         assert not names(backend, "traces")
+
+
+def test_what_the_example_of_an_application_tells_is_taken(tmp_path: Path) -> None:
+    for name in ("program.py", "clients.py"):
+        (tmp_path / name).write_text((FILES / f"{name}.txt").read_text())
+    code = f"import program\nfor number in (1, 2): program.tell('{TRACE}', '/', 503, {SECOND}, 2 * {SECOND})"
+    with FakeBackend() as backend, Collector(gateway_config(telemetry()), tmp_path, backend.url) as collector:
+        told = {"OTEL_SERVICE_NAME": "shop", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.address}
+        environ = {"PATH": os.environ["PATH"], "SSL_CERT_FILE": str(tmp_path / "ca.crt"), **told}
+        done = subprocess.run([sys.executable, "-c", code], env=environ, cwd=tmp_path, capture_output=True, text=True)  # noqa: PLW1510
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        eventually(lambda: len([*backend.arrived("traces")]) == 2)
+        eventually(lambda: "visits" in names(backend, "metrics"))
+        for item, attributes in backend.arrived("traces"):
+            assert (item["name"], item["traceId"], item["status"]["code"]) == ("GET /", TRACE, 2)
+            assert attributes["service.name"] == "shop"
+        visits = [item["sum"] for item, _ in backend.arrived("metrics") if item["name"] == "visits"]
+        assert {one["aggregationTemporality"] for one in visits} == {2}
+        assert {point["asInt"] for one in visits for point in one["dataPoints"]} <= {"1", "2"}
 
 
 def listed(exporter: str) -> list[str]:

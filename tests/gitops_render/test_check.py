@@ -396,6 +396,26 @@ def test_trees_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     assert [tree.environment for tree in read_trees(tmp_path)] == ["a", "b"]
 
 
+def test_an_object_is_in_the_namespace_that_the_kustomize_file_of_its_folder_names(tmp_path: Path) -> None:
+    files = {
+        "apps/sandbox/shop/kustomization.yaml": "kind: Kustomization\napiVersion: k/v1\nnamespace: shop\n",
+        "apps/sandbox/shop/one.yaml": "kind: Service\napiVersion: v1\nmetadata: {name: one}\n",
+        "apps/sandbox/blog/one.yaml": "kind: Service\napiVersion: v1\nmetadata: {name: two}\n",
+        "clusters/sandbox/one.yaml": "kind: Namespace\napiVersion: v1\nmetadata: {name: shop}\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tree,) = read_trees(tmp_path)
+    found = {(item.kind, item.name): item.namespace for item in tree.items}
+    assert found == {
+        ("Kustomization", ""): "",
+        ("Service", "one"): "shop",
+        ("Service", "two"): "",
+        ("Namespace", "shop"): "",
+    }
+
+
 def test_an_image_by_digest_needs_no_tag() -> None:
     tree = Broken()
     tree.one("RabbitmqCluster")["spec"].update(image=f"host:5000/rabbitmq@sha256:{'0' * 64}")

@@ -22,7 +22,7 @@ from constructs_lib.environment import Environment, load_all
 from constructs_lib.platform.applications import entries
 from constructs_lib.platform.cert_manager import CA_FILE
 from constructs_lib.platform.observability.names import GATEWAY_HOST, OTLP_HTTP
-from gitops_render import journal
+from gitops_render import example, journal
 from gitops_render.new_application import Wanted, new_application
 from gitops_render.paths import root_file
 from gitops_render.tree import listing
@@ -31,7 +31,7 @@ from operations.rehearsal.api_server import free_ports
 from tests.fakes.server import FakeServer
 from tests.support import ROOT, run_python
 
-WANTED = Wanted("shop", "team-shop", "registry.example.org/shop@sha256:0")
+WANTED = Wanted("shop", "team-shop")
 SHARED, TREE = Path("environments/_shared.yaml"), Path("gitops.out")
 EXAMPLE = TREE / "apps/sandbox/shop"
 USED = {"postgres": "main", "rabbitmq": "main", "valkey": "main"}
@@ -170,12 +170,13 @@ def test_the_example_is_of_its_entry() -> None:
     assert [port["port"] for port in service["spec"]["ports"]] == [*shop.public_ports]
     (container,) = pod["containers"]
     assert [port["containerPort"] for port in container["ports"]] == [*shop.public_ports]
-    assert container["image"] == WANTED.image
+    assert container["image"] == example.IMAGE
+    assert [port["containerPort"] for port in container["ports"]] == [example.PORT]
     assert {item["secretRef"]["name"] for item in container["envFrom"]} == {
         f"{one}-{name}" for one, name in USED.items()
     }
     named = [*listing["resources"], *listing["configMapGenerator"][0]["files"]]
-    assert {path.name for path in EXAMPLE.iterdir()} == {"Containerfile", "kustomization.yaml", *named}
+    assert {path.name for path in EXAMPLE.iterdir()} == {"kustomization.yaml", *named}
     assert "sample" not in "".join(path.read_text() for path in EXAMPLE.iterdir())
 
 
@@ -185,8 +186,10 @@ def test_what_its_program_reads_is_in_the_secrets_that_its_namespace_gets() -> N
     (container,) = deployment()["containers"]
     assert {item["secretRef"]["name"] for item in container["envFrom"]} == found.keys()
     keys = {key for entry in found.values() for key in (entry.template or {})["data"]}
-    program = (EXAMPLE / "program.py").read_text()
-    assert set(re.findall(r"PGHOST|AMQP_[A-Z]+|REDIS_[A-Z]+", program)) <= keys
+    program = "".join((EXAMPLE / name).read_text() for name in ("program.py", "clients.py"))
+    read = set(re.findall(r"\b(?:PG|AMQP_|REDIS_)[A-Z]+\b", program))
+    assert len(read) == 9
+    assert read <= keys
     assert {"name": "SSL_CERT_FILE", "value": CA_FILE} in container["env"]
     assert {"name": "trusted-ca", "mountPath": str(Path(CA_FILE).parent)} in container["volumeMounts"]
 
@@ -208,29 +211,22 @@ def test_its_pods_meet_the_standard_of_its_namespace() -> None:
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
-CLIENTS = {
-    "psycopg": """
-class Connection:
+CLIENTS = """
+class Postgres:
     def __enter__(self): return self
     def __exit__(self, *_): pass
-    def execute(self, sql):
+    def query(self, sql):
         if "nothing" in __import__("os").environ["PGHOST"]: raise OSError("away")
-        return self
-    def fetchone(self): return (3,)
-def connect(): return Connection()
-""",
-    "redis": """
-class RedisCluster:
-    @classmethod
-    def from_url(cls, where, password):
-        assert (where, password) == ("rediss://cache:6379", "x/y"), where
-        return cls()
+        return {"select count(*) from visits": "3"}.get(sql)
+
+class RabbitMQ:
     def __enter__(self): return self
     def __exit__(self, *_): pass
-    def incr(self, key): return {"shop:visits": 5}[key]
-""",
-}
-"""What stands for the clients: the servers' part is for those that are real."""
+    def publish(self, queue, message): return {("visits", b"visit"): 7}[queue, message]
+
+def valkey(*words): return {("INCR", "shop:visits"): "5"}[words]
+"""
+"""What stands for the clients, which are for servers: test_clients.py plays some, tests/e2e has real ones."""
 
 
 class Collector(FakeServer):
@@ -260,11 +256,10 @@ class Collector(FakeServer):
 def running(collector: Collector, **variables: str) -> Generator[str]:
     """Run the example's program, and yield its address."""
     made()
-    for name, text in CLIENTS.items():
-        Path(f"{name}.py").write_text(text)
+    (EXAMPLE / "clients.py").write_text(CLIENTS)
     (port,) = free_ports(1)
     own = {"PORT": str(port), "OTEL_SERVICE_NAME": "shop", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, **variables}
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": ".", **own}
+    environ = {"PATH": os.environ["PATH"], **own}
     with subprocess.Popen([sys.executable, EXAMPLE / "program.py"], env=environ) as process:
         try:
             yield f"http://127.0.0.1:{port}"
@@ -285,29 +280,43 @@ def asked(url: str) -> tuple[int, Any]:
             return answer.status_code, answer.json()
 
 
+CUMULATIVE = 2
+"""How Prometheus wants sums (opentelemetry-proto v1 `metrics.proto`); it refuses what counts from the last time on."""
+
+
+def test_it_uses_a_queue_where_its_entry_names_one() -> None:
+    with Collector() as collector, running(collector, AMQP_URL="amqps://main") as url:
+        status, said = asked(url)
+    assert (status, said["queued"]) == (200, 8)
+
+
 def test_the_program_uses_what_its_entry_names_and_tells_of_each_visit() -> None:
-    valkey = {"REDIS_HOST": "cache", "REDIS_PORT": "6379", "REDIS_PASSWORD": "x/y"}
-    with Collector() as collector, running(collector, PGHOST="main", **valkey) as url:
+    with Collector() as collector, running(collector, PGHOST="main", REDIS_HOST="cache") as url:
         assert asked(f"{url}/health") == (200, {})
         assert collector.told == {}
-        assert asked(url) == (200, {"stored": 3, "cached": 5})
+        status, said = asked(url)
+        assert (status, said["stored"], said["cached"], "queued" in said) == (200, 3, 5, False)
         (span,) = collector.awaited("traces")["resourceSpans"][0]["scopeSpans"][0]["spans"]
         (metric,) = collector.awaited("metrics")["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
-    assert (span["name"], "status" in span, len(span["traceId"])) == ("GET /", False, 32)
-    assert (metric["name"], metric["sum"]["dataPoints"][0]["asInt"]) == ("visits", "1")
+    assert (span["name"], "status" in span, span["traceId"]) == ("GET /", False, said["trace"])
+    assert len(said["trace"]) == 32
+    point = metric["sum"]["dataPoints"][0]
+    assert (metric["name"], point["asInt"], metric["sum"]["aggregationTemporality"]) == ("visits", "1", CUMULATIVE)
+    assert int(point["startTimeUnixNano"]) < int(span["startTimeUnixNano"]) <= int(point["timeUnixNano"])
     resource = collector.told["traces"]["resourceSpans"][0]["resource"]["attributes"]
     assert resource == [{"key": "service.name", "value": {"stringValue": "shop"}}]
 
 
 def test_the_program_says_that_a_service_is_away_and_so_does_its_trace() -> None:
     with Collector() as collector, running(collector, PGHOST="nothing") as url:
-        assert asked(url) == (503, {"problem": "OSError"})
+        status, said = asked(url)
+        assert (status, said["problem"], "stored" in said) == (503, "OSError", False)
         (span,) = collector.awaited("traces")["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert span["status"] == {"code": 2}
 
 
 def test_the_command_says_what_it_wrote_and_what_comes_next() -> None:
-    options = ("--owner", "team-shop", "--image", "x/shop@sha256:0")
+    options = ("--owner", "team-shop")
     done = run_python("-m", "gitops_render", "new", "application", "shop", *options, folder=Path.cwd())
     assert done.returncode == 0, done.stderr
     *written, after = done.stdout.splitlines()

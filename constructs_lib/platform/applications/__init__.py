@@ -40,4 +40,6 @@ def layers(env: Environment) -> Iterator[Layer]:
     ins = [traefik.CONFIGS] if env.platform.traefik.enabled else []
     ins += [cert_manager.ISSUERS] if env.platform.cert_manager.enabled else []
     if made := tuple(ways(env)):
-        yield Layer(WAYS, made, after=(*BASELINE, *ins), timeout=Minutes("5m"))
+        signed = any(item["kind"] == "Certificate" for item in made)
+        ready = cert_manager.CERTIFICATES_READY if signed else ()
+        yield Layer(WAYS, made, after=(*BASELINE, *ins), timeout=Minutes("5m"), ready=ready)

@@ -22,25 +22,31 @@ def ways(env: Environment) -> Iterator[Manifest]:
     """Yield the Ingress of each public host, with its certificate, and the monitor of each application's pods."""
     for app in env.applications.values():
         if env.platform.traefik.enabled:
-            yield from (_ingress(env, app, name, host) for name, host in app.public.items())
+            for name, host in app.public.items():
+                yield from _entrance(env, app, name, host)
         if app.metrics is not None:
             for item in pod_monitor(env, app.name, app.pods, app.metrics.port):
                 item["spec"]["podMetricsEndpoints"][0]["path"] = app.metrics.path
                 yield item
 
 
-def _ingress(env: Environment, app: Application, name: str, host: Host) -> Manifest:
-    address = address_of(env, name)
+def _entrance(env: Environment, app: Application, name: str, host: Host) -> Iterator[Manifest]:
+    """Yield the Ingress of a host, and its certificate where nobody asks for it by the Ingress' annotation."""
+    address, issuer = address_of(env, name), env.platform.cert_manager
     backend = {"service": {"name": host.service or app.name, "port": {"number": host.port}}}
     spec: Manifest = {
         "ingressClassName": INGRESS,
         "rules": [{"host": address, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}],
     }
     item = manifest("networking.k8s.io/v1", "Ingress", name, app.name, spec=spec)
-    if env.platform.cert_manager.enabled:
-        spec["tls"] = [{"hosts": [address], "secretName": f"{name}-tls"}]
-        item["metadata"]["annotations"] = {ISSUER_ANNOTATION: env.platform.cert_manager.issuer}
-    return item
+    if issuer.enabled:
+        secret = f"{name}-tls"
+        spec["tls"] = [{"hosts": [address], "secretName": secret}]
+        if issuer.asks_acme:
+            item["metadata"]["annotations"] = {ISSUER_ANNOTATION: issuer.issuer}
+        else:
+            yield issuer.of_host(secret, app.name, secret, address)
+    yield item
 
 
 def address_of(env: Environment, name: str) -> str:

@@ -224,13 +224,25 @@ class CertManager(Component):
 
         Without DNS-01 it is for the ingress' own host alone, so that there is one that answers with a certificate.
         """
+        names = _wildcard_names(env) if self.dns_challenge else [env.ingress_host]
+        return self._of_hosts("default", INGRESS, DEFAULT_SECRET, names)
+
+    def of_host(self, name: str, namespace: str, secret: str, host: str) -> Manifest:
+        """Return the certificate of a host of an application, in a Secret of its namespace.
+
+        Where an ACME server signs, the Ingress asks for it; that an application asks the internal CA for a host's
+        name is refused, by whatever way it does (`admission.py`), so the platform does.
+        """
+        return self._of_hosts(name, namespace, secret, [host])
+
+    def _of_hosts(self, name: str, namespace: str, secret: str, hosts: list[str]) -> Manifest:
         spec = {
-            "secretName": DEFAULT_SECRET,
-            "dnsNames": _wildcard_names(env) if self.dns_challenge else [env.ingress_host],
+            "secretName": secret,
+            "dnsNames": hosts,
             "issuerRef": issuer_ref(self.issuer),
             "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
         }
-        return manifest(API, "Certificate", "default", INGRESS, spec=spec)
+        return manifest(API, "Certificate", name, namespace, spec=spec)
 
 
 def _wildcard_names(env: Environment) -> list[str]:

@@ -29,7 +29,7 @@ TOOLS = (
 )
 NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 ISSUER = "https://kubernetes.default.svc.cluster.local"
-PATIENCE = 600.0
+PATIENCE = 1800.0
 """How many seconds a test waits for what has to come: no machine is that slow."""
 
 BUSY = "Unable to connect to the server: net/http: TLS handshake timeout"

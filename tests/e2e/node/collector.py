@@ -1,10 +1,12 @@
 """The part of OpenTelemetry's operator, which no registry serves, around a real collector: what it makes of a gateway.
 
-open-telemetry/opentelemetry-operator v0.158.0 `internal/manifests/collector` (configmap.go, container.go, service.go,
-serviceaccount.go, statefulset.go). Agents are not made.
+open-telemetry/opentelemetry-operator v0.158.0 `internal/manifests/collector` (annotations.go, configmap.go,
+container.go, service.go, serviceaccount.go, statefulset.go). Agents are not made.
 """
 
 from __future__ import annotations
+
+import hashlib
 
 import yaml
 
@@ -29,8 +31,9 @@ def is_served(cluster: NodeCluster, env: Environment, item: Manifest) -> bool:
     if item["spec"]["mode"] != "statefulset":
         return True
     name, namespace = f"{item['metadata']['name']}-collector", item["metadata"]["namespace"]
-    if cluster.get("statefulset", name, namespace) is None:
-        made = list(_objects(item))
+    made = list(_objects(item))
+    there = cluster.get("configmap", name, namespace) or {}
+    if there.get("data") != made[0]["data"]:
         operands.check(env, item, made)
         cluster.apply(*made)
     found = cluster.get("statefulset", name, namespace) or {}
@@ -45,6 +48,7 @@ def _objects(item: Manifest) -> list[Manifest]:
     labels = {f"app.kubernetes.io/{key}": value for key, value in about.items()}
     ports = [{"name": port, "port": number} for port, number in PORTS.items()]
     config = {"collector.yaml": yaml.safe_dump(spec["config"])}
+    digest = hashlib.sha256(config["collector.yaml"].encode()).hexdigest()
     return [
         manifest("v1", "ConfigMap", name, namespace, data=config),
         manifest("v1", "ServiceAccount", name, namespace),
@@ -56,11 +60,13 @@ def _objects(item: Manifest) -> list[Manifest]:
             namespace,
             spec={"ports": ports, "selector": labels, "clusterIP": "None"},
         ),
-        manifest("apps/v1", "StatefulSet", name, namespace, spec=_stateful_set(name, labels, spec)),
+        manifest("apps/v1", "StatefulSet", name, namespace, spec=_stateful_set(name, labels, spec, digest)),
     ]
 
 
-def _stateful_set(name: str, labels: dict[str, str], spec: Manifest) -> Manifest:
+def _stateful_set(name: str, labels: dict[str, str], spec: Manifest, digest: str) -> Manifest:
+    """Return what runs it; another configuration is another rollout (annotations.go)."""
+    about = {"labels": labels, "annotations": {"opentelemetry-operator-config/sha256": digest}}
     container: Manifest = {
         "name": "otc-container",
         "image": spec["image"],
@@ -86,6 +92,6 @@ def _stateful_set(name: str, labels: dict[str, str], spec: Manifest) -> Manifest
         "serviceName": name,
         "podManagementPolicy": "Parallel",
         "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels}, "spec": pod},
+        "template": {"metadata": about, "spec": pod},
         "volumeClaimTemplates": spec["volumeClaimTemplates"],
     }

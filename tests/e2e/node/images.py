@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from gitops_render.example import IMAGE as EXAMPLE
 from tests.e2e.cluster import BIN
 
 FOLDERS = {"tmp": 0o1777, "etc": 0o755, "etc/ssl": 0o755, "etc/ssl/certs": 0o755, "data": 0o777}
@@ -160,6 +161,9 @@ COREDNS = Image("node.test/coredns:1", "coredns")
 
 APPLICATION = Image("node.test/application:1", base="clients.tar", path="/usr/lib/postgresql/17/bin:/usr/bin")
 """What stands for an application: clients of Postgres, and Python with those of Valkey and RabbitMQ."""
+
+PYTHON = APPLICATION._replace(name=EXAMPLE, links=(("usr/bin/python", "python3"),))
+"""What the example of an application runs in: the same Python, of Debian."""
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:

@@ -1,11 +1,13 @@
 """The rest of the world as a cluster sees it, by HTTPS: `python -m tests.e2e.node.internet ADDRESS PKI ZONE FILE …`.
 
 Let's Encrypt is Pebble, Let's Encrypt's own test server, which this process puts behind the names and paths of the real
-one. DigitalOcean keeps the records of one zone, in a file that a real DNS server reads. Nobody else answers.
+one. DigitalOcean keeps the records of one zone, in a file that a real DNS server reads. Who keeps traces writes down
+what comes. Nobody else answers.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import ssl
 import sys
@@ -18,6 +20,7 @@ import requests
 
 from tests.e2e.node import network
 
+TRACES = "traces.example.org"
 PEBBLE = "https://127.0.0.1:14000"
 PASSED_ON = ("Content-Type", "Accept", "User-Agent", "Host")
 SENT_BACK = ("Content-Type", "Location", "Replay-Nonce", "Link", "Retry-After")
@@ -68,6 +71,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     pki = Path()
+    spans = Path()
     zone: Zone
 
     def do_GET(self) -> None:
@@ -89,6 +93,8 @@ class Handler(BaseHTTPRequestHandler):
             self._pass_on(body)
         elif host == "api.digitalocean.com" and self.path.startswith(f"/v2/domains/{self.zone.name}/records"):
             self._records(body)
+        elif (host, self.path) == (TRACES, "/v1/traces"):
+            self._keep(body)
         else:
             self._send(404, {}, b"nobody is here\n")
 
@@ -112,6 +118,12 @@ class Handler(BaseHTTPRequestHandler):
             found = list(self.zone.records.values())
             self._send_json(200, {"domain_records": found, "links": {}, "meta": {"total": len(found)}})
 
+    def _keep(self, body: bytes) -> None:
+        packed = self.headers.get("Content-Encoding") == "gzip"
+        with self.spans.open("a") as file:
+            file.write(f"{(gzip.decompress(body) if packed else body).hex()}\n")
+        self._send(200, {"Content-Type": "application/x-protobuf"}, b"")
+
     def _send_json(self, status: int, answer: object) -> None:
         self._send(status, {"Content-Type": "application/json"}, json.dumps(answer).encode())
 
@@ -124,9 +136,15 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
+def spans_file(zone: Path) -> Path:
+    """Return where traces are written down, beside the file of the zone."""
+    return zone.with_name("spans")
+
+
 def main(address: str, pki: str, zone: str, file: str, *hosts: str) -> None:
     """Serve for ever; the zone has `hosts` as well, each `NAME=ADDRESS`."""
     Handler.pki, Handler.zone = Path(pki), Zone(zone, Path(file), address, hosts)
+    Handler.spans = spans_file(Path(file))
     server = ThreadingHTTPServer((address, 443), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{pki}/internet.crt", f"{pki}/internet.key")

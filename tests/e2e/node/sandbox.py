@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,11 +72,16 @@ class Sandbox(NamedTuple):
         return sorted(STAND_INS | self.follower.releases.stand_ins)
 
 
-def environment(*beside: dict[str, Any], **settings: object) -> Environment:
+def environment(
+    *beside: dict[str, Any],
+    applications: Mapping[str, Any] | None = None,
+    traces: str | None = None,
+    **settings: object,
+) -> Environment:
     """Return the sandbox with a pooler before Postgres, which it leaves out, a small queue, and an image made here.
 
     `settings` are of the cluster of Postgres. Each of those `beside` it is like it but for what is said of it, and
-    applications use it too.
+    applications use it too, but for `applications`, which are added as they are. `traces` is where those go.
     """
     data = environment_data("sandbox")
     (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
@@ -84,6 +89,9 @@ def environment(*beside: dict[str, Any], **settings: object) -> Environment:
     data["platform"]["cloudnative_pg"]["clusters"] += [{**cluster, **other} for other in beside]
     for app in data["applications"].values():
         app["uses"]["postgres"] |= {other["name"]: {} for other in beside if "retired" not in other}
+    data["applications"] |= applications or {}
+    if traces is not None:
+        data["platform"]["observability"]["traces"] = {"backend": "otlp", "otlp": {"endpoint": traces}}
     made = Environment.model_validate_json(json.dumps(data))
     # No volume of DigitalOcean is so small, but a test fills it.
     object.__setattr__(made.platform.observability.collectors, "queue", str.__new__(Storage, "8Mi"))

@@ -47,7 +47,7 @@ class Postgres:
     """A server in a folder that holds the files of its image."""
 
     def __init__(self, folder: Path) -> None:
-        self._root, (self._port,) = folder, free_ports(1)
+        self._root, (self.port,) = folder, free_ports(1)
         folder.mkdir()
         subprocess.run(["tar", "-xf", ROOT / "tools/bin" / POSTGRES_FILES, "-C", folder], check=True)
         for name in ("bin", "lib", "lib64"):
@@ -74,7 +74,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = f"-p {self._port} -c ssl=on -c listen_addresses=127.0.0.1 -c unix_socket_directories={DATA}"
+        options = f"-p {self.port} -c ssl=on -c listen_addresses=127.0.0.1 -c unix_socket_directories={DATA}"
         self.run("pg_ctl", "start", "-D", DATA, "-w", "-l", f"{DATA}/log", "-o", options)
 
     def stop(self) -> None:
@@ -93,11 +93,11 @@ class Postgres:
 
     def superuser(self, command: str, database: str = "postgres") -> str:
         """Run a command as the operator does, and return what it printed."""
-        return self.run("psql", "-h", DATA, "-p", str(self._port), "-U", "postgres", "-XAtqc", command, database)
+        return self.run("psql", "-h", DATA, "-p", str(self.port), "-U", "postgres", "-XAtqc", command, database)
 
     def asked(self, role: str, database: str, command: str = "select 1", mode: str = "require") -> str:
         """Return what the server says to a role that comes over the network."""
-        where = ("-h", "127.0.0.1", "-p", str(self._port), "-U", role)
+        where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", role)
         return self.run("psql", *where, "-XAtqc", command, database, code=None, PGPASSWORD=PASSWORD, PGSSLMODE=mode)
 
 

@@ -11,20 +11,20 @@ from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
 from constructs_lib.kit import Manifest, manifest
 from constructs_lib.platform.cert_manager import INGRESS
 from constructs_lib.platform.traefik import NAMESPACE, PODS
-from tests.e2e.node import network
+from tests.e2e.node import network, visitor
 from tests.e2e.node.application import APP
 from tests.e2e.node.conftest import REPORT
 from tests.e2e.node.images import APPLICATION
 from tests.e2e.node.pods import RESTRICTED, service
 from tests.e2e.node.sandbox import Sandbox
 
-CLIENT, LIAR = network.INTERNET, "198.51.100.99"
+CLIENT, LIAR = visitor.ADDRESS, "198.51.100.99"
 """Where the client is, and where it is not though somebody says so."""
 
 NAME = "web"
@@ -50,23 +50,9 @@ class Web(NamedTuple):
 
     def get(self, path: str = "/", **headers: str) -> dict[str, str]:
         """Return the headers that the application gets of a client in the world, who knows Let's Encrypt alone."""
-        trusted = ssl.create_default_context(cadata=self.sandbox.world.roots().decode())
-
-        def ask() -> dict[str, str]:
-            pool = HTTPSConnectionPool(
-                *(network.BALANCER, 443),
-                ssl_context=trusted,
-                assert_hostname=self.host,
-                server_hostname=self.host,
-                source_address=(CLIENT, 0),
-                timeout=60,
-            )
-            with pool:
-                answer = pool.request("GET", path, headers={"Host": self.host, **headers}, retries=False)
-            assert answer.status == 200, answer.status
-            return json.loads(answer.data)
-
-        return self.sandbox.cluster.middle.call(ask)
+        status, body = visitor.ask(self.sandbox, self.host, path, **headers)
+        assert status == 200, status
+        return json.loads(body)
 
     def shown(self, name: str) -> tuple[str, list[str]]:
         """Return by whom and for which names the certificate is that the balancer shows for a name."""

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -214,32 +215,38 @@ def _look(here: Place, keys: Keys) -> None:
         )
 
     cluster.eventually(archived, "a base backup and the log are in the bucket in the cluster")
-    assert _example(here) == "404"
+    # Network policies know a new pod a moment after it is Ready.
+    cluster.eventually(lambda: "stored" in _example(here), "the example of an application stores its visits")
+    assert _example(here)["stored"] == _example(here)["stored"] - 1
     assert postgres.superuser(cluster, "main-1", "select 1 from pg_database where datname = 'example'") == "1"
     REPORT.append(_measured(cluster))
 
 
-def _example(here: Place) -> str:
-    """Follow the commands that the summary prints for the example host."""
+def _example(here: Place) -> dict[str, Any]:
+    """Follow the commands that the summary prints for the example of an application, and return what it says."""
+    (address,) = re.findall(r"curl --insecure (.*)", (here.folder / "printed").read_text())[-1:]
+    assert address == "--resolve example.try.test:8443:127.0.0.1 https://example.try.test:8443/"
     kubectl = f"{BIN}/kubectl --kubeconfig {here.cluster.kubeconfig}"
     script = f"""
 {kubectl} port-forward -n traefik service/traefik 8443:443 >/dev/null 2>&1 &
 forward=$!
 for _ in $(seq 100); do
-  curl --silent --noproxy '*' --insecure --resolve ingress.try.test:8443:127.0.0.1 https://ingress.try.test:8443/ \
-    --output /dev/null --write-out '%{{http_code}}' > {here.folder}/status && break
+  curl --silent --noproxy '*' --cacert {here.folder}/ca.crt {address} > {here.folder}/answer && break
   sleep 0.3
 done
 kill $forward
 """
+    trusted = here.cluster.get("secret", "trusted-ca", place.EXAMPLE)
+    assert trusted is not None
+    (here.folder / "ca.crt").write_bytes(b64decode(trusted["data"]["ca.crt"]))
     here.cluster.middle.run("bash", "-c", script)
-    status = (here.folder / "status").read_text()
-    found = here.cluster.get("certificate", "default", "traefik")
-    assert found is not None
-    assert found["spec"]["dnsNames"] == ["ingress.try.test"]
-    assert found["spec"]["issuerRef"]["name"] == "internal-ca"
-    assert found["status"]["conditions"][0]["status"] == "True"
-    return status
+    for name, namespace, host in (("default", "traefik", "ingress"), ("example-tls", place.EXAMPLE, "example")):
+        found = here.cluster.get("certificate", name, namespace)
+        assert found is not None
+        assert found["spec"]["dnsNames"] == [f"{host}.try.test"]
+        assert found["spec"]["issuerRef"]["name"] == "internal-ca"
+        assert found["status"]["conditions"][0]["status"] == "True"
+    return json.loads((here.folder / "answer").read_text())
 
 
 def _measured(cluster: NodeCluster) -> str:

@@ -61,6 +61,7 @@ OWN = (
     postgres.POSTGRES,
     postgres.DRILL,
     collector.COLLECTOR,
+    images.PYTHON,
 )
 
 

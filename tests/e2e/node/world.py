@@ -25,9 +25,12 @@ from operations.secrets.trust import trusts
 from tests.e2e.cluster import BIN
 from tests.e2e.node import network
 from tests.e2e.node.cluster import ISSUER, NodeCluster
+from tests.e2e.node.internet import TRACES, spans_file
 from tests.support import ROOT
 
 TOOLS = ("age-keygen", "pebble", "vault-server")
+ZONE = "zone"
+"""The file with the records of the environment's domain."""
 COREFILE = """
 {zone}:53 {{
   bind {address}
@@ -40,7 +43,7 @@ COREFILE = """
 
 def hosts(env: Environment) -> dict[str, str]:
     """Return the names of the world that the cluster looks up."""
-    servers = (*(str(urlsplit(url).hostname) for url in ACME.values()), "api.digitalocean.com")
+    servers = (*(str(urlsplit(url).hostname) for url in ACME.values()), "api.digitalocean.com", TRACES)
     own = {str(urlsplit(env.vault.address).hostname): network.VAULT, env.backups.host: network.SPACES}
     return own | dict.fromkeys(servers, network.INTERNET)
 
@@ -73,6 +76,11 @@ class World:
 
         return self._cluster.middle.call(get)
 
+    def spans(self) -> list[bytes]:
+        """Return what was sent to whom keeps traces, request by request (OTLP, protobuf)."""
+        file = spans_file(self._cluster.folder / ZONE)
+        return [bytes.fromhex(line) for line in file.read_text().split()] if file.exists() else []
+
     def write(self, path: str, **values: str) -> None:
         """Write an entry into Vault, below the environment's platform path."""
         self._vault(partial(_write, f"{self._env.vault.kv.platform}/{path}", self._env.vault.kv.mount, values))
@@ -82,21 +90,30 @@ class World:
         kv, auth = self._env.vault.kv, self._env.vault.auth
         assert auth.method == "jwt"
         key = (self._cluster.authority.folder / "sa.pub").read_text()
-        (trust,) = trusts([self._env])
-        roles = {path: data for path, data in trust.writes.items() if path.startswith(f"auth/{auth.mount}/role/")}
         config = {"jwt_validation_pubkeys": [key], "bound_issuer": ISSUER}
 
         def set_up(client: hvac.Client) -> None:
             client.sys.enable_secrets_engine("kv", path=kv.mount, options={"version": "2"})
             client.sys.enable_auth_method("jwt", path=auth.mount)
             client.write_data(f"auth/{auth.mount}/config", data=config)
+
+        self._vault(set_up)
+        self.let_in(self._env)
+        self._cluster.eventually(self._has_engine, "Vault's KV engine is ready")
+
+    def let_in(self, env: Environment) -> None:
+        """Write the roles by which the stores of the cluster log in, as `operations vault apply` does."""
+        (trust,) = trusts([env])
+        mine = f"auth/{env.vault.auth.mount}/role/"
+        roles = {path: data for path, data in trust.writes.items() if path.startswith(mine)}
+
+        def write(client: hvac.Client) -> None:
             for name, rules in trust.policies.items():
                 client.sys.create_or_update_policy(name, hcl(rules))
             for path, role in roles.items():
                 client.write_data(path, data=role)
 
-        self._vault(set_up)
-        self._cluster.eventually(self._has_engine, "Vault's KV engine is ready")
+        self._vault(write)
 
     def _has_engine(self) -> bool:
         kv = self._env.vault.kv
@@ -131,7 +148,7 @@ class World:
         config.write_text(json.dumps({"pebble": settings}))
         server = f"{network.INTERNET}:53"
         self._cluster.daemons.start("pebble", "-config", str(config), "-dnsserver", server, PEBBLE_VA_NOSLEEP="1")
-        zone = self._cluster.folder / "zone"
+        zone = self._cluster.folder / ZONE
         domain = self._env.domain
         own = [f"{name}.={where}" for name, where in hosts(self._env).items() if name.endswith(f".{domain}")]
         module = ("-m", "tests.e2e.node.internet", network.INTERNET, str(pki), domain, str(zone), *own)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from gitops_render.versions import versions
+from gitops_render.versions import ROOMS, versions
 from gitops_render.versions.pinned import Pinned
 from tests.support import ROOT
 
@@ -48,7 +48,8 @@ def matches() -> list[Match]:
 
 
 def _matches() -> Iterator[Match]:
-    files = {path.relative_to(ROOT).as_posix(): path.read_text() for path in ROOT.glob("constructs_lib/**/*.py")}
+    code = (path for room in ROOMS for path in ROOT.glob(f"{room}/**/*.py"))
+    files = {path.relative_to(ROOT).as_posix(): path.read_text() for path in code}
     for manager in CONFIG["customManagers"]:
         (place,), (pattern,) = manager["managerFilePatterns"], manager["matchStrings"]
         for file, text in files.items():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
+import yaml
 from cryptography import x509
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment.capacity import places
 from constructs_lib.environment.fitting import too_much
 from constructs_lib.kit import Room
+from gitops_render import example
 from gitops_render.check import check_trees, read_trees
 from gitops_render.tree import render
 from gitops_render.write import write
@@ -79,6 +82,32 @@ def test_the_file_loads_and_its_tree_breaks_no_policy(tmp_path: Path) -> None:
         assert value not in place.text(found(), keys.ca)
 
 
+def test_an_example_of_an_application_is_in_it_and_is_its_owner_s_from_then_on(tmp_path: Path) -> None:
+    place.written(tmp_path, found(), kept_keys(tmp_path / "keys.json", place.HOSTS).ca)
+    env, tree = place.loaded(tmp_path), tmp_path / "tree"
+    app = env.applications[place.EXAMPLE]
+    write(tree, env.name, render(env))
+    folder = tree / "apps" / env.name / app.name
+    example.fill(tree, env.name, app)
+    assert not check_trees(read_trees(tree))
+    (pods,) = (yaml.safe_load(path.read_text()) for path in folder.glob("deployment.yaml"))
+    (container,) = pods["spec"]["template"]["spec"]["containers"]
+    assert container["envFrom"] == [{"secretRef": {"name": "postgres-main"}}]
+    asked = container["resources"]["requests"]
+    each = Room(int(asked["cpu"].removesuffix("m")), int(asked["memory"].removesuffix("Mi")))
+    assert each.times(pods["spec"]["replicas"]) == example.ASKS
+    (folder / "program.py").write_text("mine\n")
+    (folder / "deployment.yaml").unlink()
+    write(tree, env.name, render(env))
+    example.fill(tree, env.name, app)
+    assert (folder / "program.py").read_text() == "mine\n"
+    assert not (folder / "deployment.yaml").exists()
+    shutil.rmtree(folder)
+    write(tree, env.name, render(env))
+    example.fill(tree, env.name, app)
+    assert (folder / "deployment.yaml").exists()
+
+
 def test_what_its_owner_changed_stays(tmp_path: Path) -> None:
     keys = kept_keys(tmp_path / "keys.json", place.HOSTS)
     place.written(tmp_path, found(), keys.ca)
@@ -99,8 +128,8 @@ def test_nodes_of_any_size_are_said(tmp_path: Path, cpu: int, memory: int, said:
 
 def test_what_is_needed_is_what_pods_ask_for_and_fits_a_laptop() -> None:
     asked = needed()
-    assert beside.OWN.memory < asked.memory < 7 * 1024
-    assert beside.OWN.cpu < asked.cpu < 3000
+    assert beside.OWN.memory + example.ASKS.memory < asked.memory < 7 * 1024
+    assert beside.OWN.cpu + example.ASKS.cpu < asked.cpu < 3000
     refuse_small(found(asked.cpu, asked.memory))
     refuse_small(found(asked.cpu // 2 + 1, asked.memory // 2 + 1, "a", "b"))
 
@@ -136,15 +165,19 @@ def test_the_summary_names_what_is_there_and_no_secret(tmp_path: Path) -> None:
     for words in (
         "kube-prometheus-stack-grafana 3000:80",
         "logs -n traefik",
-        "https://ingress.try.test",
+        "https://example.try.test",
         "main-1",
         "--remove",
     ):
         assert words in text
     assert not any(value in text for value in keys)
     off = (tmp_path / place.FILE).read_text().replace("    metrics: {", "    metrics: {enabled: false, ")
+    off = off.replace("  example:", "  other:").replace("{example: {port", "{other: {port")
     (tmp_path / place.FILE).write_text(off)
-    assert "Grafana" not in "\n".join(lines(place.loaded(tmp_path), "kind-lab"))
+    text = "\n".join(lines(place.loaded(tmp_path), "kind-lab"))
+    assert "Grafana" not in text
+    assert "https://ingress.try.test" in text
+    assert "example.try.test" not in text
 
 
 def test_what_stands_beside_is_marked_confined_and_as_large_as_is_said(tmp_path: Path) -> None:

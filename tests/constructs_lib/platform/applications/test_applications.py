@@ -246,6 +246,24 @@ def test_a_public_host_has_an_ingress_with_a_certificate() -> None:
     assert other["http"]["paths"][0]["backend"] == {"service": {"name": "backend", "port": {"number": 9000}}}
 
 
+def test_under_the_internal_ca_the_platform_asks_for_the_certificate_of_a_host() -> None:
+    """Whoever asks for it by an annotation is refused: the CA signs for Services of the application's own namespace."""
+    hosts = {"www": {"port": 8080}, "admin": {"port": 1, "public": False}}
+    issuer = {"issuer": "internal-ca", "dns_challenge": None}
+    env = with_apps({"my-shop": {"hosts": hosts}}, platform__cert_manager=issuer)
+    found = objects(env, "my-shop")
+    assert {name for kind, name in found if kind == "Certificate"} == {"trusted-ca", "www-tls"}
+    spec, ingress = found["Certificate", "www-tls"]["spec"], found["Ingress", "www"]
+    assert (spec["dnsNames"], spec["issuerRef"]["name"]) == (["www.sandbox.episodic.example"], "internal-ca")
+    assert ingress["spec"]["tls"] == [{"hosts": spec["dnsNames"], "secretName": spec["secretName"]}]
+    assert "annotations" not in ingress["metadata"]
+    (ways,) = (layer for layer in env.layers if str(layer.id) == "applications-ways")
+    assert [one.kind for one in ways.ready] == ["Certificate"]
+    asked = with_apps({"my-shop": {"hosts": hosts}})
+    assert {name for kind, name in objects(asked, "my-shop") if kind == "Certificate"} == {"trusted-ca"}
+    assert not [layer.ready for layer in asked.layers if str(layer.id) == "applications-ways" and layer.ready]
+
+
 def test_its_pods_are_watched_where_it_says() -> None:
     env = with_apps({"my-shop": {"metrics": {"port": 9090, "path": "/m"}}})
     (endpoint,) = objects(env, "my-shop")["PodMonitor", "my-shop"]["spec"]["podMetricsEndpoints"]
