@@ -16,7 +16,7 @@ ANYTHING = "…"
 
 ELSEWHERE = {
     r"(tofu|vault|kubectl|npm|node_modules)\b": "needs a program, an account or a cluster",
-    r"bin/operations (bootstrap|provision|rotate|vault|wait-ready)\b": "needs an account",
+    r"bin/operations (bootstrap|provision|rotate|vault|wait-ready|rebuild)\b": "needs an account",
     r"bin/operations try(?! --help)": "needs a cluster: tests/e2e/node/test_try.py has one",
     r"bin/operations rehearse\b|make (tools|test)\b": "takes long: other tests do it",
     r".*bin/gitops_render (un)?seal\b": "needs SOPS: other tests do it",

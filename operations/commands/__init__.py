@@ -9,8 +9,8 @@ from gitops_render.program import EXIT_CODES, OPTIONS, program
 from operations.commands import bootstrap, environments, provision, recover, review, rotate, trying, vault
 
 app = program(f"Bootstrap, provision and watch. {OPTIONS}", epilog=EXIT_CODES)
-for flat in (trying, environments, review):
-    app.add_typer(flat.app)
+for flat in (trying.app, environments.app, review.app, recover.flat):
+    app.add_typer(flat)
 GROUPS = {"bootstrap": bootstrap, "provision": provision, "vault": vault, "rotate": rotate, "recover": recover}
 for name, group in GROUPS.items():
     app.add_typer(group.app, name=name)

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from constructs_lib.base.console import done, say
+from constructs_lib.base.console import done
 from constructs_lib.base.purpose import Purpose
 from gitops_render.arguments import EnvironmentName
 from gitops_render.program import program
 from operations.commands.options import PLANS, named, output
-from operations.console import summarise
 from operations.provisioning.stage import Stage
 
 app = program("Plan an environment's stacks, and apply exactly that plan.")
@@ -40,8 +39,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
     ] = 0,
 ) -> None:
     """Write encrypted plan files, and a summary for people."""
-    from operations.provisioning.needs import NEEDED
-    from operations.provisioning.plan_report import plans_markdown
+    from operations.provisioning.plan_report import tell
     from operations.provisioning.provision import Provisioner
     from operations.provisioning.refusals import refuse_destruction
 
@@ -50,11 +48,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command line
         refuse_destruction(env, confirm)
     planner = Provisioner(env, Purpose.PLAN)
     written, readings = planner.plan(stage, plans, destroy=destroy, prepare=prepare, wait_seconds=wait)
-    summarise(plans_markdown(written, readings))
-    for planned in written.stacks:
-        say(f"{planned.stack}: {planned.changes} resources to change")
-    for name in written.waiting:
-        say(f"{name}: is planned once {NEEDED[stage]} is there")
+    tell(written, readings)
     output(changes=written.changes)
     done(f"{env.name}: {written.changes} resources to change in {stage}; the plans are in {plans}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,11 +11,12 @@ from constructs_lib.base.console import done, say
 from constructs_lib.base.purpose import Purpose
 from gitops_render.arguments import EnvironmentName
 from gitops_render.program import program
-from operations.commands.options import named
+from operations.commands.options import PLANS, named
 
 if TYPE_CHECKING:
     from operations.recovery.recover import Step
 
+flat = typer.Typer()
 app = program("What was lost comes back; each run looks how far it is, and does the next step or says what it is.")
 
 Repository = Annotated[
@@ -52,11 +54,36 @@ def beside(  # noqa: PLR0913, PLR0917 - one for each option
 def lost(environment: EnvironmentName, repository: Repository = "", finish: Finish = False) -> None:
     """Recover all data of an environment whose Kubernetes cluster is lost with its volumes."""
     from operations.recovery import recover
+    from operations.recovery.rebuild import bucket_holds
     from operations.rotation.in_cluster import in_cluster
     from operations.secrets.credentials import secrets_of
 
     env = named(environment)
-    step = recover.lost(env, in_cluster(env, secrets_of(env, Purpose.PLAN)), finish=finish)
+    there = in_cluster(env, secrets_of(env, Purpose.PLAN))
+    step = recover.lost(env, there, bucket_holds(env), finish=finish)
+    _take(environment, step, repository)
+    done(f"{environment}: {_how_far(step)}")
+
+
+@flat.command()
+def rebuild(  # noqa: PLR0913, PLR0917 - one for each option
+    environment: EnvironmentName,
+    repository: Repository = "",
+    plans: Annotated[Path, typer.Option(help="Where the encrypted plan files are.")] = PLANS,
+    balancer: Annotated[float, typer.Option(help="Seconds that the load balancer may take to come.")] = 1200,
+    timeout: Annotated[float, typer.Option(help="Seconds that Flux may take.")] = 3600,
+    finish: Finish = False,
+) -> None:
+    """Make an environment anew from its Git repository, Vault and buckets, with its data; each run does what it can.
+
+    It goes on until a person is needed: to merge, to read a plan and apply it, to look at the data.
+    """
+    from constructs_lib.environment import load_all
+    from operations.recovery.rebuild import Patience
+    from operations.recovery.rebuild import rebuild as lead
+
+    env, patience = named(environment), Patience(balancer, timeout)
+    step = lead(load_all(), env, plans, patience, finish=finish)
     _take(environment, step, repository)
     done(f"{environment}: {_how_far(step)}")
 

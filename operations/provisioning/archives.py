@@ -24,8 +24,7 @@ def refuse_old_archives(env: Environment, api: DigitalOcean, spaces: Spaces) -> 
     postgres, generation = env.platform.cloudnative_pg, env.cluster.generation
     if not (postgres.enabled and postgres.clusters) or api.cluster(env.cluster.name):
         return
-    if env.backups.elsewhere:
-        spaces = _elsewhere(env)
+    spaces = reaching_backups(env, spaces)
     if not spaces.exists(env.backups):
         return
     folders = (f"{ARCHIVES}/{cluster.archive(generation)}/" for cluster in postgres.clusters)
@@ -37,8 +36,10 @@ def refuse_old_archives(env: Environment, api: DigitalOcean, spaces: Spaces) -> 
         )
 
 
-def _elsewhere(env: Environment) -> Spaces:
-    """Return the client for a bucket on another S3, with the key that a person has to bring for it."""
+def reaching_backups(env: Environment, spaces: Spaces) -> Spaces:
+    """Return the client for the bucket: this one, or on another S3 one with the key that a person has to bring."""
+    if not env.backups.elsewhere:
+        return spaces
     secrets, path = secrets_of(env, Purpose.APPLY), f"{env.vault.kv.platform}/{BucketPurpose.BACKUPS}"
     if problems := missing(secrets, path, KEY, made=False):
         raise ConfigError(*problems)

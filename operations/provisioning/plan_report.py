@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from constructs_lib.base.console import say
 from gitops_render.markdown import block, bold, details, table
 from operations.clients.tofu import Change
+from operations.console import summarise
 from operations.provisioning.moves import moves
 from operations.provisioning.needs import NEEDED
 from operations.provisioning.planning import Reading
@@ -13,6 +15,15 @@ from operations.provisioning.plans import Plans
 
 LONGEST = 100_000
 """Characters of one plan that are shown; a summary of GitHub Actions takes 1 MiB."""
+
+
+def tell(plans: Plans, readings: Sequence[Reading]) -> None:
+    """Say what a stage's plans change, with all of it in the summary of a job."""
+    summarise(plans_markdown(plans, readings))
+    for planned in plans.stacks:
+        say(f"{planned.stack}: {planned.changes} resources to change")
+    for name in plans.waiting:
+        say(f"{name}: is planned once {NEEDED[plans.stage]} is there")
 
 
 def plans_markdown(plans: Plans, readings: Sequence[Reading]) -> str:

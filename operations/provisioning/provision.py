@@ -26,11 +26,12 @@ from constructs_lib.environment.repository import StateBucket
 from constructs_lib.environment.vault import AppRoleAuth
 from gitops_render.markdown import code
 from operations.clients.digitalocean import DigitalOcean
-from operations.clients.kubernetes import way_in
+from operations.clients.kubernetes import cluster_client, way_in
 from operations.clients.spaces import Spaces
 from operations.clients.tofu import Stack
 from operations.provisioning import vault_login
 from operations.provisioning.adoption import in_digitalocean
+from operations.provisioning.adoption_in_cluster import in_kubernetes
 from operations.provisioning.archives import refuse_old_archives
 from operations.provisioning.ended import ended_stack, ends_by_plan, in_the_way
 from operations.provisioning.lost import apply_and_tidy, lost_pools
@@ -58,7 +59,8 @@ class Provisioner:
         self._credentials: Credentials = credentials_of(env, purpose)
         self._api = DigitalOcean(self._credentials.digitalocean_token)
         self._spaces = Spaces(self._credentials.spaces_access_key_id, self._credentials.spaces_secret_access_key)
-        self._planner = Planner(self._spaces, in_digitalocean(self._api, self._spaces))
+        inside = in_kubernetes(lambda: cluster_client(self._api, env))
+        self._planner = Planner(self._spaces, in_digitalocean(self._api, self._spaces) | inside)
 
     def plan(
         self, stage: Stage, folder: Path, *, destroy: bool, prepare: bool, wait_seconds: float = 0

@@ -9,8 +9,11 @@ from constructs_lib.base.errors import ConfigError, unknown
 from constructs_lib.environment import Environment
 from constructs_lib.platform import cloudnative_pg, rabbitmq_operator, valkey_operator
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
+from constructs_lib.platform.cloudnative_pg.store import ARCHIVES
+from constructs_lib.platform.rabbitmq_operator import cluster as rabbitmq
 from constructs_lib.platform.rabbitmq_operator.cluster import RabbitmqCluster
 from constructs_lib.platform.recovery import recovery_name
+from constructs_lib.platform.valkey_operator import cluster as valkey
 from constructs_lib.platform.valkey_operator.cluster import ValkeyCluster
 from operations.rotation.in_cluster import InCluster
 
@@ -18,11 +21,17 @@ Cluster = PostgresCluster | RabbitmqCluster | ValkeyCluster
 
 
 class Kind(NamedTuple):
-    """A kind of service: its component's key in files, and the namespace of its clusters."""
+    """A kind of service: its component's key in files, and its clusters' namespace, API and plural in the cluster.
+
+    `ends` is how the name of what the bucket has of one ends, after kind and archive.
+    """
 
     name: str
     component: str
     namespace: str
+    api: str
+    plural: str
+    ends: str
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -38,10 +47,18 @@ class Kind(NamedTuple):
         """Return the one with a name, if there is one."""
         return next((one for one in self.clusters(env) if one.name == name), None)
 
+    def is_there(self, there: InCluster, one: Cluster) -> bool:
+        """Return whether the cluster has one, in whatever state."""
+        return there.item(self.api, self.plural, self.namespace, one.name) is not None
+
+    def backup(self, env: Environment, one: Cluster) -> str:
+        """Return how the keys begin of what the bucket holds of one."""
+        return f"{self.name}/{archive_of(env, one)}{self.ends}"
+
     def lacks(self, there: InCluster, one: Cluster) -> str | None:
         """Return what is still to happen in the cluster until one is recovered; nothing once it is."""
         if isinstance(one, PostgresCluster):
-            found = there.item(cloudnative_pg.API, "clusters", self.namespace, one.name)
+            found = there.item(self.api, self.plural, self.namespace, one.name)
             status = (found or {}).get("status", {})
             if status.get("phase") == HEALTHY:
                 return None
@@ -63,9 +80,9 @@ class Kind(NamedTuple):
 HEALTHY = "Cluster in healthy state"
 """cloudnative-pg v1.30.0 `api/v1/cluster_types.go`, PhaseHealthy."""
 KINDS = (
-    Kind("postgres", "cloudnative_pg", cloudnative_pg.NAMESPACE),
-    Kind("rabbitmq", "rabbitmq_operator", rabbitmq_operator.NAMESPACE),
-    Kind("valkey", "valkey_operator", valkey_operator.NAMESPACE),
+    Kind(ARCHIVES, "cloudnative_pg", cloudnative_pg.NAMESPACE, cloudnative_pg.API, "clusters", "/"),
+    Kind("rabbitmq", "rabbitmq_operator", rabbitmq_operator.NAMESPACE, rabbitmq.API, "rabbitmqclusters", ".tar.gz"),
+    Kind("valkey", "valkey_operator", valkey_operator.NAMESPACE, valkey.API, "valkeys", ".tar.gz"),
 )
 
 

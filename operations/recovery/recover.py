@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +16,10 @@ from operations.recovery.kinds import Cluster, Kind, archive_of, every
 from operations.rotation.in_cluster import InCluster
 
 RETIRE = "docs/how-to/retire-data.md"
+
+
+Holds = Callable[[str], bool]
+"""Says whether the bucket has keys that begin so."""
 
 
 class Step(NamedTuple):
@@ -73,33 +77,54 @@ def beside(env: Environment, wanted: Wanted, there: InCluster | None, *, finish:
     return _seen(env, [(kind, made)], there, finish=finish)
 
 
-def lost(env: Environment, there: InCluster | None, *, finish: bool) -> Step:
-    """Return the next step of making all data anew, after the Kubernetes cluster and its volumes are lost."""
-    known = [*every(env)]
-    if not any(one.recover_from for _, one in known):
-        generation = env.cluster.generation
+def lost(env: Environment, there: InCluster | None, holds: Holds, *, finish: bool) -> Step:
+    """Return the next step of making all data anew, after the Kubernetes cluster and its volumes are lost.
 
-        def edit(text: Text) -> None:
-            text.set(("cluster",), "generation", generation + 1)
-            for kind, one in known:
-                text.set((*kind.steps, one.name), "recover_from", {"archive": archive_of(env, one)})
-
-        return Step(
-            f"Make the data of {env.name} anew from its backups",
-            edit,
-            (
-                "merge, then what the workflow Bootstrap the GitOps repository proposes: Flux applies what is there",
-                "then provision, and run this again",
-            ),
+    Raises `ConfigError` while the cluster has any of it, and where the bucket `holds` nothing of it.
+    """
+    recovered = [(kind, one) for kind, one in every(env) if one.recover_from]
+    if recovered:
+        return _seen(env, recovered, there, finish=finish)
+    living = [f"{kind.name} {one.name}" for kind, one in every(env) if there is not None and kind.is_there(there, one)]
+    if living:
+        raise ConfigError(
+            f"{env.name}: {', '.join(living)} is in cluster {env.cluster.name}, so nothing is lost; recover beside it, "
+            f"or end that cluster first"
         )
-    return _seen(env, [(kind, one) for kind, one in known if one.recover_from], there, finish=finish)
+    known = [(kind, one) for kind, one in every(env) if holds(kind.backup(env, one))]
+    if not known:
+        raise ConfigError(
+            f"{env.name}: bucket {env.backups.bucket} holds nothing of generation {env.cluster.generation}, so "
+            "there is nothing to recover; correct cluster.generation, or provision"
+        )
+
+    def edit(text: Text) -> None:
+        text.set(("cluster",), "generation", env.cluster.generation + 1)
+        for kind, one in known:
+            text.set((*kind.steps, one.name), "recover_from", {"archive": archive_of(env, one)})
+
+    empty = [f"{kind.name} {one.name}" for kind, one in every(env) if (kind, one) not in known]
+    return Step(
+        f"Make the data of {env.name} anew from its backups",
+        edit,
+        (
+            *(f"{name} begins empty: the bucket holds nothing of it" for name in empty),
+            "merge, then what the workflow Bootstrap the GitOps repository proposes: Flux applies what is there",
+            "then provision, and run this again",
+        ),
+    )
+
+
+def missing(recovered: Iterable[tuple[Kind, Cluster]], there: InCluster) -> list[str]:
+    """Return what is still to happen in the cluster until these are recovered."""
+    return [f"{kind.name} {one.name} {why}" for kind, one in recovered if (why := kind.lacks(there, one))]
 
 
 def _seen(env: Environment, recovered: list[tuple[Kind, Cluster]], there: InCluster | None, *, finish: bool) -> Step:
     """Return what is still to be waited for, or the change by which files forget where the data came from."""
     if there is None:
         return Step("", None, (f"{env.name} has no Kubernetes cluster yet; provision it, and run this again",))
-    late = [f"{kind.name} {one.name} {why}" for kind, one in recovered if (why := kind.lacks(there, one))]
+    late = missing(recovered, there)
     if late:
         return Step("", None, (*late, "nothing is to be done but to wait for that; then run this again"))
     names = ", ".join(f"{kind.name} {one.name}" for kind, one in recovered)

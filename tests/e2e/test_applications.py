@@ -14,8 +14,10 @@ import pytest
 import requests
 import yaml
 
+from constructs_lib.environment.applications import SERVICES
 from constructs_lib.kit import Manifest, manifest, namespace
 from constructs_lib.platform import baseline
+from gitops_render.example import example
 from tests.e2e import rights
 from tests.e2e.cluster import CRDS, TOOLS, Cluster
 from tests.e2e.conftest import require
@@ -126,6 +128,31 @@ def closed(cluster: Cluster, before: dict[str, str]) -> Cluster:
                 break
             time.sleep(0.2)
     return cluster
+
+
+def test_the_platform_asks_the_internal_ca_for_the_name_of_a_host_and_nobody_else_may(closed: Cluster) -> None:
+    issuer = {"issuer": "internal-ca", "dns_challenge": None}
+    layers = environment(platform__cert_manager=issuer).layers
+    items = [item for layer in layers for item in layer.manifests if item["metadata"].get("namespace") == APP]
+    (certificate,) = (item for item in items if (item["kind"], item["metadata"]["name"]) == ("Certificate", "www-tls"))
+    assert TAKEN in tried(closed, certificate, PLATFORM)
+    for user in (FLUX_APPS, CERT_MANAGER):
+        assert "signs for Services of the application's own namespace alone" in tried(closed, certificate, user)
+
+
+def test_the_example_of_an_application_is_taken_and_so_is_its_pod(closed: Cluster) -> None:
+    files = example(APP, dict.fromkeys(SERVICES, "main"), ENV.name)
+    found = {path.name: parsed(data) for path, data in files.items() if path.suffix == ".yaml"}
+    listing = found.pop("kustomization.yaml")
+    assert [*found] == listing["resources"]
+    for item in found.values():
+        item["metadata"]["namespace"] = listing["namespace"]
+        assert TAKEN in tried(closed, item)
+    pod = manifest("v1", "Pod", APP, APP, spec=found["deployment.yaml"]["spec"]["template"]["spec"])
+    asked = ("apply", "--server-side", "--dry-run=server", "-f", "-")
+    assert TAKEN in closed.kubectl(*asked, text=yaml.safe_dump(pod), code=None)
+    del pod["spec"]["securityContext"]
+    assert "violates PodSecurity" in closed.kubectl(*asked, text=yaml.safe_dump(pod), code=None)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,8 @@ pytestmark = [
     ),
 ]
 PASSWORD = "of-the-tests"
-ALL_SLOTS = ("cluster", "addslotsrange", "0", "16383")
+SLOTS = 16384
+ALL_SLOTS = ("cluster", "addslotsrange", "0", str(SLOTS - 1))
 
 
 @pytest.fixture(scope="module")
@@ -83,19 +84,43 @@ class Valkey:
 
     @contextmanager
     def cluster(self, port: int) -> Generator[None]:
-        at = f"/tmp/{port}"  # noqa: S108 - in the root folder
-        (self.root.folder / at[1:]).mkdir()
-        files = ("cert-file /tls/tls.crt", "key-file /tls/tls.key", "ca-cert-file /tls/ca.crt", "auth-clients no")
-        settings = " ".join(f"--tls-{item}" for item in (*files, "cluster yes", "replication yes", f"port {port}"))
-        settings += f" --port 0 --dir {at} --cluster-enabled yes --cluster-announce-hostname localhost --save ''"
-        settings += f" --requirepass {PASSWORD} --primaryauth {PASSWORD}"
-        with self.root.running("valkey-server", *shlex.split(settings), log=self._logs / f"{port}.log"):
+        with self._node(port, "localhost"):
             eventually(lambda: self.ask(port, *ALL_SLOTS) == "OK", "the cluster has its slots")
             eventually(lambda: "cluster_state:ok" in self.ask(port, "cluster", "info"), "it serves them")
             yield
 
-    def ask(self, port: int, *words: str) -> str:
-        call = ("valkey-cli", "-h", "localhost", "-p", str(port), "--tls", "--cacert", "/tls/ca.crt", *words)
+    @contextmanager
+    def shards(self, *hosts: str) -> Generator[None]:
+        """A cluster with a primary at each of these addresses, on the port that all have in a cluster."""
+        with ExitStack() as stack:
+            bounds = [SLOTS * number // len(hosts) for number in range(len(hosts) + 1)]
+            for host, first, end in zip(hosts, bounds, bounds[1:], strict=False):
+                stack.enter_context(self._node(6379, host))
+                slots = ("cluster", "addslotsrange", str(first), str(end - 1))
+                eventually(lambda at=host, slots=slots: self.ask(6379, *slots, host=at) == "OK", "it has its slots")
+                self.ask(6379, "cluster", "meet", hosts[0], "6379", host=host)
+
+            def serve() -> bool:
+                said = [self.ask(6379, "cluster", "info", host=host) for host in hosts]
+                return all("cluster_state:ok" in one and f"cluster_known_nodes:{len(hosts)}" in one for one in said)
+
+            eventually(serve, "all shards serve")
+            yield
+
+    @contextmanager
+    def _node(self, port: int, host: str) -> Generator[None]:
+        at = f"/tmp/{host}-{port}"  # noqa: S108 - in the root folder
+        (self.root.folder / at[1:]).mkdir()
+        files = ("cert-file /tls/tls.crt", "key-file /tls/tls.key", "ca-cert-file /tls/ca.crt", "auth-clients no")
+        settings = " ".join(f"--tls-{item}" for item in (*files, "cluster yes", "replication yes", f"port {port}"))
+        settings += f" --port 0 --dir {at} --cluster-enabled yes --cluster-announce-hostname {host} --save ''"
+        settings += f" --bind {host}"
+        settings += f" --requirepass {PASSWORD} --primaryauth {PASSWORD}"
+        with self.root.running("valkey-server", *shlex.split(settings), log=self._logs / f"{host}-{port}.log"):
+            yield
+
+    def ask(self, port: int, *words: str, host: str = "localhost") -> str:
+        call = ("valkey-cli", "-h", host, "-p", str(port), "--tls", "--cacert", "/tls/ca.crt", *words)
         return self.root.run(*call, REDISCLI_AUTH=PASSWORD).stdout.strip()
 
 
@@ -144,6 +169,37 @@ def test_a_valkey_comes_back_with_all_keys_and_their_ends(cache: Valkey, monkeyp
         assert drill.returncode == 1, (len(broken), drill.stdout)
     (root.room / "1.rdb").unlink()
     assert "the copy holds no snapshot" in root.run("sh", script("drill"), "PING").stderr
+
+
+def test_shards_are_copied_each_and_come_back_to_another_number_of_them(
+    cache: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, hosts, others = cache.root, ("127.0.0.2", "127.0.0.3", "127.0.0.4"), ("127.0.0.5", "127.0.0.6")
+    password = {"REDISCLI_AUTH": PASSWORD}
+    for path in root.room.iterdir():
+        path.unlink()
+    with cache.shards(*hosts):
+        for number in range(90):
+            cache.ask(6379, "-c", "set", f"key-{number}", str(number), host=hosts[0])
+        held = [int(cache.ask(6379, "dbsize", host=host)) for host in hosts]
+        assert sum(held) == 90
+        assert min(held) > 0
+        made = root.run("sh", "/scripts/snapshot.sh", "absent.test", hosts[1], **password)
+        assert made.stdout.splitlines()[-1:] == ["snapshots of 3 primaries"], made.stderr
+    stored(root, "put", monkeypatch)
+    stored(root, "get", monkeypatch)
+    assert sorted(path.name for path in root.room.iterdir()) == ["1.rdb", "2.rdb", "3.rdb"]
+    drill = root.run("sh", "/scripts/drill.sh", "EXISTS", "key-1")
+    assert "the drill is good: 90 keys" in drill.stdout, drill.stderr
+    with cache.shards(*others):
+        back = root.run("sh", "/scripts/recover.sh", f"{others[0]}:6379", **password)
+        assert back.stdout.splitlines()[-1:] == ["recovered: 90 keys"], back.stderr
+        found = [cache.ask(6379, "-c", "get", f"key-{number}", host=others[1]) for number in range(90)]
+        assert found == [str(number) for number in range(90)]
+    (root.room / "2.rdb").write_bytes((root.room / "2.rdb").read_bytes()[:-20])
+    assert root.run("sh", "/scripts/drill.sh", "PING").returncode == 1, "each shard has to be whole"
+    gone = root.run("sh", "/scripts/snapshot.sh", "localhost", TRIES="2", **password)
+    assert "no node answers" in gone.stderr
 
 
 HOME = "/tmp"  # noqa: S108 - in the root folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from constructs_lib.platform.observability import slos
 from tests.constructs_lib.health.series import START, Case, Counter, Minutes, input_series
 from tests.constructs_lib.platform.collected import ALERTS, SLOS
 from tests.e2e.conftest import require
-from tests.support import ROOT, everything
+from tests.support import ROOT, environment, everything
 
 PROMTOOL = ROOT / "tools/bin/promtool"
 ENV = everything()
@@ -108,6 +109,33 @@ def test_an_alert_fires_when_it_must_and_only_then(name: str, tmp_path: Path) ->
     _run_tests(tmp_path, _group_of(name), scenarios)
 
 
+def test_the_alert_of_an_application_fires_when_it_fails_and_not_when_another_does(tmp_path: Path) -> None:
+    shop = {"owner": "team-shop", "hosts": {"shop": {"port": 8080}}, "slo": {"availability": 99.5}}
+    env = environment(applications={"shop": shop})
+    rules = {rule["metadata"]["name"]: rule["spec"] for rule in health.rules(env, slos.health(env))}
+    alert = "AppShopAvailabilityBudgetBurn"
+    firing = f'count(ALERTS{{alertname="{alert}",alertstate="firing",severity="critical",service="shop"}})'
+    requests = 'traefik_service_requests_total{{exported_service="{}@kubernetes",code="{}"}}'.format
+    fails: Case = {
+        requests("shop-shop-8080", "200"): Counter(600, 0),
+        requests("shop-shop-8080", "503"): Counter(0, 600),
+    }
+    refuses: Case = {
+        requests("shop-shop-8080", "200"): Counter(600, 0),
+        requests("shop-shop-8080", "404"): Counter(0, 600),
+    }
+    other: Case = {
+        requests("shop-shop-8080", "200"): Counter(600, 600),
+        requests("blog-blog-8080", "503"): Counter(0, 600),
+    }
+    minutes = [False] * 60 + [True] * 30 + [False] * 60
+    scenarios = [
+        _test(fails, minutes, {60: {firing: 0}, 75: {firing: 1}, 89: {firing: 1}, 149: {firing: 0}}),
+        *(_test(case, minutes, {75: {firing: 0}, 89: {firing: 0}}) for case in (refuses, other)),
+    ]
+    _run_tests(tmp_path, _group_of(alert, rules), scenarios)
+
+
 def test_the_dead_mans_switch_always_fires(tmp_path: Path) -> None:
     firing = 'count(ALERTS{alertname="Watchdog",alertstate="firing"})'
     _run_tests(tmp_path, _group_of("Watchdog"), [_test({}, [False] * 3, {2: {firing: 1}})])
@@ -139,9 +167,9 @@ def _test(case: Case, minutes: Minutes, expected: dict[int, dict[str, int]]) -> 
     }
 
 
-def _group_of(alert: str) -> Manifest:
+def _group_of(alert: str, rules: Mapping[str, Manifest] = RULES) -> Manifest:
     """Return the group with an alert and what it needs, evaluated each minute: the input changes no oftener."""
-    groups = (group for spec in RULES.values() for group in spec["groups"])
+    groups = (group for spec in rules.values() for group in spec["groups"])
     (found,) = [group for group in groups if alert in {rule.get("alert") for rule in group["rules"]}]
     return {"groups": [{**found, "interval": "1m"}]}
 

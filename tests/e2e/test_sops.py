@@ -16,6 +16,7 @@ from gitops_render.paths import sealed_file, sealed_folder
 from gitops_render.seal import seal, unseal
 from gitops_render.sops_config import sops_config
 from gitops_render.yaml_output import to_yaml
+from tests.console import blocks
 from tests.support import ROOT, run_python
 
 SOPS, AGE_KEYGEN = ROOT / "tools/bin/sops", ROOT / "tools/bin/age-keygen"
@@ -113,6 +114,37 @@ def test_a_changed_file_is_not_read(output: Path, keys: Keys, monkeypatch: pytes
     (output / FILE).write_text((output / FILE).read_text().replace("namespace: databases", "namespace: kube-system"))
     with pytest.raises(ConfigError, match="sops cannot decrypt it: MAC mismatch"):
         unseal(output, "sandbox", "db")
+
+
+def test_after_a_lost_key_the_one_of_recovery_seals_again_as_the_page_says(
+    output: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(output)
+    (step,) = (
+        step
+        for block in blocks(ROOT / "docs/how-to/rebuild-an-environment.md")
+        for step in block
+        if step.command.startswith("SOPS_AGE_KEY_FILE=recovery.txt")
+    )
+    new = tmp_path / "new"
+    subprocess.run([AGE_KEYGEN, "-o", new], capture_output=True, check=True)
+    public = [
+        subprocess.run([AGE_KEYGEN, "-y", path], capture_output=True, text=True, check=True).stdout.strip()
+        for path in (new, keys.recovery)
+    ]
+    (output / ".sops.yaml").write_bytes(sops_config({"sandbox": public}))
+    work = tmp_path / "work"
+    work.mkdir()
+    output.rename(tmp_path / "gitops")
+    (work / "recovery.txt").write_bytes(keys.recovery.read_bytes())
+    (work / "bin").symlink_to(ROOT / "bin")
+    done = subprocess.run(step.command, shell=True, cwd=work, capture_output=True, text=True, check=False)  # noqa: S602
+    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("SOPS_AGE_KEY_FILE", str(new))
+    assert yaml.safe_load(unseal(tmp_path / "gitops", "sandbox", "db")) == SECRET
+    keys.use("sandbox", monkeypatch)
+    with pytest.raises(ConfigError, match="sops cannot decrypt it"):
+        unseal(tmp_path / "gitops", "sandbox", "db")
 
 
 def test_no_clear_text_is_in_the_repository(output: Path) -> None:

@@ -43,6 +43,8 @@ NAME = "copies"
 """The name of what all jobs of a namespace share: their account, their programs, their quota."""
 LONGEST_SECONDS = 1800
 """How long a copy may take: less than what is the shortest between two."""
+PATIENT = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "9"}
+"""The bucket is asked for a minute or so until it answers: network policies know a new pod after a moment."""
 SIZE = resources("50m", "256Mi")
 """What a step asks for that is no server."""
 CREATED_ONCE = {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}
@@ -193,7 +195,7 @@ def _trusted(env: Environment) -> dict[str, Manifest]:
 
 def _with_bucket(env: Environment, one: Copied, does: str, origin: Origin | None = None) -> Manifest:
     archive = origin.archive if origin else one.archive
-    said = {"BUCKET": env.backups.bucket, "KEY": f"{one.service}/{archive}.tar.gz"}
+    said = {"BUCKET": env.backups.bucket, "KEY": f"{one.service}/{archive}.tar.gz", **PATIENT}
     if origin and origin.until:
         said["UNTIL"] = origin.until
     sees = () if env.backups.ca_bundle is None else (TRUSTED,)

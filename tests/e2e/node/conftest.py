@@ -77,13 +77,14 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Put faults last: what other tests say is about a platform to which nothing has happened yet.
 
     Production comes first, then what needs a cluster of its own; both are over when the sandbox begins, so that the
-    machine holds one cluster at a time.
+    machine holds one cluster at a time. What ends the sandbox comes last of all.
     """
 
     def place(item: pytest.Function) -> int:
         if item.path.name == "test_production.py":
             return 0
-        return 1 + ("platform" in item.fixturenames) + item.path.name.startswith("test_faults")
+        name = item.path.name
+        return 1 + ("platform" in item.fixturenames) + name.startswith("test_faults") + 2 * (name == "test_rebuild.py")
 
     items.sort(key=place)
 

@@ -64,6 +64,11 @@ class Daemons:
         daemon.start()
         return daemon
 
+    def kill(self) -> None:
+        """Kill all of them."""
+        for daemon in self._daemons.values():
+            daemon.kill()
+
     def failures(self) -> list[str]:
         """Return the last words of each program that ended by itself."""
         return [f"{item.name} ended:\n{item.tail()}" for item in self._daemons.values() if item.failed]

@@ -59,9 +59,11 @@ class Follower:
 
 
 @contextmanager
-def follow(cluster: NodeCluster, env: Environment, folder: Path) -> Generator[Follower]:
-    """Let the cluster follow `env`, as the flux stack sets it up."""
+def follow(cluster: NodeCluster, env: Environment, folder: Path, history: Path | None = None) -> Generator[Follower]:
+    """Let the cluster follow `env`, as the flux stack sets it up, in a repository that begins with a `history`."""
     repository = Repository(folder / "repository")
+    if history:
+        repository.git("pull", "--quiet", str(history), "main")
     write(repository.folder, env.name, render(env))
     write(repository.folder, INDEX_NAME, render_repository([env]))
     repository.commit("seed")

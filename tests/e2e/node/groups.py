@@ -52,6 +52,12 @@ class Group:
         folders = (folder for root in self._roots for folder in _tree(root / self.name))
         return {int(line) for folder in folders for line in _lines(folder / "cgroup.procs")}
 
+    def kill(self, child: str) -> None:
+        """Kill every process in a group below this one, by id."""
+        folders = (folder for root in self._roots for folder in _tree(root / self.name / child))
+        for process in {int(line) for folder in folders for line in _lines(folder / "cgroup.procs")}:
+            _kill(process)
+
     def end(self) -> None:
         """End every process in the group and below, by id, and remove the groups."""
         until = time.monotonic() + 30

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,14 +57,33 @@ NOT_AWAITED = {"cert-manager-certificates"}
 """The layer for which nothing waits."""
 
 
+class Outside(NamedTuple):
+    """What outlives a cluster: the Git repository, Vault's entries, and the bucket's objects."""
+
+    repository: Path
+    entries: dict[str, dict[str, str]]
+    objects: dict[str, bytes]
+
+    def holds(self, prefix: str) -> bool:
+        """Return whether the bucket has keys that begin so."""
+        return any(key.startswith(prefix) for key in self.objects)
+
+
 class Sandbox(NamedTuple):
-    """A cluster with the sandbox on it."""
+    """A cluster with the sandbox on it; `end` ends it before its time."""
 
     env: Environment
     cluster: NodeCluster
     world: world.World
     spaces: Spaces
     follower: Follower
+    end: Callable[[], None]
+
+    @property
+    def outside(self) -> Outside:
+        """What is there of it outside of the cluster."""
+        objects = {key: self.spaces.read(key) for key in self.spaces.stored()}
+        return Outside(self.follower.repository.folder, self.world.entries(), objects)
 
     @property
     def stand_ins(self) -> list[str]:
@@ -72,30 +91,40 @@ class Sandbox(NamedTuple):
         return sorted(STAND_INS | self.follower.releases.stand_ins)
 
 
-def environment(
+def data(
     *beside: dict[str, Any],
     applications: Mapping[str, Any] | None = None,
     traces: str | None = None,
     **settings: object,
-) -> Environment:
-    """Return the sandbox with a pooler before Postgres, which it leaves out, a small queue, and an image made here.
+) -> dict[str, Any]:
+    """Return what the file of the sandbox says, with a pooler before Postgres, and an image made here.
 
     `settings` are of the cluster of Postgres. Each of those `beside` it is like it but for what is said of it, and
     applications use it too, but for `applications`, which are added as they are. `traces` is where those go.
     """
-    data = environment_data("sandbox")
-    (cluster,) = data["platform"]["cloudnative_pg"]["clusters"]
+    found = environment_data("sandbox")
+    (cluster,) = found["platform"]["cloudnative_pg"]["clusters"]
     cluster |= {"pooler": {"instances": 1}, "image": postgres.POSTGRES.name, **settings}
-    data["platform"]["cloudnative_pg"]["clusters"] += [{**cluster, **other} for other in beside]
-    for app in data["applications"].values():
+    found["platform"]["cloudnative_pg"]["clusters"] += [{**cluster, **other} for other in beside]
+    for app in found["applications"].values():
         app["uses"]["postgres"] |= {other["name"]: {} for other in beside if "retired" not in other}
-    data["applications"] |= applications or {}
+    found["applications"] |= applications or {}
     if traces is not None:
-        data["platform"]["observability"]["traces"] = {"backend": "otlp", "otlp": {"endpoint": traces}}
-    made = Environment.model_validate_json(json.dumps(data))
+        found["platform"]["observability"]["traces"] = {"backend": "otlp", "otlp": {"endpoint": traces}}
+    return found
+
+
+def environment(*beside: dict[str, Any], **more: Any) -> Environment:
+    """Return the sandbox that such a file makes, with a small queue."""
+    return made(data(*beside, **more))
+
+
+def made(found: dict[str, Any]) -> Environment:
+    """Return the sandbox of a file's data, with a small queue."""
+    env = Environment.model_validate_json(json.dumps(found))
     # No volume of DigitalOcean is so small, but a test fills it.
-    object.__setattr__(made.platform.observability.collectors, "queue", str.__new__(Storage, "8Mi"))
-    return made
+    object.__setattr__(env.platform.observability.collectors, "queue", str.__new__(Storage, "8Mi"))
+    return env
 
 
 def production() -> Environment:
@@ -118,19 +147,26 @@ def production() -> Environment:
 
 
 @contextmanager
-def sandbox(env: Environment, folder: Path, pools: Sequence[Pool] = (SYSTEM, WORKLOAD)) -> Generator[Sandbox]:
-    """Start a cluster and all that it needs, and let it follow the environment."""
-    with NodeCluster(folder / "cluster", pools, hosts=world.hosts(env), zone=env.domain) as cluster:
+def sandbox(
+    env: Environment, folder: Path, pools: Sequence[Pool] = (SYSTEM, WORKLOAD), *, left: Outside | None = None
+) -> Generator[Sandbox]:
+    """Start a cluster and all that it needs, and let it follow the environment, with what another one left."""
+    with ExitStack() as stack:
+        cluster = stack.enter_context(NodeCluster(folder / "cluster", pools, hosts=world.hosts(env), zone=env.domain))
         around, spaces = world.World(cluster, env), Spaces(cluster, env)
         around.start()
         around.trust()
         for path, values in SECRETS.items():
             around.write(path, **values)
         spaces.start()
+        if left:
+            around.write_all(left.entries)
+            for key, data in left.objects.items():
+                spaces.write(key, data)
         cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, postgres.DRILL, valkey.VALKEY)
         cluster.add_images(rabbitmq.RABBITMQ, *rabbitmq.OPERATORS, collector.COLLECTOR)
-        with follow(cluster, env, folder) as follower:
-            yield Sandbox(env, cluster, around, spaces, follower)
+        follower = stack.enter_context(follow(cluster, env, folder, left and left.repository))
+        yield Sandbox(env, cluster, around, spaces, follower, stack.close)
 
 
 def await_layers(made: Sandbox, folder: Path) -> float:

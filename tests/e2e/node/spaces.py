@@ -56,10 +56,15 @@ class Spaces:
 
     def _has_bucket(self) -> bool:
         try:
-            self._cluster.middle.call(lambda: self._objects().create())
+            self._cluster.middle.call(self._make)
         except BotoCoreError:  # the server does not answer yet
             return False
         return True
+
+    def _make(self) -> None:
+        bucket = self._objects()
+        bucket.create()
+        bucket.Versioning().enable()
 
     def _objects(self) -> Any:
         made: Any = boto3.resource(

@@ -20,11 +20,13 @@ from gitops_render.write import write
 from tests.e2e.node import sandbox
 from tests.e2e.node.application import APP, CLUSTER, Application
 from tests.e2e.node.conftest import REPORT
+from tests.e2e.node.pages import begun, last_good
 from tests.e2e.node.postgres import superuser
 from tests.e2e.node.sandbox import SECRETS, Sandbox
 
 PRIMARY, RESTORED = f"{CLUSTER}-1", "restored"
 ARCHIVE = f"postgres/{PRIMARY}"
+RUNBOOK = "runbooks/postgres-drill"
 HOST = f"{RESTORED}-rw.{NAMESPACE}.svc"
 OBJECTIVE = {"rpo": "1m", "check": "select count(*) > 0 from ledger"}
 NOW = """select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
@@ -132,38 +134,17 @@ def test_a_database_comes_back_to_a_time_beside_the_old_one_and_touches_no_archi
     assert application.psql("select count(*) from ledger where number <= 4", HOST) == "5"
 
 
-def drilled(platform: Sandbox, name: str) -> tuple[str, str, float]:
-    """Begin a drill as people do, and return how it ended, what it said, and the seconds that it took."""
-    cluster, of = platform.cluster, ("-n", drill.NAMESPACE)
-    cluster.kubectl("create", "job", name, f"--from=cronjob/{CLUSTER}", *of)
-
-    def ended() -> set[str]:
-        found = cluster.get("job", name, drill.NAMESPACE) or {}
-        return {item["type"] for item in found["status"].get("conditions", []) if item["status"] == "True"}
-
-    took = cluster.eventually(lambda: bool(ended() & {"Complete", "Failed"}), f"the drill {name} ends")
-    how = "Complete" if "Complete" in ended() else "Failed"
-    said = cluster.kubectl(
-        "logs", "-l", f"job-name={name}", "--all-containers", "--ignore-errors", "--tail=-1", *of, code=None
-    )
-    cluster.kubectl("delete", "job", name, *of)
-    claims = ("get", "persistentvolumeclaims", *of, "--output=name")
-    cluster.eventually(lambda: f"{name}-" not in cluster.kubectl(*claims), "its volume is gone")
-    return how, said, took
-
-
-def last_good(platform: Sandbox) -> str:
+def good(platform: Sandbox) -> str:
     """Return when the last good drill was, as kube-state-metrics shows it to Prometheus."""
-    found = platform.cluster.get("cronjob", CLUSTER, drill.NAMESPACE) or {}
-    return found.get("status", {}).get("lastSuccessfulTime", "")
+    return last_good(platform.cluster, RUNBOOK, drill.NAMESPACE)
 
 
 @pytest.mark.usefixtures("backup")
 def test_a_drill_of_a_whole_archive_is_good(platform: Sandbox) -> None:
-    how, said, took = drilled(platform, "whole")
-    assert how == "Complete", said
-    platform.cluster.eventually(lambda: last_good(platform) != "", "it is known when the last good drill was")
-    REPORT.append(f"recovery: a drill took {took:.0f} s; {said.splitlines()[-1]}")
+    ended = begun(platform.cluster, RUNBOOK, "drill-again")
+    assert ended.is_good, ended.said
+    platform.cluster.eventually(lambda: good(platform) != "", "it is known when the last good drill was")
+    REPORT.append(f"recovery: a drill of Postgres took {ended.took:.0f} s; {ended.said.splitlines()[-1]}")
 
 
 def segment(platform: Sandbox, backup: str) -> str:
@@ -184,7 +165,7 @@ def segment(platform: Sandbox, backup: str) -> str:
     ],
 )
 def test_a_drill_fails_when_the_archive_is_not_whole(platform: Sandbox, backup: str, what: str, sentence: str) -> None:
-    before, key = last_good(platform), segment(platform, backup)
+    before, key = good(platform), segment(platform, backup)
     if "base" in what:
         key = f"{backup}/data.tar.gz"
     whole = platform.spaces.read(key)
@@ -192,9 +173,9 @@ def test_a_drill_fails_when_the_archive_is_not_whole(platform: Sandbox, backup: 
     damaged = whole[:middle] + bytes(byte ^ 255 for byte in whole[middle : middle + 64]) + whole[middle + 64 :]
     platform.spaces.write(key, None if "missing" in what else damaged)
     try:
-        how, said, _ = drilled(platform, what.replace(" ", "-"))
+        ended = begun(platform.cluster, RUNBOOK, "drill-again")
     finally:
         platform.spaces.write(key, whole)
-    assert how == "Failed", said
-    assert sentence in said
-    assert last_good(platform) == before, "it counts as none"
+    assert not ended.is_good, ended.said
+    assert sentence in ended.said
+    assert good(platform) == before, "it counts as none"

@@ -85,6 +85,17 @@ class World:
         """Write an entry into Vault, below the environment's platform path."""
         self._vault(partial(_write, f"{self._env.vault.kv.platform}/{path}", self._env.vault.kv.mount, values))
 
+    def entries(self) -> dict[str, dict[str, str]]:
+        """Return every entry that Vault has, by its path."""
+        found: dict[str, dict[str, str]] = {}
+        self._vault(partial(_read, "", self._env.vault.kv.mount, found))
+        return found
+
+    def write_all(self, entries: dict[str, dict[str, str]]) -> None:
+        """Write entries into Vault."""
+        for path, values in entries.items():
+            self._vault(partial(_write, path, self._env.vault.kv.mount, values))
+
     def trust(self) -> None:
         """Set Vault up for the cluster: the way to log in, what may be read, and the age key of Flux."""
         kv, auth = self._env.vault.kv, self._env.vault.auth
@@ -176,6 +187,15 @@ class World:
             use(client)
 
         self._cluster.middle.call(call)
+
+
+def _read(folder: str, mount: str, found: dict[str, dict[str, str]], client: hvac.Client) -> None:
+    kv = client.secrets.kv.v2
+    for name in kv.list_secrets(folder, mount_point=mount)["data"]["keys"]:
+        if name.endswith("/"):
+            _read(folder + name, mount, found, client)
+        else:
+            found[folder + name] = kv.read_secret(folder + name, mount_point=mount)["data"]["data"]
 
 
 def _write(path: str, mount: str, values: dict[str, str], client: hvac.Client) -> None:

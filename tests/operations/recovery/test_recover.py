@@ -42,6 +42,21 @@ class There(dict[str, dict[str, Any]]):
         return cast("InCluster", self)
 
 
+class Only(There):
+    """What a cluster has, by its kind's plural."""
+
+    def __init__(self, plural: str) -> None:
+        self._plural = plural
+
+    def item(self, _api: str, plural: str, _namespace: str, name: str) -> dict[str, Any] | None:
+        return {"metadata": {"name": name}} if plural == self._plural else None
+
+
+def everything(_: str) -> bool:
+    """Say that a bucket holds it."""
+    return True
+
+
 def taken(folder: Path, step: Step) -> Environment:
     assert step.edit is not None
     changed(folder, "sandbox", step.edit)
@@ -130,26 +145,50 @@ def test_one_that_is_not_there_is_told_with_those_that_are(folder: Path) -> None
 
 
 def test_all_that_was_lost_comes_back_from_the_generation_before(folder: Path) -> None:
-    now = taken(folder, lost(env(folder), None, finish=False))
+    now = taken(folder, lost(env(folder), None, everything, finish=False))
     assert now.cluster.generation == 2
     origins = {kind.name: one.recover_from for kind in KINDS for one in kind.clusters(now)}
     assert origins == dict.fromkeys(("postgres", "rabbitmq", "valkey"), Origin(archive="main-1"))
 
-    without = lost(now, None, finish=True)
+    without = lost(now, None, everything, finish=True)
     assert (without.edit, without.then) == (
         None,
         ("sandbox has no Kubernetes cluster yet; provision it, and run this again",),
     )
     job = recovery_name("main", Origin(archive="main-1"))
     there = There({"main": {"status": {"phase": "Cluster in healthy state"}}})
-    waits = lost(now, there.seen, finish=True)
+    waits = lost(now, there.seen, everything, finish=True)
     assert waits.edit is None
     assert [line.partition(" main ")[0] for line in waits.then[:-1]] == ["rabbitmq", "valkey"]
     there[job] = {"status": {"succeeded": 1}}
-    assert lost(now, there.seen, finish=False).edit is None
-    done = taken(folder, lost(now, there.seen, finish=True))
+    assert lost(now, there.seen, everything, finish=False).edit is None
+    done = taken(folder, lost(now, there.seen, everything, finish=True))
     assert done.cluster.generation == 2
     assert not [one for kind in KINDS for one in kind.clusters(done) if one.recover_from]
+
+
+def test_what_lives_is_not_lost(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="sandbox: valkey main is in cluster episodic-sandbox, so nothing is lost"):
+        lost(env(folder), Only("valkeys").seen, everything, finish=False)
+    assert lost(env(folder), There().seen, everything, finish=False).edit is not None
+
+
+def test_what_the_bucket_has_nothing_of_begins_empty_and_says_so(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="bucket episodic-sandbox-backups holds nothing of generation 1, so there is"):
+        lost(env(folder), None, lambda _: False, finish=False)
+    asked: list[str] = []
+
+    def holds(prefix: str) -> bool:
+        asked.append(prefix)
+        return prefix.startswith("rabbitmq/")
+
+    step = lost(env(folder), None, holds, finish=False)
+    assert step.then[:2] == tuple(
+        f"{kind} main begins empty: the bucket holds nothing of it" for kind in ("postgres", "valkey")
+    )
+    now = taken(folder, step)
+    assert [one.recover_from is None for kind in KINDS for one in kind.clusters(now)] == [True, False, True]
+    assert asked == ["postgres/main-1/", "rabbitmq/main-1.tar.gz", "valkey/main-1.tar.gz"]
 
 
 def test_a_file_that_would_not_be_right_is_left_as_it_was(folder: Path) -> None:

@@ -10,11 +10,15 @@ import json
 import os
 import ssl
 import sys
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+TRIES, PAUSE = 30, 2
+"""How often the broker is asked until it answers, and the seconds between: walls know a new pod after a moment."""
 ROOM, CA = Path("/room"), "/ca/ca.crt"
 KEPT = {
     "vhosts": ("name", "metadata"),
@@ -36,9 +40,17 @@ def ask(path: str, body: dict[str, Items] | None = None) -> Any:
     headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{os.environ['BROKER']}/api/{path}", data, headers)  # noqa: S310 - our own
-    with urllib.request.urlopen(request, timeout=300, context=ssl.create_default_context(cafile=CA)) as answer:  # noqa: S310
-        text = answer.read()
-    return json.loads(text) if text else None
+    trusted = ssl.create_default_context(cafile=CA)
+    for tries in range(TRIES):
+        try:
+            with urllib.request.urlopen(request, timeout=300, context=trusted) as answer:  # noqa: S310
+                text = answer.read()
+                return json.loads(text) if text else None
+        except urllib.error.URLError as error:
+            if isinstance(error, urllib.error.HTTPError) or tries == TRIES - 1:
+                raise
+            time.sleep(PAUSE)
+    return None
 
 
 def lasting(found: dict[str, Items]) -> dict[str, Items]:

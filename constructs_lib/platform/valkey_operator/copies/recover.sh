@@ -2,6 +2,13 @@
 # A key that the cluster has already is replaced, so it can be done again.
 set -eu
 . /scripts/serve.sh
+# Network policies know a new pod a moment after it started.
+tries=1
+until REDISCLI_AUTH= valkey-cli -h "${1%:*}" -p "${1##*:}" --tls --cacert /tls/ca.crt ping >/dev/null 2>&1; do
+  [ "$tries" -lt "${TRIES:-30}" ] || fail "$1 does not answer"
+  tries=$((tries + 1))
+  sleep 2
+done
 keys=0
 for snapshot in /room/*.rdb; do
   serve "$snapshot" --tls-cluster yes --tls-cert-file /tls/tls.crt --tls-key-file /tls/tls.key \

@@ -8,10 +8,19 @@ fail() {
 cli() { valkey-cli --tls --cacert /tls/ca.crt -e "$@"; }
 
 asked=
-for node; do
-  if state=$(cli -h "$node" cluster info); then asked=$node && break; fi
+ask() {
+  for node; do
+    if state=$(cli -h "$node" cluster info); then asked=$node && return; fi
+  done
+  return 1
+}
+# Network policies know a new pod a moment after it started.
+tries=1
+until ask "$@"; do
+  [ "$tries" -lt "${TRIES:-30}" ] || fail "no node answers"
+  tries=$((tries + 1))
+  sleep 2
 done
-[ -n "$asked" ] || fail "no node answers"
 case $state in *cluster_state:ok*) ;; *) fail "$asked says that not every slot is served" ;; esac
 cli -h "$asked" cluster nodes >/room/nodes
 number=0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
 
 import pytest
 
@@ -136,3 +139,47 @@ def test_a_copy_that_is_none_is_told_of(room: Path) -> None:
     (room / "definitions.json").write_text("{")
     with pytest.raises(SystemExit, match="the copy holds no definitions"):
         definitions.compare()
+
+
+class Walls:
+    """A broker behind walls that do not know a new pod yet, by what each try meets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *tries: Exception | bytes) -> None:
+        self.waited: list[float] = []
+        self._tries = iter(tries)
+        for name in ("NAME", "PASSWORD"):
+            monkeypatch.setenv(name, "backups")
+        monkeypatch.setenv("BROKER", "https://broker.test")
+        monkeypatch.setattr(definitions.urllib.request, "urlopen", self._open)
+        monkeypatch.setattr(definitions.ssl, "create_default_context", self._trusted)
+        monkeypatch.setattr(definitions.time, "sleep", self.waited.append)
+
+    def _trusted(self, **_: object) -> None:
+        return None
+
+    def _open(self, *_: object, **_options: object) -> io.BytesIO:
+        met = next(self._tries)
+        if isinstance(met, Exception):
+            raise met
+        return io.BytesIO(met)
+
+
+def test_a_broker_is_asked_until_walls_know_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = URLError(ConnectionRefusedError())
+    walls = Walls(monkeypatch, closed, closed, b'[{"name": "shop"}]')
+    assert definitions.ask("vhosts") == [{"name": "shop"}]
+    assert len(walls.waited) == 2
+
+
+def test_a_broker_that_refuses_is_not_asked_again_and_one_that_never_answers_is_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = HTTPError("https://broker.test", 401, "Unauthorized", Message(), None)
+    walls = Walls(monkeypatch, refused, b"[]")
+    with pytest.raises(HTTPError):
+        definitions.ask("vhosts")
+    assert walls.waited == []
+    away = Walls(monkeypatch, *[URLError(ConnectionRefusedError())] * definitions.TRIES)
+    with pytest.raises(URLError):
+        definitions.ask("vhosts")
+    assert len(away.waited) == definitions.TRIES - 1

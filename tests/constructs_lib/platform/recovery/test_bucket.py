@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from constructs_lib.platform.recovery import bucket
+from constructs_lib.platform.recovery.copies import PATIENT
 from tests.fakes.spaces import FakeSpaces
 
 KEY = "valkey/main-1.tar.gz"
@@ -51,6 +52,13 @@ def came_back(room: Path) -> dict[str, str]:
     empty(room)
     bucket.get()
     return {path.name: path.read_text() for path in room.iterdir()}
+
+
+@pytest.mark.usefixtures("room")
+def test_the_bucket_is_asked_until_walls_know_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PATIENT.items():
+        monkeypatch.setenv(name, value)
+    assert bucket.bucket().meta.client.meta.config.retries == {"mode": "standard", "total_max_attempts": 9}
 
 
 def test_all_that_was_in_the_room_comes_back(room: Path) -> None:

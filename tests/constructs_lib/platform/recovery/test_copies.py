@@ -8,6 +8,7 @@ import pytest
 
 from constructs_lib.environment import Environment
 from constructs_lib.platform.recovery import CopyRecovery
+from constructs_lib.platform.recovery.copies import PATIENT
 from tests.support import environment
 
 ORIGIN = {"archive": "lost-3", "until": "2026-01-31T04:00:00Z"}
@@ -81,6 +82,7 @@ def test_only_the_step_that_reaches_the_bucket_has_its_key(component: str, servi
     assert next(iter(drill)) == next(iter(recover)) == "get"
     said = told(copy["put"])
     assert (said["BUCKET"], said["KEY"]) == ("episodic-sandbox-backups", f"{service}/orders-1.tar.gz")
+    assert PATIENT.items() <= said.items()
     assert said["ENDPOINT"] == "https://lon1.digitaloceanspaces.com"
     assert told(drill["get"]).get("UNTIL") is None
     assert told(drill["get"])["KEY"] == said["KEY"], "a drill reads what is written, not what was recovered"
