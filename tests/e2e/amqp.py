@@ -59,9 +59,13 @@ class Connection:
         return body[4:]
 
     def _exactly(self, size: int) -> bytes:
+        """Return as many bytes. After a wrong password the broker ends the connection, with or without saying so."""
         found = b""
         while len(found) < size:
-            more = self._socket.recv(size - len(found))
+            try:
+                more = self._socket.recv(size - len(found))
+            except ConnectionResetError:
+                more = b""
             if not more:
                 raise RefusedError("the broker ended the connection")
             found += more
