@@ -114,7 +114,8 @@ class Valkey:
         files = ("cert-file /tls/tls.crt", "key-file /tls/tls.key", "ca-cert-file /tls/ca.crt", "auth-clients no")
         settings = " ".join(f"--tls-{item}" for item in (*files, "cluster yes", "replication yes", f"port {port}"))
         settings += f" --port 0 --dir {at} --cluster-enabled yes --cluster-announce-hostname {host} --save ''"
-        settings += f" --bind {host}"
+        # Nodes on one machine would find 127.0.0.1 of each other.
+        settings += f" --bind {host} {'' if host == 'localhost' else f'--cluster-announce-ip {host}'}"
         settings += f" --requirepass {PASSWORD} --primaryauth {PASSWORD}"
         with self.root.running("valkey-server", *shlex.split(settings), log=self._logs / f"{host}-{port}.log"):
             yield
