@@ -16,6 +16,9 @@ GIVEN = {
     CLUSTER_CA: "The certificate, in PEM form, that the API server is trusted by.",
 }
 
+NOT_OURS = [r"^app\.kubernetes\.io/", r"^fluxcd\.controlplane\.io/"]
+"""Labels that flux-operator puts on its namespace, which each plan would take away (its v0.58.1 `internal/builder`)."""
+
 
 def use_cluster(stack: TerraformStack, cluster: Cluster | ExistingCluster) -> None:
     """Point the kubernetes and helm providers of `stack` at the cluster that each run is given.
@@ -24,12 +27,19 @@ def use_cluster(stack: TerraformStack, cluster: Cluster | ExistingCluster) -> No
     was there before is a context of their kubeconfig, which `KUBE_CONFIG_PATHS` names.
     """
     if cluster.provider == "existing":
-        kubernetes.provider.KubernetesProvider(stack, "kubernetes", config_context=cluster.context)
+        kubernetes.provider.KubernetesProvider(
+            stack, "kubernetes", config_context=cluster.context, ignore_labels=NOT_OURS
+        )
         helm.provider.HelmProvider(stack, "helm", kubernetes={"config_context": cluster.context})
         return
     host, token, certificate = (secret_variable(stack, name, text, ephemeral=True) for name, text in GIVEN.items())
     kubernetes.provider.KubernetesProvider(
-        stack, "kubernetes", host=host, token=token, cluster_ca_certificate=certificate
+        stack,
+        "kubernetes",
+        host=host,
+        token=token,
+        cluster_ca_certificate=certificate,
+        ignore_labels=NOT_OURS,
     )
     helm.provider.HelmProvider(
         stack, "helm", kubernetes={"host": host, "token": token, "cluster_ca_certificate": certificate}

@@ -102,6 +102,19 @@ def validate(
 
 
 @app.command()
+def remove(
+    ended: Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="The environment that has ended.")],
+    repository: Clone = Path(),
+) -> None:
+    """Remove the tree of an environment that has no file any more, with its applications; commit that to end it."""
+    from constructs_lib.environment import environment_paths
+    from gitops_render.remove import remove as remove_tree
+
+    removed = remove_tree(repository, ended, [path.stem for path in environment_paths()])
+    done(f"{repository}: {len(removed)} files of {ended} removed; commit it, and let it be reviewed")
+
+
+@app.command()
 def seal(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="YAML with Secrets; - reads stdin.")],
     environment: ReadBy,

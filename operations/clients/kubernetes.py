@@ -19,7 +19,7 @@ from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.stacks import CLUSTER_CA, CLUSTER_HOST, CLUSTER_TOKEN, given
 from constructs_lib.environment import Environment
 from constructs_lib.kit import ROLE_LABEL, SYSTEM_ROLE
-from operations.clients.digitalocean import DigitalOcean
+from operations.clients.digitalocean import DigitalOcean, Resource
 from operations.clients.http import TIMEOUT_SECONDS, ca_file
 from operations.console import mask
 
@@ -67,12 +67,12 @@ def context_client(context: str) -> kubernetes.ApiClient:
         ) from None
 
 
-def cluster_access(api: DigitalOcean, env: Environment) -> Access:
+def cluster_access(api: DigitalOcean, env: Environment, known: Resource | None = None) -> Access:
     """Return a way to the environment's cluster that is made anew, and lasts as long as the environment says.
 
-    Raises `ConfigError` if there is no such cluster.
+    Who has looked the cluster up already says what is `known` of it. Raises `ConfigError` if there is no such cluster.
     """
-    cluster = api.cluster(env.cluster.name)
+    cluster = known or api.cluster(env.cluster.name)
     if cluster is None:
         raise ConfigError(f"DigitalOcean has no cluster {env.cluster.name}; provision {env.name} first")
     path = f"/v2/kubernetes/clusters/{cluster['id']}/credentials"
@@ -81,11 +81,11 @@ def cluster_access(api: DigitalOcean, env: Environment) -> Access:
     return Access(found["server"], found["token"], base64.b64decode(found["certificate_authority_data"]).decode())
 
 
-def cluster_client(api: DigitalOcean, env: Environment) -> kubernetes.CustomObjectsApi:
+def cluster_client(api: DigitalOcean, env: Environment, known: Resource | None = None) -> kubernetes.CustomObjectsApi:
     """Return a client of the environment's cluster. Raises `ConfigError` as `cluster_access` does."""
     if env.cluster.provider == "existing":
         return kubernetes.CustomObjectsApi(context_client(env.cluster.context))
-    access = cluster_access(api, env)
+    access = cluster_access(api, env, known)
     settings = kubernetes.Configuration(host=access.host, api_key={"authorization": f"Bearer {access.token}"})
     settings.ssl_ca_cert = ca_file(access.ca)
     return kubernetes.CustomObjectsApi(kubernetes.ApiClient(settings))

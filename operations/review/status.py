@@ -37,8 +37,8 @@ Listed = Callable[[str, str], Items]
 
 def status(env: Environment, api: DigitalOcean) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of each thing, with its name. Raises `ConfigError` where there is no cluster."""
-    client = cluster_client(api, env)
     cluster = api.cluster(env.cluster.name) if env.cluster.provider == "digitalocean" else None
+    client = cluster_client(api, env, cluster)
     yield "cluster", _cluster(cluster) if cluster else about(client.api_client)
     for name, look in {
         "layers": _layers,

@@ -26,6 +26,9 @@ def make_certificate(certificate: Path, key_file: Path, *names: str) -> None:
         .not_valid_after(now + datetime.timedelta(days=90))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(subjects, critical=False)
+        # By these two who trusts several of this name tells them apart.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         .sign(key, SHA256())
     )
     certificate.write_bytes(made.public_bytes(Encoding.PEM))

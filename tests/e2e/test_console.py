@@ -23,7 +23,7 @@ GITOPS = """\
 git init --quiet --bare --initial-branch main ../gitops.git && git clone --quiet ../gitops.git ../gitops &&
 bin/gitops_render render --tree ../gitops && git -C ../gitops add --all && git -C ../gitops commit --quiet -m Seed &&
 git -C ../gitops push --quiet origin main"""
-BEFORE = {"docs/how-to/promote.md": GITOPS}
+BEFORE = dict.fromkeys(("docs/how-to/promote.md", "docs/how-to/remove-an-environment.md"), GITOPS)
 
 NOT_SET_UP_AGAIN = "READY= TESTS="
 """Lets `make` take the packages that are there."""

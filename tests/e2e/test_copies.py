@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import ssl
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -79,8 +80,24 @@ class Valkey:
 
     def __init__(self, root: Root, logs: Path) -> None:
         self.root, self._logs = root, logs
-        make_certificate(root.folder / "tls/tls.crt", root.folder / "tls/tls.key", "localhost")
-        (root.folder / "tls/ca.crt").write_bytes((root.folder / "tls/tls.crt").read_bytes())
+        self.renew()
+
+    def renew(self) -> None:
+        """Put another certificate in the place of the one that is there; clients trust both."""
+        tls = self.root.folder / "tls"
+        make_certificate(tls / "tls.crt", tls / "tls.key", "localhost")
+        with (tls / "ca.crt").open("a") as trusted:
+            trusted.write(self.certificate)
+
+    @property
+    def certificate(self) -> str:
+        """The certificate that is there."""
+        return (self.root.folder / "tls/tls.crt").read_text()
+
+    @staticmethod
+    def shown(port: int) -> str:
+        """Return the certificate that a server shows."""
+        return ssl.get_server_certificate(("localhost", port))
 
     @contextmanager
     def cluster(self, port: int) -> Generator[None]:
@@ -136,8 +153,12 @@ def test_a_valkey_comes_back_with_all_keys_and_their_ends(cache: Valkey, monkeyp
     with cache.cluster(6379):
         for words in (("set", "a", "1"), ("set", "b", "2", "ex", "9999"), ("rpush", "list", *map(str, range(500)))):
             cache.ask(6379, *words)
+        cache.renew()
+        assert cache.shown(6379) != cache.certificate, "nobody has told it"
         made = root.run("sh", script("snapshot"), "absent.test", "localhost", REDISCLI_AUTH=PASSWORD)
         assert made.returncode == 0, made.stdout + made.stderr
+        assert "absent.test did not read its certificate again" in made.stdout
+        assert cache.shown(6379) == cache.certificate
         assert made.stdout.splitlines()[-1] == "snapshots of 1 primaries"
         assert [path.name for path in root.room.iterdir()] == ["1.rdb"]
         stored(root, "put", monkeypatch)

@@ -67,6 +67,16 @@ def test_digitalocean_keeps_the_patch_and_only_the_minor_of_the_file_upgrades(cl
     opened(cluster__kubernetes_minor="1.37").plan(changes=False)
 
 
+def test_an_upgrade_whose_run_was_killed_is_asked_for_once(cloud: Cloud, opened: Opened) -> None:
+    opened().apply()
+    opened(cluster__kubernetes_minor="1.37").kill_once(lambda: upgrades(cloud) == ["1.37.1-do.0"])
+    tofu = opened(cluster__kubernetes_minor="1.37")
+    tofu.apply()
+    tofu.plan(changes=False)
+    (cluster,) = cloud.api.clusters.values()
+    assert (cluster["version"], upgrades(cloud)) == ("1.37.1-do.0", ["1.37.1-do.0"])
+
+
 def test_a_version_of_another_minor_than_the_file_says_makes_no_plan(cloud: Cloud, opened: Opened) -> None:
     tofu = opened()
     tofu.environ[given(KUBERNETES_VERSION)] = "1.37.1-do.0"

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,21 +123,6 @@ def test_pools_come_change_in_place_and_go_without_touching_the_others(cloud: Cl
     tofu.destroy()
 
 
-def kill_once(tofu: Tofu, seen: Callable[[], bool]) -> None:
-    """Apply, and kill OpenTofu and its provider without a word as soon as something is seen."""
-    arguments = [str(BINARY), "apply", "-auto-approve", "-no-color"]
-    run = subprocess.Popen(
-        arguments, cwd=tofu.folder, env=tofu.environ, stdout=subprocess.DEVNULL, start_new_session=True
-    )
-    for _ in range(6000):
-        if seen():
-            break
-        time.sleep(0.1)
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
-    assert seen()
-
-
 class Resize:
     """A cluster whose resize is cut off, and what becomes of its pools for the platform after that."""
 
@@ -189,7 +171,7 @@ FILES = pytest.mark.parametrize("goes_on", [True, False], ids=["the same file", 
 @FILES
 def test_a_resize_that_was_killed_before_its_new_pool_is_in_a_state(resize: Resize, goes_on: bool) -> None:
     tofu = resize.start()
-    kill_once(tofu, lambda: f"{NEW} comes" in resize.cloud.api.history)
+    tofu.kill_once(lambda: f"{NEW} comes" in resize.cloud.api.history)
     if goes_on:
         assert resize.finish(system=LARGER) == [f"{NEW} goes", f"{NEW} comes", f"{OLD} goes"]
     else:
@@ -197,7 +179,7 @@ def test_a_resize_that_was_killed_before_its_new_pool_is_in_a_state(resize: Resi
 
 
 def test_a_resize_that_was_killed_once_the_old_pool_is_gone(resize: Resize) -> None:
-    kill_once(resize.start(), lambda: f"{OLD} goes" in resize.cloud.api.history)
+    resize.start().kill_once(lambda: f"{OLD} goes" in resize.cloud.api.history)
     assert resize.finish(system=LARGER) == [], "the new pool was taken over"
 
 
@@ -211,3 +193,21 @@ def test_a_resize_whose_old_pool_cannot_go_yet(resize: Resize, goes_on: bool) ->
         assert resize.finish(system=LARGER) == [f"{OLD} goes"]
     else:
         assert resize.finish(system=SYSTEM) == [f"{NEW} goes"]
+
+
+def test_the_end_of_a_pool_and_of_its_cluster_is_finished_by_the_run_after_one_that_was_killed(
+    cloud: Cloud, cluster: Cluster
+) -> None:
+    cluster(protected=False, system=SYSTEM, workload=WORKLOAD, gpu=GPU).apply()
+    (key,) = cloud.api.clusters
+    tofu = cluster(protected=False, system=SYSTEM, workload=WORKLOAD)
+    tofu.kill_once(lambda: "gpu-gpu-l40sx1-48gb goes" in cloud.api.history)
+    tofu.apply()
+    assert (cloud.api.clusters.keys(), pools(cloud).keys()) == ({key}, {OLD, "workload-s-2vcpu-4gb"})
+    again(tofu, cloud)
+
+    for seen in (lambda: f"{OLD} goes" in cloud.api.history, lambda: not cloud.api.clusters):
+        tofu.kill_once(seen, "-destroy")
+    tofu.destroy()
+    assert (cloud.api.clusters, cloud.api.vpcs, cloud.api.tags) == ({}, {}, {})
+    assert cloud.api.projects.keys() == {"default"}

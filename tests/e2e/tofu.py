@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,20 @@ class Tofu:
     def destroy(self) -> str:
         """Destroy without asking."""
         return self.run("apply", "-destroy", "-auto-approve")
+
+    def kill_once(self, seen: Callable[[], bool], *options: str) -> None:
+        """Apply, and kill OpenTofu and its provider without a word as soon as something is seen."""
+        arguments = [str(BINARY), "apply", "-auto-approve", "-no-color", *options]
+        run = subprocess.Popen(
+            arguments, cwd=self.folder, env=self.environ, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        for _ in range(6000):
+            if seen():
+                break
+            time.sleep(0.1)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        assert seen()
 
     def plan(self, *, changes: bool) -> str:
         """Plan, and fail unless there are changes as expected."""

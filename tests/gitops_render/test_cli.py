@@ -78,6 +78,7 @@ def test_help_says_what_an_exit_code_means_and_imports_nothing_heavy(tmp_path: P
         "versions",
         "pin",
         "validate",
+        "remove",
         "seal",
         "unseal",
     ):

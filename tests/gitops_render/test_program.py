@@ -83,7 +83,7 @@ def test_one_option_names_the_folder_of_the_repository() -> None:
     assert folders == {
         *(
             f"gitops_render {name}"
-            for name in ("new application", "render", "check", "pin", "validate", "seal", "unseal")
+            for name in ("new application", "render", "check", "pin", "validate", "remove", "seal", "unseal")
         ),
         "operations rehearse",
     }
@@ -92,6 +92,7 @@ def test_one_option_names_the_folder_of_the_repository() -> None:
         ("operations report", "--output"),
         ("operations bootstrap check", "--repository"),
         ("operations recover beside", "--repository"),
+        ("operations rebuild", "--repository"),
         ("operations recover lost", "--repository"),
         ("gitops_render site", "--output"),
     }

@@ -361,6 +361,32 @@ def test_a_report_is_written_and_ends_with_1_if_a_policy_breaks(run: Run, monkey
     assert Path("summary.md").read_text().count(report.MARKER) == 2
 
 
+@pytest.mark.parametrize(
+    ("effects", "code"),
+    [
+        (["free", "rolls", "replaces", "needs steps"], 0),
+        (["free", "refused"], 1),
+        (["not judged", "free"], 3),
+        (["not judged", "refused"], 1),
+    ],
+)
+def test_a_report_ends_with_1_if_a_change_is_refused_and_3_if_it_could_not_be_judged(
+    run: Run, monkeypatch: pytest.MonkeyPatch, effects: list[str], code: int
+) -> None:
+    from constructs_lib.base.change import Effect
+    from gitops_render.review import Review
+    from operations.review import report
+    from operations.review.verdict import Reason
+
+    found = [report.Verdict("sandbox", changed=True, reasons=(Reason(Effect(item), "why"),)) for item in effects]
+
+    def compared(*_: Path) -> report.Comparison:
+        return report.Comparison(found, [], Review([], []))
+
+    monkeypatch.setattr(report, "compared", compared)
+    run("report", "base", code=code)
+
+
 def test_a_rehearsal_ends_with_1_if_something_is_refused_and_3_if_it_could_not_be_seen(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

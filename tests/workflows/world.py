@@ -265,10 +265,7 @@ class World:
 
     def _fill_vault(self) -> None:
         for name in ENVIRONMENTS:
-            for path, properties in brought(environment(name)):
-                self.vault.write(path, **{key: secrets.token_hex(20) for key in properties})
-            self.vault.write(f"{name}/provisioning", **self._account(name))
-            self.vault.write(f"{name}/provisioning/plan", digitalocean_token=self._token(name, writes=False))
+            self._bring(environment(name))
         self.vault.write("gitops/provisioning", github_token=self.github.token, **self._account("gitops"))
         for purpose in (Purpose.PROMOTE, Purpose.DRIFT, Purpose.INTEGRATION):
             self.vault.write(f"gitops/provisioning/{purpose}", github_token=self.github.token)
@@ -276,7 +273,21 @@ class World:
         self.vault.write("gitops/provisioning/integration", github_token=self.github.token, digitalocean_token=tested)
         for path in self.vault.versions():
             self.vault.note(path, endless(self.vault.read(path)))
-        files = (self._environment(name) for name in ENVIRONMENTS)
+        self._follow()
+
+    def bring(self, added: dict[str, Any]) -> None:
+        """Let Vault know an environment that was added, and bring what only a person can."""
+        self._bring(Environment.model_validate_json(json.dumps(added)))
+        self._follow(added)
+
+    def _bring(self, env: Environment) -> None:
+        for path, properties in brought(env):
+            self.vault.write(path, **{key: secrets.token_hex(20) for key in properties})
+        self.vault.write(f"{env.name}/provisioning", **self._account(env.name))
+        self.vault.write(f"{env.name}/provisioning/plan", digitalocean_token=self._token(env.name, writes=False))
+
+    def _follow(self, *added: dict[str, Any]) -> None:
+        files = (*map(self._environment, ENVIRONMENTS), *added)
         models = [Environment.model_validate_json(json.dumps(data)) for data in files]
         self.vault.follow(models, self.actions.public_key)
 

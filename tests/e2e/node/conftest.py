@@ -48,7 +48,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("platform")
     with sandbox.sandbox(sandbox.environment(), folder) as made:
         REPORT.append(f"sandbox: every layer Ready after {sandbox.await_layers(made, folder):.0f} s")
-        REPORT.append(f"sandbox, real: {', '.join(sandbox.REAL)}; {sandbox.charts_used()}")
+        REPORT.append(f"sandbox, real: {', '.join((*made.follower.real, *sandbox.REAL))}; {sandbox.charts_used()}")
         REPORT.append(f"sandbox, stand-ins: {', '.join(made.stand_ins)}")
         REPORT.append(
             f"sandbox, upstream's images: {', '.join(sorted(made.cluster.upstream)) or 'none, all are built'}"

@@ -133,9 +133,15 @@ class Archive:
 
 
 def called(name: str) -> dict[str, Any]:
-    """Return how an archive names an image: in full, as containerd looks for it (distribution/reference)."""
+    """Return how an archive names an image: in full, as containerd looks for it (distribution/reference).
+
+    Where there is a digest, the tag is left out; ours need not have that digest.
+    """
     host, _, path = name.partition("/")
-    full = f"{host}/library/{path}" if host == "docker.io" and "/" not in path else name
+    if "@" in path:
+        path = f"{path.partition(':')[0]}@{path.partition('@')[2]}"
+    library = "library/" if host == "docker.io" and "/" not in path else ""
+    full = f"{host}/{library}{path}"
     return {"annotations": {"io.containerd.image.name": full}}
 
 

@@ -1,17 +1,22 @@
-"""The rest of the world as a cluster sees it, by HTTPS: `python -m tests.e2e.node.internet ADDRESS PKI ZONE FILE …`.
+"""The rest of the world as a cluster sees it, by HTTPS: `python -m tests.e2e.node.internet ADDRESS PKI SITES …`.
 
 Let's Encrypt is Pebble, Let's Encrypt's own test server, which this process puts behind the names and paths of the real
-one. DigitalOcean keeps the records of one zone, in a file that a real DNS server reads. Who keeps traces writes down
-what comes. Nobody else answers.
+one. DigitalOcean keeps the records of one zone, in a file that a real DNS server reads. Registries of charts serve the
+files of the folder SITES, each below its name, and GitHub the repositories there, by Git's own server. Who keeps traces
+writes down what comes. Nobody else answers.
 """
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
+import os
 import ssl
+import subprocess
 import sys
 from collections.abc import Iterable
+from email.parser import BytesHeaderParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,7 +24,9 @@ from typing import Any
 import requests
 
 from tests.e2e.node import network
+from tests.e2e.node.images import MANIFEST
 
+GITHUB = "github.com"
 TRACES = "traces.example.org"
 PEBBLE = "https://127.0.0.1:14000"
 PASSED_ON = ("Content-Type", "Accept", "User-Agent", "Host")
@@ -70,8 +77,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers for everyone, by the name that was asked for."""
 
     protocol_version = "HTTP/1.1"
-    pki = Path()
-    spans = Path()
+    pki = sites = spans = Path()
     zone: Zone
 
     def do_GET(self) -> None:
@@ -95,6 +101,12 @@ class Handler(BaseHTTPRequestHandler):
             self._records(body)
         elif (host, self.path) == (TRACES, "/v1/traces"):
             self._keep(body)
+        elif host == GITHUB:
+            self._git(body)
+        elif self.path == "/v2/":  # a registry says that it is one
+            self._send_json(200, {})
+        elif (file := self.sites / host / self.path.lstrip("/")).is_file():
+            self._serve(file.read_bytes(), MANIFEST if file.parent.name == "manifests" else "application/octet-stream")
         else:
             self._send(404, {}, b"nobody is here\n")
 
@@ -107,6 +119,28 @@ class Handler(BaseHTTPRequestHandler):
             answer = session.request(self.command, PEBBLE + path, data=body, headers=headers, verify=ca, timeout=60)
         sent = {name: answer.headers[name] for name in SENT_BACK if name in answer.headers}
         self._send(answer.status_code, sent, answer.content)
+
+    def _git(self, body: bytes) -> None:
+        """Answer as git-http-backend(1) does, which is a program of CGI."""
+        path, _, query = self.path.partition("?")
+        environ = {
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(self.sites / GITHUB),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "REQUEST_METHOD": self.command,
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+        }
+        said = subprocess.run(["git", "http-backend"], input=body, env=environ, capture_output=True, check=True).stdout
+        head, _, content = said.partition(b"\r\n\r\n")
+        headers = dict(BytesHeaderParser().parsebytes(head).items())
+        self._send(int(headers.pop("Status", "200").split()[0]), headers, content)
+
+    def _serve(self, content: bytes, kind: str) -> None:
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        self._send(200, {"Content-Type": kind, "Docker-Content-Digest": digest}, content)
 
     def _records(self, body: bytes) -> None:
         if self.command == "POST":
@@ -141,9 +175,9 @@ def spans_file(zone: Path) -> Path:
     return zone.with_name("spans")
 
 
-def main(address: str, pki: str, zone: str, file: str, *hosts: str) -> None:
+def main(address: str, pki: str, sites: str, zone: str, file: str, *hosts: str) -> None:
     """Serve for ever; the zone has `hosts` as well, each `NAME=ADDRESS`."""
-    Handler.pki, Handler.zone = Path(pki), Zone(zone, Path(file), address, hosts)
+    Handler.pki, Handler.sites, Handler.zone = Path(pki), Path(sites), Zone(zone, Path(file), address, hosts)
     Handler.spans = spans_file(Path(file))
     server = ThreadingHTTPServer((address, 443), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

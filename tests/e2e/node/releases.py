@@ -98,6 +98,9 @@ class Releases:
                 self._installed[chart] = self._install(item, chart)
             if self._runs(self._installed[chart], item["spec"].get("healthCheckExprs", ())):
                 call_ready(self._cluster, item)
+        self._stand_in_all()
+
+    def _stand_in_all(self) -> None:
         for kind in awaited(self._cluster) | {collector.KIND}:
             if kind.partition(".")[2] not in self._real:
                 self._stand_in(kind)
@@ -116,9 +119,9 @@ class Releases:
         if program is None:
             return self._install_fetched(release, chart)
         made = list(self._made(release, chart))
-        missing = {part for part in program.missing if not _is_fetched([item for item in made if _is_of(item, part)])}
+        missing = {part for part in program.missing if not is_fetched([item for item in made if is_of(item, part)])}
         self.stand_ins.update(f"{chart} ({part})" for part in missing)
-        items = [item for item in made if not any(_is_of(item, part) for part in missing)]
+        items = [item for item in made if not any(is_of(item, part) for part in missing)]
         named = {*charts.images(items), *charts.named(items, "--acme-http01-solver-image")}
         own = (program.image(name) for name in named)
         self._cluster.add_images(*own, *postgres.operands(items), *prometheus.operands(items))
@@ -128,7 +131,7 @@ class Releases:
         """Install a chart without a built program, if all its images were fetched."""
         folder = helm.charts_path()
         made = list(charts.render(release, folder, self._folder)) if folder and upstream.FOLDER in os.environ else []
-        if not _is_fetched(made):
+        if not is_fetched(made):
             self.stand_ins.add(chart)
             return []
         self._real |= {item["spec"]["group"] for item in made if item["kind"] == CRD}
@@ -161,12 +164,12 @@ class Releases:
         return True
 
 
-def _is_of(item: dict[str, Any], part: str) -> bool:
+def is_of(item: dict[str, Any], part: str) -> bool:
     """Return whether an object belongs to a part of a chart."""
     return part in f"{item['kind'].lower()} {item['metadata']['name']}"
 
 
-def _is_fetched(items: list[dict[str, Any]]) -> bool:
+def is_fetched(items: list[dict[str, Any]]) -> bool:
     """Return whether upstream's images are at hand for what objects run, of which there is something."""
     names = charts.images(items) | charts.asked(items)
     return bool(names) and all(upstream.fetched(name) for name in names)

@@ -39,7 +39,6 @@ SECRETS = {
 
 REAL = (
     *(
-        "kustomize-controller",
         "Vault",
         "Pebble",
         "Postgres",
@@ -50,8 +49,8 @@ REAL = (
     ),
     *(*rabbitmq.TOOLS, *releases.PROGRAMS),
 )
-STAND_INS = frozenset({"source-controller", "helm-controller", "Spaces (moto)", "DigitalOcean's balancer"})
-"""What stands beside the releases and is not real either."""
+STAND_INS = frozenset({"Spaces (moto)", "DigitalOcean's balancer"})
+"""What stands beside Flux and the releases and is not real either."""
 
 NOT_AWAITED = {"cert-manager-certificates"}
 """The layer for which nothing waits."""
@@ -88,7 +87,7 @@ class Sandbox(NamedTuple):
     @property
     def stand_ins(self) -> list[str]:
         """What is not real in it."""
-        return sorted(STAND_INS | self.follower.releases.stand_ins)
+        return sorted(STAND_INS | self.follower.stand_ins)
 
 
 def data(
@@ -165,7 +164,7 @@ def sandbox(
                 spaces.write(key, data)
         cluster.add_images(APPLICATION, postgres.POSTGRES, postgres.POOLER, postgres.DRILL, valkey.VALKEY)
         cluster.add_images(rabbitmq.RABBITMQ, *rabbitmq.OPERATORS, collector.COLLECTOR)
-        follower = stack.enter_context(follow(cluster, env, folder, left and left.repository))
+        follower = stack.enter_context(follow(cluster, env, folder, around.sites, left and left.repository))
         yield Sandbox(env, cluster, around, spaces, follower, stack.close)
 
 

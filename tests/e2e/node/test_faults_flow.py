@@ -11,6 +11,7 @@ from tests.e2e.node.application import APP, Application, bring
 from tests.e2e.node.conftest import REPORT
 from tests.e2e.node.prometheus import POD, PORT, Prometheus
 from tests.e2e.node.sandbox import Sandbox
+from tests.e2e.reconciler import is_ready
 
 QUEUE = f"{GATEWAY.statefulset}-0"
 POLICY = ("networkpolicy", "default-deny", "-n", "databases")
@@ -20,13 +21,13 @@ COMMITTED = "committed"
 def test_flux_goes_on_without_git_and_catches_up_when_it_is_back(platform: Sandbox) -> None:
     cluster, repository = platform.cluster, platform.follower.repository
 
-    def sources() -> dict[str, str]:
+    def ready() -> set[bool]:
         found = json.loads(cluster.kubectl("get", "gitrepositories", "-n", "flux-system", "--output=json"))["items"]
         ours = [item for item in found if item["spec"]["url"] == platform.env.gitops.ssh_url]
-        return {item["metadata"]["name"]: item["status"]["conditions"][0]["status"] for item in ours}
+        return {is_ready(item) for item in ours}
 
     with repository.away():
-        cluster.eventually(lambda: set(sources().values()) == {"False"}, "each source says that Git is away")
+        cluster.eventually(lambda: ready() == {False}, "each source says that Git is away")
         cluster.kubectl("delete", *POLICY)
         platform.follower.apply_again()
         assert "NotFound" not in cluster.kubectl("get", *POLICY, code=None)
@@ -34,7 +35,7 @@ def test_flux_goes_on_without_git_and_catches_up_when_it_is_back(platform: Sandb
         assert cluster.get("configmap", COMMITTED, APP) is None
     took = cluster.eventually(lambda: cluster.get("configmap", COMMITTED, APP) is not None, "the commit is applied")
     REPORT.append(f"sandbox: a commit is applied {took:.0f} s after Git is back")
-    assert set(sources().values()) == {"True"}
+    cluster.eventually(lambda: ready() == {True}, "each source is Ready again")
     repository.git("revert", "--no-edit", added)
     cluster.eventually(lambda: cluster.get("configmap", COMMITTED, APP) is None, "it is gone again")
 

@@ -1,8 +1,9 @@
 """Upstream's own images and charts, where the internet is there: `python -m tests.e2e.node.upstream FOLDER`.
 
 It fetches charts and CRDs into `charts` and `crds` there, for the variables `CHARTS` and `CRDS` of a run of the real
-node. `IMAGES` names a folder of images (OCI archives), which are taken instead of those that are built; what is not in
-it yet is fetched by skopeo, which GitHub's runners have. To an image nothing is added but the CA of the tests' world.
+node. `IMAGES` names a folder of images (OCI archives), which are taken instead of those that are built, and of Git
+repositories; what is not in it yet is fetched by skopeo, which GitHub's runners have, or by git. To an image nothing is
+added but the CA of the tests' world.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tarfile
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 import yaml
@@ -69,13 +71,31 @@ def fetched(name: str) -> Fetched | None:
     folder = os.environ.get(FOLDER)
     if not folder or name.startswith(OURS):
         return None
-    path = Path(folder) / f"{re.sub('[^A-Za-z0-9.-]', '_', name)}.tar"
+    tagged = name.partition("@")[0]
+    path = Path(folder) / f"{re.sub('[^A-Za-z0-9.-]', '_', tagged)}.tar"
     if not path.exists() and shutil.which("skopeo"):
         part = path.with_suffix(".part")
-        copy = ["skopeo", "copy", "--quiet", f"docker://{name}", f"oci-archive:{part}"]
+        copy = ["skopeo", "copy", "--quiet", f"docker://{tagged}", f"oci-archive:{part}"]
         if subprocess.run(copy, check=False, timeout=600).returncode == 0:
             part.rename(path)
     return Fetched(name, path) if path.exists() else None
+
+
+def repository(url: str, commit: str) -> Path | None:
+    """Return a bare repository with a commit of one at `url`, if `IMAGES` names a folder that has or can get it."""
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        return None
+    path = Path(folder) / f"{urlsplit(url).path.strip('/').replace('/', '_')}-{commit}.git"
+    if not path.exists():
+        part = path.with_suffix(".part")
+        make = ["git", "init", "--quiet", "--bare", "--initial-branch=main", str(part)]
+        subprocess.run(make, check=True)
+        fetch = ["git", "-C", str(part), "fetch", "--quiet", "--depth=1", url, f"{commit}:refs/heads/main"]
+        if subprocess.run(fetch, check=False, timeout=600, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"}).returncode:
+            return None
+        part.rename(path)
+    return path
 
 
 def fetch_charts(releases: list[Release], place: Path) -> None:

@@ -25,7 +25,7 @@ from operations.secrets.trust import trusts
 from tests.e2e.cluster import BIN
 from tests.e2e.node import network
 from tests.e2e.node.cluster import ISSUER, NodeCluster
-from tests.e2e.node.internet import TRACES, spans_file
+from tests.e2e.node.internet import GITHUB, TRACES, spans_file
 from tests.support import ROOT
 
 TOOLS = ("age-keygen", "pebble", "vault-server")
@@ -43,7 +43,9 @@ COREFILE = """
 
 def hosts(env: Environment) -> dict[str, str]:
     """Return the names of the world that the cluster looks up."""
-    servers = (*(str(urlsplit(url).hostname) for url in ACME.values()), "api.digitalocean.com", TRACES)
+    charts = (release.chart.repository for layer in env.layers for release in layer.releases)
+    named = (str(urlsplit(url).hostname) for url in (*ACME.values(), *charts))
+    servers = (*named, GITHUB, "api.digitalocean.com", TRACES)
     own = {str(urlsplit(env.vault.address).hostname): network.VAULT, env.backups.host: network.SPACES}
     return own | dict.fromkeys(servers, network.INTERNET)
 
@@ -54,6 +56,7 @@ class World:
     def __init__(self, cluster: NodeCluster, env: Environment) -> None:
         self._cluster, self._env = cluster, env
         self._token = ""
+        self.sites = cluster.folder / "sites"
         self.age_recipient = ""
 
     def start(self) -> None:
@@ -162,7 +165,7 @@ class World:
         zone = self._cluster.folder / ZONE
         domain = self._env.domain
         own = [f"{name}.={where}" for name, where in hosts(self._env).items() if name.endswith(f".{domain}")]
-        module = ("-m", "tests.e2e.node.internet", network.INTERNET, str(pki), domain, str(zone), *own)
+        module = ("-m", "tests.e2e.node.internet", network.INTERNET, str(pki), str(self.sites), domain, str(zone), *own)
         self._cluster.daemons.start("internet", *module, program=Path(sys.executable), PYTHONPATH=str(ROOT))
 
         corefile = self._cluster.folder / "Corefile"

@@ -84,6 +84,8 @@ def test_one_screen_says_what_runs_where(outside: Outside, cluster: FakeKubernet
     assert found["certificates"] == "2 of 2 Ready, the first ends on 2027-01-31 (soon)"
     assert found["backups"] == "last of main-1 2026-11-30T02:00:00Z, other-1 never"
     assert found["alerts"] == "1 firing: NodeDown (critical)"
+    asked = [request.path for request in outside.digitalocean.requests]
+    assert len([path for path in asked if path.startswith("/v2/kubernetes/clusters?")]) == 1
 
 
 def test_what_is_not_there_is_said(outside: Outside, cluster: FakeKubernetes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ USED = 'container_memory_working_set_bytes{{{},container="{}"}}'
 LIMIT = 'kube_pod_container_resource_limits{{{},container="{}",resource="{}"}}'
 STARTED = 'kube_pod_container_state_started{{{},container="{}"}}'
 ISSUED = 'certmanager_certificate_not_before_timestamp_seconds{{exported_namespace="cache",name="{}"}}'
+COPIED = 'kube_cronjob_status_last_successful_time{{namespace="cache",cronjob="{}"}}'
 
 SLOS = {
     "valkey-operator": objective(99.0, deployment("valkey-operator-system", "valkey-operator-controller-manager")),
@@ -38,9 +39,11 @@ ALERTS = {
         },
     ),
     "ValkeyShowsOldCertificate": warning(
-        "24h",
+        "26h",
         {
-            STARTED.format(POD, "valkey"): gauge(1000, 999),
+            STARTED.format(POD, "valkey"): always(999),
+            COPIED.format("main-copy"): gauge(1001, 1000),
+            COPIED.format("other-copy"): always(2000),
             STARTED.format(SECOND, "valkey"): always(1001),
             STARTED.format(SECOND, "metrics"): always(1),
             ISSUED.format("main"): always(1000),
