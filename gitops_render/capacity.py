@@ -8,7 +8,7 @@ from math import ceil, floor
 from typing import Any
 
 from constructs_lib.environment import Environment
-from constructs_lib.environment.capacity import Place, places
+from constructs_lib.environment.capacity import Place, for_applications, places, quotas
 from constructs_lib.environment.fitting import amount
 from constructs_lib.kit import Room
 from gitops_render.columns import in_columns
@@ -18,12 +18,15 @@ Row = dict[str, Any]
 """One place of an environment as JSON has it: CPU in thousandths of a core, memory in MiB."""
 
 HEADER = ("environment", "pool", "nodes", "cores", "GiB of memory", "volumes")
-LEGEND = "Asked for of what the fewest and the most nodes have, less what runs on each of them."
+LEGEND = (
+    "Asked for of what the fewest and the most nodes have, less what runs on each of them; the quotas of applications, "
+    "of what the platform leaves."
+)
 
 
 def rows(environments: Iterable[Environment]) -> list[Row]:
-    """Return a row for each place of each environment."""
-    return [_row(env.name, place) for env in environments for place in places(env)]
+    """Return a row for each place of each environment, and one for what its applications may ask for."""
+    return [row for env in environments for row in _rows(env)]
 
 
 def cells(found: Iterable[Row]) -> list[tuple[str, ...]]:
@@ -31,7 +34,7 @@ def cells(found: Iterable[Row]) -> list[tuple[str, ...]]:
     return [
         (
             row["environment"],
-            " and ".join(pool["name"] for pool in row["pools"]),
+            f"{'quotas in ' if 'quotas' in row else ''}{' and '.join(pool['name'] for pool in row['pools'])}",
             " and ".join(f"{_between(pool['min_nodes'], pool['max_nodes'])} {pool['size']}" for pool in row["pools"]),
             *(_of(row, unit) for unit in Room._fields),
         )
@@ -58,8 +61,21 @@ def to_json(found: Sequence[Row]) -> str:
     return json.dumps(found, indent=2)
 
 
+def _rows(env: Environment) -> Iterator[Row]:
+    found = places(env)
+    yield from (_row(env.name, place) for place in found)
+    if env.applications and (place := for_applications(found)) is not None:
+        beside = {key: room and room.less(place.asked)._asdict() for key, room in _rooms(place).items()}
+        own = {"pods": [], "quotas": [*env.applications], "asked": quotas(env)._asdict()}
+        yield {**_row(env.name, place), **own, **beside}
+
+
+def _rooms(place: Place) -> dict[str, Room | None]:
+    numbers = {"at_minimum": place.least, "at_maximum": place.most}
+    return {key: place.room(nodes) if place.rooms else None for key, nodes in numbers.items()}
+
+
 def _row(name: str, place: Place) -> Row:
-    known = bool(place.rooms)
     return {
         "environment": name,
         "pools": [
@@ -67,8 +83,7 @@ def _row(name: str, place: Place) -> Row:
             for pool in place.pools
         ],
         "asked": place.asked._asdict(),
-        "at_minimum": place.room(place.least)._asdict() if known else None,
-        "at_maximum": place.room(place.most)._asdict() if known else None,
+        **{key: room and room._asdict() for key, room in _rooms(place).items()},
         "pods": [
             {"name": str(item), "pods": item.pods, "each": item.each._asdict(), "passing": item.passing}
             for item in place.workloads
@@ -77,6 +92,8 @@ def _row(name: str, place: Place) -> Row:
 
 
 def _of(row: Row, unit: str) -> str:
+    if unit == "volumes" and "quotas" in row:
+        return "by size"
     asked = amount(unit, row["asked"][unit], ceil)
     if row["at_maximum"] is None:
         return f"{asked} of an unknown size"

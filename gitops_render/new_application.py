@@ -66,7 +66,8 @@ def _open(env: Environment, component: str) -> list[str]:
 
 def _entry(wanted: Wanted, uses: Mapping[str, str]) -> list[str]:
     """Return the lines of the entry, with what each means."""
-    named = [f"    {service}: {{{cluster}: {{}}}}" for service, cluster in uses.items()]
+    shared = {"valkey": "shared: true"}  # as those have to say who use a cluster already
+    named = [f"    {service}: {{{cluster}: {{{shared.get(service, '')}}}}}" for service, cluster in uses.items()]
     return [
         f"{wanted.name}: # its namespace too",
         f"  owner: {wanted.owner} # the team that reviews it and hears of its alerts",

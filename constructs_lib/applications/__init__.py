@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from constructs_lib.applications.uses import OwnDatabase, OwnVhost, Uses
 from constructs_lib.base.belonging import COMMON
+from constructs_lib.base.bucket import AppBucket
 from constructs_lib.base.change import FREE, FREELY, Change, Rule, replaces, rolls, steps
 from constructs_lib.base.fields import Cpu, Name, Port, UrlPath
 from constructs_lib.base.github_fields import GitHubName
@@ -195,9 +196,20 @@ class Application(Settings):
         return tuple(sorted({host.port for host in self.public.values()}))
 
     @property
+    def outside(self) -> tuple[int, ...]:
+        """The ports that it reaches outside of the cluster: of hosts that it names, and of Spaces for its buckets."""
+        spaces = {443} if self.reached.bucket else set[int]()
+        return tuple(sorted({*self.reached.reaches.values(), *spaces}))
+
+    @property
     def reached(self) -> Uses:
         """What it uses while it is open; nothing once it is retired."""
         return Uses() if self.retired else self.uses
+
+    @property
+    def buckets(self) -> tuple[AppBucket, ...]:
+        """What its buckets are for, which stay when it is retired."""
+        return tuple(AppBucket(self.name, name, one.access, self.retired) for name, one in self.uses.bucket.items())
 
     @property
     def account(self) -> str:

@@ -7,13 +7,16 @@ from typing import Annotated
 from pydantic import Field
 
 from constructs_lib.base.belonging import COMMON
-from constructs_lib.base.change import FREE, Change, replaces, rolls, steps
+from constructs_lib.base.bucket import Access
+from constructs_lib.base.change import FREE, FREELY, Change, Rule, replaces, rolls, steps
 from constructs_lib.base.fields import Domain, Name, Port, ServiceName
 from constructs_lib.base.service_fields import ExtensionName, RegularExpression, SecretKey, SqlName, VhostName
 from constructs_lib.base.settings import Settings
 
 OWN_DATABASE = "its database and its role stay in the cluster with their data; drop them there"
 OWN_VHOST = "its user goes, and its vhost stays in the broker with its messages; delete it there"
+
+OWN_BUCKET = "OpenTofu deletes the bucket, which Spaces refuses while something is in it; empty it first"
 
 
 class OwnDatabase(Settings):
@@ -45,6 +48,23 @@ class OwnVhost(Settings):
 class SharedCache(Settings):
     """A cluster of Valkey. Its operator knows one user, so that those who use the cluster share password and keys."""
 
+    shared: Annotated[bool, FREELY] = Field(
+        default=False, description="Whether others may use it too, who read and write its keys; each says it."
+    )
+
+
+def another_access(old: Access, new: Access) -> Rule:
+    """Less is a right that is lost; more is free."""
+    return replaces("the right to write into the bucket, within the run") if new == "read" != old else FREE
+
+
+class OwnBucket(Settings):
+    """A bucket of its own at Spaces, `<cluster>-<application>-<name>`, beside the state's, with a key of its own."""
+
+    access: Annotated[Access, Change(FREE, judge=another_access)] = Field(
+        default="readwrite", description="What its key may do."
+    )
+
 
 class Uses(Settings):
     """What an application reaches: each service by the name of its cluster, and nothing that is not named."""
@@ -60,6 +80,11 @@ class Uses(Settings):
     valkey: dict[ServiceName, SharedCache] = Field(
         default_factory=dict, description="Caches, by the cluster of valkey_operator."
     )
+    bucket: Annotated[
+        dict[Name, OwnBucket],
+        COMMON,
+        Change(rolls("what reads its key"), added=FREE, removed=steps(OWN_BUCKET, "retire-data")),
+    ] = Field(default_factory=dict, examples=[{"uploads": {}}], description="Buckets of its own, by a name.")
     secrets: Annotated[
         dict[Name, tuple[SecretKey, ...]],
         COMMON,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -14,6 +14,9 @@ from constructs_lib.base.fields import BucketName, Certificate, Region, S3Addres
 from constructs_lib.base.neighbour import MOVES, Neighbour
 from constructs_lib.base.quantities import Days
 from constructs_lib.base.settings import Settings
+
+Access = Literal["readwrite", "read"]
+"""What a key may do with a bucket, as DigitalOcean calls it (digitalocean/openapi `spacesKey_create`)."""
 
 
 class BucketPurpose(StrEnum):
@@ -30,6 +33,33 @@ class BucketPurpose(StrEnum):
         Who writes backups and traces deletes them after a retention of their own, which this adds to.
         """
         return Days({"state": "90d", "backups": "7d", "traces": "1d"}[self])
+
+    @property
+    def access(self) -> Access:
+        """What its key may do."""
+        return "readwrite"
+
+
+class AppBucket(NamedTuple):
+    """What a bucket is for that an application has under this name; its text is part of what the bucket is called."""
+
+    application: str
+    name: str
+    access: Access
+    retired: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.application}-{self.name}"
+
+    @property
+    def undo(self) -> Days:
+        """For how long what was overwritten or deleted can be brought back: there is no other copy of it."""
+        return Days("30d")
+
+
+AnyPurpose = BucketPurpose | AppBucket
+BUCKET_LETTERS = 63
+"""The longest name of a bucket."""
 
 
 STAYS = Change(refused("what is in the old bucket is not moved; keep it, or add another environment"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from constructs_lib.base.bucket import Bucket, BucketPurpose
+from constructs_lib.base.bucket import AnyPurpose, Bucket
 from constructs_lib.cloud.providers import digitalocean
 
 
@@ -19,12 +19,12 @@ class PrivateBucket(Construct):
     def __init__(
         self,
         scope: Construct,
-        purpose: BucketPurpose,
+        purpose: AnyPurpose,
         *,
         settings: Bucket,
         disposable: bool = False,
     ) -> None:
-        super().__init__(scope, purpose)
+        super().__init__(scope, str(purpose))
         digitalocean.spaces_bucket.SpacesBucket(
             self,
             "bucket",

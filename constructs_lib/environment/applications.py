@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pydantic import TypeAdapter, ValidationError
 
 from constructs_lib.applications import Application
-from constructs_lib.base.errors import unknown
+from constructs_lib.base.bucket import BUCKET_LETTERS
+from constructs_lib.base.errors import quoted, unknown
 from constructs_lib.base.service_fields import SqlName
+from constructs_lib.environment.existing import SomeCluster
 from constructs_lib.kit import check_apart
 from constructs_lib.platform import Platform
 from constructs_lib.platform.cloudnative_pg.settings import PostgresCluster
 
+INGRESS_LABEL = "ingress"
+"""The label before the domain by which the load balancer is known."""
 SERVICES = {"postgres": "cloudnative_pg", "rabbitmq": "rabbitmq_operator", "valkey": "valkey_operator"}
 """The component that has the clusters of each service."""
 
@@ -30,6 +34,21 @@ def problems(applications: Mapping[str, Application], platform: Platform) -> Ite
         yield from _in_postgres(applications, platform)
     yield from kept
     yield from _in_rabbitmq(applications, platform)
+    yield from _in_valkey(applications)
+    yield from _hosts(applications)
+
+
+def bucket_problems(applications: Mapping[str, Application], cluster: SomeCluster) -> Iterator[str]:
+    """Yield a sentence for each bucket that nobody could make."""
+    for purpose in (purpose for app in applications.values() for purpose in app.buckets):
+        where = f"applications.{purpose.application}.uses.bucket.{purpose.name}"
+        name = f"{cluster.name}-{purpose}"
+        if cluster.provider == "existing":
+            made = "buckets are made at DigitalOcean, beside a cluster of it; leave it out"
+            yield f"{where}: {made}, and name the key of one that you have in secrets, its host in reaches"
+        elif len(name) > BUCKET_LETTERS:
+            long = f"the bucket would be called '{name}', which has {len(name)} letters and may have {BUCKET_LETTERS}"
+            yield f"{where}: {long}; shorten its name"
 
 
 def _absent(where: str, app: Application, platform: Platform) -> Iterator[str]:
@@ -84,6 +103,26 @@ def _in_rabbitmq(applications: Mapping[str, Application], platform: Platform) ->
     for position, broker in enumerate(whole):
         yield from _told(f"platform.rabbitmq_operator.clusters[{position}].", broker.check_vhosts)
     yield from _told("platform.rabbitmq_operator.", lambda: check_apart(item for one in whole for item in one.objects))
+
+
+def _in_valkey(applications: Mapping[str, Application]) -> Iterator[str]:
+    """Yield a sentence for each application whose keys others would read, and that did not say they may."""
+    for name, app in applications.items():
+        for cluster, cache in app.reached.valkey.items():
+            others = [other for other, one in applications.items() if other != name and cluster in one.reached.valkey]
+            if others and not cache.shared:
+                used = f"{quoted(others[0])} uses this cluster too, and all who use one share its password and its keys"
+                yield f"applications.{name}.uses.valkey.{cluster}: {used}; name another, or set shared: true in both"
+
+
+def _hosts(applications: Mapping[str, Application]) -> Iterator[str]:
+    """Yield a sentence for each host that somebody has already: requests would reach either."""
+    taken = {INGRESS_LABEL: "the load balancer"}
+    for name, app in applications.items():
+        for host in app.public:
+            if host in taken:
+                yield f"applications.{name}.hosts.{host}: belongs to {taken[host]} already; choose another name"
+            taken.setdefault(host, f"applications.{name}")
 
 
 def _told(where: str, check: Callable[[], None]) -> Iterable[str]:

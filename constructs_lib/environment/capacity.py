@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from constructs_lib.base.errors import ConfigError
+from constructs_lib.base.quantities import in_mebibytes, thousandths
 from constructs_lib.environment.nodes import room_of
 from constructs_lib.environment.packing import fit
 from constructs_lib.environment.pools import Pool
-from constructs_lib.kit import Room, Workload
+from constructs_lib.kit import Room, Workload, workload
 
 if TYPE_CHECKING:
     from constructs_lib.environment.model import Environment
+
+ANYBODY = workload("", "anybody", None)
+"""Pods that select and tolerate no nodes."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,13 @@ class Place:
     """Pools, the workloads that can only run there, and what a node of each pool has for them.
 
     What runs on every node is no workload here: it is taken off what a node has. `rooms` is empty where the size of a
-    pool is not known.
+    pool is not known. Pods that select no node, as those of applications, run where it is `anybodys`.
     """
 
     pools: tuple[Pool, ...]
     workloads: tuple[Workload, ...]
     rooms: tuple[Room, ...]
+    anybodys: bool = False
 
     @property
     def name(self) -> str:
@@ -98,8 +103,21 @@ def places(env: Environment) -> list[Place]:
     somewhere = [(item, _candidates(item, pools)) for item in workloads if not item.every_node]
     if lost := [_lost(item) for item, where in somewhere if not where]:
         raise ConfigError(*lost)
-    found = {where for _, where in somewhere}
-    return [_place(pools, where, somewhere, everywhere) for where in sorted(found, key=_order(pools))]
+    anybodys = _candidates(ANYBODY, pools)
+    found = {anybodys, *(where for _, where in somewhere)} - {frozenset()}
+    made = [(where, _place(pools, where, somewhere, everywhere)) for where in sorted(found, key=_order(pools))]
+    return [replace(place, anybodys=where == anybodys) for where, place in made]
+
+
+def for_applications(found: Iterable[Place]) -> Place | None:
+    """Return which of an environment's places takes pods of applications that select no nodes, if one does."""
+    return next((place for place in found if place.anybodys), None)
+
+
+def quotas(env: Environment) -> Room:
+    """Return what the applications of an environment may ask for together."""
+    open_ = (app.quota for app in env.applications.values() if not app.retired)
+    return Room.of(Room(thousandths(quota.cpu), in_mebibytes(quota.memory)) for quota in open_)
 
 
 def _lost(item: Workload) -> str:

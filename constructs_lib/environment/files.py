@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from constructs_lib.base.errors import ConfigError, unknown, warn
 from constructs_lib.base.sentences import sentences
 from constructs_lib.base.yaml_input import Document, read_document
-from constructs_lib.environment.capacity import places
+from constructs_lib.environment.capacity import for_applications, places, quotas
 from constructs_lib.environment.concerns import concerns
-from constructs_lib.environment.fitting import doubts, too_much
+from constructs_lib.environment.fitting import crowded, doubts, too_much
 from constructs_lib.environment.model import TIERS, Environment
 from constructs_lib.environment.sharing import problems_between
 
@@ -66,7 +66,10 @@ def _loaded(document: Document) -> Environment:
         raise ConfigError(*map(document.told, error.problems)) from None
     if problems:
         raise ConfigError(*map(document.told, problems))
-    for doubt in (*concerns(environment), *doubts(found, production=environment.tier == "production")):
+    told = [*concerns(environment), *doubts(found, production=environment.tier == "production")]
+    if (place := for_applications(found)) is not None:
+        told += crowded(place, quotas(environment))
+    for doubt in told:
         warn(document.told(doubt))
     return environment
 

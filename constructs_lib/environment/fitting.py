@@ -75,6 +75,20 @@ def _doubts(place: Place, *, production: bool) -> Iterator[str]:
         yield f"when one of {_nodes(place, place.most)} is lost, its pods do not fit on the others; raise max_nodes"
 
 
+def crowded(place: Place, quotas: Room) -> Iterator[str]:
+    """Yield a sentence for what applications may ask for together and would not get, even from all nodes."""
+    if not place.rooms:
+        return
+    asked, left = quotas._asdict(), place.room(place.most).less(place.asked)._asdict()
+    for unit in ("cpu", "memory"):
+        if asked[unit] > left[unit]:
+            there = f"{_nodes(place, place.most)} have {shown(unit, left[unit])} beside the platform"
+            yield (
+                f"applications: their quotas are {shown(unit, asked[unit], ceil)} together, and {there}: pods within a "
+                f"quota may find no node; {ADVICE}"
+            )
+
+
 def _key(place: Place) -> str:
     return f"cluster.pools.{place.pools[0].name}" if len(place.pools) == 1 else f"cluster.pools ({place.name})"
 

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from constructs_lib.applications import Applications
 from constructs_lib.base.belonging import COMMON, Own
-from constructs_lib.base.bucket import Bucket, BucketPurpose, ReachedBucket, TrustedBucket
+from constructs_lib.base.bucket import AnyPurpose, Bucket, BucketPurpose, ReachedBucket, TrustedBucket
 from constructs_lib.base.change import ANOTHER_CLUSTER, FREE, FREELY, Change, Rule, refused, replaces, rolls, steps
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.fields import AgeRecipient, ChartMirror, Domain, Name, Range, S3Region
@@ -121,6 +121,7 @@ class Environment(Settings):
         problems += [*rules.version(self.cluster, self.platform), *rules.runners(self.runner, self.cluster)]
         problems += rules.records(self.domain, self.zone, self.dns, self.platform)
         problems += applications.problems(self.applications, self.platform)
+        problems += applications.bucket_problems(self.applications, self.cluster)
         for cluster in self.platform.cloudnative_pg.clusters:
             cluster.check_recovery(self.cluster.generation)
         if self.name == BOOTSTRAP_ENVIRONMENT or self.name.endswith(PLAN_SUFFIX):
@@ -162,22 +163,24 @@ class Environment(Settings):
         return f"{self.name}-{kind}"
 
     @property
-    def buckets(self) -> dict[BucketPurpose, Bucket]:
+    def buckets(self) -> dict[AnyPurpose, Bucket]:
         """The buckets that are made for this environment: none beside a cluster that exists."""
-        if self.cluster.provider == "existing":
+        if self.cluster.provider == "existing" or self.state is None:
             return {}
         backups = None if self.backups.elsewhere else self.backups
         traces = self.platform.observability.traces.bucket
         wanted = {BucketPurpose.STATE: self.state, BucketPurpose.BACKUPS: backups, BucketPurpose.TRACES: traces}
-        return {purpose: bucket for purpose, bucket in wanted.items() if bucket is not None}
+        purposes = (purpose for app in self.applications.values() for purpose in app.buckets)
+        theirs = {one: Bucket(bucket=self.key_name(one), region=self.state.region) for one in purposes}
+        return {purpose: bucket for purpose, bucket in wanted.items() if bucket is not None} | theirs
 
     @property
     def deploy_key_title(self) -> str:
         """The name of the deploy key by which the cluster reads the GitOps repository."""
         return f"flux-{self.name}"
 
-    def key_name(self, purpose: BucketPurpose) -> str:
-        """Return the name of the key that may read and write a bucket."""
+    def key_name(self, purpose: AnyPurpose) -> str:
+        """Return the name of the key of a bucket, which an application's bucket itself has too."""
         return f"{self.cluster.name}-{purpose}"
 
     def github_environment(self, purpose: Purpose) -> str:
@@ -198,7 +201,7 @@ class Environment(Settings):
     @property
     def ingress_host(self) -> str:
         """The host by which the load balancer is known: its Service's status names it instead of an address."""
-        return f"ingress.{self.domain}"
+        return f"{applications.INGRESS_LABEL}.{self.domain}"
 
     @property
     def balancer(self) -> str:

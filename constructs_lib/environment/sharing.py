@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from constructs_lib.base.belonging import Claim, claims
+from constructs_lib.base.belonging import Claim, Own, claims
+from constructs_lib.base.bucket import AppBucket
 from constructs_lib.base.yaml_input import Document
 from constructs_lib.environment.model import Environment
 
@@ -28,7 +29,7 @@ def problems_between(loaded: Loaded) -> Iterator[str]:
     yield from _unnamed_subnets(loaded)
     held: dict[tuple[Any, ...], list[_Held]] = defaultdict(list)
     for document, env in loaded:
-        for claim in claims(env):
+        for claim in (*claims(env), *_derived(env)):
             new, same = _Held(document, env, claim), held[claim.near]
             taken = next((other for other in same if _collide(new, other)), None)
             if taken is not None:
@@ -41,6 +42,14 @@ def problems_between(loaded: Loaded) -> Iterator[str]:
                 f"gitops: differs from {where}; all environments share one repository, make them equal: "
                 "it may stand once, in _shared.yaml"
             )
+
+
+def _derived(env: Environment) -> Iterator[Claim]:
+    """Yield what an environment takes for itself by names that no setting says."""
+    for purpose, bucket in env.buckets.items():
+        if isinstance(purpose, AppBucket):
+            key = f"applications.{purpose.application}.uses.bucket.{purpose.name}"
+            yield Claim(key, Own("bucket"), bucket.bucket, (), common=False)
 
 
 def _unnamed_subnets(loaded: Loaded) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from constructs_lib.base.belonging import COMMON, Own
+from constructs_lib.base.bucket import AnyPurpose, AppBucket, BucketPurpose
 from constructs_lib.base.change import FREELY
 from constructs_lib.base.fields import Certificate, HttpsUrl, KeyPath, VaultName
 from constructs_lib.base.neighbour import MOVES, Neighbour
@@ -103,6 +104,12 @@ class KvPaths(Settings):
     def application(self, name: str) -> str:
         """Return the path below which an application's own secrets are; the platform's store reads them too."""
         return f"{self.platform}/apps/{name}"
+
+    def key_of(self, purpose: AnyPurpose) -> str:
+        """Return where the key of a bucket is."""
+        if isinstance(purpose, AppBucket):
+            return f"{self.application(purpose.application)}/buckets/{purpose.name}"
+        return self.state if purpose is BucketPurpose.STATE else f"{self.platform}/{purpose}"
 
     @property
     def state(self) -> str:

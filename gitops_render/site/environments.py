@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from constructs_lib.environment import ENVIRONMENTS, Environment, read
+from gitops_render.applications import applications_of
 from gitops_render.capacity import HEADER, LEGEND, cells, rows
 from gitops_render.markdown import table
 from gitops_render.show import shown
@@ -19,7 +20,8 @@ def environment_pages(env: Environment) -> Pages:
     lines = [f"# {env.name}", "", f"Tier {env.tier}, {env.domain}, from `environments/{env.name}.yaml`.", ""]
     for name, (_, said) in PICTURES.items():
         lines += [f"## {name.capitalize()}", "", said, "", *_picture(env, name)]
-    lines += [*table(HEADER[1:], [row[1:] for row in cells(rows([env]))]), "", LEGEND, "", *_whole(env)]
+    lines += [*table(HEADER[1:], [row[1:] for row in cells(rows([env]))]), "", LEGEND, ""]
+    lines += [*_applications(env), *_whole(env)]
     return {**pages, PurePosixPath(f"environments/{env.name}.md"): "\n".join(lines)}
 
 
@@ -31,6 +33,11 @@ def layers_page(environments: Iterable[Environment]) -> str:
 
 def _picture(env: Environment, name: str) -> Iterator[str]:
     yield from (f"![The {name} of {env.name}](../pictures/{env.name}-{name}.svg)", "")
+
+
+def _applications(env: Environment) -> Iterator[str]:
+    if told := [*applications_of(env.model_dump(mode="json"))]:
+        yield from ("## Applications", "", *(f"- {one[0].upper()}{one[1:]}" for one in told), "")
 
 
 def _whole(env: Environment) -> Iterator[str]:

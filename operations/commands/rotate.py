@@ -17,7 +17,7 @@ app = program("A new secret for an old one; each run does the next step, and non
 @app.command()
 def spaces_key(
     environment: EnvironmentName,
-    which: Annotated[str, typer.Argument(metavar="KEY", help="state, plan, backups or traces.")],
+    which: Annotated[str, typer.Argument(metavar="KEY", help="state, plan, backups, traces or APPLICATION-BUCKET.")],
 ) -> None:
     """Make a new Spaces key; run again later, end the one before it."""
     from operations.rotation.spaces_key import rotate_spaces_key

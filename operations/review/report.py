@@ -13,6 +13,7 @@ from constructs_lib.base.change import Effect
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.programs import passed_on, run
 from constructs_lib.base.stacks import OUTPUT
+from gitops_render.applications import changed_applications
 from gitops_render.capacity import Row, to_markdown
 from gitops_render.markdown import escaped
 from gitops_render.paths import TREE, layers_folder
@@ -38,7 +39,7 @@ class Comparison(NamedTuple):
 
     `rehearsals` is what was seen of those that were rehearsed, or a sentence that says why none was.
     `unbuilt` says why the base cannot be built, if it cannot; `capacity` is what pods ask for and have before and after
-    it, `pinned` what is pinned.
+    it, `pinned` what is pinned, `applications` what each of them gets or loses, as sentences.
     """
 
     verdicts: Sequence[Verdict]
@@ -48,6 +49,7 @@ class Comparison(NamedTuple):
     capacity: tuple[Sequence[Row], Sequence[Row]] = ((), ())
     pinned: tuple[Sequence[Row], Sequence[Row]] = ((), ())
     rehearsals: Sequence[Rehearsal] | str = ()
+    applications: Sequence[str] = ()
 
     @property
     def is_refused(self) -> bool:
@@ -65,6 +67,8 @@ class Comparison(NamedTuple):
         if self.unbuilt is not None:
             lines += [f"> {UNBUILT}: {escaped(self.unbuilt)}", ""]
         lines += [line for verdict in self.verdicts for line in verdict.markdown()]
+        if self.applications:
+            lines += ["", "### Applications", "", *(f"- {escaped(sentence)}" for sentence in self.applications)]
         lines += ["", *versions_markdown(*self.pinned), "### OpenTofu", "", *stacks_markdown(self.stacks), ""]
         lines += [*to_markdown(*self.capacity), *self.trees.markdown()]
         if isinstance(self.rehearsals, str):
@@ -104,7 +108,8 @@ def compared(base: Path, head: Path) -> Comparison:
     )
     capacity, pinned = ((_said(base, *command), _said(head, *command)) for command in (CAPACITY, PINNED))
     told = f"{', '.join(missing)} are not built" if missing and trees.objects else rehearsals
-    return Comparison(verdicts(changes), changes.stacks, trees, None, capacity, pinned, told)
+    applications = [*changed_applications(read_settings(old), read_settings(new))]
+    return Comparison(verdicts(changes), changes.stacks, trees, None, capacity, pinned, told, applications)
 
 
 def _rehearsed(old: Path, new: Path, names: Collection[str]) -> tuple[list[Rehearsal], dict[str, list[str]]]:

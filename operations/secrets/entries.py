@@ -159,7 +159,7 @@ def brought(env: Environment) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield env.vault.kv.state, KEY
     if env.source is not None:
         yield env.vault.kv.flux, KEY
-    given = {f"{env.vault.kv.platform}/{purpose}" for purpose in env.buckets}
+    given = {env.vault.kv.key_of(purpose) for purpose in env.buckets}
     for path, name in sorted(set(_asked_for(env))):
         if path not in given and _maker(env, path, name) is None:
             yield path, (name,)

@@ -6,10 +6,10 @@ before anybody had it. API: digitalocean/openapi `spacesKey_create` (a grant is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from constructs_lib.base.bucket import BucketPurpose
+from constructs_lib.base.bucket import AnyPurpose, AppBucket
 from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment
@@ -34,20 +34,24 @@ class BucketKey(NamedTuple):
 
 
 def bucket_keys(env: Environment) -> dict[str, BucketKey]:
-    """Return the keys of an environment: one for each bucket, which may write to it, and one that reads them all.
+    """Return the keys of an environment: one for each bucket, for who uses it, and one that reads them all.
 
-    Beside a cluster that exists no bucket is made, and so no key.
+    Beside a cluster that exists no bucket is made, and so no key; what is retired has none any more.
     """
     if not env.buckets:
         return {}
-    paths = {purpose: f"{env.vault.kv.platform}/{purpose}" for purpose in env.buckets}
-    paths[BucketPurpose.STATE] = env.vault.kv.state
-    writing = {
-        str(purpose): BucketKey(env.key_name(purpose), paths[purpose], {bucket.bucket: "readwrite"})
-        for purpose, bucket in env.buckets.items()
-    }
+    own = {str(purpose): _key(env, purpose) for purpose in env.buckets if not _is_retired(purpose)}
     reading = dict.fromkeys((bucket.bucket for bucket in env.buckets.values()), "read")
-    return {**writing, "plan": BucketKey(f"{env.cluster.name}-plan", env.vault.kv.plan, reading)}
+    return {**own, "plan": BucketKey(f"{env.cluster.name}-plan", env.vault.kv.plan, reading)}
+
+
+def _key(env: Environment, purpose: AnyPurpose) -> BucketKey:
+    grants = {env.buckets[purpose].bucket: purpose.access}
+    return BucketKey(env.key_name(purpose), env.vault.kv.key_of(purpose), grants)
+
+
+def _is_retired(purpose: AnyPurpose) -> bool:
+    return isinstance(purpose, AppBucket) and purpose.retired
 
 
 def ensure_buckets(env: Environment, spaces: Spaces, *, dry_run: bool) -> None:
@@ -60,8 +64,12 @@ def ensure_buckets(env: Environment, spaces: Spaces, *, dry_run: bool) -> None:
 
 
 def ensure_keys(env: Environment, secrets: Secrets, api: DigitalOcean, *, dry_run: bool) -> None:
-    """Make the keys that Vault lacks or DigitalOcean has no more, and give each the grants that it needs."""
+    """Make the keys that Vault lacks or DigitalOcean has no more, and give each the grants that it needs.
+
+    Those of applications that are retired end.
+    """
     there = {key["access_key"]: key for key in api.list(LIST, "keys")}
+    _end_retired(env, there.values(), api, dry_run=dry_run)
     for key in bucket_keys(env).values():
         in_vault = secrets.read(key.path).get("access_key_id")
         known = there.get(in_vault or "")
@@ -75,6 +83,14 @@ def ensure_keys(env: Environment, secrets: Secrets, api: DigitalOcean, *, dry_ru
             if not dry_run:
                 api.put(f"{LIST}/{known['access_key']}", key.body())
             say(f"Spaces key {key.name}: its grants {'would be corrected' if dry_run else 'corrected'}")
+
+
+def _end_retired(env: Environment, there: Iterable[Resource], api: DigitalOcean, *, dry_run: bool) -> None:
+    ended = {env.key_name(purpose) for purpose in env.buckets if _is_retired(purpose)}
+    for key in [key for key in there if key["name"] in ended]:
+        if not dry_run:
+            api.delete(f"{LIST}/{key['access_key']}")
+        say(f"Spaces key {key['name']}: its application is retired, so it {'would be' if dry_run else 'is'} removed")
 
 
 def _remove_lost(key: BucketKey, secrets: Secrets, api: DigitalOcean) -> None:

@@ -49,7 +49,12 @@ def two_applications() -> Environment:
         changes[f"platform__{component}"] = {"clusters": [first, {**first, "name": "other"}]}
     shop = {
         "hosts": {"www": {"port": 8080}, "api": {"port": 8081, "public": False}},
-        "uses": {"postgres": {"main": {}}, "rabbitmq": {"other": {}}, "reaches": {"api.example.org": 993}},
+        "uses": {
+            "postgres": {"main": {}},
+            "rabbitmq": {"other": {}},
+            "reaches": {"api.example.org": 993},
+            "bucket": {"a": {}},
+        },
     }
     blog = {
         "hosts": {"blog": {"port": 8082}},
@@ -181,6 +186,7 @@ def _used(here: Walled, app: Application) -> Iterator[str]:
             if peer.pods is not None and _is_used(here.env, app, peer.pods, port):
                 yield way(own, name, port)
     outside = {*app.reached.reaches.values(), *((8200,) if app.reached.vault else ())}
+    outside |= {443} if app.reached.bucket else set()
     yield from (way(own, INTERNET, port) for port in outside)
 
 

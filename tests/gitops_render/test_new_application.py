@@ -73,7 +73,7 @@ def test_its_entry_is_one_more_in_every_environment_and_nothing_else_changes() -
 def test_a_service_that_an_environment_lacks_is_left_out() -> None:
     staging = Path("environments/staging.yaml")
     staging.write_text(staging.read_text().replace("{name: main, shards: 3}", "{name: cache, shards: 3}"))
-    SHARED.write_text(SHARED.read_text().replace("      valkey: {main: {}}\n", ""))
+    SHARED.write_text(SHARED.read_text().replace("      valkey: {main: {shared: true}}\n", ""))
     assert made()[0].applications["shop"].uses.model_fields_set == {"postgres", "rabbitmq"}
     assert [one["secretRef"]["name"] for one in deployment()["containers"][0]["envFrom"]] == [
         "postgres-main",

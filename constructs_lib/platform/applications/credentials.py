@@ -1,7 +1,8 @@
 """What an application knows its services by: a Secret for each, in its own namespace, with the keys that clients read.
 
 libpq reads `PG…` (postgresql.org, "Environment Variables"), Celery, Heroku's and Score's examples `AMQP_URL` and
-`REDIS_URL`. What reads it is the application's own account in Vault, which opens these entries and no other.
+`REDIS_URL`, AWS's SDKs `AWS_…` (docs.aws.amazon.com, "AWS SDKs and Tools Reference Guide"). What reads it from
+Vault is the application's own account there, which opens these entries and no other.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from constructs_lib.applications import Application
+from constructs_lib.base.bucket import AppBucket, Bucket
 from constructs_lib.kit import Manifest
 from constructs_lib.platform.cert_manager import CA_FILE
+from constructs_lib.platform.recovery import NO_CHECKSUMS
 from constructs_lib.platform.vault_eso import InVault
 from constructs_lib.platform.vault_eso.applications import account, secret_from
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 PASSWORD = {"password": "password"}
 IN_URL = "{{ .password | urlquery }}"
 """The password where an address holds it (External Secrets' templates, v2)."""
+S3_KEY = {"access_key_id": "access_key_id", "secret_access_key": "secret_access_key"}
 Keys = dict[str, str]
 """The keys of a Secret with what each holds: text, or a template of External Secrets."""
 
@@ -38,6 +42,10 @@ def entries(env: Environment, app: Application) -> Iterator[tuple[str, InVault]]
     """Yield the name of each Secret that an application gets, and its entry in Vault."""
     for name, path, keys in _services(env, app):
         yield name, InVault(f"{env.vault.kv.platform}/{path}", PASSWORD, {"data": keys})
+    for purpose, bucket in env.buckets.items():
+        if isinstance(purpose, AppBucket) and purpose.application == app.name and not purpose.retired:
+            path = env.vault.kv.key_of(purpose)
+            yield f"bucket-{purpose.name}", InVault(path, S3_KEY, {"data": _s3(bucket)})
     for name, keys in app.reached.secrets.items():
         yield f"secret-{name}", InVault(f"{env.vault.kv.application(app.name)}/{name}", {key: key for key in keys})
 
@@ -88,4 +96,17 @@ def _valkey(host: str) -> Keys:
         "REDIS_HOST": host,
         "REDIS_PORT": "6379",
         "REDIS_PASSWORD": "{{ .password }}",
+    }
+
+
+def _s3(bucket: Bucket) -> Keys:
+    """No SDK reads the bucket's name; boto3 reads the second of the regions, others the first."""
+    return {
+        "AWS_ACCESS_KEY_ID": "{{ .access_key_id }}",
+        "AWS_SECRET_ACCESS_KEY": "{{ .secret_access_key }}",
+        "AWS_BUCKET": bucket.bucket,
+        "AWS_ENDPOINT_URL_S3": bucket.endpoint,
+        "AWS_REGION": bucket.region,
+        "AWS_DEFAULT_REGION": bucket.region,
+        **NO_CHECKSUMS,
     }

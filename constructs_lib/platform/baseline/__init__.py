@@ -79,8 +79,8 @@ class Baseline(Component):
     def links(self, env: Environment) -> Iterator[Link]:
         """Yield what applications reach outside of the cluster, and which of each other."""
         for app in env.applications.values():
-            if ports := sorted(set(app.reached.reaches.values())):
-                yield Link(app.pods, INTERNET, tuple(ports))
+            if app.outside:
+                yield Link(app.pods, INTERNET, app.outside)
             for other in (env.applications[name] for name in app.reached.calls):
                 if other.ports and not other.retired:
                     yield Link(app.pods, other.pods, other.ports)

@@ -17,13 +17,21 @@ from constructs_lib.platform.recovery.copies import (
 from constructs_lib.platform.recovery.health import copy_slo, drill_alerts, drill_panel, drill_stat
 from constructs_lib.platform.recovery.jobs import CRON, IMAGE, once, pod, scheduled, step
 from constructs_lib.platform.recovery.settings import CopyRecovery, Origin, Pace, Rehearsed
-from constructs_lib.platform.recovery.store import BACKUP_SECRET, CA_KEY, bucket_environ, bucket_key, client_settings
+from constructs_lib.platform.recovery.store import (
+    BACKUP_SECRET,
+    CA_KEY,
+    NO_CHECKSUMS,
+    bucket_environ,
+    bucket_key,
+    client_settings,
+)
 
 __all__ = [
     "BACKUP_SECRET",
     "CA_KEY",
     "CRON",
     "IMAGE",
+    "NO_CHECKSUMS",
     "SIZE",
     "Copied",
     "CopyRecovery",

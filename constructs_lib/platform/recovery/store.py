@@ -15,6 +15,11 @@ BACKUP_SECRET = "backups"  # noqa: S105 - a name
 BACKUP_KEYS = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_access_key"}
 """The keys of that Secret, and where each is in Vault's entry."""
 
+NO_CHECKSUMS = {
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+}
+"""Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`)."""
 
 CA_KEY = "ca.crt"
 """The key of that Secret which says whom clients trust, where that is not public."""
@@ -36,13 +41,9 @@ def bucket_key(env: Environment, namespace: str) -> Manifest:
 
 
 def client_settings(env: Environment) -> dict[str, str]:
-    """Return the environment variables by which a client of S3 gets on with the bucket.
-
-    Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`).
-    """
-    checksums = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
+    """Return the environment variables by which a client of S3 gets on with the bucket."""
     region = {"AWS_DEFAULT_REGION": env.backups.region} if env.backups.elsewhere else {}
-    return {**dict.fromkeys(checksums, "when_required"), **region}
+    return {**NO_CHECKSUMS, **region}
 
 
 def bucket_environ(env: Environment, **said: str) -> list[Manifest]:

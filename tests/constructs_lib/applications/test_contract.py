@@ -76,7 +76,7 @@ def test_an_application_reaches_the_ports_that_it_names_outside() -> None:
 def test_what_is_retired_reaches_nothing_and_nobody_reaches_it() -> None:
     uses = {"postgres": {"main": {}}, "calls": ["blog"], "vault": True, "reaches": {"api.example.org": 443}}
     shop = {"hosts": {"www": {"port": 8080}}, "uses": uses}
-    blog = {"hosts": {"www": {"port": 80}}, "uses": {"calls": ["shop"]}}
+    blog = {"hosts": {"blog": {"port": 80}}, "uses": {"calls": ["shop"]}}
 
     def ways(*, retired: bool) -> set[str]:
         env = with_apps(shop={**shop, "retired": retired}, blog=blog)
@@ -85,6 +85,16 @@ def test_what_is_retired_reaches_nothing_and_nobody_reaches_it() -> None:
 
     assert len(ways(retired=False)) == 6
     assert ways(retired=True) == set()
+
+
+def test_a_host_belongs_to_one_application() -> None:
+    host = {"hosts": {"www": {"port": 80}}}
+    with pytest.raises(ValidationError, match=r"applications\.blog\.hosts\.www: belongs to applications\.shop already"):
+        with_apps(shop=host, blog=host)
+    assert with_apps(shop={**host, "retired": True}, blog=host).applications
+    assert with_apps(shop=host, blog={"hosts": {"www": {"port": 80, "public": False}}}).applications
+    with pytest.raises(ValidationError, match=r"hosts\.ingress: belongs to the load balancer already"):
+        with_apps(shop={"hosts": {"ingress": {"port": 80}}})
 
 
 def test_only_applications_that_are_there_are_called() -> None:
@@ -115,7 +125,8 @@ def test_settings() -> None:
     assert said.settings_of(Application) == {
         "Application.owner": "required MaxLen(max_length=63)",
         "Application.hosts": "{}",
-        "Application.uses": "Uses(postgres={}, rabbitmq={}, valkey={}, secrets={}, vault=False, reaches={}, calls=())",
+        "Application.uses": "Uses(postgres={}, rabbitmq={}, valkey={}, bucket={}, secrets={}, vault=False, reaches={}, "
+        "calls=())",
         "Application.metrics": "None",
         "Application.quota": "Quota(cpu='1', memory='2Gi', storage='10Gi')",
         "Application.slo": "None",
@@ -128,6 +139,7 @@ def test_settings() -> None:
         "Uses.postgres": "{}",
         "Uses.rabbitmq": "{}",
         "Uses.valkey": "{}",
+        "Uses.bucket": "{}",
         "Uses.secrets": "{}",
         "Uses.vault": "False",
         "Uses.reaches": "{}",
@@ -139,6 +151,8 @@ def test_settings() -> None:
         "OwnVhost.configure": "'.*'",
         "OwnVhost.write": "'.*'",
         "OwnVhost.read": "'.*'",
+        "SharedCache.shared": "False",
+        "OwnBucket.access": "'readwrite'",
         "PodMetrics.port": "required Ge(ge=1) Le(le=65535)",
         "PodMetrics.path": "'/metrics'",
         "Quota.cpu": "'1'",

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.environment import Environment, load, load_all
-from constructs_lib.environment.capacity import Place, places
-from constructs_lib.environment.fitting import doubts, too_much
+from constructs_lib.environment.capacity import Place, for_applications, places, quotas
+from constructs_lib.environment.fitting import crowded, doubts, too_much
 from constructs_lib.environment.packing import fit
 from constructs_lib.environment.pools import Pool
 from constructs_lib.kit import Room, Workload
@@ -259,3 +259,53 @@ def with_counts(counts: dict[str, int]) -> Environment:
 def test_more_replicas_never_ask_for_less(one: dict[str, int], other: dict[str, int]) -> None:
     fewer, more = ({key: pick(one[key], other[key]) for key in one} for pick in (min, max))
     assert system(with_counts(more)).asked.holds(system(with_counts(fewer)).asked)
+
+
+def for_apps(env: Environment) -> Place:
+    found = for_applications(places(env))
+    assert found is not None
+    return found
+
+
+def with_quota(memory: str, **changes: Any) -> Environment:
+    quota = {"cpu": "250m", "memory": memory}
+    apps: dict[str, Any] = {name: {"owner": "a", "quota": quota} for name in ("shop", "blog")}
+    apps["old"] = {"owner": "a", "quota": {"cpu": "32", "memory": "256Gi"}, "retired": True}
+    return environment(applications=apps, **changes)
+
+
+def test_quotas_are_what_open_applications_may_ask_for_together() -> None:
+    assert quotas(with_quota("2Gi")) == Room(500, 4096)
+
+
+def test_applications_run_where_pods_do_that_select_no_node() -> None:
+    assert for_apps(environment()).name == "workload"
+    pools = {
+        **environment_data()["cluster"]["pools"],
+        "plain": {"size": "s-4vcpu-8gb", "min_nodes": 1, "max_nodes": 1},
+        "apart": {
+            "size": "s-4vcpu-8gb",
+            "min_nodes": 1,
+            "max_nodes": 1,
+            "taints": [{"key": "only", "value": "some", "effect": "NoSchedule"}],
+        },
+    }
+    assert set(for_apps(environment(cluster__pools=pools)).name.split(" and ")) == {"workload", "plain"}
+
+
+def test_quotas_that_no_node_could_serve_are_a_doubt() -> None:
+    nodes = place(pods(Room(1000, 2000)), most=2)
+    assert list(crowded(nodes, Room(7000, 14000))) == []
+    (cpu,) = crowded(nodes, Room(7001, 14000))
+    assert cpu.startswith("applications: their quotas are 7.1 cores together, and 2 nodes of s-4vcpu-8gb have 7 cores ")
+    (memory,) = crowded(nodes, Room(7000, 14001))
+    assert "13.7 GiB of memory together" in memory
+    assert list(crowded(Place(nodes.pools, (), ()), Room(9000, 99999))) == [], "of an unknown size nothing is said"
+
+
+def test_loading_warns_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for memory, warned in (("1Gi", False), ("100Gi", True)):
+        apps = {"shop": {"owner": "a", "quota": {"memory": memory}}}
+        (tmp_path / "sandbox.yaml").write_text(json.dumps(environment_data(applications=apps)))
+        load(tmp_path / "sandbox.yaml")
+        assert ("applications: their quotas are 100 GiB of memory together" in capsys.readouterr().err) is warned

@@ -59,6 +59,7 @@ def test_an_environment_has_its_pictures_and_its_whole_file() -> None:
         assert f"../pictures/production-{name}.svg" in page
         assert pages()[PurePosixPath(f"pictures/production-{name}.svg")].startswith("<svg")
     assert "name: production" in page
+    assert "- The application episodic of episodic has the database episodic in Postgres main, " in page
     assert "s-8vcpu-16gb" in page
     assert "mermaid" not in pages()[PurePosixPath("docs/layers.md")]
 

@@ -29,6 +29,11 @@ def test_nothing_is_said_of_nothing() -> None:
     assert UNBUILT not in text
 
 
+def test_what_applications_get_is_said_in_sentences() -> None:
+    text = Comparison([], [], Review([], []), applications=["sandbox: the application <shop> gets a|b."]).markdown()
+    assert "### Applications\n\n- sandbox: the application &lt;shop&gt; gets a&#124;b.\n" in text
+
+
 def test_findings_cannot_break_their_table() -> None:
     finding = Finding("FLUX001", "a|b.yaml", "<b>", "holds `x` | y", "do")
     assert (

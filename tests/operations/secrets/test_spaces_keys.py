@@ -40,6 +40,37 @@ def test_each_bucket_has_a_key_and_what_plans_reads_them_all(outside: Outside) -
     assert outside.vault.held(PLAN)["digitalocean_token"] == outside.digitalocean.token, "what else is there stays"
 
 
+def test_a_bucket_of_an_application_has_a_key_of_its_own_that_ends_when_it_is_retired(
+    outside: Outside, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket, path = "episodic-sandbox-shop-uploads", "episodic/sandbox/platform/apps/shop/buckets/uploads"
+
+    def env(*, retired: bool = False, access: str = "readwrite") -> Environment:
+        shop = {"owner": "a", "uses": {"bucket": {"uploads": {"access": access}}}, "retired": retired}
+        return outside.environment(applications={"shop": shop})
+
+    def keys() -> list[tuple[str, list[dict[str, str]]]]:
+        made = outside.digitalocean.spaces_keys
+        return [(name, key["grants"]) for name, key in made.items() if key["name"] == bucket]
+
+    ensure(outside, env())
+    held = outside.vault.held(path)
+    assert keys() == [(held["access_key_id"], [{"bucket": bucket, "permission": "readwrite"}])]
+    (plan,) = (key for key in outside.digitalocean.spaces_keys.values() if key["name"] == "episodic-sandbox-plan")
+    assert {"bucket": bucket, "permission": "read"} in plan["grants"]
+    ensure(outside, env(access="read"))
+    assert keys() == [(held["access_key_id"], [{"bucket": bucket, "permission": "read"}])]
+    capsys.readouterr()
+    ensure(outside, env(retired=True), dry_run=True)
+    assert len(keys()) == 1
+    ensure(outside, env(retired=True))
+    assert keys() == []
+    gone = f"Spaces key {bucket}: its application is retired, so it"
+    assert capsys.readouterr().out.splitlines() == [f"{gone} would be removed", f"{gone} is removed"]
+    ensure(outside, env())
+    assert [name for name, _ in keys()] == [outside.vault.held(path)["access_key_id"]]
+
+
 def test_keys_are_made_once_and_their_grants_follow_the_buckets(
     outside: Outside, capsys: pytest.CaptureFixture[str]
 ) -> None:

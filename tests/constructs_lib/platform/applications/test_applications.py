@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from constructs_lib.cloud.records import IngressRecords
 from constructs_lib.environment import Environment
 from constructs_lib.platform.baseline import BASELINE
 from constructs_lib.platform.cert_manager import ISSUERS
 from constructs_lib.platform.observability.alerting import Alerting, alertmanager_config
 from constructs_lib.platform.traefik import CONFIGS
 from constructs_lib.platform.vault_eso import STORE
-from tests.support import environment, environment_data
+from tests.support import environment, environment_data, synthesised
 
 ALL = {"postgres": {"main": {}}, "rabbitmq": {"main": {}}, "valkey": {"main": {}}}
 APPROLE = {"method": "approle", "mount": "approle", "role_id": "sandbox-role"}
@@ -182,6 +183,19 @@ def test_valkey_is_reached_with_the_one_password_of_its_cluster() -> None:
     }
 
 
+def test_a_valkey_is_used_by_several_only_where_each_says_so() -> None:
+    def sharing(*says: dict[str, Any], **more: Any) -> Environment:
+        apps = {f"app-{n}": {"uses": {"valkey": {"main": one}}, **more} for n, one in enumerate(says)}
+        return with_apps(apps)
+
+    assert sharing({}).applications
+    assert sharing({"shared": True}, {"shared": True}).applications
+    assert sharing({}, {}, retired=True).applications, "what is retired reads nothing"
+    with pytest.raises(ValidationError, match=r"app-1\.uses\.valkey\.main: 'app-0' uses this cluster too") as caught:
+        sharing({"shared": True}, {})
+    assert "app-0.uses.valkey" not in str(caught.value)
+
+
 def test_its_own_secrets_come_from_below_its_own_path() -> None:
     spec = secret(using({"secrets": {"stripe": ["api_key", "hook"]}}), "secret-stripe")
     assert [(one["secretKey"], one["remoteRef"]["key"], one["remoteRef"]["property"]) for one in spec["data"]] == [
@@ -337,3 +351,13 @@ def test_an_owner_s_receivers_hear_of_its_applications_in_place_of_the_others() 
     assert (heartbeat["receiver"], len(rest)) == ("heartbeat", 2)
     with pytest.raises(ValidationError, match=r"owners\.team: unknown receiver 'caht', known are chat; did you mean"):
         Alerting.model_validate_json(json.dumps({"receivers": [CHAT], "owners": {"team": ["caht"]}}))
+
+
+def test_the_wildcard_record_leads_to_every_host() -> None:
+    env = with_apps({"my-shop": {"hosts": {"www": {"port": 80}, "api-2": {"port": 90}}}})
+    records = synthesised(lambda stack: IngressRecords(stack, "records", env=env)).all("digitalocean_record")
+    names = {f"{one['name']}.{one['domain']}" for one in records.values()}
+    ways = [item["spec"] for (kind, _), item in objects(env, "my-shop").items() if kind == "Ingress"]
+    hosts = [rule["host"] for spec in ways for rule in spec["rules"]]
+    assert len(hosts) == 2
+    assert all(f"*.{host.partition('.')[2]}" in names for host in hosts)
