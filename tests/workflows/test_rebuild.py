@@ -71,8 +71,7 @@ def test_a_lost_cluster_is_made_anew_step_by_step_with_its_data(living: World) -
     def rebuild() -> str:
         command = ("rebuild", "sandbox", "--timeout", "20", "--balancer", "60")
         # On a person's machine, as no job's role may do all of it.
-        own = {"VAULT_TOKEN": world.vault.token, "ACTIONS_ID_TOKEN_REQUEST_URL": ""}
-        return world.run(*command, folder=folder, **own)
+        return world.run(*command, folder=folder, VAULT_TOKEN=world.vault.token, ACTIONS_ID_TOKEN_REQUEST_URL="")
 
     assert "sandbox is up, and nothing is to be recovered" in rebuild()
     for key in ARCHIVES:

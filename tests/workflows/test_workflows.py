@@ -69,8 +69,8 @@ class Change:
         payload = {"number": self.pull["number"], "pull_request": pull}
         tests = "tests/constructs_lib/platform/test_component.py tests/workflows/test_static.py"
         env = {"PYTEST_ADDOPTS": tests}
-        options = {"event": "pull_request", "payload": payload, "env": env, "fails": fails, "job": job}
-        return run(self.project, self.world, "pull-request.yml", **options)
+        options = {"event": "pull_request", "payload": payload, "env": env, "job": job}
+        return run(self.project, self.world, "pull-request.yml", fails=fails, **options)
 
     @property
     def comments(self) -> list[str]:

@@ -25,7 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 if sys.argv[1:]:
     sys.exit()
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
 with contextlib.suppress(OSError):  # another container of the pod answers
     http.server.ThreadingHTTPServer(("", 3000), Handler).serve_forever()
 signal.pause()
