@@ -61,7 +61,7 @@ def lab(outside: Outside, **changes: Any) -> Environment:
     """Return the environment, with its stacks written and what can be made in Vault."""
     env = outside.environment(**{**ON_EXISTING, **changes})
     ensure_entries(env)
-    outside.tofu.changes["sandbox-flux"] = [change("helm_release.x")]
+    outside.tofu.changes["sandbox-flux"] = [change("terraform_data.x")]
     outside.synthesise(env)
     return env
 
