@@ -223,7 +223,7 @@ def serving(place: Place) -> None:
     secrets(place)
     place.outside.digitalocean.add_cluster("episodic-sandbox")
     place.outside.vault.mounts["jwt-sandbox"] = "jwt"
-    place.outside.tofu.changes["sandbox-flux"] = [change("helm_release.x")]
+    place.outside.tofu.changes["sandbox-flux"] = [change("terraform_data.x")]
     place.outside.tofu.save()
 
 

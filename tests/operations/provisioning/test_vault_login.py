@@ -73,7 +73,7 @@ def test_a_second_run_writes_only_what_is_another(outside: Outside, cluster: Fak
 @pytest.mark.usefixtures("cluster")
 def test_vault_is_told_before_flux_comes_that_needs_it(outside: Outside) -> None:
     env = outside.environment()
-    outside.tofu.changes["sandbox-flux"] = [change("kubernetes_namespace_v1.flux")]
+    outside.tofu.changes["sandbox-flux"] = [change("terraform_data.flux")]
     outside.vault.faults.append(Fault("POST", CONFIG, status=403))
     with pytest.raises(ConfigError, match="forbids auth/jwt-sandbox/config"):
         provisioned(outside, env)
