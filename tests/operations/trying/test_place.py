@@ -204,7 +204,7 @@ def test_what_stands_beside_is_marked_confined_and_as_large_as_is_said(tmp_path:
     assert ports["store"]["targetPort"] == place.STORE_PORT
     assert {item["spec"]["strategy"]["type"] for item in objects if item["kind"] == "Deployment"} == {"Recreate"}
     vault = pods[0]["containers"][0]
-    assert "-dev-no-store-token" in vault["args"]
+    assert "-dev-no-store-token" in vault["command"][-1]
     assert {"name": "VAULT_DEV_LISTEN_ADDRESS", "value": "127.0.0.1:8202"} in vault["env"]
     (claim,) = (item for item in objects if item["kind"] == "PersistentVolumeClaim")
     assert claim["spec"]["storageClassName"] == "quick"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ from botocore.exceptions import ClientError
 from constructs_lib.base.errors import ConfigError
 from operations.trying import upload
 from operations.trying.keys import Keys, kept_keys
-from operations.trying.place import HOSTS
+from operations.trying.place import BACKUPS, HOSTS, SOURCE
 
 
 class Store:
     """An object store of one bucket, which remembers what is asked of it."""
 
     def __init__(self) -> None:
-        self.buckets = ["backups"]
+        self.buckets = ["other"]
+        self.policies: dict[str, Any] = {}
         self.objects: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
         self.fails = False
@@ -46,6 +48,9 @@ class Store:
 
     def create_bucket(self, **what: str) -> None:
         self.buckets.append(what["Bucket"])
+
+    def put_bucket_policy(self, **what: str) -> None:
+        self.policies[what["Bucket"]] = json.loads(what["Policy"])
 
 
 @pytest.fixture
@@ -74,10 +79,12 @@ def test_only_what_differs_is_written_and_what_flux_reads_first_comes_last(store
     assert upload.uploaded(1, keys, "tree", files) == 0
 
 
-def test_a_bucket_is_made_once(store: Store, keys: Keys) -> None:
-    for name in ("tree", "tree", "backups"):
+def test_a_bucket_is_made_once_and_its_own_key_may_what_is_done_there(store: Store, keys: Keys) -> None:
+    for name in (SOURCE, SOURCE, BACKUPS):
         upload.make_bucket(1, keys, name)
-    assert store.buckets == ["backups", "tree"]
+    assert store.buckets == ["other", SOURCE, BACKUPS]
+    writes = {name: "s3:PutObject" in rule["Statement"][0]["Action"] for name, rule in store.policies.items()}
+    assert writes == {SOURCE: False, BACKUPS: True}
 
 
 def test_a_store_that_fails_is_said_in_a_sentence(store: Store, keys: Keys) -> None:
