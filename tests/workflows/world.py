@@ -209,9 +209,9 @@ class World:
             *self.actions.tokens,
             *self.digitalocean.teams,
         ]
-        # What DigitalOcean calls a key's id is none.
+        # What DigitalOcean calls a key's id is none, nor is the number by which a plan shows new secrets.
         held = (entry for path in self.vault.versions() for entry in self.vault.read(path).items())
-        values = [value for name, value in held if not name.endswith("access_key_id")]
+        values = [value for name, value in held if not name.endswith(("access_key_id", "secrets_revision"))]
         lines = {line for text in (*keys, *known, *values) for line in text.splitlines()}
         return {line.encode() for line in lines if len(line) >= 8 and not line.startswith("-----")}
 
