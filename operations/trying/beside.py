@@ -92,17 +92,7 @@ def _store() -> Manifest:
     listens = ["--port", f":{STORE_PORT}", "--cert", f"{CERTIFICATE}/tls.crt", "--key", f"{CERTIFICATE}/tls.key"]
     return {
         "image": STORE_IMAGE,
-        "args": [
-            *listens,
-            "--health",
-            "/health",
-            "--iam-dir",
-            ACCOUNTS,
-            "posix",
-            "--sidecar",
-            "/own/notes",
-            "/own/buckets",
-        ],
+        "args": [*listens, "--health", "/health", "--iam-dir", ACCOUNTS, *POSIX],
         "env": [_from_keys("ROOT_ACCESS_KEY_ID", "id"), _from_keys("ROOT_SECRET_ACCESS_KEY", "secret")],
         # File systems differ in what they keep beside a file's content, so it is kept in files too.
         "volumeMounts": [
