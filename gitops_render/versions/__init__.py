@@ -45,8 +45,6 @@ def _read(root: Path) -> Iterator[Pinned]:
         for source in below(pattern):
             yield from files.actions(source)
             yield from files.set_up(source)
-    for source in below("gitops_render/application_files/Containerfile*"):
-        yield from files.containers(source)
     yield from files.packages(Source.read(root, root / "Pipfile"))
     yield from files.requirements(Source.read(root, root / PIPENV))
     yield from files.npm_packages(Source.read(root, root / "package.json"))

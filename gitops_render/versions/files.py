@@ -14,7 +14,6 @@ ACTION = re.compile(r"uses: (?P<name>[\w-]+/[\w./-]+)@(?P<digest>[0-9a-f]{40}) #
 SET_UP = re.compile(r"^ +(?P<name>python|tofu)[-_]version: \"?(?P<version>\d[\d.]+)", re.MULTILINE)
 MARKED = re.compile(r"# renovate: datasource=(?P<datasource>\S+) depName=(?P<name>\S+)\n.*?(?P<version>\d[\w.-]*)")
 """A version whose line cannot say what it is the version of; renovate.json reads the same comment."""
-FROM = re.compile(r"^FROM (?P<name>\S+?):(?P<version>[\w.-]+)(@(?P<digest>sha256:[0-9a-f]{64}))?$", re.MULTILINE)
 PACKAGE = re.compile(r"""^"?(?P<name>[\w.-]+)"? = .*?"==(?P<version>[^"]+)""", re.MULTILINE)
 REQUIREMENT = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>[^ ;\\]+)", re.MULTILINE)
 MODULE = re.compile(
@@ -28,11 +27,6 @@ BOUND = re.compile(r"prebuilt bindings for (?P<name>\S+) provider version (?P<ve
 def actions(source: Source) -> Iterator[Pinned]:
     """Yield the actions that a workflow or an action uses."""
     return _found("action", ACTION, source)
-
-
-def containers(source: Source) -> Iterator[Pinned]:
-    """Yield the images that a Containerfile begins with."""
-    return _found("image", FROM, source)
 
 
 def set_up(source: Source) -> Iterator[Pinned]:

@@ -72,8 +72,7 @@ def raised_by_ours(pin: Pinned) -> list[Match]:
 
 def raised_by_itself(pin: Pinned) -> bool:
     """Return whether a manager reads the file without being told, or because the configuration names it."""
-    manager = {"action": "github-actions", "image": "dockerfile"}.get(pin.kind)
-    named = CONFIG[manager]["managerFilePatterns"] if manager else []
+    named = CONFIG["github-actions"]["managerFilePatterns"] if pin.kind == "action" else []
     return any(re.search(place.strip("/"), pin.file) for place in (*named, BUILT_IN.get(pin.kind, r"^$")))
 
 

@@ -16,16 +16,7 @@ from constructs_lib.base.errors import ConfigError
 from gitops_render.tree import render
 from gitops_render.versions import locked, versions
 from gitops_render.versions.constructs import constructs
-from gitops_render.versions.files import (
-    actions,
-    containers,
-    marked,
-    modules,
-    npm_packages,
-    packages,
-    requirements,
-    set_up,
-)
+from gitops_render.versions.files import actions, marked, modules, npm_packages, packages, requirements, set_up
 from gitops_render.versions.output import cells, to_cyclonedx, to_markdown
 from gitops_render.versions.output import packages as components
 from gitops_render.versions.pinned import Pinned, Source
@@ -189,13 +180,6 @@ def test_other_files_are_read_for_what_they_pin() -> None:
     assert list(marked(source(comment))) == [Pinned("image", "registry.example/x", "1.2", "file", 3)]
     other = "# renovate: datasource=github-releases depName=a/b\n  version: 1.2.3\n"
     assert list(marked(source(other))) == [Pinned("tool", "a/b", "1.2.3", "file", 2)]
-    begun = (
-        f"# FROM a/b:1\nFROM registry.example/a/b:1.0-slim@sha256:{'0' * 64}\nFROM docker.io/library/c:2\nRUN true\n"
-    )
-    assert [(pin.name, pin.version, pin.digest, pin.line) for pin in containers(source(begun))] == [
-        ("registry.example/a/b", "1.0-slim", f"sha256:{'0' * 64}", 2),
-        ("docker.io/library/c", "2", None, 3),
-    ]
     inputs = '  with:\n    python-version: "3.13"\n    tofu_version: 1.12.6\n    tofu_wrapper: "false"\n'
     assert [(pin.name, pin.version, pin.line) for pin in set_up(source(inputs))] == [
         ("python", "3.13", 2),
