@@ -18,6 +18,12 @@ from constructs_lib.base.settings import Settings
 Access = Literal["readwrite", "read"]
 """What a key may do with a bucket, as DigitalOcean calls it (digitalocean/openapi `spacesKey_create`)."""
 
+NO_CHECKSUMS = {
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+    "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+}
+"""Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`)."""
+
 
 class BucketPurpose(StrEnum):
     """What a bucket of an environment is for: it names the bucket's key, and the key's entry in Vault."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from constructs_lib.base.bucket import NO_CHECKSUMS
 from constructs_lib.base.console import say
 from constructs_lib.base.errors import ConfigError
 from constructs_lib.base.programs import passed_on
@@ -60,10 +61,8 @@ class Stack:
         self.name, self.state, self.folder = name, state, stack_folder(output, name)
         if not (self.folder / DEFINITION).exists():
             raise ConfigError(f"{self.folder}: is not there; run make synth")
-        # `when_required`: Spaces does not take the newer checksums of the AWS SDK.
-        checksums = {f"AWS_{way}_CHECKSUM_{what}": "when_required" for way, what in _CHECKSUMS}
         quiet = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
-        self._environ = {**passed_on(*READ), **checksums, **quiet, **variables}
+        self._environ = {**passed_on(*READ), **NO_CHECKSUMS, **quiet, **variables}
 
     @property
     def definition(self) -> Json:
@@ -220,7 +219,6 @@ class Stack:
 
 
 Process = AbstractContextManager[subprocess.Popen[str]]
-_CHECKSUMS = (("REQUEST", "CALCULATION"), ("RESPONSE", "VALIDATION"))
 
 
 def _relay(name: str, line: str) -> list[Diagnostic]:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from constructs_lib.applications import Application
-from constructs_lib.base.bucket import AppBucket, Bucket
+from constructs_lib.base.bucket import NO_CHECKSUMS, AppBucket, Bucket
 from constructs_lib.kit import Manifest
 from constructs_lib.platform.cert_manager import CA_FILE
-from constructs_lib.platform.recovery import NO_CHECKSUMS
 from constructs_lib.platform.vault_eso import InVault
 from constructs_lib.platform.vault_eso.applications import account, secret_from
 

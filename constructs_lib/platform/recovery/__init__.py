@@ -20,7 +20,6 @@ from constructs_lib.platform.recovery.settings import CopyRecovery, Origin, Pace
 from constructs_lib.platform.recovery.store import (
     BACKUP_SECRET,
     CA_KEY,
-    NO_CHECKSUMS,
     bucket_environ,
     bucket_key,
     client_settings,
@@ -31,7 +30,6 @@ __all__ = [
     "CA_KEY",
     "CRON",
     "IMAGE",
-    "NO_CHECKSUMS",
     "SIZE",
     "Copied",
     "CopyRecovery",

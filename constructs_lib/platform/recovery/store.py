@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from constructs_lib.base.bucket import BucketPurpose
+from constructs_lib.base.bucket import NO_CHECKSUMS, BucketPurpose
 from constructs_lib.kit import Manifest
 from constructs_lib.platform.vault_eso import InVault, external_secret
 
@@ -14,12 +14,6 @@ if TYPE_CHECKING:
 BACKUP_SECRET = "backups"  # noqa: S105 - a name
 BACKUP_KEYS = {"ACCESS_KEY_ID": "access_key_id", "ACCESS_SECRET_KEY": "secret_access_key"}
 """The keys of that Secret, and where each is in Vault's entry."""
-
-NO_CHECKSUMS = {
-    "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
-    "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
-}
-"""Spaces refuses the checksums that newer clients send unasked (plugin-barman-cloud `object_stores.md`)."""
 
 CA_KEY = "ca.crt"
 """The key of that Secret which says whom clients trust, where that is not public."""
